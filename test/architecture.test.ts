@@ -14,7 +14,7 @@ import { historyRooms } from './architecture/history-rooms.ts';
 import * as rules from './architecture/rules.ts';
 import { ACTING, room, WORKLOAD_ROOMS } from './architecture/workload-rooms.ts';
 
-/** Types that checkers, gates and reports work on, without effects. */
+/** Type modules without side effects that checkers, gates and reports use. */
 const RECORDED = [
   'harness/history/events.ts',
   'harness/checkers/checker.ts',
@@ -35,7 +35,7 @@ const PURE_INFRA = [
   'infra/observability/',
 ];
 
-/** Everything in `infra/` that a substrate may use: the other substrates are not part of it. */
+/** Everything in `infra/` that a substrate may import. The other substrates are not included. */
 const SUBSTRATE_BASE = [
   ...['topology.ts', 'host/', 'redis/', 'certificates/', 'recovery/', 'operations/', 'observability/'].map(
     (name) => `infra/${name}`,
@@ -120,7 +120,7 @@ const ROOMS: readonly rules.Room[] = [
   ...CLIENT_ROOMS,
   ...CANARY_ROOMS,
 
-  // The harness, left of the evidence: modules that act.
+  // The harness modules that act, before the evidence in the data flow.
   room('harness/history/clock.ts', 'one monotonic clock', []),
   room('harness/wait.ts', 'bounded waiting', ['infra/host/wait.ts', 'config/errors.ts']),
   room('harness/history/recorder.ts', 'a passive sink that streams to disk', [
@@ -149,7 +149,7 @@ const ROOMS: readonly rules.Room[] = [
     libraries: ['ioredis'],
   }),
 
-  // Between the two: recorded data.
+  // Recorded data, between the modules that act and the modules that judge.
   ...historyRooms(PURE_EVIDENCE),
   ...PURE_EVIDENCE.map((at) =>
     room(at, 'pure: the required shape of recorded data', PURE_EVIDENCE, {
@@ -166,7 +166,7 @@ const ROOMS: readonly rules.Room[] = [
     },
   ),
 
-  // Right of the evidence: pure functions of recorded data.
+  // The modules after the evidence in the data flow: pure functions of recorded data.
   room('harness/statistics/', 'pure arithmetic', [], { node: [] }),
   room(
     'harness/checkers/',
@@ -221,7 +221,7 @@ const ROOMS: readonly rules.Room[] = [
     'harness/extension/extension.ts',
   ]),
 
-  // The composition root, and the command over it.
+  // The composition root, and the command that calls it.
   room('harness/extension/extension.ts', 'types alone', [], {
     types: [
       ...['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],
@@ -302,7 +302,7 @@ const ROOMS: readonly rules.Room[] = [
   room('vitest.config.ts', 'tool configuration', ['test/support/suites.ts'], { libraries: ['vitest'] }),
 ];
 
-/** The design card's list, then the other entries and their reasons: docs/decisions/001-top-level.md. */
+/** The entries of the design card, then the other entries, whose reasons are in docs/decisions/001-top-level.md. */
 const TOP_LEVEL = [
   ...['infra', 'config', 'harness', 'scripts', 'test'],
   ...['redis-production.conf', 'sentinel.conf', 'cdktf.json'],
@@ -348,21 +348,21 @@ it('no test is skipped, no check is silenced and no work is left open', () => {
   expect(rules.unfinishedCode(files)).toEqual([]);
 });
 
-it('no resource is disposed of before a call on it that is returned has ended', () => {
+it('no function returns a pending call of a resource that it disposes of', () => {
   expect(rules.unawaitedReturns(files)).toEqual([]);
 });
 
-it('the top level contains only the agreed entries', () => {
+it('the top level contains only the entries on the decided list', () => {
   expect(rules.unlistedEntries(TOP_LEVEL, entries)).toEqual([]);
 });
 
-it('every folder that commands write is left out of the type check', () => {
+it('the type check excludes every folder that commands write', () => {
   const { exclude } = JSON.parse(read('tsconfig.json')) as { readonly exclude: readonly string[] };
   const written = ignored.filter((name) => !/[*]|^\.env$/.test(name));
   expect(written.filter((name) => !exclude.includes(name))).toEqual([]);
 });
 
-it('the dependencies are the agreed ones, each at one version', () => {
+it('every dependency is on the decided list, pinned to one version', () => {
   const decided: readonly [string, Readonly<Record<string, string>>][] = [
     ['package.json', DEPENDENCIES],
     ['tools/api-reference/package.json', REFERENCE_DEPENDENCIES],
@@ -371,7 +371,7 @@ it('the dependencies are the agreed ones, each at one version', () => {
     expect(rules.unlistedDependencies(dependencies, JSON.parse(read(path)))).toEqual([]);
 });
 
-it('the client depends only on ioredis, at any version 6', () => {
+it('the client depends only on ioredis, in any 6.x version', () => {
   expect(JSON.parse(read('client/package.json')).dependencies).toEqual({ ioredis: '^6' });
 });
 

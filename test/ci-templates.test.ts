@@ -1,4 +1,4 @@
-/** The pipeline templates parse, and use only commands, options and files that exist. */
+/** The pipeline templates can be parsed, and use only commands, options and files that exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -20,14 +20,14 @@ const program = await programOf({
   exitCode: 0,
 });
 
-/** Calls of the kit in a text: the words after `npx redis-cache-kit` or `npx kit`, without comments. */
+/** Calls of the kit in a text, without comments: the words after `npx redis-cache-kit` or `npx kit`. */
 function callsIn(text: string): readonly (readonly string[])[] {
   return [...text.matchAll(/\bnpx (?:redis-cache-kit|kit) ([^\n#'|]+)/g)].map(([, words = '']) =>
     words.trim().split(/\s+/),
   );
 }
 
-/** Problem of a call; undefined: the command exists and has each option. */
+/** Returns the problem of a call, or undefined if the command exists and has each option. */
 function problemOf([verb = '', ...words]: readonly string[]): string | undefined {
   const command: Command | undefined = program.commands.find((each) => each.name() === verb);
   if (command === undefined) return `no command ${verb}`;
@@ -43,7 +43,7 @@ describe('the pipeline templates', () => {
     expect(calls.map(problemOf).filter((problem) => problem !== undefined)).toEqual([]);
   });
 
-  it('a call with an unknown command or option is found', () => {
+  it('the check finds a call with an unknown command or option', () => {
     const [first, second] = callsIn(
       'npx kit readyness --env app\nx: npx redis-cache-kit readiness --environment app # y\n',
     );
@@ -57,12 +57,12 @@ describe('the pipeline templates', () => {
     const [first] = runs.steps;
     const given = Object.values(first.env).map((value) => /inputs\.([\w-]+)/.exec(String(value))?.[1]);
     expect(given.toSorted()).toEqual(Object.keys(inputs).toSorted());
-    // An expression within a script would be executed by the shell.
+    // The runner would insert the expression into the script, and the shell would execute its value.
     for (const step of runs.steps) expect(step.run ?? '').not.toContain('${{');
     expect(outputs['exit-code'].value).toContain(`steps.${first.id}.outputs.exit-code`);
   });
 
-  it('the GitLab job keeps the run folder after a failure too, and reports its junit.xml', () => {
+  it('the GitLab job keeps the run folder even after a failure, and reports its junit.xml', () => {
     const { 'redis-readiness': job } = parse(read('ci/gitlab.yml'));
     expect(job.script.some((line: string) => line.includes('--out redis-readiness'))).toBe(true);
     expect(job.artifacts).toMatchObject({
@@ -72,14 +72,14 @@ describe('the pipeline templates', () => {
     });
   });
 
-  it('the Jenkins pipeline has balanced brackets, and publishes the results in any case', () => {
+  it('the Jenkins pipeline has balanced brackets, and always publishes the results', () => {
     const code = read('ci/Jenkinsfile').replace(/^\s*\/\/.*$/gm, '');
     for (const [open, close] of ['{}', '()'])
       expect(code.split(open ?? '').length, `${open}${close}`).toBe(code.split(close ?? '').length);
     expect(code).toMatch(/post \{\s+always \{\s+junit testResults: 'redis-readiness\/junit\.xml'/);
   });
 
-  it('the page names every template, and only files that a run writes', () => {
+  it('the page names every template, and names only files that a run writes', () => {
     const page = read('ci.md');
     for (const file of FILES.slice(1)) expect(page).toContain(`(${file})`);
     const { files } = JSON.parse(readFileSync(resolve('package.json'), 'utf8'));

@@ -60,11 +60,11 @@ async function fill(): Promise<void> {
 async function findEnvironment(): Promise<Environment> {
   const substrate = await substrateOf('local', { stateDir: join(cli.path, '.kit') });
   const found = await substrate.find('kept', undefined);
-  if (found === undefined) throw new Error('the environment runs');
+  if (found === undefined) throw new Error('the environment must be running');
   return found.environment;
 }
 
-/** Restores the plain backup in this process, with a client that writes at a certain time. */
+/** Restores the plain backup in this process. The callbacks act as a client that writes during the restore. */
 async function restoreWith(client: {
   readonly beforeRun?: () => Promise<unknown>;
   readonly beforeComparison?: () => Promise<unknown>;
@@ -80,7 +80,7 @@ async function restoreWith(client: {
   return await plan.run();
 }
 
-/** Another library takes the name of a function of the kit's library. */
+/** Loads another library that defines a function with the same name as one of the kit's library. */
 async function replaceLibrary(): Promise<void> {
   const [library] = (await redis.call('FUNCTION', 'LIST', 'WITHCODE')) as [unknown[]];
   const field = (name: string) => String(library[library.indexOf(name) + 1]);
@@ -110,7 +110,7 @@ describe('kit backup', () => {
     expect(part.replicationOffset).toBeLessThanOrEqual(Number(/master_repl_offset:(\d+)/.exec(info)?.[1]));
   });
 
-  it('encrypts with a key: the archive holds no value', async () => {
+  it('encrypts the archive with a key, so no value is readable in it', async () => {
     const { exitCode, err } = await cli.runKit(
       'backup',
       '--env',
@@ -126,7 +126,7 @@ describe('kit backup', () => {
     expect(readdirSync(cli.path).filter((name) => name.startsWith('.backup'))).toEqual([]);
   });
 
-  it('keeps the number of backups of the schedule, and makes no backup before it is due', async () => {
+  it('keeps as many backups as the schedule sets, and makes no backup before the next one is due', async () => {
     const schedule = ['--set', 'backup.keep=1', '--prune', '--env', file, '--to', 'kept/'];
     const first = await json('backup', ...schedule);
     const second = await json('backup', ...schedule);
@@ -215,13 +215,13 @@ describe('kit restore', () => {
 
   it.each([
     {
-      because: 'the user has no permission to write its keys',
+      because: 'the user has no permission to write keys',
       arrange: () => redis.call('ACL', 'SETUSER', 'admin', '-restore'),
       undo: () => redis.call('ACL', 'SETUSER', 'admin', '+restore'),
       says: /rejects its keys: NOPERM/,
     },
     {
-      because: 'a function of its library has the name of another one',
+      because: 'another library has a function of the same name',
       arrange: () => replaceLibrary(),
       undo: () => redis.call('FUNCTION', 'FLUSH'),
       says: /does not load its function library redis_cache_kit_\d+: .*already exists/,
@@ -249,7 +249,7 @@ describe('kit restore', () => {
     expect([exitCode, result]).toEqual([EXIT.GO, expect.objectContaining({ different: 0 })]);
   });
 
-  it('keeps what clients write into an empty environment during the restore', async () => {
+  it('keeps the keys that clients write into an empty environment during the restore', async () => {
     await redis.flushall();
     const report = await restoreWith({ beforeRun: () => redis.set('text:1', 'of a client') });
     expect(report).toMatchObject({ restored: KEYS + 6, kept: 1, different: 1, examples: ['0: text:1'] });

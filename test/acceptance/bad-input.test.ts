@@ -1,4 +1,7 @@
-/** Invalid input: one clear error, the right exit code, no process left running, no evidence that could pass later. */
+/**
+ * Invalid input leads to one clear error and the right exit code. It leaves no process running and no evidence that
+ * could pass later.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
@@ -30,7 +33,7 @@ function isOpenToOthers(directory: string): boolean {
   return isOpen && (directory === dirname(directory) || isOpenToOthers(dirname(directory)));
 }
 
-/** Expects one error, printed once, as text and as JSON, and no leftovers. */
+/** Expects that the command prints one error, once as text and once as JSON, and leaves nothing behind. */
 async function refused(
   args: readonly string[],
   expected: {
@@ -155,7 +158,7 @@ describe('a machine that cannot run the environment', () => {
   });
 
   it.runIf(userInfo().uid === 0 && [process.cwd(), tmpdir()].every(isOpenToOthers))(
-    'reports an environment of another user instead of calling it absent (needs root, and folders that others may enter)',
+    'reports that an environment belongs to another user instead of reporting it as absent (needs root, and folders that others may enter)',
     async () => {
       await cli.runKit('up', '--env', 'single');
       const state = join(cli.path, '.kit');
@@ -267,7 +270,7 @@ function mountDisk(
   return { path, [Symbol.asyncDispose]: async () => void execFileSync('umount', ['--lazy', path]) };
 }
 
-/** Writes until the disk is full, on a disk that was mounted here and on no other. */
+/** Writes until the disk is full. Throws if the path is not on the small disk that the test mounted. */
 function fillDisk(path: string): void {
   if (statSync(path).dev === statSync(cli.path).dev) throw new Error(`${path} is not a separate disk`);
   const file = openSync(join(path, 'fill'), 'w');

@@ -1,4 +1,4 @@
-/** A cluster from the command line: started twice, shown, drilled, cleaned up after a crash, stopped. */
+/** A cluster from the command line: it is started twice, shown, drilled, cleaned up after a crash, and stopped. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -49,7 +49,7 @@ describe('kit with a cluster', () => {
     expect((await startEnvironment(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   });
 
-  it('is not a GO when nothing could be measured: the drill names its requirement', async () => {
+  it('does not report a GO when nothing could be measured, and the drill names its requirement', async () => {
     const { exitCode, out } = await cli.runKit(
       'drill',
       'master-crash',
@@ -68,7 +68,7 @@ describe('kit with a cluster', () => {
     });
   });
 
-  it('runs the scripts that read a master directly, each key on the shard that owns it', async () => {
+  it('runs the scripted drills, which read each key from the master of its shard', async () => {
     const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
     const run = await cli.runKit('drill', ...asked, '--env', file, '--out', 'scripts');
     // Every run also reads the facts of the nodes.
@@ -77,7 +77,7 @@ describe('kit with a cluster', () => {
     );
   });
 
-  it('stops the cluster and leaves nothing', async () => {
+  it('stops the cluster and leaves nothing behind', async () => {
     const { exitCode, out } = await cli.runKit('down', '--env', file);
     expect(exitCode).toBe(EXIT.GO);
     expect(out).toMatch(/^shards: stopped redis-1, redis-2, redis-3, redis-4, redis-5, redis-6;/);
@@ -86,7 +86,7 @@ describe('kit with a cluster', () => {
 });
 
 describe('a kit that is killed while it forms a cluster', () => {
-  it('leaves nothing: its reaper stops the nodes', async () => {
+  it('leaves no process running, because its reaper stops the nodes', async () => {
     const starting = cli.start(['up', '--env', cluster('halfway')]);
     await starting.waitForProgress(/waiting until the cluster is healthy/);
     starting.kill('SIGKILL');

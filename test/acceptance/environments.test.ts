@@ -25,7 +25,7 @@ describe('two environments side by side', () => {
     return JSON.parse(out) as EnvironmentView;
   }
 
-  it('share no address and no process when they start at the same time', () => {
+  it('share no address and no process when both start at the same time', () => {
     const nodes = [...views.left.nodes, ...views.right.nodes];
     expect(nodes).toHaveLength(12);
     expect(new Set(nodes.map(({ address }) => address)).size).toBe(12);
@@ -33,7 +33,7 @@ describe('two environments side by side', () => {
     expect(nodes.every(({ state }) => state === 'running')).toBe(true);
   });
 
-  it('are not changed by a second kit up', async () => {
+  it('do not change on a second kit up', async () => {
     expect(await up(files.left)).toEqual(views.left);
     expect(await up(files.right)).toEqual(views.right);
   });
@@ -49,7 +49,7 @@ describe('two environments side by side', () => {
     expect((await cli.runKit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
   });
 
-  it('are drilled in place and left running', async () => {
+  it('are used by a drill as they are, and keep running after it', async () => {
     const run = await cli.runKit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
     cli.expectNoFailures(run, 'run');
     expect(run.err).toContain('left is already running: using it');
@@ -83,7 +83,10 @@ describe('two environments side by side', () => {
     });
   });
 
-  /** Gives replicas a wrong password: their links are down, all nodes run, and the sentinels report the same master. */
+  /**
+   * Sets a wrong password on replicas, so their links are down. All nodes run, and the sentinels still report the same
+   * master.
+   */
   async function cutReplicas(name: keyof typeof files, which: RegExp): Promise<void> {
     const secrets = join(cli.path, '.kit', 'environments', name, 'secrets.json');
     const { redis } = JSON.parse(readFileSync(secrets, 'utf8')) as { redis: { admin: string } };
@@ -103,13 +106,13 @@ describe('two environments side by side', () => {
       admin.disconnect();
     }
     const [first] = views[name].nodes;
-    if (first === undefined) throw new Error('no node');
+    if (first === undefined) throw new Error('the environment has no node');
     const master = adminOf(first);
     await saysOf(master, `min_slaves_good_slaves:${2 - cut.length}`);
     master.disconnect();
   }
 
-  it('stop independently, and a second kit down is not an error', async () => {
+  it('stop independently of each other, and a second kit down is not an error', async () => {
     const first = await cli.runKit('down', '--env', files.left);
     expect(first).toMatchObject({ exitCode: EXIT.GO, err: '' });
     expect(first.out).toMatch(
@@ -124,7 +127,7 @@ describe('two environments side by side', () => {
     const right = JSON.parse(
       (await cli.runKit('status', '--env', files.right, '--json')).out,
     ) as EnvironmentView;
-    // Its replicas were cut off above; all nodes still run.
+    // Only the links of the replicas are down (see cutReplicas); all nodes still run.
     expect(right.nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
     const ended = await cli.runKit('down', '--env', files.right, '--json');
     expect(JSON.parse(ended.out)).toMatchObject({ environment: 'right', ended: { length: 6 } });
@@ -133,7 +136,7 @@ describe('two environments side by side', () => {
 });
 
 describe('two commands on one environment', () => {
-  it('do not drill an environment that the other command will end: the second is rejected, the first continues', async () => {
+  it('do not share an environment that one of them will stop: the second is rejected, the first continues', async () => {
     await using cli = new CliHarness();
     const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
     await first.waitForProgress(/hit-miss/);

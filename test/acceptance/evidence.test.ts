@@ -134,7 +134,7 @@ describe('a run without one of its files', () => {
     }
   });
 
-  it('changes the exit codes of the commands', async () => {
+  it('makes kit analyze exit with 3 and kit verify with 1', async () => {
     const dir = copy();
     const path = 'trials/hit-miss-1/events.jsonl';
     rmSync(join(dir, path));
@@ -149,9 +149,9 @@ describe('a run without one of its files', () => {
 });
 
 describe('a run with one changed byte', () => {
-  it('fails kit verify, which names the file, for any file and any position', () => {
+  it('fails kit verify, which names the file, for every file and at every position', () => {
     const places = [() => 0, (bytes: number) => bytes >> 1, (bytes: number) => bytes - 1];
-    // The seal has its own test: a changed path or hash in it is reported under the file that it names.
+    // The seal has its own test: verify reports a changed path or hash in the seal under the file that the entry names.
     for (const path of [...sealed.filter((one) => one !== 'seal.json'), ...REPORTS]) {
       for (const place of places) {
         const dir = copy();
@@ -164,7 +164,7 @@ describe('a run with one changed byte', () => {
     }
   });
 
-  it('fails kit verify for any position in the seal', () => {
+  it('fails kit verify at every position in the seal', () => {
     const { length } = readFileSync(join(folder(), 'seal.json'));
     for (let at = 0; at < length; at += 53) {
       const dir = copy();
@@ -208,7 +208,7 @@ function outcome<T>(work: () => T): T | KitError {
   }
 }
 
-/** All messages of a verification as one text; an error of the kit as it is printed. */
+/** All messages of a verification as one text, or an error of the kit as the command prints it. */
 function problems(result: Verification | KitError): string {
   return result instanceof KitError ? `${result.where}: ${result.message}` : result.problems.join('\n');
 }

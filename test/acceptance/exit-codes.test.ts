@@ -10,7 +10,7 @@ import { CliHarness } from '../support/cli-harness.ts';
 const cli = new CliHarness();
 afterAll(() => cli[Symbol.asyncDispose]());
 
-/** `npm run` works in the checkout: environments started there have a unique name. */
+/** `npm run` uses the state directory of the checkout, so the environment needs a unique name. */
 const OWN = `exit-codes-${process.pid}`;
 const file = cli.writeEnvironment(OWN);
 
@@ -22,7 +22,7 @@ function npmRun(...args: string[]): ChildProcess & { readonly output: Promise<re
   return Object.assign(child, { output: Promise.all([text(child.stdout), text(child.stderr)]) });
 }
 
-/** The exit code as a shell shows it: npm ends by the signal itself, which is 128 plus its number. */
+/** The exit code as a shell reports it: if a signal ends npm, 128 plus the number of the signal. */
 async function waitForExit(child: ReturnType<typeof npmRun>) {
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   const [out, err] = await child.output;
@@ -32,7 +32,7 @@ async function waitForExit(child: ReturnType<typeof npmRun>) {
 describe('npm run --silent kit', () => {
   it.each([
     [EXIT.GO, 'the command succeeded', ['drill', '--list', '--json']],
-    [EXIT.NO_GO, 'something is not as it should be', ['status', '--env', file, '--json']],
+    [EXIT.NO_GO, 'the environment is not running', ['status', '--env', file, '--json']],
     [EXIT.USAGE, 'the command line is wrong', ['drill', 'master-crush', '--json']],
     [EXIT.UNKNOWN, 'there is nothing to judge', ['analyze', cli.path, '--json']],
   ])('exits with %i when %s, and stdout is one JSON value', async (expected, _when, args) => {

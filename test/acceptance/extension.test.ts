@@ -1,4 +1,7 @@
-/** An extension module outside the tree of the kit, by the command: one short drill, judged by its own checker and gates. */
+/**
+ * An extension module outside the tree of the kit, used through the command: one short drill, judged by its own checker
+ * and gates.
+ */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +22,7 @@ afterAll(async () => cli[Symbol.asyncDispose]());
 const criterionOf = (id: string) => cli.readReport('run').verdict.criteria.find((each) => each.id === id);
 
 describe('an extension module', () => {
-  it('adds a drill, a fault, a workload and a checker, judged by gates of a file', () => {
+  it('adds a drill, a fault, a workload and a checker, whose results are judged by gates from a file', () => {
     expect(drill.exitCode, drill.out + drill.err).toBe(EXIT.GO);
     expect(criterionOf('product-values')).toMatchObject({ state: 'PASS', measured: 0, n: 1 });
     expect(criterionOf('product-misses')).toMatchObject({ state: 'PASS', measured: 1 });
@@ -35,7 +38,7 @@ describe('an extension module', () => {
     expect(readFileSync(join(cli.path, 'run/report.md'), 'utf8')).toContain('extension shop');
   });
 
-  it('adds a report that kit verify renders again', async () => {
+  it('adds a report, which kit verify renders again', async () => {
     const file = join(cli.path, 'run/report.shop.criteria.csv');
     const text = readFileSync(file, 'utf8');
     expect(text).toMatch(/^id,state,measured,unit\n/);
@@ -61,7 +64,7 @@ describe('an extension module', () => {
     );
   });
 
-  it('a module of another version does not judge the run', async () => {
+  it('is rejected if it differs from the module of the run', async () => {
     const other = join(cli.path, 'other.mjs');
     writeFileSync(other, "export default { name: 'shop', checkers: [] };\n");
     const { exitCode, out } = await cli.runKit('verify', 'run', '--module', other);
@@ -69,7 +72,7 @@ describe('an extension module', () => {
     expect(out).toMatch(/differs from the module other\.mjs/);
   });
 
-  it('is listed by kit.yaml, and rejected with its path if a name exists already', async () => {
+  it('can be listed in kit.yaml, and is rejected with its path if one of its names exists already', async () => {
     copyFileSync(join(EXAMPLE, 'gates.yaml'), join(cli.path, 'gates.yaml'));
     cli.writeFile(
       'clash.mjs',

@@ -1,6 +1,6 @@
 /**
- * `kit … --substrate external` on a Redis that this test runs, with a user that has the documented permissions only.
- * MONITOR shows every command that the server accepts, ACL LOG every one that it refuses.
+ * `kit … --substrate external` on a Redis that this test runs, with a user that has only the documented permissions.
+ * MONITOR shows every command that the server accepts, and ACL LOG every command that it refuses.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { findFreePort, RedisProcess, startSentinelSet, waitUntil } from '../supp
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'external-secret-7f3a';
-/** All drills that can run, except the two longest, which send no further commands. */
+/** All drills that can run, except the two longest ones, which send no commands that the others do not. */
 const ASKED = drills
   .filter(({ id, external }) => external !== undefined && !['realistic-50', 'steady'].includes(id))
   .map(({ id }) => id);
@@ -34,10 +34,10 @@ const CORRECTNESS = [
   'feature-flag',
 ];
 const ON_KEYS = new Set(['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall']);
-/** Commands that are sent only to a cluster, by their first word. */
+/** Commands that are sent only to a cluster, each with its first argument. */
 const BY_ITSELF = new Set(['cluster NODES', 'asking ']);
 
-/** Criteria that fail although the machine was not too busy to judge them. */
+/** Criteria that fail although the machine was idle enough to judge them. */
 const wrong = ({ criteria }: Report['verdict']) =>
   criteria.filter((one) => CORRECTNESS.includes(one.id) && one.state !== 'PASS' && !isExcused(one));
 
@@ -70,7 +70,7 @@ function keysOf({ command, args }: Seen): readonly string[] {
   return ['mget', 'unlink', 'exists', 'watch'].includes(command) ? args : args.slice(0, 1);
 }
 
-/** Records every command that the server accepts from now on; `stop` sends a marker as the last one. */
+/** Records every command that the server accepts from now on. `stop` sends a marker and waits until it is recorded. */
 async function watch(
   server = redis,
 ): Promise<{ readonly seen: readonly Seen[]; readonly stop: () => Promise<void> }> {
@@ -147,7 +147,7 @@ describe('a run of all drills on an external Redis', () => {
     expect(wrong(report.verdict)).toEqual([]);
   });
 
-  it('does not run a drill that the server’s owner reserves, and states the reason', () => {
+  it('does not run a drill that only the owner of the server may run, and states the reason', () => {
     expect(report.trials.find(({ drill }) => drill === 'security')?.status).toBe('not-measured');
     expect(report.verdict.criteria.find(({ id }) => id === 'security')).toMatchObject({
       state: 'NOT_MEASURED',
@@ -162,7 +162,7 @@ describe('a run of all drills on an external Redis', () => {
     expect(decision).toBe(slow ? 'NO_GO' : 'UNKNOWN');
   });
 
-  it('writes no password, and passes verify', async () => {
+  it('writes no password to its folder or output, and passes kit verify', async () => {
     expect(answer.out + answer.err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
     expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.GO);
   });
@@ -201,7 +201,7 @@ describe('a run on an external Redis', () => {
   });
 });
 
-/** The drills for a cluster, without two that the tests above cover. */
+/** The drills for a cluster, without two drills that the tests above cover. */
 const OF_CLUSTER = ASKED.filter((id) => !['zipf-100', 'observability'].includes(id));
 
 function seed({ nodes }: ClusterSet, index: number): string {
@@ -254,7 +254,7 @@ describe('a run on an external Redis Cluster', () => {
     expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
   }, 90_000);
 
-  it('uses the reachable nodes among those that were named', async () => {
+  it('uses the reachable nodes among the nodes given on the command line', async () => {
     await using cluster = await startCluster();
     const host = '127.62.0.1';
     const gone = `${host}:${await findFreePort(host)}`;
@@ -290,7 +290,7 @@ describe('a run that does not complete', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('leaves its keys to their TTL after SIGKILL', async () => {
+  it('leaves keys behind after SIGKILL, which expire by their TTL', async () => {
     const short = ['--set', 'client.defaultTtlSeconds=2'];
     const running = cli.start(onExternal('drill', 'batches', ...short, '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);

@@ -1,4 +1,6 @@
-/** The commands on a master that cannot save, as with a full disk: it refuses writes and PING, and serves reads. */
+/**
+ * The commands on a master that cannot save, as with a full disk: the master refuses writes and PING, and serves reads.
+ */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -29,7 +31,7 @@ beforeAll(async () => {
   for (let i = 0; i < 20; i += 1) await redis.set(`shop:doc:${i}`, 'value');
   await redis.get('shop:doc:1');
   const [, dir = ''] = (await redis.config('GET', 'dir')) as string[];
-  // A directory with the name of the snapshot: the server cannot replace it.
+  // A directory takes the name of the snapshot, so the server cannot replace the snapshot.
   obstacle = join(dir, 'dump.rdb');
   rmSync(obstacle, { force: true });
   mkdirSync(obstacle);
@@ -43,7 +45,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  // A server that cannot save refuses to end.
+  // A server that cannot save refuses to shut down.
   if (obstacle !== undefined) rmSync(obstacle, { recursive: true });
   await data?.[Symbol.asyncDispose]();
   vi.unstubAllEnvs();

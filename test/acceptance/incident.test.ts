@@ -1,4 +1,4 @@
-/** `kit incident`: complete, without passwords, and sealed. */
+/** A report of `kit incident` is complete, contains no password, and is sealed. */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -62,7 +62,7 @@ describe('kit incident', () => {
     expect(filesContaining(cli.path, passwords)).toContain('told.txt');
   });
 
-  it('is sealed: the check names a changed file, an added file and a changed manifest', async () => {
+  it('seals the report: --check names a changed file, an added file and a changed manifest', async () => {
     expect(await cli.runKit('incident', '--check', folder)).toMatchObject({ exitCode: EXIT.GO });
     writeFileSync(join(folder, 'events.txt'), 'nothing happened\n');
     writeFileSync(join(folder, 'added.txt'), '');
@@ -73,7 +73,7 @@ describe('kit incident', () => {
     expect(out).toBe('changed: added.txt\nchanged: events.txt\nchanged: manifest.json\n');
   });
 
-  it('refuses a folder with files, and a check of another folder', async () => {
+  it('refuses to write into a folder with files, and to check a folder that is not a report', async () => {
     expect(await collect('--to', folder)).toMatchObject({
       exitCode: EXIT.USAGE,
       out: expect.stringContaining('FOLDER_NOT_EMPTY'),

@@ -1,5 +1,5 @@
 /**
- * A run that is interrupted in the middle of a failover, with the master paused: no process is left, and the run does
+ * Runs that are interrupted in the middle of a failover, with the master paused: no process is left, and the run does
  * not pass.
  */
 import { existsSync } from 'node:fs';
@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => cli[Symbol.asyncDispose]());
 
-/** A drill that has just paused the master. */
+/** Starts a drill and returns when it has paused the master. */
 async function drillWithPausedMaster(options: { group: boolean }): Promise<RunningCommand> {
   const running = cli.start(['drill', 'master-hang', '--out', 'run'], options);
   await running.waitForProgress(/pause redis-/);
@@ -25,9 +25,9 @@ async function drillWithPausedMaster(options: { group: boolean }): Promise<Runni
 
 describe('Ctrl-C while the master is paused', () => {
   it.each([
-    ['to only the command', false],
-    ['to the entire process group, as a terminal sends it', true],
-  ])('%s ends everything and exits with 130', async (_how, group) => {
+    ['sent only to the command', false],
+    ['sent to the entire process group, as by a terminal', true],
+  ])('ends all processes and exits with 130: %s', async (_how, group) => {
     const running = await drillWithPausedMaster({ group });
     running.kill('SIGINT');
     const { exitCode, err } = await running.waitForExit();
@@ -53,7 +53,7 @@ describe('Ctrl-C while the master is paused', () => {
 });
 
 describe('a kept environment', () => {
-  it('is locked by one command: another run and kit up name the holder and change nothing', async () => {
+  it('is locked by one command: a second run and kit up name the holder of the lock and change nothing', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
@@ -72,8 +72,8 @@ describe('a kept environment', () => {
           hint: expect.any(String),
         },
       });
-      // The drill heals its fault itself, once its clients write again: on a busy machine that may already have
-      // happened.
+      // The drill heals its fault itself once its clients write again. On a busy machine, that may have happened
+      // already.
       const isHealed = /writes again/.test(running.progress);
       expect(isHealed || cli.listProcesses().some(({ stopped }) => stopped)).toBe(true);
     }
@@ -101,7 +101,7 @@ describe('a kept environment', () => {
 });
 
 describe('SIGKILL while the master is paused', () => {
-  it('leaves nothing: the reaper stops every process', async () => {
+  it('leaves no process running, because the reaper stops every process', async () => {
     const running = await drillWithPausedMaster({ group: false });
     running.kill('SIGKILL');
     await running.waitForExit();
@@ -109,7 +109,7 @@ describe('SIGKILL while the master is paused', () => {
     await neverPasses();
   });
 
-  it('leaves nothing when the entire process group is killed, because the reaper is outside the group', async () => {
+  it('leaves no process running when the entire process group is killed, because the reaper is outside the group', async () => {
     const running = await drillWithPausedMaster({ group: true });
     running.kill('SIGKILL');
     await running.waitForExit();
@@ -131,7 +131,7 @@ describe('SIGKILL while the master is paused', () => {
   it.each([
     ['kit up', (file: string) => ['up', '--env', file]],
     ['run', (file: string) => ['drill', 'hit-miss', '--env', file, '--out', 'healed']],
-  ])('leaves an environment that was already running to be healed by the next %s', async (_what, next) => {
+  ])('leaves an environment that was already running, and the next %s heals it', async (_what, next) => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file]);
@@ -153,7 +153,7 @@ function pids(environment: string): readonly number[] {
   return Object.values(cli.readLedger(environment)?.processes ?? {}).map(({ pid }) => pid);
 }
 
-/** The run's folder can be read and judged, and is never a go. */
+/** Expects that the folder of the run can be read and judged, and that its verdict is not GO. */
 async function neverPasses(): Promise<void> {
   expect(existsSync(join(cli.path, 'run', 'seal.json'))).toBe(false);
   expect(existsSync(join(cli.path, 'run', 'report.json'))).toBe(false);

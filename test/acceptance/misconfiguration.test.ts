@@ -32,7 +32,7 @@ const PLANTED = [
     change: 'client.supervision',
   },
   {
-    // The gate applies by the promise and not by the name `production`.
+    // The gate applies because of the durability promise, not because of the name `production`.
     name: 'plain-text',
     settings: { 'promises.encryption': true },
     criterion: 'tls',
@@ -73,7 +73,7 @@ describe('a planted misconfiguration', () => {
     await cli.expectNothingLeft();
   });
 
-  it('is absent from dev itself: the same drill has no criterion that fails', async () => {
+  it('is not reported for unchanged settings of dev: no criterion of the same drill fails', async () => {
     const sound = cli.writeEnvironment('sound');
     cli.expectNoFailures(await cli.runKit('drill', 'hit-miss', '--env', sound, '--out', 'sound'), 'sound');
   });

@@ -1,6 +1,6 @@
 /**
- * The verdict under the oldest Node that runs the TypeScript of the checkout: the same bytes as under the kit's own Node. The oldest Node
- * comes from the registry; if it is not available, the name of the test reports it.
+ * The verdict under the oldest Node that runs the TypeScript of the checkout has the same bytes as under the kit's own
+ * Node. The oldest Node comes from the registry; if it is not available, the test is skipped with that reason.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { CliHarness } from '../support/cli-harness.ts';
 
-/** The installed package supports older versions: `test/packed-kit.test.ts`. */
+/** The installed package supports older versions of Node: see `test/packed-kit.test.ts`. */
 const { devEngines } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   devEngines: { runtime: { version: string } };
 };
@@ -34,7 +34,8 @@ it(`kit verify and kit analyze give the same bytes under Node ${OLDEST}`, {
   expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);
   await using cli = new CliHarness();
   cli.expectNoFailures(await cli.runKit('drill', 'hit-miss', 'zipf-100', '--out', 'run'), 'run');
-  // Not `execFileSync`: the verdict of a run on a busy machine is unknown, and `analyze` ends with 3.
+  // Not `execFileSync`, which throws on a nonzero exit code: `analyze` exits with 3 if a busy machine makes the verdict
+  // UNKNOWN.
   const kit = (...args: string[]) =>
     spawnSync(oldest, [resolve('scripts/kit.ts'), ...args], { cwd: cli.path }).stdout.toString();
   expect(kit('verify', 'run')).toContain('verified');

@@ -58,7 +58,7 @@ describe('kit recover', () => {
     expect(cli.listProcesses()).toEqual([]);
   });
 
-  it('starts from the named node, and sets the data of the others aside', async () => {
+  it('starts from the named node, and moves the data of the other nodes aside', async () => {
     const { exitCode, out, err } = await cli.runKit('recover', '--env', file, '--from', 'redis-3');
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/^fallen: healthy\n/);

@@ -25,7 +25,7 @@ interface Stored {
   readonly rotation?: { readonly phase: string };
 }
 
-/** An environment of this test, and its nodes as a client sees them. */
+/** An environment of this test, with the state of its nodes as a client sees it. */
 class Rotated {
   readonly name: string;
   readonly file: string;
@@ -43,7 +43,10 @@ class Rotated {
     return out;
   }
 
-  /** After a switchover or a new login, a sentinel may still be connecting. */
+  /**
+   * Waits until kit status reports the environment as healthy. After a switchover or a new login, a sentinel may still
+   * be connecting.
+   */
   async becomesHealthy(): Promise<void> {
     const isHealthy = async () => (await this.kit('status')).exitCode === EXIT.GO;
     await waitUntil(`'${this.name}' to be healthy`, isHealthy);
@@ -78,13 +81,13 @@ class Rotated {
     process.kill(this.#ledger.processes[id]?.pid ?? 0, 'SIGKILL');
   }
 
-  /** Reply of the node to a login of this user. */
+  /** Reply of the node to an AUTH with this user and password. */
   async login(id: string, user: string, password: string): Promise<string> {
     const { host, port } = this.#ledger.placement[id] ?? { host: '', port: 0 };
     return loginReply({ host, port }, user, password);
   }
 
-  /** Replies of all nodes to logins of every user with the passwords of that file. */
+  /** Distinct replies of all nodes to logins of every user with these passwords. */
   async logins({ redis, sentinel }: Stored): Promise<readonly string[]> {
     const of = (program: 'redis' | 'sentinel', passwords: Stored['redis']) =>
       this.nodes(program).flatMap((id) =>
@@ -157,12 +160,12 @@ describe('kit rotate', () => {
         const receipt = await cache
           .set(name, name, n % 2 === 0 ? { durability } : {})
           .catch((error) => error);
-        // A set that was sent when the master changed.
+        // The master changed while this set was in flight.
         if (receipt instanceof OutcomeUnknownError) continue;
         const read = await cache.lookup(name).catch((error) => error);
         // While no connection is open, a read is served from memory, which has no entry.
         const isRead = read.source === 'memory' || read.value === name;
-        // The value of a write whose WAIT was ended is stored; the confirmation never arrives.
+        // If a switchover ended the WAIT of a write, the value is stored, although the confirmation never arrives.
         const isStored = receipt.source === 'redis' || isEndedBySwitchover(receipt);
         if (!isStored || !isRead) failed.push({ name, receipt, read });
         written.push(name);
@@ -220,7 +223,7 @@ describe('kit rotate', () => {
     await killed.waitForExit();
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
     await rotated.becomesHealthy();
-    // A command that was killed at its last step may have completed it.
+    // A command that was killed at its last step may have completed the rotation.
     if (rotated.passwords().rotation !== undefined) {
       const again = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
       expect(again).toMatchObject({ state: 'finished', continued: true });
@@ -262,7 +265,7 @@ describe('kit rotate', () => {
     const former = rotated.passwords();
     const begun = await rotated.kitOk('rotate', '--phase', 'begin', '--yes');
     expect(begun).toContain(`then: kit rotate --env ${rotated.file} --phase finish`);
-    // A namespace is part of the rights of the users: their files are rendered again.
+    // The namespace is part of the ACL rules of the users, so their files are rendered again.
     const settings = { 'docker.protected': true, 'client.namespace': 'renamed' };
     cli.writeEnvironment('rotated', settings);
     await rotated.kitOk('apply', '--yes');
@@ -304,7 +307,7 @@ describe('kit rotate on other topologies', () => {
     await other.kitOk('up');
     const former = other.passwords();
     await other.kitOk('rotate');
-    // Sentinels of an environment without them have passwords in the file only.
+    // In a topology without sentinels, their passwords exist only in the secrets file.
     expect(other.passwords().sentinel).toEqual(former.sentinel);
     expect(await other.logins(former)).toEqual(['WRONGPASS']);
     expect(await other.logins(other.passwords())).toEqual(['OK']);

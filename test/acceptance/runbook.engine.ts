@@ -21,7 +21,7 @@ const up = ['up', '--env', NAME, '--substrate', 'docker'];
 const containerOf = (id: string) => `kit-${NAME}-${id}`;
 
 interface Case extends Symptom {
-  /** Nodes that are killed before the section is needed; `master` is the current one. */
+  /** Nodes that are killed before the section is followed; `master` is the current one. */
   readonly kill?: readonly string[];
 }
 
@@ -44,7 +44,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'Password rotation': { prints: /the nodes refuse the previous ones/ },
 };
 
-/** Kills containers. The engine does not restart them. One after the other: see `recover.engine.ts`. */
+/** Kills containers one after the other; `recover.engine.ts` states the reason. The engine does not restart them. */
 async function kill(ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const node = id === 'master' ? (await runbook.run('view', 'master')).trim() : id;
@@ -82,7 +82,7 @@ describeOnEngine(`the runbook on Docker${skipped}`, () => {
     expect(await partsOf(NAME)).toEqual([]);
   });
 
-  onEngine('has commands for Docker in every section that has some for local processes', () => {
+  onEngine('has commands for Docker in every section that has commands for local processes', () => {
     const executable = runbook.sections.filter(({ blocks }) => blocks.length > 0).map(({ title }) => title);
     const local = new Runbook('local', NAME, cli.path).sections.filter(({ blocks }) => blocks.length > 0);
     expect(executable).toEqual(local.map(({ title }) => title));
@@ -90,7 +90,7 @@ describeOnEngine(`the runbook on Docker${skipped}`, () => {
   });
 
   onEngine.each(Object.entries(CASES))(
-    '%s: its commands work',
+    'has working commands in the section: %s',
     async (title, { kill: killed = [], ...symptom }) => {
       await kill(killed);
       await runbook.follow(title, symptom);

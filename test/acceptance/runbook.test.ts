@@ -9,14 +9,14 @@ const cli = new CliHarness();
 const runbook = new Runbook('local', 'dev', cli.path);
 
 interface Case extends Symptom {
-  /** Processes that end before the section is needed. */
+  /** Processes that are killed before the section is followed. */
   readonly kill?: RegExp;
 }
 const SYMPTOMS: Readonly<Record<string, Case>> = {
   'Environment status': { prints: /role:master/ },
   'No master': {
     kill: /^sentinel-[23]$/,
-    // A sentinel counts another one until it has not answered for downAfterMs.
+    // A sentinel counts another sentinel until the other one has not replied for downAfterMs.
     shownBy: 'view; rc sentinel-1 SENTINEL CKQUORUM mymaster',
     prints: /NOQUORUM/,
   },
@@ -44,15 +44,18 @@ describe.runIf(missing.length === 0)(`the runbook${skipped}`, () => {
   });
   afterAll(() => cli[Symbol.asyncDispose]());
 
-  it('has commands for local processes in every section that a symptom leads to', () => {
+  it('has commands for local processes in every section that a symptom refers to', () => {
     const executable = runbook.sections.filter(({ blocks }) => blocks.length > 0).map(({ title }) => title);
     expect(executable).toEqual(expect.arrayContaining(Object.keys(SYMPTOMS)));
   });
 
-  it.each(Object.entries(SYMPTOMS))('%s: its commands work', async (title, { kill: killed, ...symptom }) => {
-    if (killed !== undefined) kill(killed);
-    await runbook.follow(title, symptom);
-  });
+  it.each(Object.entries(SYMPTOMS))(
+    'has working commands in the section: %s',
+    async (title, { kill: killed, ...symptom }) => {
+      if (killed !== undefined) kill(killed);
+      await runbook.follow(title, symptom);
+    },
+  );
 
   connectionLimitSection(runbook);
 

@@ -1,4 +1,4 @@
-/** The artifacts of a run contain no password: neither its folder nor the output of the command. */
+/** The artifacts of a run, which are its folder and the output of the command, contain no password. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ let environment: string;
 
 beforeAll(async () => {
   environment = cli.writeEnvironment('secretive');
-  // Kept running: a run's own environment removes its passwords when it ends.
+  // The environment keeps running, because an environment that a run starts removes its passwords when it ends.
   expect((await cli.runKit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
 });
 afterAll(() => cli[Symbol.asyncDispose]());
@@ -32,8 +32,8 @@ it('a run with a switchover, a crash and an ioredis client records no password',
       'trials/configuration-1/events.jsonl',
     ]),
   );
-  // A hash of a password is also a secret: servers report hashes (ACL LIST), and a weak password can be found from its
-  // hash.
+  // The hash of a password is also a secret: servers report hashes (ACL LIST), and an attacker can find a weak password
+  // from its hash.
   const hashes = passwords.map((password) => createHash('sha256').update(password).digest('hex'));
   expect(filesContaining(folder, [...passwords, ...hashes])).toEqual([]);
   // Positive control: the search finds a planted password.

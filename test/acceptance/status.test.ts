@@ -35,7 +35,7 @@ describe('kit status', () => {
     expect(out).toMatch(/\ndiffers: redis\.maxmemory: running with 268435456, configured as 67108864\n$/);
   });
 
-  it('lists the watchdog, and a stopped one does not make the environment unhealthy', async () => {
+  it('lists the watchdog, and reports the environment as healthy without it', async () => {
     const { watchdog } = await viewOf();
     expect(watchdog).toMatchObject({ state: 'running', pid: expect.any(Number) });
     expect(readFileSync(watchdog?.log ?? '', 'utf8')).toBeTypeOf('string');
@@ -51,7 +51,7 @@ describe('kit status', () => {
     expect((await viewOf()).watchdog).toMatchObject({ state: 'running' });
   });
 
-  it('shows the nodes without a secrets file, reports that the file is missing, and creates no other', async () => {
+  it('shows the nodes if the secrets file is missing, reports that, and creates no new file', async () => {
     renameSync(secrets, `${secrets}.away`);
     try {
       const view = await viewOf();
@@ -67,7 +67,7 @@ describe('kit status', () => {
     expect((await viewOf()).healthy).toBe(true);
   });
 
-  it('names the users whose password has changed, and kit up rejects them by name', async () => {
+  it('names the users whose password has changed, as does the error of kit up', async () => {
     const before = readFileSync(secrets, 'utf8');
     const changed = JSON.parse(before) as { redis: Record<string, string> };
     changed.redis.app = 'another-password-of-the-app';
@@ -109,7 +109,7 @@ describe('kit status', () => {
     } finally {
       process.kill(Number(pid), 'SIGCONT');
     }
-    // test/infra/redis/role-state.test.ts tests which sentence belongs to which phase.
+    // test/infra/redis/role-state.test.ts tests which sentence belongs to which phase of a failover.
     for (const words of seen) expect(words).not.toMatch(/\d masters/);
     await waitUntil(
       'redis-1 to be a replica again',
@@ -160,7 +160,7 @@ describe('kit switchover', () => {
     expect((await viewOf()).master).toBe(master);
   });
 
-  it('requires a shard only for a cluster, and names an environment that is not running', async () => {
+  it('requires a shard only for a cluster, and reports an environment that is not running', async () => {
     const shard = await cli.runKit('switchover', '--env', file, '--shard', 'redis-1');
     expect(shard).toMatchObject({ exitCode: EXIT.USAGE, out: '' });
     expect(shard.err).toContain("--shard requires a cluster; 'looked' has one master");

@@ -1,14 +1,18 @@
-/** The cost of a client without supervision is measured, not only derived from its configuration. */
+/** A run measures the cost of a client without supervision instead of only deriving it from the configuration. */
 import { expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 
-/** Such a client waits until the master returns, which happens only at the drill's recovery bound of 30 s. */
+/**
+ * A client without supervision waits until the master returns, which happens only at the drill's recovery bound of 30
+ * s.
+ */
 const BOUND_MS = 90_000;
 
 /**
- * With `minReplicasToWrite` 1, the returned master rejects writes as soon as it notices that its replicas have left, in some
- * runs before the first queued write. Without it, the master acknowledges thousands of writes until it is made a replica.
+ * With `minReplicasToWrite` 1, the returned master rejects writes as soon as it detects that its replicas have left, in
+ * some runs before the first queued write. With 0, the master acknowledges thousands of writes until it becomes a
+ * replica.
  */
 const SETTINGS = { 'client.supervision': false, 'redis.minReplicasToWrite': 0 };
 

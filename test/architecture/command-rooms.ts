@@ -1,4 +1,4 @@
-/** Import rules of the `kit` command: its commands, and the commands on cached data. */
+/** Import rules of the `kit` command and of the commands on cached data. */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
 import type { Room } from './rules.ts';
 

@@ -28,7 +28,7 @@ it('reports a file that imports itself', () => {
   expect(importCycles('client/', [file('a', `import './a.ts'`)])).toEqual(['import cycle: client/a.ts']);
 });
 
-it('reports two separate cycles as two', () => {
+it('reports two separate cycles separately', () => {
   const files = [
     file('a', `import './b.ts'`),
     file('b', `import './a.ts'`, `import './c.ts'`),

@@ -1,9 +1,15 @@
-/** Finds import cycles among files given as text. Type imports count: a type that both sides need belongs in a leaf module. */
+/**
+ * Finds import cycles among files given as text. Type imports count: a type that both sides need belongs in a leaf
+ * module.
+ */
 import { dirname, join, normalize } from 'node:path/posix';
 import type { SourceFile } from './rules.ts';
 import { importsOf } from './source.ts';
 
-/** Cycles among the files of one folder (`''`: the entire tree); each names its files in alphabetical order. */
+/**
+ * Returns the cycles among the files of one folder (`''` for the entire tree). Each cycle names its files in
+ * alphabetical order.
+ */
 export function importCycles(folder: string, files: readonly SourceFile[]): string[] {
   const sources = files.filter(({ path }) => path.startsWith(folder) && path.endsWith('.ts'));
   const known = new Set(sources.map(({ path }) => path));

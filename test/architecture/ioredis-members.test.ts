@@ -15,7 +15,7 @@ it('the client uses no private member of ioredis', () => {
   expect(hiddenMemberUses(declarations, files)).toEqual([]);
 });
 
-it('reads the hidden members from the declarations of ioredis', () => {
+it('the hidden members are read from the declarations of ioredis', () => {
   const members = hiddenMembers(declarations);
   for (const name of ['commandQueue', 'offlineQueue', 'connector', 'stream', 'condition', 'sendCommand'])
     expect(members).toContain(name);
@@ -31,17 +31,17 @@ it.each([
   "redis['commandQueue']",
   'redis as unknown as Internals',
   "Reflect.get(redis, 'connector')",
-])('reports %s', (text) => {
+])('the check reports %s', (text) => {
   expect(uses(text)).toHaveLength(1);
 });
 
 it.each(["redis.call('GET', 'k')", 'redis.status', "redis.on('close', f)", 'redis.disconnect()'])(
-  'accepts %s',
+  'the check accepts %s',
   (text) => {
     expect(uses(text)).toEqual([]);
   },
 );
 
-it('reports only files of the client', () => {
+it('the check reports only files of the client', () => {
   expect(uses('redis.commandQueue', 'test/client/a.test.ts')).toEqual([]);
 });

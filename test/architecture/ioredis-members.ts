@@ -1,22 +1,23 @@
 /**
- * Members of ioredis that the client must not use: `^6` makes no promise about them. The declarations of the installed
- * ioredis name them: `private` ones, and those that its documentation leaves out (`@ignore`).
+ * Finds uses of ioredis members that the client must not use, because the range `^6` makes no promise about them. The
+ * declarations of the installed ioredis list them: `private` members, and members marked `@ignore`, which its
+ * documentation omits.
  */
 import type { SourceFile } from './rules.ts';
 import { mask } from './source.ts';
 
-/** Uses of such a name that are allowed, with the reason. */
+/** Allowed uses of a hidden name, each with its reason. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'client/extras/telemetry.ts: setStatus': 'a method of a span, not of ioredis',
   'client/transport/unsupervised.ts: stream':
     'declared as public; the address of the master that the Sentinel connector found',
 };
-/** Fields of prototypes and modules that no declaration lists. */
+/** Fields of prototypes and modules that are missing from the declarations. */
 const UNDECLARED = ['prevCommandQueue', 'prevCondition', 'dataHandler'];
-/** The check of names does not find a member by an expression or in a separate type. */
+/** Code that could reach a hidden member without its name after a dot, which the check of names does not find. */
 const HIDDEN: readonly RegExp[] = [/\bas unknown as\b/, /\bReflect\s*\./, /\bredis\s*(?:\?\.)?\[/];
 
-/** Names from the text of `ioredis/built/Redis.d.ts`. */
+/** Names of the hidden members in the text of `ioredis/built/Redis.d.ts`. */
 export function hiddenMembers(declarations: string): readonly string[] {
   const member = String.raw`(?:get )?(\w+)\s*[:;(<?]`;
   const ofPrivate = declarations.matchAll(new RegExp(String.raw`^\s*private (?:static )?${member}`, 'gm'));
@@ -24,7 +25,7 @@ export function hiddenMembers(declarations: string): readonly string[] {
   return [...new Set([...[...ofPrivate, ...ignored].map(([, name]) => String(name)), ...UNDECLARED])];
 }
 
-/** Uses in the files of the client. */
+/** Uses of hidden members in the files of the client. */
 export function hiddenMemberUses(declarations: string, files: readonly SourceFile[]): string[] {
   const names = hiddenMembers(declarations);
   const use = new RegExp(String.raw`\.\s*(${names.join('|')})\b`);

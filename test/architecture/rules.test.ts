@@ -82,7 +82,7 @@ describe('the dependency rule', () => {
     expect(withLine('pure/a.ts', `await import(name);`)).toHaveLength(1);
   });
 
-  it('reports a file outside every row, and a row without files', () => {
+  it('reports a file that no row covers, and a row without files', () => {
     expect(rules.brokenImports(ROOMS, [...TREE, file('attic/a.ts')])).toEqual([
       'attic/a.ts: in no row of the table',
     ]);
@@ -126,13 +126,13 @@ describe('the other rules', () => {
     ]);
   });
 
-  it('report file names without meaning', () => {
+  it('report file names that do not describe the content', () => {
     expect(
       rules.emptyNames([file('infra/utils.ts'), file('infra/util/a.ts'), file('infra/redis/conf/acl.ts')]),
     ).toHaveLength(2);
   });
 
-  it('report open work, skipped tests and silenced checks', () => {
+  it('report to-do marks, skipped tests and silenced checks', () => {
     for (const line of [
       '// TODO later',
       'it.skip(',
@@ -146,7 +146,7 @@ describe('the other rules', () => {
     expect(rules.unfinishedCode([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
   });
 
-  it('report a call of a resource that ends before the call does', () => {
+  it('report a returned call of a resource that is disposed of before the call completes', () => {
     const body = (line: string) =>
       `async function f() {\n  await using plan = open();\n  ${line}\n}\nreturn plan.run();`;
     expect(

@@ -1,5 +1,5 @@
 /**
- * The architecture rules as pure functions over files given as text: each returns its violations, in words.
+ * The architecture rules as pure functions over files given as text. Each function returns its violations as sentences.
  * `architecture.test.ts` holds the table and passes the real tree; `rules.test.ts` passes trees that violate every
  * rule.
  */
@@ -17,12 +17,12 @@ export interface Room {
   readonly at: string;
   /** Reason for the allowed imports; printed with a violation. */
   readonly because: string;
-  /** Folders and files that it may import; its own are always allowed. */
+  /** Folders and files that the room may import. Imports within the room are always allowed. */
   readonly imports: readonly string[];
-  /** As `imports`, for type-only imports. */
+  /** Like `imports`, for type-only imports. */
   readonly types?: readonly string[];
   readonly libraries?: readonly string[];
-  /** `node:` modules: `any`, or only the named ones (a pure room has none). */
+  /** Allowed `node:` modules: `any`, or only the named ones. A pure room allows none. */
   readonly node: 'any' | readonly string[];
 }
 
@@ -75,7 +75,7 @@ function mayImport(room: Room, from: string, specifier: string, typeOnly: boolea
   return (room.libraries ?? []).includes(library);
 }
 
-/** Places that read environment variables without permission. */
+/** Files that read environment variables without permission. */
 export function undeclaredVariableReads(readers: readonly string[], files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.endsWith('.ts') && !/^(?:test|\.ci)\//.test(path) && !readers.includes(path))
@@ -86,7 +86,7 @@ export function undeclaredVariableReads(readers: readonly string[], files: reado
     );
 }
 
-/** Files and functions that are too long. Tests are lists: their functions are not counted. */
+/** Files and functions that are too long. The functions of test files are not counted, because tests are lists. */
 export function overlongCode(
   files: readonly SourceFile[],
   limits: { file: number; function: number },
@@ -107,14 +107,14 @@ export function overlongCode(
     });
 }
 
-/** Names that do not describe the content. */
+/** File names that do not describe the content. */
 export function emptyNames(files: readonly SourceFile[]): string[] {
   return files
     .filter(({ path }) => path.split('/').some((part) => /^(?:utils?|helpers?|misc)(?:\.|$)/i.test(part)))
     .map(({ path }) => `${path}: the name has no meaning; use a noun of the domain`);
 }
 
-/** To-do marks, skipped tests, disabled checks (in comments too), and `any` in code. */
+/** To-do marks, skipped tests and disabled checks, including those in comments, and `any` in code. */
 export function unfinishedCode(files: readonly SourceFile[]): string[] {
   const inText: readonly Sign[] = [
     [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
@@ -135,8 +135,8 @@ export function unfinishedCode(files: readonly SourceFile[]): string[] {
 }
 
 /**
- * A call to a method of an `await using` resource, returned without `await`: the resource is disposed of before the call
- * completes.
+ * Calls to a method of an `await using` resource that are returned without `await`: the resource is disposed of before
+ * the call completes.
  */
 export function unawaitedReturns(files: readonly SourceFile[]): string[] {
   return files
@@ -157,7 +157,10 @@ export function unawaitedReturns(files: readonly SourceFile[]): string[] {
 
 type Sign = readonly [sign: RegExp, what: string];
 
-/** Hosts of package and image registries: the kit names none, so that a mirror or none at all works. */
+/**
+ * Host names of package and image registries. The kit names no registry, so it works with a mirror and without a
+ * registry.
+ */
 export function registryHosts(files: readonly SourceFile[]): string[] {
   const host =
     /\bregistry\.[a-z0-9-]+\.(?:com|org|io|dev|net)\b|\bregistry-\d\.docker\b|\b(?:docker|ghcr|quay|gcr)\.io\b|\bproxy\.golang\.org\b/i;
@@ -168,7 +171,7 @@ export function registryHosts(files: readonly SourceFile[]): string[] {
   );
 }
 
-/** Entries of the top level that are not on the decided list. */
+/** Top-level entries that are not on the decided list. */
 export function unlistedEntries(allowed: readonly string[], entries: readonly string[]): string[] {
   return entries
     .filter((entry) => !allowed.includes(entry))

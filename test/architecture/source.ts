@@ -8,19 +8,19 @@
 
 export interface Import {
   readonly specifier: string;
-  /** `import type …`, or every name marked `type`: erased, so nothing is loaded. */
+  /** True for `import type …`, and if every name is marked `type`. Such an import is erased and loads nothing. */
   readonly typeOnly: boolean;
   readonly line: number;
 }
 
 interface Masked {
-  /** Has the length of the source; comments and the content of literals are spaces, and line breaks are kept. */
+  /** Same length as the source. Comments and the content of literals are replaced by spaces; line breaks are kept. */
   readonly code: string;
   /** Text of each string literal by the offset of its opening quote. */
   readonly strings: ReadonlyMap<number, string>;
 }
 
-/** Before a regular expression, never before a division. */
+/** Matches code after which a slash starts a regular expression and is not a division. */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|of|in|await|yield))\s*$/;
 
 /** Blanks comments, strings, templates and regular expressions, so that only code remains. */
@@ -31,7 +31,7 @@ export function mask(source: string): Masked {
     for (let i = from; i < to; i++) if (code[i] !== '\n') code[i] = ' ';
   };
   let at = 0;
-  /** Depths of braces at which a template's `${` was opened. */
+  /** Brace depths at which the `${` of a template was opened. */
   const templates: number[] = [];
   let depth = 0;
   while (at < source.length) {
@@ -101,7 +101,7 @@ export interface FunctionSpan {
   readonly lines: number;
 }
 
-/** Functions, methods and arrow functions with a body, and how many lines each takes. */
+/** Functions, methods and arrow functions with a body, each with its number of lines. */
 export function functionsOf(source: string): readonly FunctionSpan[] {
   const { code } = mask(source);
   const found: FunctionSpan[] = [];
@@ -114,7 +114,9 @@ export function functionsOf(source: string): readonly FunctionSpan[] {
   return found;
 }
 
-/** Start of the head of the function whose body opens at `open`; undefined where this brace opens no function body. */
+/**
+ * Start of the head of the function whose body opens at `open`; undefined if this brace does not open a function body.
+ */
 function headOf(code: string, open: number): number | undefined {
   const before = code.slice(Math.max(0, open - 400), open).trimEnd();
   if (before.endsWith('=>')) return open;

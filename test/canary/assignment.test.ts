@@ -1,4 +1,7 @@
-/** Assignment is sticky, grows monotonically with the share, and is uniform for any form of ids. */
+/**
+ * The assignment of an id is sticky, changes only from control to canary while the share grows, and is uniform for ids
+ * of any form.
+ */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { armOf, armOfHash, hashOf } from '../../canary/assignment/assignment.ts';
@@ -51,7 +54,7 @@ describe('the assignment of an id', () => {
     expect(hashOf('pattern-cache', id)).toBe(hash);
   });
 
-  it('only ever adds users while the share grows', () => {
+  it('keeps each user in the canary while the share grows', () => {
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
       fc.property(fc.string(), share, share, (id, a, b) => {
@@ -69,7 +72,7 @@ describe('the assignment of an id', () => {
     }
   });
 
-  it('differs between flags: half of the users of one canary are in a half of another', () => {
+  it('differs between flags: half of the canary users of one flag are canary users of another flag', () => {
     const ids = Array.from({ length: 4_000 }, (_, i) => `user-${i}`).filter(
       (id) => armOf('one-flag', id, 0.5) === 'canary',
     );
@@ -83,9 +86,9 @@ describe('the assignment of an id', () => {
     ['padded numbers', (i: number) => String(i).padStart(12, '0')],
     ['mail addresses', (i: number) => `user.${i}@example.org`],
     ['UUIDs', (i: number) => `550e8400-e29b-41d4-a716-${i.toString(16).padStart(12, '0')}`],
-    ['one letter repeated', (i: number) => 'x'.repeat(1 + (i % 300)) + Math.floor(i / 300)],
+    ['repetitions of one letter', (i: number) => 'x'.repeat(1 + (i % 300)) + Math.floor(i / 300)],
     ['non-Latin names', (i: number) => `用户${i}`],
-  ])('is uniform over %s', (_shape, idOf) => {
+  ])('is uniform for ids that are %s', (_shape, idOf) => {
     const BINS = 100;
     const N = 40_000;
     const bins = new Array<number>(BINS).fill(0);
@@ -99,7 +102,10 @@ describe('the assignment of an id', () => {
   });
 });
 
-/** The reference algorithm in arithmetic of unlimited integers: slow, and written from its description. */
+/**
+ * The reference algorithm with integers of arbitrary size. It is slow, and was written from the description of the
+ * algorithm.
+ */
 function reference(text: string, seed: number): number {
   const bytes = Buffer.from(text);
   const wrap = (value: bigint) => BigInt.asUintN(32, value);

@@ -1,4 +1,4 @@
-/** The judge: every verdict has its condition, and its e-processes keep their bound. */
+/** The judge returns each verdict only under its condition, and its e-processes keep their bounds. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, type EProcess, logEvidence, NEW_PROCESS } from '../../canary/judge/e-process.ts';
@@ -19,7 +19,7 @@ describe('an e-process', () => {
         const atLeast = (k: number) => binomialTail(k, total, share);
         const expectation = Array.from({ length: total + 1 }, (_, canary) => {
           const one = advance(NEW_PROCESS, { canary, total, share }, 0, RESTART_MS);
-          // One copy has the weight 1/2; the rest of the stake waits for later copies.
+          // The first copy has the weight 1/2; the rest of the stake is reserved for later copies.
           return (atLeast(canary) - atLeast(canary + 1)) * 2 * Math.exp(logEvidence(one));
         }).reduce((sum, term) => sum + term, 0);
         expect(expectation).toBeCloseTo(1, 6);
@@ -28,7 +28,7 @@ describe('an e-process', () => {
     );
   });
 
-  it('never stakes more than 1 in all its copies', () => {
+  it('never stakes more than 1 over all its copies', () => {
     let process: EProcess = NEW_PROCESS;
     for (let look = 0; look < 300; look++)
       process = advance(process, { canary: 0, total: 0, share: 0.1 }, look * RESTART_MS, RESTART_MS);
@@ -36,7 +36,7 @@ describe('an e-process', () => {
     expect(process.copies).toHaveLength(48);
   });
 
-  it('grows with each event of the canary beyond its share, and falls with each one of the control', () => {
+  it('grows with each event in the canary, and falls with each event in the control', () => {
     const counts = fc.integer({ min: 0, max: 200 });
     fc.assert(
       fc.property(counts, counts, (canary, control) => {
@@ -50,7 +50,7 @@ describe('an e-process', () => {
     );
   });
 
-  it('finds late harm as fast as the newest copy does', () => {
+  it('detects late harm within 60 looks, after 360 healthy ones', () => {
     let process: EProcess = NEW_PROCESS;
     const looks = (n: number, canary: number, from: number) => {
       for (let i = 0; i < n; i++)
@@ -96,13 +96,13 @@ describe('the sample-ratio test', () => {
 });
 
 describe('the judge', () => {
-  it('promotes a healthy canary once the least time has passed and the bound is below the margin', () => {
+  it('promotes a healthy canary once the minimum time has passed and the bound is below the margin', () => {
     const rollout = new Rollout();
     expect(rollout.until('promote', HEALTHY)).toBe(121);
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0.5, status: 'running' });
   });
 
-  it('rolls back immediately on errors of more users in the canary', () => {
+  it('rolls back immediately when more users of the canary have errors', () => {
     const rollout = new Rollout();
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 10, affected: 10 } }, 10);
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0, status: 'rolled-back' });
@@ -111,20 +111,20 @@ describe('the judge', () => {
     );
   });
 
-  it('rolls back on slower requests', () => {
+  it('rolls back when requests of the canary are slower', () => {
     const rollout = new Rollout();
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, slow: 30 } }, 10);
     expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(/the canary is slower/);
   });
 
-  it('holds, and does not roll back, when many errors hit a few users only', () => {
+  it('holds, and does not roll back, when many errors affect only a few users', () => {
     const rollout = new Rollout();
     const clumped = { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 20, affected: 1 } };
     for (let look = 0; look < 200; look++) expect(rollout.look(clumped).verdict).toBe('hold');
     expect(rollout.decisions.at(-1)?.reasons.join()).toMatch(/concentrated on a few users/);
   });
 
-  it('keeps a rollback latched until an operator clears it, then starts at the first stage', () => {
+  it('keeps a rollback latched until an operator clears it, and then starts at the first stage', () => {
     const rollout = new Rollout();
     rollout.until('promote', HEALTHY);
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 60, affected: 60 } }, 10);
@@ -134,7 +134,7 @@ describe('the judge', () => {
     expect(rollout.look(HEALTHY)).toMatchObject({ verdict: 'hold', share: 0.1 });
   });
 
-  it('pauses when both arms fail equally, and resumes at the same stage when that has ended', () => {
+  it('pauses when both arms fail equally, and resumes at the same stage when the failures have ended', () => {
     const rollout = new Rollout();
     rollout.until('promote', HEALTHY);
     const failing = {
@@ -149,15 +149,15 @@ describe('the judge', () => {
   });
 
   it.each([
-    ['memory', { memoryRatio: 0.95 }, /memory of Redis: 0.95, limit 0.9/],
-    ['a slow server', { pingMs: 400 }, /PING: 400, limit 100 ms/],
+    ['high memory usage', { memoryRatio: 0.95 }, /memory of Redis: 0.95, limit 0.9/],
+    ['slow PING replies', { pingMs: 400 }, /PING: 400, limit 100 ms/],
   ])('pauses on %s of the shared Redis', (_what, redis, reason) => {
     const rollout = new Rollout();
     expect(rollout.until('pause', { ...HEALTHY, redis }, 3)).toBe(2);
     expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(reason);
   });
 
-  it('pauses on evictions per second, and treats a lower counter as the counter of another server', () => {
+  it('pauses on too many evictions per second, and treats a decreased counter as the counter of another server', () => {
     const rollout = new Rollout();
     rollout.look({ ...HEALTHY, redis: { evictedKeys: 10_000 } });
     expect(rollout.look({ ...HEALTHY, redis: { evictedKeys: 5 } }).reasons.join()).not.toMatch(/evictions/);
@@ -180,18 +180,18 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)?.reasons.join()).toMatch(reason);
   });
 
-  it('starts new sets of users when they are full, without losing the evidence by requests', () => {
+  it('starts new sets of users when the sets are full, and keeps the evidence that requests gave', () => {
     const rollout = new Rollout({ ...RULES, metrics: { ...RULES.metrics, maxUsers: 100 } });
     for (let look = 0; look < 10; look++) rollout.look(HEALTHY);
     expect(rollout.state).toMatchObject({ window: 2, generation: 1, users: { canary: { affected: 0 } } });
     expect(rollout.state.arms.canary.requests).toBe(1_000);
   });
 
-  it('counts nothing twice and nothing negative when a failover decreases counts', () => {
+  it('adds neither duplicate nor negative counts when a failover decreases the counters', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     const [first] = rollout.events;
-    if (first === undefined) throw new Error('no look');
+    if (first === undefined) throw new Error('the rollout must have a look');
     const { state } = step(RULES, rollout.state, {
       ...first,
       atMs: first.atMs + 5_000,
@@ -201,11 +201,11 @@ describe('the judge', () => {
     expect(state.evidence).toEqual(rollout.state.evidence);
   });
 
-  it('counts from the lower sum when counts of a process are lost for good', () => {
+  it('counts from the lower sum when counts of a process are lost permanently', () => {
     const rollout = new Rollout();
     for (let look = 0; look < 10; look++) rollout.look(HEALTHY);
     const [first] = rollout.events;
-    if (first === undefined) throw new Error('no look');
+    if (first === undefined) throw new Error('the rollout must have a look');
     let { state } = rollout;
     const lookAt = (n: number, failures: number) => {
       const canary = { ...first.arms.canary, failures };
@@ -220,7 +220,7 @@ describe('the judge', () => {
     expect(state.arms.canary.failures).toBe(20);
   });
 
-  it('reports that there was nothing to clear', () => {
+  it('reports that there is nothing to clear when the rollout is not rolled back', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     expect(rollout.clear('ada')).toMatchObject({
@@ -230,20 +230,20 @@ describe('the judge', () => {
     expect(rollout.state.generation).toBe(1);
   });
 
-  it('refuses a look of another generation, and one in the past', () => {
+  it('refuses a look of another generation, and a look that is not later than the last one', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     const [first] = rollout.events;
-    if (first === undefined) throw new Error('no look');
+    if (first === undefined) throw new Error('the rollout must have a look');
     expect(() => step(RULES, rollout.state, { ...first, generation: 2 })).toThrow(/generation 2/);
     expect(() => step(RULES, rollout.state, first)).toThrow(/must be later/);
   });
 
-  it('decides the same with and without figures', () => {
+  it('makes the same decision with and without figures', () => {
     const rollout = new Rollout();
     for (let look = 0; look < 5; look++) rollout.look(HEALTHY);
     const next = rollout.events.at(-1);
-    if (next === undefined) throw new Error('no look');
+    if (next === undefined) throw new Error('the rollout must have a look');
     const event = { ...next, atMs: next.atMs + 5_000 };
     const { figures: _, ...quiet } = step(RULES, rollout.state, event, { figures: false }).decision;
     expect(step(RULES, rollout.state, event).decision).toMatchObject(quiet);

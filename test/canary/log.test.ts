@@ -1,4 +1,4 @@
-/** The decision log: every decision is recomputed, and every change is detected. */
+/** Every decision in the decision log is recomputed, and every change to the log is detected. */
 import { describe, expect, it } from 'vitest';
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import {
@@ -32,7 +32,7 @@ function logLines(): string[] {
 describe('a decision log', () => {
   const lines = logLines();
 
-  it('recomputes every decision byte for byte', () => {
+  it('replays every decision byte for byte', () => {
     const { entries, decisions, problem, head } = replay(lines);
     expect(problem).toBeUndefined();
     expect({ entries, decisions }).toEqual({ entries: lines.length, decisions: lines.length - 2 });
@@ -49,7 +49,11 @@ describe('a decision log', () => {
 
   it.each([
     ['a removed entry', (all: string[]) => all.toSpliced(5, 1), /entry 6: it does not follow entry 4/],
-    ['an entry twice', (all: string[]) => all.toSpliced(5, 0, all[5] ?? ''), /entry 7: it does not follow/],
+    [
+      'a duplicated entry',
+      (all: string[]) => all.toSpliced(5, 0, all[5] ?? ''),
+      /entry 7: it does not follow/,
+    ],
     [
       'an edited input',
       (all: string[]) => all.with(5, (all[5] ?? '').replace('"processes":4', '"processes":5')),
@@ -61,7 +65,7 @@ describe('a decision log', () => {
       /entry 4: must be an entry of a canary log/,
     ],
     ['text that is not JSON', (all: string[]) => all.with(3, 'no'), /entry 4: .*JSON/],
-  ])('shows %s', (_what, change, problem) => {
+  ])('reveals %s', (_what, change, problem) => {
     expect(replay(change([...lines])).problem).toMatch(problem);
   });
 
@@ -69,7 +73,8 @@ describe('a decision log', () => {
     const broken = lines.slice(0, 5);
     const last = parseEntry(broken[4] ?? '');
     const head = replay(broken.slice(0, 4)).head;
-    if (last.kind !== 'event' || head === undefined) throw new Error('not an event');
+    if (last.kind !== 'event' || head === undefined)
+      throw new Error('the last entry must be an event that follows others');
     const forged = { ...last, decision: { ...last.decision, verdict: 'promote' as const } };
     const { digest: _, ...unsealed } = forged;
     broken[4] = entryText({ ...forged, digest: digestOf(unsealed) });

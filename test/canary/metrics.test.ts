@@ -1,5 +1,6 @@
 /**
- * Counts of several processes, with a failover in between: exactly equal to the requests that the processes recorded.
+ * The sums of the counts of several processes, with a failover in between, equal the requests that the processes
+ * recorded.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { startSentinelSet, waitUntil } from '../support/redis-process.ts';
 const run = promisify(execFile);
 const PROCESSES = 4;
 const REQUESTS = 800;
-/** A process takes 3 s, and up to 10 s to hand over its counts after the failover. */
+/** A process takes 3 s, plus up to 10 s to flush its counts after the failover. */
 const PROCESS_BOUND_MS = 40_000;
 
 interface Recorded {
@@ -31,7 +32,7 @@ it('the counts of 4 processes equal the recorded requests after the master crash
   await using set = await startSentinelSet({ downAfterMs: 1_000 });
   const sentinels = set.sentinels.map(({ address }) => address);
   const base = loadCanary();
-  // The settings of the processes: different ones would change the rules.
+  // The same settings as in `metrics-process.ts`, because different settings would change the rules.
   const config = {
     ...base,
     flag: 'counted',
@@ -59,7 +60,7 @@ it('the counts of 4 processes equal the recorded requests after the master crash
     PROCESS_BOUND_MS,
   );
   reported.catch(() => undefined);
-  // A process that ends early ends the wait with its error.
+  // If a process fails early, the wait ends with the error of that process.
   await Promise.race([reported, Promise.all(running)]);
   expect(ended).toBeLessThan(PROCESSES);
   await set.redis[0].kill();

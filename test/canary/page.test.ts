@@ -1,16 +1,16 @@
-/** The page of a rollout: without scripts and requests, with the limits of its settings. */
+/** The page of a rollout contains no scripts, loads nothing, and shows the limits from the settings of the rollout. */
 import { describe, expect, it } from 'vitest';
 import { canaryPage } from '../../canary/index.ts';
 import { exampleLines as lines, exampleView as view } from './example-view.ts';
 
 describe('the page of a rollout', () => {
-  it('draws the limit of a rollback that the settings give', () => {
+  it('draws the rollback limit from the settings', () => {
     const page = canaryPage(view({ users: 40, slow: 40 }), lines);
     expect(page.match(/class="limit"/g)).toHaveLength(1);
     expect(page).toMatch(/>rollback at 40</);
   });
 
-  it('draws two limits where they differ, above the axis of the default ones', () => {
+  it('draws two lines if the limits of users and of slow requests differ', () => {
     const page = canaryPage(view({ users: 100_000, slow: 20 }), lines);
     expect(page).toMatch(/>rollback at 100000 \(users\)</);
     expect(page).toMatch(/>rollback at 20 \(slow\)</);

@@ -32,7 +32,7 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-/** Settings whose stages last one minute of the test's clock. */
+/** Settings with stages that last one minute of the test's clock. */
 function settings(flag: string, more: Partial<CanaryConfig> = {}): CanaryConfig {
   const rollout = { stages: [20, 50, 100], minStageSeconds: 60, minRequests: 500 };
   return { ...BASE, flag, rollout, ...more };
@@ -46,7 +46,7 @@ class Clock {
 interface Scenario {
   readonly service: CanaryTestingService;
   readonly clock: Clock;
-  /** Requests so far. */
+  /** Number of requests per arm until now. */
   readonly count: { canary: number; control: number };
 }
 
@@ -76,7 +76,7 @@ async function looks(scenario: Scenario, n: number, failEvery: { canary: number;
   return last;
 }
 
-/** Deletes every key of a flag, as an eviction or a person would. */
+/** Deletes every key of a flag, as an eviction or an operator could. */
 async function removeKeys(flag: string): Promise<void> {
   const admin = redis.admin();
   await admin.select(2);
@@ -88,7 +88,7 @@ const HEALTHY = { canary: 190, control: 190 };
 const BROKEN = { canary: 5, control: 190 };
 
 describe('a rollout on Redis', () => {
-  it('promotes a healthy canary, rolls a broken one back, and keeps every user in its arm until then', async () => {
+  it('promotes a healthy canary without moving a user out of it, and rolls a broken one back', async () => {
     const scenario = await open(settings('promoted'));
     const { service } = scenario;
     const before = USERS.filter((user) => service.isEnabled(user));
@@ -99,7 +99,7 @@ describe('a rollout on Redis', () => {
     await service.close();
   });
 
-  it('keeps the rollback latched for a new process, until an operator clears it', async () => {
+  it('keeps a rollback latched in a new process until an operator clears it', async () => {
     const scenario = await open(settings('latched'));
     await looks(scenario, 20, BROKEN);
     const { service } = await open(settings('latched'));
@@ -123,11 +123,11 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), scenario.service.close()]);
   });
 
-  it('keeps a rollback when all its keys are deleted, as long as a process that judges remembers it', async () => {
+  it('keeps a rollback when all keys of the flag are deleted, as long as a judging process has it in memory', async () => {
     const scenario = await open(settings('remembered'));
     const { service, clock } = scenario;
     await looks(scenario, 20, BROKEN);
-    // More entries than a process remembers individually.
+    // Writes more entries than a process keeps in memory individually.
     for (let n = 0; n < 210; n++) {
       clock.ms += 5_000;
       await service.adjust();
@@ -143,7 +143,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), restarted.service.close()]);
   });
 
-  it('takes over a log that was started again, once no process restores the earlier one', async () => {
+  it('continues with a newly started log if no process restores the earlier log', async () => {
     const scenario = await open(settings('again'));
     const { service, clock } = scenario;
     await looks(scenario, 20, BROKEN);
@@ -158,7 +158,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), other.service.close()]);
   });
 
-  it('goes on judging when the last look comes from a process whose clock is ahead', async () => {
+  it('continues to judge when the last look comes from a process whose clock is ahead', async () => {
     const [ahead, behind] = [await open(settings('skewed')), await open(settings('skewed'))];
     ahead.clock.ms += 3_600_000;
     await ahead.service.adjust();
@@ -168,7 +168,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([ahead, behind].map(({ service }) => service.close()));
   });
 
-  it('reports its share, and whether it is paused or rolled back, as metrics', async () => {
+  it('reports its share as a metric, and whether it is paused or rolled back', async () => {
     const scenario = await open(settings('measured'));
     const text = () => collectMetrics(cache, [scenario.service]);
     expect(await text()).toMatch(/^cache_canary_share\{.*canary="measured"\} 0\.2$/m);
@@ -179,7 +179,7 @@ describe('a rollout on Redis', () => {
     await scenario.service.close();
   });
 
-  it('records decisions that replay byte for byte, in bounded size', async () => {
+  it('records decisions that replay byte for byte, in a log of bounded size', async () => {
     const config = settings('logged', { log: { maxEntries: 20, snapshotEvery: 10 } });
     const scenario = await open(config);
     for (let n = 0; n < 45; n++) await look(scenario, { canary: 30, control: 30 });
@@ -190,7 +190,7 @@ describe('a rollout on Redis', () => {
     await scenario.service.close();
   });
 
-  it('has one entry per look, regardless of how many processes judge at the same time', async () => {
+  it('has one log entry per look, even if four processes judge at the same time', async () => {
     const config = settings('shared');
     const clock = new Clock();
     const all = await Promise.all(
@@ -206,7 +206,7 @@ describe('a rollout on Redis', () => {
     await Promise.all(all.map((service) => service.close()));
   });
 
-  it('evaluates without a trace', async () => {
+  it('evaluates without writing to the log', async () => {
     const scenario = await open(settings('evaluated'));
     await look(scenario, HEALTHY);
     const { head } = await scenario.service.status();
@@ -248,7 +248,7 @@ describe('a rollout on Redis', () => {
   it('sends at most one command per ten requests, and keeps its keys in database 2 with an expiry', async () => {
     const scenario = await open(settings('cheap'));
     const before = scenario.service.commands;
-    // The most expensive flushes: new users, and users with an error, in both arms.
+    // The largest flushes: they carry new users, and users with an error, in both arms.
     const { minBatch } = BASE.metrics;
     for (let flush = 0; flush < 20; flush++) {
       for (let i = 0; i < minBatch; i++)
@@ -267,7 +267,7 @@ describe('a rollout on Redis', () => {
 
 describe('the switches', () => {
   it.each([[{ redisCache: false, patternCache: true }], [{ redisCache: true, patternCache: false }]])(
-    '%j: no user is in the canary, and nothing is counted',
+    'keep every user out of the canary and count nothing: %j',
     async (flags) => {
       const { service } = await open(
         settings('switched-off', { rollout: { ...BASE.rollout, stages: [100] } }),
@@ -283,7 +283,7 @@ describe('the switches', () => {
     },
   );
 
-  it('are read again while the service runs', async () => {
+  it('are read again while the service is running', async () => {
     let isOn = false;
     const flags = { read: () => ({ redisCache: true, patternCache: isOn }) };
     const config = settings('toggled', {
@@ -297,7 +297,7 @@ describe('the switches', () => {
     await service.close();
   });
 
-  it('need a cache on Redis', async () => {
+  it('require a cache on Redis', async () => {
     const memory = memoryCache();
     await expect(CanaryTestingService.open({ cache: memory, flags: ON })).rejects.toThrow(
       /must be a cache that uses Redis/,
@@ -323,7 +323,7 @@ it('without Redis, no user is in the canary, and the application gets no error',
 });
 
 describe('OpenFeature', () => {
-  it('gets the canary as a boolean flag of a provider, with the same arms', async () => {
+  it('evaluates the canary as a boolean flag, with the same arms as the service', async () => {
     const { service } = await open(settings('provided', { rollout: { ...BASE.rollout, stages: [50, 100] } }));
     const provider = new CanaryProvider(service);
     for (let i = 0; i < 20; i++) {
@@ -345,7 +345,7 @@ describe('OpenFeature', () => {
     await service.close();
   });
 
-  it('returns the switches of the application’s own flag system', async () => {
+  it('supplies the switches from the flag system of the application', async () => {
     const asked: string[] = [];
     const client = {
       async getBooleanValue(flagKey: string, byDefault: boolean) {

@@ -1,4 +1,4 @@
-/** config/canary.yaml: its defaults, and errors that name file, line, path, value and allowed values. */
+/** config/canary.yaml: its defaults, and its errors, which name the file, line, path, value and allowed values. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +70,7 @@ describe('the switches of the environment', () => {
     rmSync(join(DIRECTORY, '.env'));
   });
 
-  it('refuse any other text', () => {
+  it('refuse any other value', () => {
     expect(() => flags({ ENABLE_PATTERN_CACHE: 'maybe' })).toThrow(/must be true or false, got 'maybe'/);
   });
 });

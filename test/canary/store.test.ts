@@ -28,12 +28,12 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-it('a process that is late with its caches does not leave a share older than the share in the log', async () => {
+it('a process that updates its caches late does not leave an older share in Redis than the log has', async () => {
   const rollout = new Rollout();
   rollout.look(HEALTHY);
   rollout.look(HEALTHY);
   const [one, two] = rollout.events;
-  if (one === undefined || two === undefined) throw new Error('no look');
+  if (one === undefined || two === undefined) throw new Error('the log must have a look');
   const held = Promise.withResolvers<void>();
   let isLate = false;
   const late = new DecisionLog(
@@ -51,7 +51,7 @@ it('a process that is late with its caches does not leave a share older than the
   const appended = late.append(eventAfter(start.head, one));
   await waitUntil('the entry is in the log', async () => (await other.read())?.index === 1, 5_000);
   const head = await other.read();
-  if (head === undefined) throw new Error('no log');
+  if (head === undefined) throw new Error('the log must have entries');
   expect(await other.append(eventAfter(head, two))).toBe(true);
   isLate = false;
   held.resolve();
@@ -60,7 +60,7 @@ it('a process that is late with its caches does not leave a share older than the
   expect(JSON.parse(String(await call('GET', KEYS.state)))).toMatchObject({ index: 2 });
 });
 
-it('a damaged cache of the state is rebuilt from the log', async () => {
+it('a damaged cached state is rebuilt from the log', async () => {
   await call('SET', KEYS.state, '{');
   expect((await new DecisionLog(call, KEYS, LIMITS).read())?.index).toBe(2);
 });

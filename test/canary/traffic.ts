@@ -1,4 +1,4 @@
-/** Looks for tests of the judge: each adds the same increments per arm. */
+/** Looks for tests of the judge. Each look adds the same increments per arm. */
 import { NO_FACTS } from '../../canary/judge/guard.ts';
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import { step } from '../../canary/judge/step.ts';
@@ -17,7 +17,7 @@ export interface ArmLook {
   readonly requests?: number;
   readonly failures?: number;
   readonly hits?: number;
-  /** Requests of 500 ms; the others take 10 ms. */
+  /** Number of requests that take 500 ms; the others take 10 ms. */
   readonly slow?: number;
   readonly seen?: number;
   readonly affected?: number;
@@ -40,7 +40,7 @@ export const HEALTHY: Pair = {
   control: { requests: 900, failures: 9, hits: 0, slow: 27, seen: 90, affected: 9 },
 };
 
-/** Adds up looks, as the counts in Redis do. */
+/** Sums looks, like the counters in Redis. */
 export class Rollout {
   state: JudgeState = INITIAL_STATE;
   readonly decisions: Decision[] = [];
@@ -81,7 +81,9 @@ export class Rollout {
     return decision;
   }
 
-  /** Repeats a look until the verdict, and returns the number of looks. @throws Error if the limit is exceeded */
+  /**
+   * Repeats a look until the verdict occurs, and returns the number of looks. @throws Error if the limit is exceeded
+   */
   until(verdict: Decision['verdict'], pair: Pair, limit = 400): number {
     for (let n = 1; n <= limit; n++) if (this.look(pair).verdict === verdict) return n;
     throw new Error(

@@ -1,6 +1,6 @@
 /**
- * The package as users get it: built and packed by its own scripts, installed into an empty folder by npm, run by the
- * oldest supported Node and later ones against a real Redis, and compiled against by users of TypeScript.
+ * The package as users get it: its own scripts build and pack it, npm installs it into an empty folder, the oldest
+ * supported Node and later ones run it against a real Redis, and TypeScript compiles programs that import it.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -24,25 +24,23 @@ const run = promisify(execFile);
 const TOP = resolve(import.meta.dirname, '../..');
 const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 
-/** The first release of 20, the latest known of 22, and the current one. */
+/** The first release of Node 20, the latest known release of Node 22, and the current Node. */
 const NODES = ['20.0.0', '22.23.3', process.versions.node];
 
-/**
- * Release of 2026, for the tests of users: it is installed next to the package, and is not a dependency of the project.
- */
+/** A Jest release of 2026. The tests install it next to the package; it is not a dependency of the project. */
 const JEST = '30.5.2';
 
-/** The lowest and the newest release that the range of the package allows. */
+/** The lowest and the newest release of ioredis in the package's range. */
 const IOREDIS = ['6.0.0', '6'];
 
 const manifest = JSON.parse(readFileSync(join(TOP, 'client/package.json'), 'utf8'));
-/** The entry points besides the main one: `./metrics` and so on. */
+/** The entry points other than the main one, such as `./metrics`. */
 const SUBPATHS = Object.keys(manifest.exports).filter((path) => /^\.\/[\w-]+$/.test(path));
 
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-// Before the tests are named: if npm is unreachable, their names report it.
+// Installs everything before the titles are built: if npm is unreachable, the titles report that.
 const tarball = await packClient(dir);
 const app = join(dir, 'app');
 const alone = await installInEmptyProject(tarball, app);
@@ -83,7 +81,7 @@ async function runProgram(folder: string, node: string): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-/** Its output. */
+/** Expected output of `packed/program.mjs`, except for its Node version. */
 const DONE = {
   read: { a: 1 },
   invalidated: true,
@@ -128,7 +126,7 @@ describe('the tarball', () => {
     expect(stdout).toContain('All good!');
   });
 
-  it('resolves to its types for every importer, CommonJS and ES modules', async () => {
+  it('resolves to its types for CommonJS and for ES module importers', async () => {
     const options = ['--profile', 'strict', '--exclude-entrypoints', 'functions.lua', '--format', 'json'];
     const { stdout } = await run(bin('attw'), [tarball, ...options], { maxBuffer: 16_000_000 });
     const { analysis, problems } = JSON.parse(stdout);
@@ -145,7 +143,7 @@ describeWith('installed alone', alone, () => {
     return JSON.parse((await run(process.execPath, [program, ...args], { cwd: app })).stdout);
   }
 
-  it('loads no extra with the main entry point', async () => {
+  it('loads no extra from the main entry point', async () => {
     const { main, withMetrics } = await runPacked('loaded.cjs');
     const extras = (paths: readonly string[]) => paths.filter((path) => path.startsWith('extras/'));
     expect(main.length).toBeGreaterThan(80);
@@ -244,7 +242,7 @@ describeWith('installed alone', alone, () => {
       writeFileSync(join(folder, 'consumer.ts'), source);
       const compilerOptions = {
         ...{ module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck: false },
-        // Types that a program on Node has in any case.
+        // Types that every program on Node has.
         ...{ types: ['node'], typeRoots: [join(TOP, 'node_modules/@types')] },
       };
       writeFileSync(
@@ -262,14 +260,14 @@ describeWith('installed alone', alone, () => {
 
 for (const [i, { version, folder }] of ioredisApps.entries())
   describeWith(`installed with ioredis@${version}`, withIoredis[i], () => {
-    it('uses that copy of ioredis, and supports the documented uses, against a real Redis', async () => {
+    it('uses the installed ioredis, and supports the documented uses, against a real Redis', async () => {
       expect(readdirSync(join(folder, 'node_modules/@redis-cache-kit/client'))).not.toContain('node_modules');
       expect(await runProgram(folder, process.execPath)).toEqual({ ...DONE, node: process.version });
     });
   });
 
 describeWith('installed next to Jest', withJest, () => {
-  it('a CommonJS project runs its tests against a real Redis', async () => {
+  it('works in the tests of a CommonJS project, against a real Redis', async () => {
     await using redis = await RedisProcess.start();
     const { host, port } = redis.address;
     writeFileSync(join(jestApp, 'package.json'), '{"private":true,"type":"commonjs"}');

@@ -1,6 +1,6 @@
 /**
- * Commands that are denied, one at a time, by ACL and by `rename-command`: each takes the path that the README
- * documents.
+ * Commands are denied one at a time, by ACL and by `rename-command`. Without each of them, the client behaves as the
+ * README documents.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -27,7 +27,7 @@ const host = '127.61.0.11';
 const login = { username: 'app', password: 'pw' };
 const PLAIN = { scripting: { loadFunctions: false, evalScripts: false } };
 
-/** Operations by name, with what each returned or the error that it threw. */
+/** Operations by name, each with its result or the error that it threw. */
 type Outcomes = ReadonlyMap<string, unknown>;
 
 async function outcomesOf(cache: Cache): Promise<Outcomes> {
@@ -74,7 +74,7 @@ async function outcomesOf(cache: Cache): Promise<Outcomes> {
   return outcomes;
 }
 
-/** Results with all commands allowed. A durable write has no replica here. */
+/** Results when all commands are allowed. The master has no replica, so a durable write fails. */
 const RIGHT: Readonly<Record<string, unknown>> = {
   set: { source: 'redis' },
   setMany: { source: 'redis' },
@@ -107,11 +107,11 @@ const RIGHT: Readonly<Record<string, unknown>> = {
 };
 
 interface Without {
-  /** Operations that need it: each throws a `CommandError` that names it. */
+  /** Operations that need the command: each throws a `CommandError` that names the command. */
   readonly fails?: readonly string[];
-  /** Operations that the first tier may answer. */
+  /** Operations that the first tier may serve. */
   readonly unsure?: readonly string[];
-  /** Operations that return another result, without an error. */
+  /** Operations that return a different result, without an error. */
   readonly differs?: Readonly<Record<string, unknown>>;
   readonly options?: Partial<TieredCacheOptions>;
 }
@@ -126,7 +126,7 @@ const values = [
   'durable set',
 ];
 
-/** All commands of a cache outside a cluster, and the features that are lost without each. */
+/** All commands that a cache outside a cluster uses, with the operations that fail or differ without each command. */
 const COMMANDS: Readonly<Record<string, Without>> = {
   HELLO: {},
   ROLE: {},
@@ -198,14 +198,14 @@ const cases = Object.entries(COMMANDS).flatMap(([command, without]) =>
 
 describe('a cache without one command', () => {
   it.each(cases)(
-    '%s, %s: works, or throws an error that names the command',
+    'works without %s (%s), or throws an error that names the command',
     async (command, how, without) => {
       const redis = await serverWithout(command, how);
       const cache = tieredCache({
         address: redis.address,
         ...login,
         namespace: 'c',
-        // A busy machine must not cause a miss.
+        // A slow reply on a busy machine must not cause a miss.
         commandTimeoutMs: 5000,
         hangSuspectedMs: 5000,
         ...without.options,
@@ -228,12 +228,12 @@ describe('a cache without one command', () => {
     },
   );
 
-  it('sends no other commands, and the README lists them all', async () => {
+  it('sends no commands other than these, and the README lists all of them', async () => {
     const redis = await serverWithout('debug', 'denied by ACL');
     const admin = `${redis.admin().stream.localAddress}:${redis.admin().stream.localPort}`;
     const sent = new Set<string>();
     const stop = await monitorCommands(redis.address, ({ args, source }) => {
-      // Commands inside a script come from the server.
+      // The server itself runs the commands inside a script.
       if (source !== admin && source !== 'lua') sent.add(String(args[0]).toUpperCase());
     });
     const { address } = redis;
@@ -254,7 +254,7 @@ describe('a cache without one command', () => {
   });
 
   it.each(takings)(
-    'a missing command that the database requires is reported immediately: SELECT %s',
+    'reports immediately that SELECT, which another database requires, is denied: %s',
     async (how) => {
       const redis = await serverWithout('SELECT', how);
       const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
@@ -274,7 +274,7 @@ describe('a cache without one command', () => {
     const connection = connect({ mode: 'standalone', address: redis.address });
     onTestFinished(() => connection.close());
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
-    // Without the three commands there is still one address.
+    // Without all three commands, the client still uses the single address.
     const none = [...conf, 'rename-command INFO hidden_INFO'];
     await using silent = await RedisProcess.start({ host, conf: none });
     const untold = connect({ mode: 'standalone', address: silent.address });
@@ -282,7 +282,7 @@ describe('a cache without one command', () => {
     expect(await untold.call('SET', 'k', 1)).toBe('OK');
   });
 
-  it('reads the same role from INFO as from ROLE', () => {
+  it('the role that INFO reports is read like the reply of ROLE', () => {
     expect(
       parseReplication(
         '# Replication\r\nrole:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.1,port=6379,state=online,offset=1,lag=0\r\n' +
@@ -310,7 +310,7 @@ describe('a user without one command of a procedure', () => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  // PUBLISH and PTTL only make waiters slower; the commands of every read and write are above.
+  // Without PUBLISH or PTTL, waiters are only slower. The tests above cover the commands of every read and write.
   const commands = [
     'APPEND',
     'DEL',
@@ -347,7 +347,7 @@ describe('a user without one command of a procedure', () => {
       return entry.value === 'new';
     });
     await waitUntil('it is refreshed', async () => (await cache.get('stale')) === 'new');
-    // Without freshness in the entry, only its TTL changes.
+    // An entry without freshness: expire changes only its TTL.
     await cache.set('plain', 1, { ttlSeconds: 60 });
     expect([await cache.expire('plain', null), await redis.admin().pttl(`${name}:plain`)]).toEqual([
       true,

@@ -1,5 +1,5 @@
 /**
- * The client against Redis in containers (testcontainers): a single one, and a master with a replica and three
+ * The client against Redis in containers (testcontainers): a single node, and a master with a replica and three
  * sentinels.
  */
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,10 @@ import { waitUntil } from '../support/redis-process.ts';
 const HOST = '127.0.0.1';
 const started: StartedTestContainer[] = [];
 
-/** On the host's network, on ports below the ephemeral ones: every node announces an address that this host reaches. */
+/**
+ * Starts a container on the host's network, on ports below the ephemeral range. Every node announces an address that
+ * this host can reach.
+ */
 async function run(script: string, ready: RegExp): Promise<StartedTestContainer> {
   const image: string = JSON.parse(readFileSync(imagesFile(resolve('.kit')), 'utf8')).redis;
   const container = await new GenericContainer(image)
@@ -101,7 +104,7 @@ describeOnEngine(
             ),
           40_000,
         );
-        // Until all sentinels have discovered each other and the replica, no election is possible.
+        // No election is possible until all sentinels have discovered each other and the replica.
         await waitUntil(
           'the sentinels to discover all nodes',
           async () => {

@@ -1,5 +1,5 @@
 /**
- * The contract of every cache, with entries in the master that sentinels report, and with Redis disabled by
+ * The contract of every cache, on a cache whose master the sentinels report, and on a cache with Redis disabled by
  * configuration.
  */
 import { afterAll, beforeAll, describe } from 'vitest';

@@ -36,7 +36,7 @@ describe('fromEnv', () => {
       expect(planFromEnv({ ENABLE_REDIS_CACHE: no }).kind).toBe('memory');
   });
 
-  it('uses memory in development while no Redis is named', () => {
+  it('uses memory in development if no Redis is named', () => {
     expect(planFromEnv({ ...on, NODE_ENV: 'development' }).kind).toBe('memory');
     expect(planFromEnv({ ...on, NODE_ENV: 'development', REDIS_HOST: 'h' }).kind).toBe('redis');
     expect(planFromEnv({ ...on, NODE_ENV: 'production' })).toMatchObject({
@@ -60,7 +60,7 @@ describe('fromEnv', () => {
     expect(planFromEnv({ ...on, REDIS_TTL: '6' }).cache.defaultTtlSeconds).toBe(6);
   });
 
-  it('fills in what a URL leaves out', () => {
+  it('completes a URL with the other variables', () => {
     expect(
       planFromEnv({ ...on, REDIS_URL: 'redis://localhost:6379/0', REDIS_PASSWORD: 'secret' }),
     ).toMatchObject({
@@ -90,7 +90,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('reads the breaker and the namespace, times in seconds', () => {
+  it('reads the settings of the breaker and the namespace, with times in seconds', () => {
     const variables = {
       ...on,
       CACHE_NAMESPACE: 'meridian',
@@ -138,7 +138,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('translates announced addresses, of sentinels and of a cluster', () => {
+  it('maps announced addresses to reachable ones, with sentinels and with a cluster', () => {
     const REDIS_NAT_MAP = '10.0.0.1:6379=127.0.0.1:7001, [fd00::2]:6379 = [::1]:7002';
     const natMap = {
       '10.0.0.1:6379': { host: '127.0.0.1', port: 7001 },
@@ -156,7 +156,7 @@ describe('fromEnv', () => {
 
   it('writes to the reachable address of the master that the sentinels announce', async () => {
     await using set = await startSentinelSet();
-    // Another master, so that the key shows the address that was used.
+    // The map points to another Redis, so the stored key shows which address was used.
     await using reachable = await RedisProcess.start();
     const pairs = set.redis.map(
       ({ address }) => `${address.host}:${address.port}=${reachable.address.host}:${reachable.address.port}`,
@@ -222,7 +222,7 @@ describe('fromEnv', () => {
     ],
     [{ ...on, REDIS_CLUSTER_ENABLED: 'true', REDIS_DB: '2' }, 'db: 2, but a cluster has only database 0'],
     [{ ...on, REDIS_TLS: 'true', REDIS_TLS_CA: '/nowhere/ca.pem' }, 'REDIS_TLS_CA: "/nowhere/ca.pem"'],
-  ])('names the invalid variable and quotes it: %o', (variables, expected) => {
+  ])('names the invalid variable and quotes its value: %o', (variables, expected) => {
     expect(() => fromEnv(variables)).toThrowError(ConfigurationError);
     expect(() => fromEnv(variables)).toThrowError(expected);
   });

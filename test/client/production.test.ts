@@ -1,6 +1,6 @@
 /**
- * With TLS and users of least privilege, on the production topology: the permissions of the app are enough for the
- * client.
+ * The client on the production topology, with TLS and users of least privilege. The app user's permissions are
+ * sufficient for the client.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,11 +43,11 @@ it('every feature of the client works as the app user, over TLS', async () => {
     expect(await cache.clear()).toBe(1);
     await expect(cache.connection?.call('FLUSHALL')).rejects.toMatchObject({ code: 'NOPERM' });
 
-    // The master hangs: the client leaves it, even with TLS.
+    // The master hangs. The client must leave it, also with TLS.
     const former = (await environment.masterId()) ?? '';
     const heal = await environment.capabilities.pause?.(former);
     await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);
-    // Until a replica follows the new master, min-replicas-to-write refuses.
+    // The new master refuses writes until a replica follows it (min-replicas-to-write).
     const set = () => cache.set('k', 2).catch((error: CacheError) => ({ source: error.code }));
     await waitUntil('a write is taken', async () => (await set()).source === 'redis', 20_000);
     await heal?.();

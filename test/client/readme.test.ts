@@ -1,4 +1,4 @@
-/** The examples of both READMEs, unchanged, against a real Redis. */
+/** The examples of both READMEs run unchanged against a real Redis. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { planTopology } from '../../infra/topology.ts';
 import { CLIENT_ENTRIES } from '../architecture/client-rooms.ts';
 import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
-it('the example of the README behaves as described', async () => {
+it('the example of the main README behaves as described', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-readme-'));
   try {
     const topology = planTopology(loadEnvironment('dev'));
@@ -48,7 +48,7 @@ it('the example of the README behaves as described', async () => {
   }
 });
 
-it('the README contains exactly that example', async () => {
+it('the main README contains exactly that example', async () => {
   const region = /\/\/ #region readme\n([\s\S]*?)\n *\/\/ #endregion/.exec(
     await readFile(import.meta.filename, 'utf8'),
   )?.[1];
@@ -68,7 +68,7 @@ describe("the client's README", () => {
   const loadPrices = async (keys: readonly string[]) => new Map(keys.map((key, i) => [key, i]));
   const order = { total: 12 };
 
-  it('opens a cache by sentinels, loads, invalidates and writes with a durability', async () => {
+  it('opens a cache over sentinels, loads, invalidates, and writes with durability', async () => {
     await using set = await startSentinelSet();
     const password = 'secret';
     for (const node of set.redis)
@@ -100,7 +100,7 @@ describe("the client's README", () => {
     expect(await master.admin().exists('shop:order:7')).toBe(1);
   });
 
-  it('stores rich values in two tiers, loads many keys, wraps, and checks the health', async () => {
+  it('stores rich values in two tiers, loads many keys, wraps a function, and checks the health', async () => {
     await using redis = await RedisProcess.start();
     const url = `redis://${redis.address.host}:${redis.address.port}`;
 
@@ -131,7 +131,7 @@ describe("the client's README", () => {
     await again.close();
   });
 
-  it('contains exactly this code', async () => {
+  it('contains exactly the code of these tests', async () => {
     const [readme, source] = await Promise.all([
       readFile('client/README.md', 'utf8'),
       readFile(import.meta.filename, 'utf8'),

@@ -1,5 +1,5 @@
 /**
- * The reference of the client's API: the committed file matches the types and their comments, and the comments are
+ * The API reference of the client: the committed pages match the types and their comments, and the comments are
  * complete.
  */
 import { execFile } from 'node:child_process';
@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
-/** The fields of typedoc's JSON that this test reads. */
+/** The fields of typedoc's JSON that these tests read. */
 interface Declaration {
   readonly name: string;
   readonly kind: number;
@@ -21,7 +21,7 @@ interface Declaration {
   readonly inheritedFrom?: object;
 }
 
-/** `ReflectionKind.Reference`. */
+/** The value of `ReflectionKind.Reference`. */
 const REFERENCE = 4_194_304;
 
 const TOP = resolve(import.meta.dirname, '../..');
@@ -35,7 +35,7 @@ beforeAll(async () => {
   const args = [typedoc, '--out', out, '--json', join(out, 'api.json')];
   await promisify(execFile)(process.execPath, args, { cwd: TOOL, timeout: 60_000 });
   modules = JSON.parse(readFileSync(join(out, 'api.json'), 'utf8')).children;
-  // A name that several entry points export is declared by one of them.
+  // A name that several entry points export is a declaration in one of them, and a reference in the others.
   declared = modules.flatMap(({ children }) => children ?? []).filter(({ kind }) => kind !== REFERENCE);
 });
 afterAll(() => rmSync(out, { recursive: true, force: true }));
@@ -46,10 +46,10 @@ const signaturesOf = (of: Declaration): readonly Declaration[] =>
 const isDocumented = (of: Declaration): boolean =>
   [of, ...signaturesOf(of)].some((each) => text(each) !== '');
 
-/** Whether callers provide values of the type. */
+/** True if callers provide values of the type. */
 const isGiven = ({ name }: Declaration): boolean =>
   /(?:Options|Defaults|Strategy|Request|Search|Address|Rule|Outdated)$/.test(name);
-/** Declared by another package, and only referenced here. */
+/** True if another package declares the type, and the client only references it. */
 const isForeign = ({ name }: Declaration): boolean => /^(?:Telemetry(?!Options)|Standard)/.test(name);
 
 /** Optional number options, including in nested options. */
@@ -66,7 +66,7 @@ function numbersOf(
   });
 }
 
-it('docs/client/api/ is up to date: otherwise run `npm run docs:api`', () => {
+it('docs/client/api/ is up to date (`npm run docs:api` updates it)', () => {
   const folder = join(TOP, 'docs/client/api');
   const pages = readdirSync(out).filter((name) => name.endsWith('.md'));
   expect(readdirSync(folder).sort()).toEqual(pages.sort());
@@ -74,7 +74,7 @@ it('docs/client/api/ is up to date: otherwise run `npm run docs:api`', () => {
     expect(readFileSync(join(folder, page), 'utf8')).toBe(readFileSync(join(out, page), 'utf8'));
 });
 
-it('lists at most 45 names of the main entry point', () => {
+it('the main entry point exports at most 45 names', () => {
   const names = modules.find(({ name }) => name === 'main')?.children?.map(({ name }) => name) ?? [];
   expect(names).toContain('openCache');
   expect(names.length).toBeLessThanOrEqual(45);

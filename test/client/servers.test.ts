@@ -1,6 +1,6 @@
 /**
- * The client on servers of other versions and of Valkey (`test/support/servers.ts`): the contract of every cache, by
- * each way of running the steps, and the features that depend on the version of the server.
+ * The client on other versions of Redis and on Valkey (`test/support/servers.ts`): the contract of every cache, in each
+ * scripting mode, and the features that depend on the version of the server.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -37,7 +37,7 @@ describe.each(servers)('the client on $name', (server) => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  /** Long enough for a busy machine. */
+  /** A timeout that a busy machine does not exceed. */
   const compute = { replyTimeoutMs: 5000 };
   const open = async (options: RedisCacheOptions = {}): Promise<Cache> => {
     const cache = redisCache({
@@ -62,7 +62,7 @@ describe.each(servers)('the client on $name', (server) => {
       return cache;
     });
 
-    it('loads once for two caches, stores, refreshes and waits', async () => {
+    it('shares one load between two caches, stores and refreshes', async () => {
       const [one, two] = [
         await open({ scripting, namespace: `${way}:l` }),
         await open({ scripting, namespace: `${way}:l` }),

@@ -1,4 +1,4 @@
-/** Slow is not hung: large values on a slow line, and blocked processes. */
+/** Slow is not hung: large values over a slow connection, and blocked processes. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Cache,
@@ -15,7 +15,7 @@ import { startBurstRelay } from '../support/burst-relay.ts';
 import { RedisProcess, startSentinelSet, waitUntil } from '../support/redis-process.ts';
 
 const host = '127.61.0.10';
-/** 400 ms at 5 MB/s. */
+/** A value that takes 400 ms at 5 MB/s. */
 const LARGE = 'x'.repeat(2_000_000);
 
 interface Line {
@@ -46,7 +46,9 @@ async function narrow(options: RedisCacheOptions = {}): Promise<Line> {
 const troubleEvents = (events: readonly CacheEvent[]): readonly string[] =>
   events.map(({ type }) => type).filter((type) => ['suspect', 'lost', 'breaker', 'fallback'].includes(type));
 
-/** Reads a small key repeatedly until the work is done; returns the results. */
+/**
+ * Reads a small key repeatedly until the work completes. Returns the result of the work and the sources of the reads.
+ */
 async function measureDuring<T>(
   cache: Cache,
   work: Promise<T>,
@@ -71,7 +73,7 @@ describe('a value that needs 400 ms of transfer', () => {
     await cache.set('small', 1);
     const startedAt = performance.now();
     const { result, sources } = await measureDuring(cache, cache.getEntry<string>('large'));
-    // Otherwise the line was not slow.
+    // Verifies that the connection was slow.
     expect(performance.now() - startedAt).toBeGreaterThan(300);
     expect(result?.source).toBe('redis');
     expect(result?.value.length).toBe(LARGE.length);
@@ -81,7 +83,7 @@ describe('a value that needs 400 ms of transfer', () => {
     expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
   });
 
-  it('is not loaded by getOrCompute or with others by getOrComputeMany when Redis has it', async () => {
+  it('is read from Redis, not loaded, by getOrCompute and by getOrComputeMany', async () => {
     const { cache, events } = await narrow();
     await cache.set('large', LARGE);
     await cache.set('small', 1);
@@ -104,7 +106,7 @@ describe('a value that needs 400 ms of transfer', () => {
     expect(troubleEvents(events)).toEqual([]);
   });
 
-  it('is not loaded when it arrives in bursts that are further apart than replyTimeoutMs', async () => {
+  it('is not loaded if it arrives in bursts that are further apart than replyTimeoutMs', async () => {
     await using redis = await RedisProcess.start({ host });
     await using line = await startBurstRelay(redis.address, 500_000, 100);
     const direct = redisCache({ address: redis.address, namespace: 'line' });
@@ -127,7 +129,7 @@ describe('a value that needs 400 ms of transfer', () => {
     expect(troubleEvents(events)).toEqual([]);
   });
 
-  it('is written, async and durably, and concurrent small reads do not miss', async () => {
+  it('is written asynchronously and durably, and concurrent small reads do not miss', async () => {
     const { cache, events, redis } = await narrow({ commandTimeoutMs: 3000 });
     const { port } = redis.address;
     await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
@@ -225,7 +227,7 @@ describe('a hang', () => {
         return performance.now() - pausedAt > hangSuspectedMs * 0.75;
       });
       redis.resume();
-      // Slow, but not hung.
+      // The reply arrives late, so the server was slow, not hung.
       expect(await answer).toBe('1');
       redis.pause();
       const write = connection.call('GET', 'k').catch(() => {});
@@ -238,7 +240,7 @@ describe('a hang', () => {
     },
   );
 
-  it('during a hang that is not yet suspected, durable writes stay in doubt: a deposed master acknowledges none', async () => {
+  it('leaves the outcome of durable writes unknown even before it is suspected: a deposed master confirms none', async () => {
     await using set = await startSentinelSet({ downAfterMs: 60_000 });
     const [former, promoted] = set.redis;
     const sentinels = set.sentinels.map(({ address }) => address);
@@ -260,7 +262,7 @@ describe('a hang', () => {
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
     expect(await write).toBeInstanceOf(OutcomeUnknownError);
-    // Its reply is not trusted either, or it was sent to the new master.
+    // The client does not accept the reply of the old master to the plain write, unless it was sent to the new master.
     const outcome = await plain;
     if (!(outcome instanceof OutcomeUnknownError)) expect(await promoted.admin().get('p')).toBe('1');
     await waitUntil('the connection has moved', () => {
@@ -277,7 +279,7 @@ function standStill(ms: number): void {
 }
 
 describe('a process that is stopped', () => {
-  it('does not suspect Redis because of unsent commands or unread replies', async () => {
+  it('does not suspect Redis because of commands it has not sent or replies it has not read', async () => {
     const { cache, events, proxy } = await narrow({ commandTimeoutMs: 300 });
     proxy.remove('upstream');
     proxy.remove('downstream');
@@ -310,7 +312,7 @@ describe('a process that is stopped', () => {
 });
 
 describe('a limit of this process', () => {
-  it('reaching a limit of this process is not a failure of Redis', async () => {
+  it('is not counted as a failure of Redis when it is reached', async () => {
     const { cache, events } = await narrow({ maxInFlight: 20 });
     const writes = await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, i)));
     // Writes beyond the limit stay in memory.

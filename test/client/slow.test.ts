@@ -1,6 +1,6 @@
 /**
- * A slow Redis: one that answers each command 20 to 40 ms later keeps the contract of every cache, in every mode; one
- * that is slower than the command timeout is unreachable, and returns when it is faster.
+ * A slow Redis that replies to each command 20 to 40 ms later keeps the contract of every cache, in every mode. A Redis
+ * that is slower than the command timeout is unreachable until it is faster again.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -21,11 +21,11 @@ import { loadLibrary } from './load/lease-party.ts';
 /** Servers that caches and their listeners reach only through the proxies. */
 interface SlowedNodes {
   readonly proxies: LatencyProxies;
-  /** The first of them. */
+  /** Address of the first proxy. */
   readonly address: Address;
-  /** Sentinels or nodes of a cluster. */
+  /** Addresses of sentinels or nodes of a cluster. */
   readonly others: readonly Address[];
-  /** Whether Redis has the key, read without a proxy. */
+  /** Returns whether Redis has the key; reads without a proxy. */
   readonly has: (key: string) => Promise<boolean>;
   readonly end: () => Promise<void>;
 }
@@ -81,7 +81,7 @@ async function ofCluster(): Promise<SlowedNodes> {
   });
 }
 
-/** Stock ioredis waits for its answer without a limit: it has no command timeout to exceed. */
+/** Stock ioredis waits for replies without a limit, because it has no command timeout that could be exceeded. */
 const STOCK = 'a stock connection';
 
 const setups: readonly (readonly [string, () => Promise<SlowedNodes>, readonly Mode[]])[] = [
@@ -167,12 +167,12 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
         name,
         kept,
         async () => {
-          // That test counts loads: a busy machine must not cause another one.
+          // The contract counts loads: a slow reply on a busy machine must not cause another load.
           const cache = open(nodes, {
             namespace: name.replaceAll(' ', '-'),
             compute: { replyTimeoutMs: 5_000 },
           });
-          // Otherwise the contract would have been tested with a Redis that is not slow.
+          // Verifies that the proxies make Redis slow.
           expect(await cache.ping()).toBeGreaterThanOrEqual(19);
           return cache;
         },
@@ -208,7 +208,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
 
       nodes.proxies.setLatency(0);
       await waitUntil('Redis accepts writes again', takenByRedis, 20_000);
-      // Writes during that time are not reverted: the replaced and the deleted values are also gone in Redis.
+      // Writes during the outage are not reverted: the replaced and the deleted values are also gone in Redis.
       await waitUntil('the old values are gone', async () => {
         const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);
         return !left.includes(true);

@@ -1,4 +1,4 @@
-/** Compare-and-write with plain commands: the contents of one transaction, the reasons to split it, and its results. */
+/** Compare-and-write with plain commands: the content of a transaction, the reasons to split it, and its results. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Change, type Command, Transactions } from '../../client/functions/transactions.ts';
 import { resolveConnection } from '../../client/options/connection-options.ts';
@@ -34,7 +34,7 @@ async function open(rules?: readonly string[]): Promise<void> {
 }
 
 const keys = (count: number): readonly string[] => Array.from({ length: count }, (_, i) => `k:${i}`);
-/** Sets the key to `value` if it is absent; `before`: called between the read and the write. */
+/** Sets the key to `value` if it is absent. `before` is called between the read and the write. */
 const create = (key: string, value: string, before?: () => void): Change => ({
   keys: [key],
   looks: [['GET', key]],
@@ -43,7 +43,7 @@ const create = (key: string, value: string, before?: () => void): Change => ({
     return found === null ? [['SET', key, value]] : undefined;
   },
 });
-/** Runs the work on the first call only. */
+/** Returns a function that runs the work only on its first call. */
 function onFirstCall(work: () => unknown): () => void {
   let isDone = false;
   return () => {
@@ -53,7 +53,7 @@ function onFirstCall(work: () => unknown): () => void {
 }
 
 describe('a transaction', () => {
-  it('contains all changes made in one tick, and changes that arrive in flight are in the next', async () => {
+  it('contains all changes of one tick, and changes that arrive while it is in flight go into the next one', async () => {
     const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
@@ -67,27 +67,27 @@ describe('a transaction', () => {
     expect(await redis.admin().mget('k:0', 'k:79')).toEqual(['v', 'w']);
   });
 
-  it('contains each key once: two changes to a key see each other', async () => {
+  it('contains each key once, so the second change to a key reads the result of the first', async () => {
     const both = ['a', 'b'].map((value) => transactions.run(create('k:0', value)));
     expect(await Promise.all(both)).toEqual([true, false]);
     expect(await redis.admin().get('k:0')).toBe('a');
   });
 
-  it('is bounded', async () => {
+  it('is limited in the number of keys', async () => {
     const sent = await recordCommands(redis.admin(), () =>
       Promise.all(keys(401).map((key) => transactions.run(create(key, 'v')))),
     );
     expect(sent.filter((name) => name === 'EXEC')).toHaveLength(3);
   });
 
-  it('writes nothing for a key that others changed, but writes all other keys', async () => {
+  it('writes no key that another client changed, but writes all other keys', async () => {
     const change = onFirstCall(() => void connection.request('SET', ['k:3', 'theirs']));
     const results = await Promise.all(keys(10).map((key) => transactions.run(create(key, 'v', change))));
     expect(results).toEqual(keys(10).map((key) => key !== 'k:3'));
     expect(await redis.admin().get('k:3')).toBe('theirs');
   });
 
-  it('is retried a bounded number of times when a key changes continually', async () => {
+  it('is retried a bounded number of times if a key changes continually', async () => {
     let changes = 0;
     const restless: Change = {
       ...create('k:0', 'v'),
@@ -101,7 +101,7 @@ describe('a transaction', () => {
     expect([changes, await redis.admin().get('k:0')]).toEqual([3, 'theirs 3']);
   });
 
-  it('is split when one change is rejected: the others are written, and its caller gets the reason', async () => {
+  it('is split when one change is rejected: the other changes are written, and the caller gets the reason', async () => {
     await connection.close();
     await open(['~k:*', '+@all']);
     const changes = [...keys(9), 'other:1'].map((key) => transactions.run(create(key, 'v')));
@@ -137,7 +137,7 @@ describe('a transaction', () => {
     expect(await transactions.run(create('k:0', 'v'))).toBe(true);
   });
 
-  it('writes nothing after its connection was replaced', async () => {
+  it('writes nothing after its connection is replaced', async () => {
     const cut = onFirstCall(() => connection.current()?.stream.destroy());
     const lost = transactions.run(create('k:0', 'v', cut));
     await expect(lost).rejects.toThrowError();
@@ -146,7 +146,7 @@ describe('a transaction', () => {
     expect(await transactions.run(create('k:0', 'v'))).toBe(true);
   });
 
-  it('is compared and written without WATCH when WATCH is denied', async () => {
+  it('is replaced by plain comparisons and writes if WATCH or MULTI is denied', async () => {
     for (const denied of ['-watch', '-multi', '-@transaction']) {
       await redis.admin().flushall();
       await connection.close();

@@ -26,7 +26,7 @@ function breakerWith(probe: () => Promise<unknown>, change: Partial<ResolvedBrea
   return { breaker: new Breaker({ ...options, ...change }, probe, events), moves };
 }
 
-const never = (): Promise<never> => Promise.reject(new Error('away'));
+const never = (): Promise<never> => Promise.reject(new Error('Redis is unreachable'));
 const fail = (breaker: Breaker, times: number): void => {
   for (let i = 0; i < times; i++) breaker.failure(breaker.permit(), 'timeout');
 };
@@ -151,7 +151,7 @@ describe('the circuit breaker', () => {
     vi.advanceTimersByTime(1000);
     breaker.abstain(breaker.permit());
     expect(breaker.state.kind).toBe('half-open');
-    // The next call decides the state.
+    // The next call is the trial that decides the state.
     const trial = breaker.permit();
     expect(trial).toBe('trial');
     breaker.success(trial);
@@ -159,16 +159,16 @@ describe('the circuit breaker', () => {
   });
 
   it.each<[string, unknown, boolean]>([
-    ['no answer', new TimeoutError('GET'), true],
+    ['no reply', new TimeoutError('GET'), true],
     ['no master', new NotSentError('GET'), true],
-    ['a node that loads', new CommandError('LOADING Redis is loading the dataset in memory'), true],
+    ['a node that is loading', new CommandError('LOADING Redis is loading the dataset in memory'), true],
     ['a cluster that is down', new CommandError('CLUSTERDOWN The cluster is down'), true],
     ['a slot that no shard serves', new CommandError('CLUSTERDOWN Hash slot not served'), false],
-    ['a limit of the client', new ClientLimitError('GET'), false],
-    ['a slot that is elsewhere', new CommandError('MOVED 1 h:1'), false],
-    ['a key that is elsewhere', new CommandError('ASK 1 h:1'), false],
-    ['keys that are in two nodes', new CommandError('TRYAGAIN Multiple keys request'), false],
-    ['a refusal', new CommandError('OOM command not allowed'), false],
+    ['an exceeded limit of the client', new ClientLimitError('GET'), false],
+    ['a slot that another node serves', new CommandError('MOVED 1 h:1'), false],
+    ['a key that is being migrated', new CommandError('ASK 1 h:1'), false],
+    ['keys that are split between two nodes', new CommandError('TRYAGAIN Multiple keys request'), false],
+    ['a command that Redis refuses', new CommandError('OOM command not allowed'), false],
   ])('counts a failure of Redis: %s', (_, error, counts) => {
     expect(isServerFailure(error)).toBe(counts);
   });

@@ -39,7 +39,7 @@ cacheContract('a cache opened by URL', 'redis', async () =>
 );
 
 describe('a cache over Redis', () => {
-  // This test counts loads: a slow Redis on a busy machine must not cause another one.
+  // These tests count loads: a slow reply on a busy machine must not cause another load.
   const open = (namespace: string): Cache =>
     redisCache({ address: redis.address, namespace, ...PATIENT_LIMITS, compute: { replyTimeoutMs: 5_000 } });
 
@@ -62,7 +62,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('resolves concurrent calls of close together', async () => {
+  it('resolves concurrent calls of close at the same time', async () => {
     const cache = open('twice');
     await cache.ping();
     const first = cache.close();
@@ -71,7 +71,7 @@ describe('a cache over Redis', () => {
     await first;
   });
 
-  it('clears no other namespace, even one that its name would match as a pattern', async () => {
+  it('clears no other namespace, even one that matches its name as a glob pattern', async () => {
     const [cache, other] = [open('a*'), open('ab')];
     await cache.set('k', 1);
     await other.set('k', 1);
@@ -80,7 +80,7 @@ describe('a cache over Redis', () => {
     await Promise.all([cache.close(), other.close()]);
   });
 
-  it('treats every kind of poisoned payload as a miss, purges and counts it', async () => {
+  it('treats every kind of poisoned payload as a miss, and purges and counts it', async () => {
     const cache = open('poison');
     const good = encodeEnvelope({ a: 1 });
     const flipped = Buffer.from(good);
@@ -103,7 +103,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('reads many keys by the same rules as one: only intact, fresh and current entries', async () => {
+  it('applies the rules of get to getMany: returns only intact, fresh and current entries', async () => {
     const cache = open('mixed');
     await cache.set('tagged', 'of a tag', { tags: ['t'] });
     await cache.set('outdated', 'of another', { tags: ['o'] });
@@ -111,7 +111,7 @@ describe('a cache over Redis', () => {
     const later = { loadMs: 1, freshUntilMs: Date.now() + 60_000 };
     const broken = encodeEnvelope('x');
     broken[12] = '{'.charCodeAt(0);
-    // A valid checksum over invalid JSON: the seed is the first four bytes.
+    // A valid checksum over invalid JSON. The checksum starts with the first four bytes as its seed.
     broken.writeUInt32LE(crc32InScript(broken.subarray(8), broken.readUInt32LE(0)), 4);
     const stored = {
       plain: encodeEnvelope({ a: ['ü'] }),
@@ -202,7 +202,7 @@ describe('a cache over Redis', () => {
     const durability = { replicas: 1, timeoutMs: 100 };
     const cache = redisCache({ address: redis.address, namespace: 'order', durability });
     await cache.ping();
-    // The WAIT of a durable write occupies its connection.
+    // The WAIT of a durable write occupies the connection of durable writes.
     const slow = cache.set('other', 1).catch((error: unknown) => error);
     await waitUntil('it is applied', async () => (await redis.admin().exists('order:other')) === 1);
     expect(await cache.getOrCompute('k', () => 'old')).toBe('old');
@@ -212,7 +212,7 @@ describe('a cache over Redis', () => {
     expect(await redis.admin().exists('order:k')).toBe(0);
   });
 
-  it('finishes a store in flight before it closes, and rejects later calls', async () => {
+  it('completes a store in flight before it closes, and rejects later calls', async () => {
     const cache = open('close');
     await cache.getOrCompute('k', () => 5);
     await cache.close();

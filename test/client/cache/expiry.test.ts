@@ -71,7 +71,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('accepts a new TTL, none, or immediate expiry', async () => {
+  it('accepts a new TTL, no TTL, or immediate expiry', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', { a: 1 }, { ttlSeconds: 100 });
     expect(await cache.expire('k', 1000)).toBe(true);
@@ -88,7 +88,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('kept for stale reads past its freshness is absent for get, and stays absent', async () => {
+  it('is absent for get when it is kept only for stale reads, and cannot be made fresh', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
@@ -105,7 +105,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('an entry whose tag was invalidated is absent', async () => {
+  it('is absent after one of its tags is invalidated', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', 1, { tags: ['t'] });
     expect(await cache.exists('k')).toBe(1);
@@ -129,7 +129,7 @@ describe.each(caches)('an entry %s', (_, open) => {
       await expect(call).rejects.toThrowError(ClosedError);
   });
 
-  it('an entry that get would not return cannot be changed: outdated tags, or a stored negative result', async () => {
+  it('cannot get a new TTL if get would not return it: outdated tags, or a stored negative result', async () => {
     const cache = closeAfterTest(open());
     await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
     expect(await cache.expire('tagged', 500)).toBe(true);
@@ -156,7 +156,7 @@ describe('a key of another application', () => {
 });
 
 describe('while Redis is unreachable', () => {
-  it('memory answers for its own entries, and never claims setIfAbsent', async () => {
+  it('the memory fallback serves its own entries, and setIfAbsent fails', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(redisCache({ address: own.address, commandTimeoutMs: 100 }));
@@ -173,7 +173,7 @@ describe('while Redis is unreachable', () => {
     await expect(cache.setIfAbsent('new', 1)).rejects.toThrowError(NotSentError);
   });
 
-  it('an expiry that did not reach Redis becomes a deletion when Redis returns', async () => {
+  it('an expiry change that did not reach Redis becomes a deletion when Redis is reachable again', async () => {
     const own = await RedisProcess.start({ conf: ['appendonly yes', 'appendfsync always'] });
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(redisCache({ address: own.address, namespace: 'n', commandTimeoutMs: 200 }));
@@ -189,7 +189,7 @@ describe('while Redis is unreachable', () => {
 });
 
 describe('a TTL', () => {
-  it('is a number of seconds up to ten years, null, or the default, and rejects anything else', () => {
+  it('is a number of seconds up to ten years, null, or the default; anything else is rejected', () => {
     const number = fc.oneof(
       fc.double(),
       fc.integer(),
@@ -209,7 +209,7 @@ describe('a TTL', () => {
     ]).toEqual([5, null, null]);
   });
 
-  it('is applied by Redis to the millisecond, for every kind of write', async () => {
+  it('is applied by Redis with a resolution of 1 ms, for every kind of write', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'ttl' }));
     const seconds = fc.oneof(
       fc.double({ min: 60, max: LIMITS.ttlSeconds, noNaN: true }),
@@ -224,7 +224,7 @@ describe('a TTL', () => {
         if (how === 'expire') await cache.expire('k', ttlSeconds);
         const leftMs = await redis.admin().pttl('ttl:k');
         expect(leftMs).toBeLessThanOrEqual(Math.ceil(ttlSeconds * 1000));
-        // Minus the duration of the commands, by clocks with a resolution of 1 ms.
+        // The lower bound allows for the duration of the commands, measured by clocks with a resolution of 1 ms.
         expect(leftMs).toBeGreaterThanOrEqual(Math.floor(ttlSeconds * 1000) - (Date.now() - beganAt) - 2);
       }),
     );
@@ -237,7 +237,7 @@ describe('a TTL', () => {
         const startedMs = performance.now();
         await cache.set('k', 1, { ttlSeconds: seconds });
         const left = await cache.ttl('k');
-        // On a busy machine, an entry of milliseconds can have expired already.
+        // On a busy machine, an entry with a TTL of milliseconds may have expired already.
         const elapsedSeconds = (performance.now() - startedMs) / 1_000;
         if (typeof left === 'number') {
           expect(left).toBeLessThanOrEqual(seconds + 1e-6);
@@ -250,9 +250,9 @@ describe('a TTL', () => {
   });
 });
 
-describe('an entry of two tiers that Redis keeps, for a clock that is an hour ahead,', () => {
+describe('an unexpired entry of a tiered cache, when the clock of the process is an hour ahead', () => {
   const HOUR_MS = 3_600_000;
-  /** A cache with an entry, and the clock of the process an hour later. */
+  /** Returns a cache with an entry, and sets the clock of the process one hour ahead. */
   const openAhead = async (key: string, tags: readonly string[] = []): Promise<Cache> => {
     const cache = closeAfterTest(tieredCache({ address: redis.address, namespace: 'ahead' }));
     await cache.set(key, 'kept', { ttlSeconds: 60, tags });
@@ -274,7 +274,7 @@ describe('an entry of two tiers that Redis keeps, for a clock that is an hour ah
     for (let reads = 0; reads < 3; reads++) expect(await cache.get('local')).toBe('kept');
   });
 
-  it('is computed once after its tag was invalidated', async () => {
+  it('is computed once after its tag is invalidated', async () => {
     const cache = await openAhead('tagged', ['group']);
     await cache.invalidateTags(['group']);
     let loads = 0;
@@ -297,7 +297,7 @@ describe('an entry of two tiers that Redis keeps, for a clock that is an hour ah
     expect(await cache.get('held')).toBe('kept');
   });
 
-  it('gets another expiry', async () => {
+  it('can be given another expiry', async () => {
     const cache = await openAhead('longer');
     expect(await cache.expire('longer', 600)).toBe(true);
     expect(await cache.ttl('longer')).toBeGreaterThan(500);

@@ -36,7 +36,7 @@ describe('while Redis is unreachable', () => {
   const readyAgain = (): Promise<void> =>
     waitUntil('the connection is back', () => cache.connection?.state.kind === 'ready');
 
-  it('reads and writes are served from memory, with that source', async () => {
+  it('reads and writes are served from memory, and report memory as the source', async () => {
     await open();
     await redis.kill();
     expect(await cache.set('k', 1)).toEqual({ source: 'memory' });
@@ -59,7 +59,7 @@ describe('while Redis is unreachable', () => {
       Number(new RegExp(`memory_${name}\\{.*\\} (\\d+)$`, 'm').exec(cache.metrics())?.[1]);
     await open();
     await redis.kill();
-    // 297 MB in all.
+    // 300 MB in total.
     for (let i = 0; i < 150; i++) await cache.getOrCompute(`k${i}`, () => Buffer.alloc(2_000_000, i));
     await waitUntil('the last one is stored', () => gauge('entries') === 33);
     expect(gauge('entries_bytes')).toBeLessThanOrEqual(64 * 1024 * 1024);
@@ -73,7 +73,7 @@ describe('while Redis is unreachable', () => {
     expect(await cache.get('huge')).toBeUndefined();
   });
 
-  it('a value that exceeds the memory bound is not stored, and the old one does not return', async () => {
+  it('a value that exceeds the memory bound is not stored, and the old value does not reappear', async () => {
     await open({ fallbackBytes: 10_000 });
     await cache.set('k', 'old');
     await redis.kill();
@@ -89,7 +89,7 @@ describe('while Redis is unreachable', () => {
     });
   });
 
-  it('a durable write never falls back', async () => {
+  it('a durable write is never stored in the memory fallback', async () => {
     await open();
     await redis.kill();
     await expect(cache.set('k', 1, { durability: { replicas: 1, timeoutMs: 50 } })).rejects.toThrowError(
@@ -106,7 +106,7 @@ describe('while Redis is unreachable', () => {
     await cache.delete('deleted');
     await redis.start();
     await readyAgain();
-    // At any moment: neither before nor after the replay does a read return the old value.
+    // No read may return the old value, neither before nor after the replay.
     await waitUntil('the replay is done', async () => {
       expect(await cache.get('set')).not.toBe('old');
       expect(await cache.get('deleted')).toBeUndefined();
@@ -165,7 +165,7 @@ describe('while Redis is unreachable', () => {
     expect([moves[0], moves.at(-2), moves.at(-1)]).toEqual(['open', 'half-open', 'closed']);
   });
 
-  it('a hung Redis delays readers only until the hang is suspected', async () => {
+  it('a hung Redis delays readers only until the client suspects the hang', async () => {
     await open({ commandTimeoutMs: 3000 });
     await cache.set('k', 'in Redis');
     redis.pause();
@@ -188,7 +188,7 @@ describe('while Redis is unreachable', () => {
     await expect(cache.ping()).rejects.toThrowError(NotSentError);
   });
 
-  it('close does not report entries as kept before Redis has replied', async () => {
+  it('close rejects pending changes to which Redis has not replied', async () => {
     await open();
     await cache.set('k', 1);
     redis.pause();
@@ -227,7 +227,7 @@ describe('while Redis is unreachable', () => {
     expect(events.filter(({ type }) => type === 'deletions-lost')).toMatchObject([{ keys: report.lost }]);
   });
 
-  it('close returns immediately when nothing is pending, with or without Redis', async () => {
+  it('close returns immediately when nothing is pending, whether Redis is reachable or not', async () => {
     await open();
     await redis.kill();
     await cache.get('k');
@@ -247,7 +247,7 @@ describe('while Redis is unreachable', () => {
       const durability = { replicas: 1, timeoutMs: 1000 };
       const { host, port } = redis.address;
       await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
-      // A silence of 600 ms is below the threshold: the connection stays open.
+      // A silence of 600 ms is below the hang threshold, so the connection stays open.
       await open({ address: relay.address, commandTimeoutMs: 600, hangSuspectedMs: 5000 });
       await waitUntil('a replica confirms', () =>
         cache.set('k', 'old', { durability }).then(
@@ -255,7 +255,7 @@ describe('while Redis is unreachable', () => {
           () => false,
         ),
       );
-      // Everything except durable writes uses the first connection.
+      // The first connection carries everything except durable writes.
       relay.pauseReplies(0);
       const failing = operation === 'delete' ? cache.delete('k') : cache.set('k', 'older');
       const unanswered = failing.then((result) => result);
@@ -326,7 +326,7 @@ describe('pending deletions', () => {
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(10, async (keys) => {
       calls.push(keys);
-      if (calls.length === 1) throw new Error('away again');
+      if (calls.length === 1) throw new Error('Redis is unreachable again');
       if (calls.length === 2) fallback.remember(['a']);
     });
     fallback.remember(['a', 'b']);

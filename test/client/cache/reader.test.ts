@@ -38,7 +38,7 @@ describe('a read that fills the first tier', () => {
 });
 
 describe('a read in flight during a failover', () => {
-  // Stubs: a real master replies at a moment that no test can choose.
+  // The test uses stubs, because no test can choose the moment at which a real master replies.
   it('does not restore a key whose deletion the new master never received', async () => {
     let answer = (_: Buffer): void => {};
     const fallback = new Fallback(10, () => new Promise(() => {}));
@@ -62,7 +62,8 @@ describe('a read in flight during a failover', () => {
     fallback.stop();
   });
 
-  // As with several connections, whose replies are merged: one of them is older than a replay over the same connection.
+  // With several connections, a merged reply waits for the slowest one, so a part of it can be older than a replay over
+  // the same connection.
   it.each([
     ['get', (reader: Reader) => reader.lookup('k').then(({ found }) => found)],
     ['getMany', (reader: Reader) => reader.found(['k', 'other']).then((found) => found.has('k'))],
@@ -70,7 +71,7 @@ describe('a read in flight during a failover', () => {
       'lookupMany',
       (reader: Reader) => reader.lookupMany(['k', 'other']).then(([first]) => first?.found === true),
     ],
-  ])('does not restore it by a reply that %s receives after the replay', async (_, isFound) => {
+  ])('does not restore a deleted key from a reply that %s receives after the replay', async (_, isFound) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const fallback = new Fallback(10, async () => {});
     const deleted = encodeEnvelope('deleted');
@@ -87,7 +88,7 @@ describe('a read in flight during a failover', () => {
     fallback.remember(['ns:k']);
     fallback.recover();
     await waitUntil('the deletion is replayed', () => !fallback.pending);
-    // Reads that start from now on are trusted.
+    // Reads that start after the replay may return the reply.
     const later = isFound(reader);
     resolve();
     expect(await Promise.all([answer, later])).toEqual([false, true]);

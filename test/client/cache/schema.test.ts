@@ -1,4 +1,6 @@
-/** Only `schema`: its hash in envelope and key, and the handling of an entry with another shape. */
+/**
+ * The option `schema` alone: its hash in the envelope and in the key, and the handling of an entry of another shape.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { decodeEnvelope, encodeEnvelope, schemaIdOf } from '../../../client/envelope.ts';
@@ -20,7 +22,7 @@ interface User {
 }
 
 const user = z.object({ id: z.number(), name: z.string() }) as unknown as StandardSchema<User>;
-/** Accepts the same values, with another shape. */
+/** Accepts the same values, but has another shape. */
 const later = z.object({
   id: z.number(),
   name: z.string(),
@@ -28,7 +30,7 @@ const later = z.object({
 }) as unknown as StandardSchema<User>;
 const ada: User = { id: 1, name: 'Ada' };
 
-/** A validator that only validates, and counts its calls. */
+/** A validator without a JSON Schema that counts its calls. */
 function countingSchema(): StandardSchema<User> & { validated: number } {
   const schema: StandardSchema<User> & { validated: number } = {
     validated: 0,
@@ -97,7 +99,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
     await waitUntil('it is stored', async () => (await schemaOf('k')) === hashOf(user));
-    // Every check that depends only on the values passes.
+    // The value is valid under both schemas, so only the hash can distinguish them.
     expect(await cache.get('k', { schema: user })).toEqual(ada);
     const eve = { id: 2, name: 'Eve' };
     expect(await cache.getOrCompute('k', () => eve, { schema: later })).toEqual(eve);
@@ -116,7 +118,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(await redis.admin().exists('ns:good', 'ns:bad')).toBe(1);
   });
 
-  it('yields to an explicit name, which rejects entries without one', async () => {
+  it('is overridden by an explicit name, which rejects entries without a name', async () => {
     const { cache } = await open();
     const named = { schema: user, schemaId: 'user@1' };
     await cache.set('k', ada, named);
@@ -127,14 +129,14 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(cache.stats().purged).toBe(1);
   });
 
-  it('a schema that only validates has no hash: each read validates, and the caller names versions', async () => {
+  it('has no hash if it only validates: each read validates the value', async () => {
     const { cache } = await open();
     const schema = countingSchema();
     expect(schemaIdOf(schema)).toBeUndefined();
     await cache.set('k', ada, { schema });
     expect([await schemaOf('k'), schema.validated]).toEqual([0, 0]);
     expect(await cache.get('k', { schema })).toEqual(ada);
-    // Neither schema refuses it: it has no shape to compare with.
+    // The read is accepted: the second schema has no hash to compare with the hash of the entry.
     await cache.set('k', ada, { schema: user });
     expect(await cache.get('k', { schema: countingSchema() })).toEqual(ada);
     await cache.set('k', { id: 1 }, { schema });
@@ -152,7 +154,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
         jsonSchema: {
           input: () => ({ asked: ++asked }),
           output: () => {
-            throw new Error('a transform has none');
+            throw new Error('a transform has no JSON Schema');
           },
         },
       },

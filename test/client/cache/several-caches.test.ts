@@ -1,6 +1,6 @@
 /**
- * Several caches in one process: one exposition, one registry of prom-client, one meter of OpenTelemetry. promtool
- * checks the texts if it is installed, and the rules of the text format always do.
+ * Several caches in one process share one exposition, one registry of prom-client and one meter of OpenTelemetry. The
+ * rules of the text format always check the texts, and so does promtool if it is installed.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import {
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 const open = (namespace: string): Cache => closeAfterTest(redisCache({ address: redis.address, namespace }));
 
-/** Violations of the text format of Prometheus (exposition_formats.md), in words; empty where there are none. */
+/** Violations of the text format of Prometheus (exposition_formats.md), as sentences; empty if there are none. */
 function faultsIn(text: string): readonly string[] {
   const faults: string[] = [];
   const typed = new Set<string>();
@@ -60,7 +60,7 @@ function faultsIn(text: string): readonly string[] {
 
 const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 
-/** promtool's errors about a text; empty where there are none. */
+/** Errors that promtool reports for a text; empty if there are none. */
 function promtool(text: string): Promise<string> {
   return new Promise((resolve) => {
     const child = execFile('promtool', ['check', 'metrics'], (_error, stdout, stderr) =>
@@ -77,7 +77,7 @@ async function useCache(cache: Cache, times: number): Promise<Cache> {
 }
 
 describe('the Prometheus text format', () => {
-  it('rejects two texts of metrics() in sequence', async () => {
+  it('does not allow the concatenation of two texts of metrics()', async () => {
     const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     expect(faultsIn(one.metrics())).toEqual([]);
     expect(faultsIn(one.metrics() + other.metrics())).toContain('second TYPE of cache_redis_hits_total');
@@ -110,7 +110,7 @@ describe('metrics of several caches', () => {
     await warmer.close();
   });
 
-  it('are rejected when two caches have one namespace, because their samples would be the same', async () => {
+  it('are rejected when two caches share a namespace, because their samples would collide', async () => {
     const caches = [open('same'), open('same')];
     expect(() => renderMetrics(caches)).toThrowError(ConfigurationError);
     await expect(collectMetrics(caches)).rejects.toThrowError('namespace: "same" is used by two caches');
@@ -149,7 +149,7 @@ describe('a registry of prom-client', () => {
     );
   });
 
-  it('adds the metrics that only a later cache has, and counts a cache once that was added twice', async () => {
+  it('adds the metrics that only a later cache has, and counts a cache that is added twice only once', async () => {
     const registry = new Registry();
     const memory = closeAfterTest(memoryCache({ namespace: 'memory' }));
     await registerMetrics(memory, registry);
@@ -162,7 +162,7 @@ describe('a registry of prom-client', () => {
     expect(text.match(/^cache_redis_hits_total\{namespace="remote"\} 3$/gm)).toHaveLength(1);
   });
 
-  it('rejects a second open cache of a namespace, and accepts it after the first is closed or removed', async () => {
+  it('rejects a second cache of a namespace until the first one is closed or removed', async () => {
     const registry = new Registry();
     const first = open('reopened');
     await registerMetrics(first, registry);
@@ -232,7 +232,7 @@ describe('a meter of OpenTelemetry', () => {
     expect(await read('cache.hits')).toEqual({ same: 3 });
   });
 
-  it('counts a cache once, regardless of how often it was wrapped', async () => {
+  it('counts a cache once, even if it is wrapped several times', async () => {
     const { meter, read } = metering();
     const plain = open('twice');
     const cache = withTelemetry(withTelemetry(plain, { meter }), { meter });

@@ -1,4 +1,4 @@
-/** The binary codec: a written value reads back the same or is refused, and no bytes do harm. */
+/** With the binary codec, a written value either reads back the same or is refused, and no input bytes do harm. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -91,7 +91,7 @@ describe('the binary codec', () => {
     expect([open.length, 1 in open]).toEqual([3, false]);
   });
 
-  it('gives each typed array its own memory of the exact size', () => {
+  it('gives each typed array a separate buffer of the exact size', () => {
     const part = new Uint16Array([1, 2, 3, 4]).subarray(1, 3);
     const back = roundTrip({ x: 'odd', part }) as { part: Uint16Array };
     expect(back.part).toEqual(new Uint16Array([2, 3]));
@@ -137,18 +137,18 @@ describe('a value that cannot be stored', () => {
     ['a class instance', { p: new Point() }, /at \.p: a Point/],
     ['a subclass of Map', new Bag(), /a Bag/],
     ['an error', new Error('x'), /a Error/],
-    ['an expression', /x/, /a RegExp/],
+    ['a regular expression', /x/, /a RegExp/],
     ['a promise', Promise.resolve(), /a Promise/],
     ['a cycle of objects and arrays', cyclic, /at \.a\[0\]\.back: contains itself/],
     ['a Map in itself', selfMap, /a value of the Map: contains itself/],
     ['a Set in itself', selfSet, /contains itself/],
     ['a function in a Set', new Set([() => 1]), /an element of the Set: a function/],
-  ])('is named with its path: %s', (_, value, message) => {
+  ])('is rejected with an error that names its path: %s', (_, value, message) => {
     expect(() => writeBinary(value)).toThrowError(SerializationError);
     expect(() => writeBinary(value)).toThrowError(message);
   });
 
-  it('is one that is too deep, too large, or expands without bound', () => {
+  it('is rejected if it is too deep, too large, or expands without bound', () => {
     let deep: unknown = 1;
     for (let level = 0; level < DEPTH_MAX; level++) deep = [deep];
     expect(roundTrip(deep)).toEqual(deep);
@@ -163,7 +163,7 @@ describe('a value that cannot be stored', () => {
     expect(() => writeBinary(bomb, 1_000_000)).toThrowError(/larger than/);
   });
 
-  it('may throw from a getter, after which the codec still works', () => {
+  it('may throw from a getter without breaking the codec', () => {
     const thrower = {
       get x(): number {
         throw new TypeError('mine');
@@ -200,7 +200,7 @@ describe('hostile bytes', () => {
     expect(() => readBinary(Buffer.concat([real, Buffer.of(0)]))).toThrowError(/after the value/);
   });
 
-  it('are rejected before memory is allocated for a false length', () => {
+  it('are rejected before memory is allocated for an invalid length', () => {
     const lie = [0xff, 0xff, 0xff, 0xff, 0x7f];
     for (const tag of [TAG.array, TAG.object, TAG.map, TAG.set, TAG.ascii, TAG.utf8, TAG.bigint])
       expect(() => readBinary(bytes(tag, ...lie)), `tag ${tag}`).toThrowError(/a length of/);
@@ -226,7 +226,7 @@ describe('hostile bytes', () => {
     expect(() => readBinary(deep)).toThrowError(/deeper than 500/);
   });
 
-  it('cannot reach a prototype', () => {
+  it('cannot change a prototype', () => {
     const name = Buffer.from('__proto__');
     const hostile = Buffer.concat([
       bytes(TAG.object, 1, TAG.ascii, name.length),

@@ -24,7 +24,7 @@ const own: Codec = {
   decode: (bytes) => Buffer.from(bytes).toString(),
 };
 
-/** Codec ids that a selection returns for keys; 1 for JSON. */
+/** Ids of the codecs that a selection returns for keys; 1 stands for JSON. */
 const ids = (selection: CodecSelection, ...keys: readonly string[]): readonly number[] =>
   keys.map((key) => selection.of(key)?.id ?? 1);
 
@@ -33,7 +33,7 @@ describe('the codec of a key', () => {
     expect(new CodecSelection().of('anything')).toBeUndefined();
   });
 
-  it('is chosen by the first matching rule, by part of the key, by star, or by expression', () => {
+  it('is chosen by the first rule that matches, by substring, by star, or by regular expression', () => {
     const selection = new CodecSelection([
       { pattern: 'session:', codec: 'binary' },
       { pattern: 'v*:graph:*', codec: 'binary' },
@@ -44,7 +44,7 @@ describe('the codec of a key', () => {
     expect(ids(selection, ...keys)).toEqual([3, 3, 1, 3, 8, 1]);
   });
 
-  it('stays JSON for api:, response: and config: under another default, but not against a rule', () => {
+  it('remains JSON for api:, response: and config: despite another default, unless a rule matches', () => {
     const selection = new CodecSelection([{ pattern: 'api:rich:*', codec: 'binary' }], 'binary');
     const keys = ['api:x', 'v1:response:1', 'config:ui', 'api:rich:1', 'model:1'];
     expect(ids(selection, ...keys)).toEqual([1, 1, 1, 3, 3]);
@@ -65,13 +65,13 @@ describe('the codec of a key', () => {
     expect(ids(selection, 'k7', 'k8')).toEqual([3, 1]);
   });
 
-  it('accepts a regular expression of another realm', () => {
+  it('can be chosen by a regular expression from another realm', () => {
     const pattern = runInNewContext('/^k/') as RegExp;
     const selection = new CodecSelection([{ pattern, codec: 'binary' }]);
     expect(ids(selection, 'k', 'other')).toEqual([3, 1]);
   });
 
-  it('matches stars like an equivalent regular expression', () => {
+  it('is chosen by stars as by the equivalent regular expression', () => {
     const letters = fc
       .string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 6 })
       .filter((text) => text.includes('*'));
@@ -101,7 +101,7 @@ describe('the codec of a key', () => {
       /codecs\[0\]\.codec\.id: must .*, got 3/,
     ],
     [
-      'an id twice',
+      'a duplicate id',
       () => new CodecSelection([{ pattern: 'x', codec: own }], { ...own }),
       'id: 8 is already the id of another codec',
     ],
@@ -110,7 +110,11 @@ describe('the codec of a key', () => {
       () => new CodecSelection([{ pattern: '', codec: 'json' }]),
       /codecs\[0\]\.pattern: must .*, got ""/,
     ],
-    ['an expression with a position', () => new CodecSelection([{ pattern: /x/g, codec: 'json' }]), '/x/g'],
+    [
+      'a regular expression with a position',
+      () => new CodecSelection([{ pattern: /x/g, codec: 'json' }]),
+      '/x/g',
+    ],
   ])('is rejected: %s', (_, make, message) => {
     expect(make).toThrowError(ConfigurationError);
     expect(make).toThrowError(message);
@@ -176,7 +180,7 @@ describe('an envelope', () => {
     );
   });
 
-  it('accepts at most the number of tags that a reader accepts, each of 16 hexadecimal digits', () => {
+  it('accepts no more tags than a reader accepts, each with 16 hexadecimal digits', () => {
     const stamp = { id: '0123456789abcdef', version: 'fedcba9876543210' };
     const stamps = (count: number) => Array.from({ length: count }, () => stamp);
     expect(() => encodeEnvelope(1, { tags: stamps(65) })).toThrowError('65 tags on one entry; at most 64');
@@ -205,7 +209,7 @@ describe('the schema name', () => {
     expect(schemaIdOf(shape({ a: z.string(), b: z.string() }))).not.toBe(id);
   });
 
-  it('is the explicit one when given, and absent when the validator has none', () => {
+  it('is the explicit name if one is given, and absent if the validator has no JSON Schema', () => {
     const silent: StandardSchema = {
       '~standard': { version: 1, vendor: 'mine', validate: (value) => ({ value }) },
     };
@@ -214,7 +218,7 @@ describe('the schema name', () => {
         ...silent['~standard'],
         jsonSchema: {
           input: () => {
-            throw new Error('cannot be said');
+            throw new Error('no JSON Schema');
           },
         },
       },
@@ -244,7 +248,7 @@ describe('the schema name', () => {
     expect(schemaIdOf(refined)).toBe(schemaIdOf(shape({ a: z.string() })));
   });
 
-  it('becomes part of a key, behind the version', () => {
+  it('becomes part of a key, after the version', () => {
     const schema = shape({ a: z.string() });
     const key = buildKey('user', 42, { version: 3, schema, namespace: 'shop' });
     expect(key).toMatch(/^shop:v3\.[0-9a-f]{8}:user:[0-9a-f]{16}$/);

@@ -1,4 +1,4 @@
-/** Headers of stored entries as tools read them. */
+/** Headers of stored entries, as tools read them. */
 import { describe, expect, it } from 'vitest';
 import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
 import {
@@ -44,7 +44,7 @@ describe('describeEnvelope', () => {
     });
   });
 
-  it('reads the tags of the first bytes of an entry, which are not intact', () => {
+  it('reads the tags from a truncated entry, and reports it as not intact', () => {
     const head = encodeEnvelope('x'.repeat(5000), { tags: [TAG] }).subarray(0, ENVELOPE_HEADER_MAX);
     expect(describeEnvelope(head)).toMatchObject({ tags: [TAG], intact: false });
   });
@@ -54,7 +54,7 @@ describe('describeEnvelope', () => {
     expect(describeEnvelope(encodeEnvelope(1))).not.toHaveProperty('lease');
   });
 
-  it('reports a flipped bit, and returns nothing for other bytes', () => {
+  it('reports a flipped bit, and returns undefined for bytes that are not an envelope', () => {
     const entry = encodeEnvelope({ a: 1 });
     entry[entry.length - 1] = (entry.at(-1) ?? 0) ^ 1;
     expect(describeEnvelope(entry)).toMatchObject({ intact: false });
@@ -64,6 +64,6 @@ describe('describeEnvelope', () => {
   });
 });
 
-it('the version of a tag has its key below the namespace', () => {
+it('the key of a tag version starts with the namespace', () => {
   expect(tagVersionKey('shop', tagIdOf('users'))).toMatch(/^shop:~tag:[0-9a-f]{16}$/);
 });

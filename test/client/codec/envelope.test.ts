@@ -27,11 +27,11 @@ describe('the envelope', () => {
     );
   });
 
-  it('costs 12 bytes', () => {
+  it('adds 12 bytes to the payload', () => {
     expect(encodeEnvelope({ a: 1 }).length - JSON.stringify({ a: 1 }).length).toBe(12);
   });
 
-  it('carries freshness and tags, for 8 and 16 bytes each', () => {
+  it('carries freshness in 8 bytes, and each tag in 16 bytes', () => {
     const stamp = fc.record({
       id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n) => n.toString(16).padStart(16, '0')),
       version: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n) => n.toString(16).padStart(16, '0')),
@@ -67,7 +67,7 @@ describe('the envelope', () => {
     expect(encodeEnvelope('ab', { deflateAboveBytes: 1 }).length).toBe(12 + 4);
   });
 
-  it('never throws on arbitrary bytes, and accepts none as a value', () => {
+  it('rejects arbitrary bytes without throwing', () => {
     fc.assert(fc.property(bytes, (garbage) => !decodeEnvelope(garbage).ok));
   });
 
@@ -106,7 +106,7 @@ describe('the envelope', () => {
     expect(reason(envelope.subarray(0, envelope.length - 1))).toEqual({ ok: false, reason: 'corrupt' });
   });
 
-  it('refuses to store a value that would be read back as another', () => {
+  it('refuses to store a value that would be read back as a different one', () => {
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     for (const bad of [

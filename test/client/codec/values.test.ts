@@ -1,4 +1,4 @@
-/** Property of both codecs: a value reads back the same, or it is refused. There is no third outcome. */
+/** Property of both codecs: a value reads back the same, or it is refused. */
 import { deepStrictEqual } from 'node:assert/strict';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { runInNewContext, runInThisContext } from 'node:vm';
@@ -43,7 +43,7 @@ const transferred = new Uint8Array(8);
 structuredClone(transferred.buffer, { transfer: [transferred.buffer] });
 const withHiddenProperty = Object.defineProperty({ a: 1 }, 'b', { value: 2, enumerable: false });
 
-/** Refused by both codecs. */
+/** Values that both codecs refuse. */
 const REFUSED: Readonly<Record<string, unknown>> = {
   'a promise': Promise.resolve(1),
   'an error': new Error('x'),
@@ -100,7 +100,7 @@ const REFUSED: Readonly<Record<string, unknown>> = {
   undefined,
 };
 
-/** Supported by the binary codec, refused by JSON. */
+/** Values that the binary codec supports and JSON refuses. */
 const RICH: Readonly<Record<string, unknown>> = {
   'an ArrayBuffer': new Uint8Array([1, 2]).buffer,
   'a DataView': new DataView(new ArrayBuffer(2)),
@@ -159,7 +159,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
       else deepStrictEqual(roundTrip(wrapped, name), wrapped);
   });
 
-  it('preserves plain data of another realm as data of this realm', () => {
+  it('returns plain data from another realm as data of this realm', () => {
     const foreign: unknown = runInNewContext('({ a: [1, { b: "x" }], c: null })');
     deepStrictEqual(roundTrip(foreign, name), { a: [1, { b: 'x' }], c: null });
   });
@@ -207,7 +207,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
       }),
       { numRuns: 5000 },
     );
-    // The test must fail for a codec that rejects everything or nothing.
+    // Guards the property: it would also hold for a codec that refuses, or accepts, every generated value.
     expect(Math.min(outcomes.same, outcomes.refused)).toBeGreaterThan(250);
   });
 
@@ -221,7 +221,7 @@ describe.each(['json', 'binary'] as const)('the codec %s', (name) => {
       }
   });
 
-  it('preserves values while all objects inherit an enumerable property', () => {
+  it('preserves values even if all objects inherit an enumerable property', () => {
     const prototype = Object.prototype as { extra?: unknown };
     try {
       prototype.extra = () => 1;
@@ -255,8 +255,12 @@ describe('JSON', () => {
     ['a Map', { seen: new Map() }, /^The value at \.seen: a Map cannot be stored as JSON/],
     ['an error', [new TypeError('x')], /^The value at \[0\]: a TypeError cannot be stored; store plain data/],
     ['a hole', Object.assign([1], { length: 2 }), /^The value: an array with holes/],
-    ['a match', { found: /a/.exec('a') }, /^The value at \.found: an array with named properties/],
-  ])('names the part that it refuses, and what to do: %s', (_, value, message) => {
+    [
+      'the result of a match',
+      { found: /a/.exec('a') },
+      /^The value at \.found: an array with named properties/,
+    ],
+  ])('names the part of the value that it refuses, and the remedy: %s', (_, value, message) => {
     expect(() => encodeEnvelope(value)).toThrowError(message);
   });
 

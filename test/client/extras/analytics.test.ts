@@ -26,7 +26,7 @@ function openAnalytics(options: AnalyticsOptions = {}, over: Cache = memoryCache
 }
 
 describe('the savings of a cache', () => {
-  it('are computed from hits, loads and costs, with the arithmetic shown', () => {
+  it('are computed from the query rate, the hit ratio and the costs, and include the arithmetic', () => {
     const savings = estimateSavings({
       queriesPerHour: 10_000,
       hitRatio: 0.8,
@@ -52,7 +52,7 @@ describe('the savings of a cache', () => {
 });
 
 describe('analytics', () => {
-  it('count hits, loads and their time per domain, for every kind of read', async () => {
+  it('count hits, misses and loads per domain, and the time of loads, for every kind of read', async () => {
     const { analytics, cache } = openAnalytics({ loadMs: 100, costPerCall: 2 });
     await cache.set('v1:natal:1', 1);
     await cache.get('v1:natal:1');
@@ -76,7 +76,7 @@ describe('analytics', () => {
     expect(perYear?.arithmetic).toMatch(/queries\/h x 0\.33 hits x 100 ms/);
   });
 
-  it('count the keys that a batch load was asked for as misses', async () => {
+  it('count the keys that a batch load requests as misses', async () => {
     const { analytics, cache } = openAnalytics();
     await cache.set('user:1', 1);
     const found = await cache.getOrComputeMany(
@@ -144,7 +144,7 @@ describe('analytics', () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
 
-  it('sample periodically', async () => {
+  it('take samples periodically', async () => {
     const { analytics } = openAnalytics({ sampleMs: 5 });
     await expect.poll(() => analytics.report().size.samples.length).toBeGreaterThan(1);
   });

@@ -1,4 +1,7 @@
-/** healthCheck against a healthy, a restricted, a full, an unreachable Redis, a sentinel set, and a cluster of one. */
+/**
+ * healthCheck against a healthy Redis, a restricted one, a full one and an unreachable one, against a sentinel set, and
+ * against a cluster with one node.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
@@ -70,7 +73,7 @@ describe('the health of a cache', () => {
     expect(health.checks.replication).toMatchObject({ status: 'fail', role: 'slave' });
   });
 
-  it('is unhealthy without Redis, or degraded when so configured, and the endpoint returns it', async () => {
+  it('is unhealthy without Redis, or degraded if configured so, and the endpoint returns that status', async () => {
     const redis = await started();
     const cache = closeAfterTest(
       redisCache({ address: redis.address, commandTimeoutMs: 100, breaker: { threshold: 1 } }),

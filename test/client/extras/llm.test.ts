@@ -14,7 +14,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 describe.each<[string, () => Cache]>([
   ['in Redis', () => redisCache({ address: redis.address, namespace: `llm${Math.random()}` })],
   ['in memory', () => memoryCache()],
-])('answers of language models %s', (_, open) => {
+])('responses of language models %s', (_, open) => {
   it('are cached for the same model, prompt and parameters', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
@@ -40,7 +40,7 @@ describe.each<[string, () => Cache]>([
     expect((await llm.ask({ ...request, model: 'gpt-4o' }, call)).response).toBe('answer 3');
   });
 
-  it('are invalidated with their model, and with no other', async () => {
+  it('are invalidated by their own model, and by no other model', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);
@@ -57,7 +57,7 @@ describe.each<[string, () => Cache]>([
     expect(await llm.peek(requests[1] as (typeof requests)[0])).toBeUndefined();
   });
 
-  it('are requested again after an error, and when the entry has another shape', async () => {
+  it('are requested again after an error, and if the stored entry has another shape', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);

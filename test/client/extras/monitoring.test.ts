@@ -1,4 +1,4 @@
-/** Metrics, traces, logs and shared statistics: real registry, real SDK, real Redis. */
+/** Metrics, traces, logs and shared statistics, with a real registry, a real SDK and a real Redis. */
 import { context, type Meter, SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import {
   AggregationTemporality,
@@ -64,7 +64,7 @@ describe('metrics', () => {
     await warmer.close();
   });
 
-  it('omit what the user has no permission to query, and what does not reply', async () => {
+  it('omit figures that the user may not query, and figures of servers that do not reply', async () => {
     const text = await collectMetrics(open('shy', { username: 'shy', password: 'secret' }));
     expect(text).toMatch(/cache_redis_hits_total/);
     expect(text).not.toMatch(/cache_redis_evictions_total/);
@@ -142,7 +142,7 @@ describe('metrics', () => {
 });
 
 describe('OpenTelemetry', () => {
-  it('gets a span per operation, with hits, source and error, and the statistics as metrics', async () => {
+  it('receives a span per operation, with hits, source and error, and the statistics as metrics', async () => {
     const spans = new InMemorySpanExporter();
     const tracing = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] });
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
@@ -191,7 +191,7 @@ describe('OpenTelemetry', () => {
     expect(context.active()).toBeDefined();
   });
 
-  it('does not change the cache: its other methods, its state and its errors', async () => {
+  it('leaves the other methods, the state and the errors of the cache unchanged', async () => {
     const cache = withTelemetry(closeAfterTest(memoryCache({ namespace: 'n' })), {});
     await cache.setMany(new Map([['a', 1]]));
     expect(await cache.lookup('a')).toMatchObject({ found: true });
@@ -228,7 +228,7 @@ describe('shared statistics', () => {
     expect(await statistics[0]?.read()).toMatchObject({ hits: 4 });
   });
 
-  it('are flushed periodically, are reset on request, and skip an empty cache', async () => {
+  it('are flushed periodically, can be reset, and have no hit ratio before the first read', async () => {
     const cache = open('timer');
     const shared = new SharedStatistics(cache, { flushMs: 10 });
     expect((await shared.read()).hitRatio).toBeNull();
@@ -241,7 +241,7 @@ describe('shared statistics', () => {
     expect(() => new SharedStatistics(cache, { flushMs: 1 })).toThrowError(/flushMs: must .*, got 1/);
   });
 
-  it('are sent later when Redis is unreachable, and never twice', async () => {
+  it('are sent once Redis is reachable again, and never twice', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(
@@ -264,7 +264,7 @@ describe('shared statistics', () => {
     await shared.close();
   });
 
-  it('equal those of the cache without Redis', async () => {
+  it('equal the statistics of the cache if there is no Redis', async () => {
     const cache = closeAfterTest(memoryCache());
     const shared = new SharedStatistics(cache);
     await cache.set('k', 1);

@@ -1,6 +1,6 @@
 /**
- * Every operation of the public cache is reported. The test takes the methods from the cache itself, so it fails for a
- * new method that has no call here, or no span.
+ * Every operation of the public cache is reported. The test takes the methods from the cache itself, so it fails if a
+ * new method has no call in this file, or has no span.
  */
 import {
   AggregationTemporality,
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Members that are not operations: they return state of the process. */
+/** Members that are not operations, because they only return state of the process. */
 const STATE = [
   'stats',
   'metrics',
@@ -46,12 +46,15 @@ type Operation = Exclude<keyof Cache, (typeof STATE)[number]>;
 
 interface Call {
   readonly call: (cache: Cache) => Promise<unknown>;
-  /** The name under which it is reported, that of the simplest form of the operation; default: its own. */
+  /**
+   * Name under which the call is reported, if the operation is a variant of a simpler one. Default: the name of the
+   * method.
+   */
   readonly span?: Operation;
   readonly keys?: number;
 }
 
-/** In the order in which they are called; `close` last. */
+/** In the order of the calls; `close` is last. */
 const OPERATIONS: Readonly<Record<Operation, Call>> = {
   set: { call: (cache) => cache.set('k', 1, { tags: ['t'] }), keys: 1 },
   setMany: { call: (cache) => cache.setMany(new Map([['m', 1]])), keys: 1 },
@@ -106,7 +109,7 @@ const PUBLIC_NAMES = new Set([
   ...Object.keys(INVALIDATIONS).map((name) => `invalidation.${name}`),
 ]);
 
-/** Methods that an object has by its class. */
+/** Methods that an object has through its class. */
 function methodsOf(object: object): readonly string[] {
   const prototype: object = Object.getPrototypeOf(object);
   return Object.entries(Object.getOwnPropertyDescriptors(prototype))
@@ -125,7 +128,7 @@ function telemetry() {
   const metering = new MeterProvider({ readers: [reader] });
   return {
     options: { tracer: tracing.getTracer('test'), meter: metering.getMeter('test') },
-    /** Names and attributes since the last call. */
+    /** Names and attributes of the spans since the last call. */
     spans: () => {
       const finished = spans.getFinishedSpans().map(({ name, attributes }) => ({ name, attributes }));
       spans.reset();
@@ -183,7 +186,7 @@ describe('the operations', () => {
     expect(await sdk.durations()).toEqual(new Set(names));
   });
 
-  it('the operations of cache.invalidation have one span and one duration each', async () => {
+  it('of cache.invalidation have one span and one duration each', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(open('invalidation'), sdk.options);
     for (const [name, call] of Object.entries(INVALIDATIONS)) {
@@ -202,7 +205,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('failed operations have a span with the error, even when they throw synchronously', async () => {
+  it('have a span with the error when they fail, even if they throw synchronously', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await expect(cache.exists('')).rejects.toThrow('key');
@@ -211,7 +214,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('operations on many keys count the keys of a list like the keys of arguments', async () => {
+  it('count the keys of a list argument like keys passed as separate arguments', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await cache.delete(['a', 'b', 'c']);
@@ -221,7 +224,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('keep their identity on every read from the cache', async () => {
+  it('are the same function objects on every access', async () => {
     const cache = withTelemetry(memoryCache(), {});
     expect(cache.ttl).toBe(cache.ttl);
     expect(cache.invalidation.pattern).toBe(cache.invalidation.pattern);

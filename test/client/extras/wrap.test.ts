@@ -66,7 +66,7 @@ describe('a wrapped function', () => {
     expect([await new Shop('a').price(1), await new Shop('b').price(1)]).toEqual(['a 1', 'b 1']);
   });
 
-  it('is called again after an error, which every waiting caller gets', async () => {
+  it('is called again after an error, which every waiting caller receives', async () => {
     const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const flaky = wrap(
@@ -82,7 +82,7 @@ describe('a wrapped function', () => {
     expect([await flaky(2), calls]).toEqual([4, 2]);
   });
 
-  it('is called again when its result was invalidated, or its version or shape differs', async () => {
+  it('is called again if its result was invalidated, or if its version or shape differs', async () => {
     const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const count = (): { n: number } => ({ n: ++calls });
@@ -100,7 +100,7 @@ describe('a wrapped function', () => {
     expect(await first()).toEqual({ n: 4 });
   });
 
-  it('accepts plain arguments of another realm', async () => {
+  it('accepts plain arguments from another realm', async () => {
     const cache = closeAfterTest(memoryCache());
     let calls = 0;
     const counted = wrap(async (_: unknown) => ++calls, { cache, domain: 'realm' });
@@ -109,7 +109,7 @@ describe('a wrapped function', () => {
     expect(calls).toBe(1);
   });
 
-  it('rejects arguments that make no key instead of sharing one', async () => {
+  it('rejects arguments from which no key can be built, instead of sharing a key', async () => {
     const cached = wrap((_: unknown) => 1, { cache: closeAfterTest(memoryCache()), domain: 'd' });
     await expect(cached(new Map())).rejects.toThrowError(ConfigurationError);
   });

@@ -29,7 +29,7 @@ describe('invalidation by event, domain and dependency', () => {
     invalidation = new CacheInvalidation(parts);
   });
 
-  it('applies the mappings of an event, each action once', async () => {
+  it('applies all mappings of an event, and each action only once', async () => {
     const off = invalidation.on<{ id: number }>('order-paid', ({ id }) => ({
       keys: [`order:${id}`, 'orders'],
       tags: ['sales'],
@@ -57,7 +57,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(done).toEqual([]);
   });
 
-  it('does nothing when a mapping throws, and all other actions when one fails', async () => {
+  it('applies no action if a mapping throws, and all other actions if one action fails', async () => {
     invalidation.on('broken', () => {
       throw new Error('no such order');
     });
@@ -65,7 +65,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(done).toEqual([]);
     const failing = new CacheInvalidation({
       ...parts,
-      deleteKeys: () => Promise.reject(new NotSentError('away')),
+      deleteKeys: () => Promise.reject(new NotSentError('Redis is unreachable')),
       invalidateTags: async () => 'pending',
     });
     await expect(failing.invalidate({ keys: ['a'], patterns: ['b:*'] })).rejects.toThrowError(NotSentError);
@@ -99,7 +99,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await invalidation.pattern('user:*')).toEqual({ outcome: 'applied', deleted: 10 });
   });
 
-  it('invalidates the dependents of a changed key, and nothing if it has none', async () => {
+  it('invalidates the dependents of a changed key, and nothing if the key has no dependents', async () => {
     expect(invalidation.changed(['user:1'])).toBeUndefined();
     invalidation.depend('profile:1', ['user:1']);
     expect(invalidation.changed(['profile:1', 'other'])).toBeUndefined();
@@ -121,7 +121,7 @@ describe('dependencies', () => {
     expect([graph.tagsOf('c'), graph.changed(['b'])]).toEqual([[], []]);
   });
 
-  it('reject a cycle, and a rejected declaration changes nothing', () => {
+  it('reject a cycle, and are unchanged after a rejected declaration', () => {
     const graph = new Dependencies();
     graph.declare('b', ['a']);
     graph.declare('c', ['b']);
@@ -131,7 +131,7 @@ describe('dependencies', () => {
     expect(graph.tagsOf('b')).toEqual(['~key:a']);
   });
 
-  it('are bounded, per key and in total', () => {
+  it('are limited in number, per key and in total', () => {
     const graph = new Dependencies(2);
     expect(() =>
       graph.declare(

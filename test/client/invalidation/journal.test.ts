@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all are replayed', () => journal.pending === 0);
 
-  it('repeats on the new master the deletions that the previous one acknowledged in its last seconds, and no others', async () => {
+  it('repeats on the new master only the deletions that the previous master acknowledged in its last seconds', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);
@@ -49,7 +49,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([['late', 'later']]);
   });
 
-  it('counts those seconds from the last time that the former master was trusted', async () => {
+  it('counts these seconds back from the moment at which the client suspected the former master', async () => {
     journal.acknowledged(['k']);
     at = 9_000;
     journal.noticed({ type: 'suspect', master, reason: 'it hangs' });
@@ -87,7 +87,7 @@ describe('the journal of deletions', () => {
     expect(journal.pending).toBe(0);
   });
 
-  it('returns for a key how much older than its deletion a reply may be', async () => {
+  it('reports whether a reply is older than the end of a pending deletion of its key', async () => {
     const before = journal.ends;
     journal.failed(['k']);
     expect(journal.wasPending('k', journal.ends)).toBe(true);
@@ -96,7 +96,7 @@ describe('the journal of deletions', () => {
     expect(journal.wasPending('k', journal.ends)).toBe(false);
   });
 
-  it('trusts no reply to a read that is older than every outage that it has recorded', async () => {
+  it('accepts no reply that is older than all recorded outages', async () => {
     const before = journal.ends;
     journal.failed(['k', ...Array.from({ length: 9999 }, (_, i) => `k${i}`)]);
     await done();
@@ -121,7 +121,7 @@ describe('the journal of deletions', () => {
       expect(calls).toEqual([['b:1'], ['a:1']]);
     });
 
-    it('stops the window of a connection in doubt, regardless of the others', async () => {
+    it('stops the window of an unreachable connection, even if the other connections are healthy', async () => {
       journal.acknowledged(['a:1']);
       at = 9_000;
       journal.noticed(lost, a);
@@ -139,7 +139,7 @@ describe('the journal of deletions', () => {
   describe('and writes of the same key', () => {
     const order = () => journal.order;
 
-    it('does not repeat a deletion that failed after a later write was accepted', () => {
+    it('does not repeat a failed deletion if Redis accepted a later write', () => {
       const deletion = order().begin('k');
       const write = order().begin('k');
       order().taken('k', write);
@@ -148,7 +148,7 @@ describe('the journal of deletions', () => {
       journal.failed(['k', 'other'], deletion);
       order().end('k');
       expect([journal.isPending('k'), journal.isPending('other')]).toEqual([false, true]);
-      // The journal does not keep it.
+      // The order is forgotten once no operation on the key is in flight, so a later deletion is pending again.
       journal.failed(['k']);
       expect(journal.isPending('k')).toBe(true);
     });
@@ -161,7 +161,7 @@ describe('the journal of deletions', () => {
       expect(journal.isPending('k')).toBe(true);
     });
 
-    it('skips a key that a durable write is replacing, until the write has failed', async () => {
+    it('skips a key while a durable write is replacing it, and replays the key if the write fails', async () => {
       const { promise, reject } = Promise.withResolvers<number>();
       const fallback = new Fallback(10, async (keys) => void calls.push(keys));
       fallback.remember(['k', 'other']);
@@ -169,7 +169,7 @@ describe('the journal of deletions', () => {
       const written = writeDurably(fallback, 'k', place, () => promise);
       fallback.recover();
       await waitUntil('the other is replayed', () => !fallback.isDirty('other'));
-      // Until then, reads do not trust Redis.
+      // While the write is in flight, reads do not accept the value in Redis.
       expect([fallback.isDirty('k'), calls]).toEqual([true, [['other']]]);
       reject(new NotSentError('a test'));
       await expect(written).rejects.toThrowError(NotSentError);
@@ -214,17 +214,20 @@ describe('the journal of deletions', () => {
     it.each([
       [true, false],
       [false, true],
-    ])('keeps a key pending whose NX write was not made: %s', async (wrote, pending) => {
-      const fallback = new Fallback(10, () => Promise.reject(new NotSentError('a test')));
-      fallback.remember(['k']);
-      const place = fallback.journal.order.begin('k');
-      await writeDurably(fallback, 'k', place, async () => wrote, Boolean);
-      expect(fallback.isDirty('k')).toBe(pending);
-      fallback.stop();
-    });
+    ])(
+      'settles a pending key if its NX write was made (%s), and keeps it pending otherwise',
+      async (wrote, pending) => {
+        const fallback = new Fallback(10, () => Promise.reject(new NotSentError('a test')));
+        fallback.remember(['k']);
+        const place = fallback.journal.order.begin('k');
+        await writeDurably(fallback, 'k', place, async () => wrote, Boolean);
+        expect(fallback.isDirty('k')).toBe(pending);
+        fallback.stop();
+      },
+    );
   });
 
-  it('drops deletions after its window, and reports how many it could not keep', () => {
+  it('drops deletions that are older than its window, and counts those beyond its capacity', () => {
     open({ recentMax: 3 });
     journal.acknowledged(['a', 'b', 'c', 'd']);
     expect([journal.recent, journal.dropped]).toEqual([3, 1]);
@@ -233,7 +236,7 @@ describe('the journal of deletions', () => {
     expect([journal.recent, journal.dropped]).toEqual([1, 1]);
   });
 
-  it('rejects with an error what exceeds its bound', () => {
+  it('rejects deletions beyond its capacity with an error', () => {
     open({ pendingMax: 2 });
     journal.failed(['a', 'b']);
     expect(() => journal.failed(['a', 'b'])).not.toThrow();
@@ -244,7 +247,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([]);
   });
 
-  it('repeats deletions without a ready event, for as long as Redis refuses them', async () => {
+  it('retries refused deletions without waiting for a ready event', async () => {
     let refusals = 2;
     open({
       unlink: async (keys) => {
@@ -286,10 +289,10 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     await set[Symbol.asyncDispose]();
   });
 
-  it('restores nothing: lost deletions are repeated, and reads are not trusted until then', async () => {
+  it('restores no deleted value: lost deletions are repeated, and reads are misses until then', async () => {
     const former = await set.master();
     const next = set.redis.find((node) => node !== former) as RedisProcess;
-    // Over all connections of a pool.
+    // The keys use all connections of a pool.
     const deleted = Array.from({ length: 16 }, (_, i) => `deleted:${i}`);
     const physical = deleted.map((key) => `f:${key}`);
     for (const key of [...deleted, 'kept', 'confirmed']) await cache.set(key, 'old');
@@ -300,7 +303,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     const durability = { replicas: 2, timeoutMs: 2000 };
     await cache.delete('confirmed');
     await cache.setIfAbsent('confirmed', 'new', { durability });
-    // The replicas stop following: they never receive later writes.
+    // The replicas stop replicating, so they never receive later writes.
     for (const node of set.redis)
       if (node !== former) await node.admin().config('SET', 'masterauth', 'wrong');
     await former.admin().call('CLIENT', 'KILL', 'TYPE', 'REPLICA');
@@ -322,9 +325,9 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
       await expectNoneOld();
       return (await next.admin().exists(...physical)) === 0;
     });
-    // The outage has opened the circuit breaker. Until its trial has succeeded, reads are misses.
+    // The outage opened the circuit breaker. Until its trial succeeds, reads are misses.
     await waitUntil('what was not deleted is read', async () => (await cache.get('kept')) === 'old');
-    // Two replicas have confirmed it: the deletion before it is not repeated.
+    // Two replicas confirmed the write, so the earlier deletion of the key is not repeated.
     await waitUntil('the confirmed value is read', async () => (await cache.get('confirmed')) === 'new');
     expect(await next.admin().exists('f:kept', 'f:confirmed')).toBe(2);
   });

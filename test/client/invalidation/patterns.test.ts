@@ -52,7 +52,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns*:user:1', 'ns:~tag:user:1', 'other:user:3']);
   });
 
-  it('deletes keys that are not UTF-8, but not the keys whose text looks the same', async () => {
+  it('deletes keys that are not valid UTF-8, and no keys that decode to the same text', async () => {
     const options = open();
     const foreign = Buffer.from([...Buffer.from('ns:a'), 0xff]);
     const alike = 'ns:a\ufffd';
@@ -77,7 +77,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns:order:1']);
   });
 
-  it('works in batches, and misses no key', async () => {
+  it('deletes in batches, and misses no key', async () => {
     const options = open({ batch: 100 });
     for (let i = 0; i < 20; i++) await fill(Array.from({ length: 500 }, (_, n) => `ns:k:${i * 500 + n}`));
     await redis.admin().config('RESETSTAT');
@@ -86,7 +86,7 @@ describe('deletion by pattern', () => {
     expect(Number(/cmdstat_scan:calls=(\d+)/.exec(stats)?.[1])).toBeGreaterThan(90);
   });
 
-  it('restarts when the connection was lost in between', async () => {
+  it('restarts when the connection is lost during the deletion', async () => {
     let cuts = 0;
     const options = open({
       batch: 10,
@@ -127,8 +127,8 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('fails with an error when Redis stays unreachable, with the found keys in the journal', async () => {
-    // Enough keys that the page with the first match is not the last one.
+  it('fails with an error if Redis stays unreachable, and adds the found keys to the journal', async () => {
+    // With this number of keys, the page with the first match is not the last page.
     await fill(Array.from({ length: 50 }, (_, i) => `ns:k:${i}`));
     const options = open({
       maxOutageMs: 100,
@@ -143,7 +143,7 @@ describe('deletion by pattern', () => {
     expect(failed.length).toBeGreaterThan(0);
   });
 
-  it('gives up when it is interrupted repeatedly, aborted or refused', async () => {
+  it('fails when it is interrupted repeatedly, aborted or refused', async () => {
     await fill(['ns:k:1']);
     const restless = open({
       send: async (command, args) => {
@@ -162,7 +162,7 @@ describe('deletion by pattern', () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '0');
   });
 
-  it('sends the keys of one slot per command', async () => {
+  it('sends only keys of one slot per command', async () => {
     const unlinks: number[] = [];
     const options = open({
       slotOf: (key) => key.length,

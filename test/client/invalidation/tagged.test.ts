@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-// This test counts loads: a slow Redis on a busy machine must not cause another one.
+// These tests count loads: a slow reply on a busy machine must not cause another load.
 const compute = { replyTimeoutMs: 5_000 };
 const ways: readonly (readonly [string, () => Cache])[] = [
   ['in memory', () => memoryCache()],
@@ -24,7 +24,7 @@ const ways: readonly (readonly [string, () => Cache])[] = [
 ];
 
 describe.each(ways)('tagged entries %s', (_, open) => {
-  it('are misses after one of their tags is invalidated, and the others are not', async () => {
+  it('are misses after one of their tags is invalidated, and other entries are not', async () => {
     const cache = open();
     await cache.set('a', 1, { tags: ['x', 'y'] });
     await cache.set('b', 2, { tags: ['y'] });
@@ -37,7 +37,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('entries that were loading while their tag was invalidated are misses afterwards', async () => {
+  it('are misses if one of their tags was invalidated while they were loading', async () => {
     const cache = open();
     let loaded = (): void => {};
     const loading = cache.getOrCompute(
@@ -53,7 +53,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('take effect in the order of the calls', async () => {
+  it('are set and deleted in the order of the calls', async () => {
     const cache = open();
     const set = cache.set('o', 1, { tags: [`order-${Math.random()}`] });
     const removed = cache.delete('o');
@@ -62,7 +62,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('of several entries written under the same key, only the last one remains', async () => {
+  it('are replaced by the last of several writes of the same key', async () => {
     const cache = open();
     const tags = [`order-${Math.random()}`];
     await Promise.all([cache.set('p', 1, { tags }), cache.set('p', 2)]);
@@ -79,7 +79,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('entries that depend on a key are misses after it is first set, or deleted by pattern', async () => {
+  it('are misses after a key on which they depend is first set, or deleted by pattern', async () => {
     const cache = open();
     cache.invalidation.depend('made', ['part:1']);
     await cache.set('made', 'of nothing');
@@ -96,7 +96,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await expect(cache.set('k', 1, { tags: ['~a'] })).rejects.toThrowError(/~a/);
     const load = (): Promise<number> => new Promise((resolve) => setImmediate(resolve, 1));
     const refused = expect(cache.getOrCompute('l', load, { tags: [''] })).rejects.toThrowError(/empty/);
-    // It does not make other invalidations fail.
+    // A rejected tag does not make other invalidations fail.
     expect(await cache.invalidateTags('other')).toMatchObject({ outcome: 'applied' });
     await refused;
     await expect(cache.set('~k', 1)).rejects.toThrowError(/~k/);
@@ -105,9 +105,9 @@ describe.each(ways)('tagged entries %s', (_, open) => {
 });
 
 describe('tags of several processes', () => {
-  it('reach the first tier of another process, with one command for all entries', async () => {
+  it('invalidate entries in the first tier of another process, with one command for all entries', async () => {
     const [one, other] = [1, 2].map(() => tieredCache({ address: redis.address, namespace: 'shared' }));
-    if (!one || !other) throw new Error('two caches');
+    if (!one || !other) throw new Error('the test needs two caches');
     for (let i = 0; i < 50; i++) await one.set(`k${i}`, i, { tags: ['all'] });
     await waitUntil('the other holds them', async () => {
       const entries = await Promise.all(Array.from({ length: 50 }, (_, i) => other.getEntry(`k${i}`)));
@@ -125,7 +125,7 @@ describe('tags of several processes', () => {
     await Promise.all([one.close(), other.close()]);
   });
 
-  it('cost only the read when the versions are known', async () => {
+  it('add no command to a read if their versions are cached', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'known' });
     await cache.set('k', 1, { tags: ['a', 'b'] });
     await waitUntil('the versions are known', async () => {

@@ -1,4 +1,4 @@
-/** Names that would differ from their form in Redis are refused wherever a name is accepted. */
+/** Names that Redis would store in a different form are refused wherever a name is accepted. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEnvelope } from '../../../client/envelope.ts';
 import { llmCache } from '../../../client/extras/llm.ts';
@@ -17,7 +17,7 @@ import { RedisProcess } from '../../support/redis-process.ts';
 const HALF = 'a\ud800';
 const OTHER_HALF = 'a\udc00';
 
-/** A refusal may be thrown or rejected. */
+/** Turns a refusal that is thrown into a rejection. */
 const outcome = async (use: () => unknown): Promise<unknown> => use();
 
 let redis: RedisProcess;
@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 describe('a lone surrogate', () => {
-  it('has the same bytes as any other lone surrogate on the wire', () => {
+  it('has the same bytes on the wire as any other lone surrogate', () => {
     expect(Buffer.from(HALF)).toEqual(Buffer.from(OTHER_HALF));
   });
 
@@ -91,7 +91,7 @@ describe('a lone surrogate', () => {
     expect(buildKey('d', HALF)).not.toBe(buildKey('d', OTHER_HALF));
   });
 
-  it('pairs are accepted in names', async () => {
+  it('is accepted in names if it is part of a pair', async () => {
     await cache.set('\ud83d\ude00', 1, { tags: ['\ud83d\ude00'] });
     expect(await cache.get('\ud83d\ude00')).toBe(1);
   });

@@ -1,6 +1,6 @@
 /**
- * Properties of keys for any input: equal meaning gives the same key, different meaning a different key, and no text
- * breaks a key.
+ * Properties of keys for any input: inputs with the same meaning have the same key, inputs with a different meaning
+ * have different keys, and no text breaks the format of a key.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -23,7 +23,7 @@ type Plain =
   | Plain[]
   | { [name: string]: Plain };
 
-/** Includes combining marks, so that compositions differ. */
+/** Includes combining marks, so texts have composed and decomposed forms. */
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.constantFrom('é', 'e\u0301', 'ﬁ', 'Å', '"', ',', ':', '~'),
@@ -48,7 +48,8 @@ const isObject = (value: unknown): value is Record<string, Plain> =>
   [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
 /**
- * The same value in another form: properties in another order, absent ones explicit, decomposed text, the other zero.
+ * The same value in another form: other order of properties, explicit undefined properties, decomposed text, zero with
+ * the other sign.
  */
 function changeValue(value: Plain): unknown {
   if (typeof value === 'string') return value.normalize('NFD');
@@ -76,7 +77,7 @@ function tagged(value: Plain): unknown {
   return ['fields', ...fields.sort(([one], [other]) => (one < other ? -1 : 1))];
 }
 
-/** Two names that are equal once composed have no defined order. */
+/** True if two names in an object are equal after composition, so that their order is undefined. */
 function isAmbiguous(value: Plain): boolean {
   if (Array.isArray(value)) return value.some(isAmbiguous);
   if (!isObject(value)) return false;
@@ -137,7 +138,7 @@ describe('a key', () => {
     );
   });
 
-  it('has the documented number of parts for every domain and prefix, or an error names the invalid one', () => {
+  it('has the documented number of parts for every domain and prefix, unless an error names an invalid part', () => {
     fc.assert(
       fc.property(text, (name) => {
         for (const [build, parts] of [

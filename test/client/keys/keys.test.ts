@@ -15,7 +15,7 @@ describe('buildKey', () => {
     expect(buildBatchKey([])).toMatch(/^v1:batch:0:[0-9a-f]{12}$/);
   });
 
-  it('writes response keys as prefix, cache and hash', () => {
+  it('formats response keys as prefix, cache and hash', () => {
     expect(buildResponseKey('agent', ['model', 'prompt'])).toMatch(/^agent:cache:[0-9a-f]{16}$/);
   });
 
@@ -29,7 +29,7 @@ describe('buildKey', () => {
     expect(buildKey('d', -0)).toBe(buildKey('d', 0));
   });
 
-  it('accepts plain data of another realm, and returns the same key', () => {
+  it('returns the same key for plain data from another realm', () => {
     const foreign: unknown = runInNewContext(
       '({ a: 1, b: [{ c: "x" }], d: new Date(5), e: Object.create(null) })',
     );
@@ -58,7 +58,7 @@ describe('buildKey', () => {
     expect(new Set(inputs.map((input) => buildKey('d', input))).size).toBe(inputs.length);
   });
 
-  it('gives equal text exactly for equal JSON, in any order of properties', () => {
+  it('returns equal text only for equal JSON, in any order of properties', () => {
     const shuffled = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(shuffled);
       if (typeof value !== 'object' || value === null) return value;

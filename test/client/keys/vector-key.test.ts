@@ -5,7 +5,7 @@ import { buildVectorKey, ConfigurationError } from '../../../client/index.ts';
 const search = { namespace: 'documents', vector: [0.12345, -0.5, 0], topK: 10 };
 
 /**
- * Components at the centres of cells, in units of a cell of 4 decimals: noise below half a cell crosses no boundary.
+ * Components at the centres of cells, in units of a cell with 4 decimals: noise below half a cell crosses no boundary.
  */
 const cells = fc.array(fc.integer({ min: -10_000, max: 10_000 }), { minLength: 1, maxLength: 50 });
 
@@ -32,7 +32,7 @@ describe('a vector key', () => {
     );
   });
 
-  it('usually survives a conversion of 1536 components to float32, as its comment states', () => {
+  it('is usually the same after a conversion of 1536 components to float32, as the doc comment states', () => {
     let state = 1;
     const random = (): number => {
       state = (state * 48_271) % 2_147_483_647;

@@ -1,4 +1,4 @@
-/** The first tier has a limit in bytes, for payloads and for the values that were decoded from them. */
+/** The first tier has a limit in bytes, which covers payloads and the values decoded from them. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cache, type TieredCacheOptions, tieredCache } from '../../../client/index.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
@@ -22,7 +22,7 @@ describe('the memory of a first tier', () => {
   }
   const gauge = (name: string): number =>
     Number(new RegExp(`memory_${name}\\{.*\\} (\\d+)$`, 'm').exec(cache.metrics())?.[1]);
-  /** Reads until the first tier has the entry, or until it certainly has not stored it. */
+  /** Reads often enough for the first tier to store the entry, unless it rejects the entry. */
   async function read(key: string): Promise<void> {
     for (let i = 0; i < 5; i++) await cache.get(key);
   }
@@ -40,7 +40,7 @@ describe('the memory of a first tier', () => {
     expect(gauge('entries_bytes')).toBeLessThan(3_100_000);
   });
 
-  it('is bounded to 64 MiB by default', async () => {
+  it('is limited to 64 MiB by default', async () => {
     await open();
     const value = Buffer.alloc(2_000_000, 1);
     for (let i = 0; i < 60; i++) {
@@ -51,7 +51,7 @@ describe('the memory of a first tier', () => {
     expect(gauge('entries_bytes')).toBeGreaterThan(50_000_000);
   });
 
-  it('does not hold a value above its bound, which Redis serves', async () => {
+  it('does not hold a value above its limit, which is served from Redis', async () => {
     await open({ l1: { maxBytes: 100_000 } });
     const value = 'x'.repeat(90_000);
     await cache.set('k', value);

@@ -1,4 +1,4 @@
-/** The first tier over a real cluster: it listens to every master, whichever has the slot. */
+/** The first tier over a real cluster: it listens to every master, because any master can own the slot of a key. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeEnvelope } from '../../../client/envelope.ts';
 import { type Cache, clusterCache } from '../../../client/index.ts';
@@ -37,7 +37,7 @@ describe('a first tier over a cluster', () => {
     for (const key of keys) await overwritten(key, 'new');
   });
 
-  it('detects writes to a slot that has moved', async () => {
+  it('detects writes to a slot that has moved to another master', async () => {
     const key = keys[0] as string;
     const slot = slotOf(`c:${key}`);
     const from = await set.owner(slot);
@@ -64,8 +64,8 @@ describe('a first tier over a cluster', () => {
     expect((await cache.getMany(keys)).size).toBe(0);
   });
 
-  it('drops its entries when a master dies, and listens to the successor', async () => {
-    // Not a recently deleted one: its deletion would be repeated at the successor.
+  it('drops its entries when a master fails, and listens to the promoted replica', async () => {
+    // The key was not deleted recently, because its deletion would be repeated on the new master.
     const key = 'never deleted';
     await cache.set(key, 'before');
     await kept(key);

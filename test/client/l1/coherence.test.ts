@@ -101,13 +101,13 @@ describe('coherence with one server', () => {
     expect([tier.stored.has('ns:k'), fill.end()]).toEqual([false, false]);
   });
 
-  it('replaces a killed listener, and drops all entries before it serves again', async () => {
+  it('replaces a killed listener, and drops all entries before entries are served again', async () => {
     await redis.admin().set('ns:k', 'old');
     await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
     const before = tier.countEvents('live');
     const [id] = await listListenerIds(redis);
-    // In one transaction, so that the write certainly falls into the gap.
+    // One transaction, so that no listener is active during the write.
     await redis.admin().multi().call('CLIENT', 'KILL', 'ID', String(id)).set('ns:k', 'new').exec();
     await waitUntil('it is live again', () => tier.countEvents('live') > before);
     expect(fill.end()).toBe(false);
@@ -115,7 +115,7 @@ describe('coherence with one server', () => {
     expect((await listListenerIds(redis)).length).toBe(1);
   });
 
-  it('trusts a hung server only within the bound, and again when it has recovered', async () => {
+  it('serves entries of a hung server only within the bound, and again after the server recovers', async () => {
     await tier.readAndStore('ns:k');
     redis.pause();
     const pausedAt = performance.now();
@@ -130,13 +130,13 @@ describe('coherence with one server', () => {
       },
       3000,
     );
-    // A heartbeat may have been answered while the signal was in flight.
+    // The server may have replied to a heartbeat before the signal stopped it.
     expect(servedAt - pausedAt).toBeLessThan(tier.coherence.boundMs + 50);
     redis.resume();
     await tier.waitUntilLive();
   });
 
-  it('detects within the bound that only the listener hangs, and replaces it', async () => {
+  it('detects within the bound that only the listener hangs, and replaces the listener', async () => {
     await using stuck = await StuckProxy.open(redis.address);
     const behind = new MinimalTier({ mode: 'standalone', address: redis.address }, 200, stuck.address);
     await behind.waitUntilLive();
@@ -161,12 +161,12 @@ describe('coherence with one server', () => {
     await behind.close();
   });
 
-  it('serves nothing older than the bound in a process that is too busy to receive messages', async () => {
+  it('serves no entry beyond the bound in a process that is too busy to receive messages', async () => {
     await redis.admin().set('ns:k', '1');
     await tier.readAndStore('ns:k');
     const startedAt = performance.now();
     let servedAt = startedAt;
-    // A loop that blocks all messages, as a chain of resolved promises does.
+    // A loop that blocks all messages, like a chain of resolved promises.
     for (let at = startedAt; at - startedAt < 5000; at = performance.now()) {
       if (!tier.coherence.live) break;
       servedAt = at;
@@ -196,7 +196,7 @@ describe('coherence with one server', () => {
     expect([tier.stored.has('ns:k'), await tier.get('ns:k')]).toEqual([false, null]);
   });
 
-  it('keeps no old value beyond the bound in hundreds of races with a listener that is disconnected repeatedly', async () => {
+  it('serves no old value beyond the bound in hundreds of races with a repeatedly disconnected listener', async () => {
     const admin = redis.admin();
     let cuts = 0;
     for (let race = 0; race < 300; race++) {
@@ -225,7 +225,7 @@ describe('coherence with one server', () => {
     expect(cuts).toBe(100);
   });
 
-  it('reports once why it cannot listen, and serves nothing', async () => {
+  it('reports only once why it cannot listen, and serves nothing', async () => {
     await redis
       .admin()
       .call('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '+@all', '-client|tracking', '&*');
@@ -252,7 +252,7 @@ describe('coherence with one server', () => {
     await deaf.close();
   });
 
-  it('releases everything at close, in every state', async () => {
+  it('releases all resources at close, in every state', async () => {
     await tier.close();
     expect(tier.coherence.live).toBe(false);
     const closing = new MinimalTier({ mode: 'standalone', address: redis.address });
@@ -277,7 +277,7 @@ describe('coherence over sentinels', () => {
     await set[Symbol.asyncDispose]();
   });
 
-  it('follows the master: drops all entries and listens to the new one', async () => {
+  it('drops all entries after a failover, and listens to the new master', async () => {
     const former = await set.master();
     await former.admin().set('ns:k', 'old');
     await tier.readAndStore('ns:k');

@@ -1,4 +1,4 @@
-/** Messages that a listener receives for a load: the lease is in the place of the entry. */
+/** Messages that a listener receives for a load, whose lease is stored in the key of the entry. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
 import { buildKey, redisCache } from '../../../client/index.ts';
@@ -18,7 +18,7 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 interface Ear {
   readonly messages: (readonly string[])[];
-  /** Resolves when all earlier messages have arrived. */
+  /** Resolves when all messages that the server sent before this call have arrived. */
   readonly heard: () => Promise<unknown>;
 }
 
@@ -32,7 +32,7 @@ async function listen(prefixes: readonly string[]): Promise<Ear> {
 }
 
 describe('a load', () => {
-  it('sends two messages of one key each, to a listener of the namespace and to a listener of built keys', async () => {
+  it('causes two messages with one key each for a listener of the namespace and for a listener of built keys', async () => {
     const cache = redisCache({
       address: redis.address,
       namespace: 'ns',
@@ -41,14 +41,15 @@ describe('a load', () => {
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.ping();
-    // Listens as a first tier does, without and with `l1.prefixes: ['v']`.
+    // The same prefixes as for a first tier without and with `l1.prefixes: ['v']`.
     const all = await listen(['ns:']);
     const built = await listen(['ns:~tag:', 'ns:v']);
     const statistics = new SharedStatistics(cache);
     const key = buildKey('user', 42);
-    // A turn of the server between the lease and the store.
+    // The PING puts the lease and the store into different event-loop turns of the server.
     await cache.getOrCompute(key, () => redis.admin().ping());
-    // The store continues in the background; a counter update in the same turn of the server would be in its message.
+    // The store continues in the background. Redis would report a counter update in the same event-loop turn in the
+    // same message.
     await waitUntil('the message about the store', () => all.messages.length > 1);
     await statistics.close();
     await cache.close();

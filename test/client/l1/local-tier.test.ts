@@ -5,7 +5,7 @@ import { Fills } from '../../../client/l1/fills.ts';
 import { type Coherent, deepFreeze, isPlainData, LocalTier } from '../../../client/l1/local.ts';
 import { ReadBatcher } from '../../../client/l1/read-batcher.ts';
 
-/** Invalidation messages of a server, sent by the test. */
+/** Stands in for the server: the test sends the invalidation messages. */
 class Told implements Coherent {
   live = true;
   readonly boundMs = 500;
@@ -59,7 +59,7 @@ describe('the first tier', () => {
   const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
     tier.begin(key).end(entry(value, freshUntilMs));
 
-  it('holds a filled entry until its TTL or its freshness ends, whichever is first', () => {
+  it('holds a filled entry until its TTL or its freshness ends, whichever comes first', () => {
     const tier = open();
     put(tier, 'own');
     put(tier, 'fresh', 1, 1_200);
@@ -72,7 +72,7 @@ describe('the first tier', () => {
     expect(tier.size).toBe(0);
   });
 
-  it('holds the entry and not the buffer of the reply', () => {
+  it('holds only the entry, not the entire buffer of the reply', () => {
     const tier = open();
     const { payload } = entry('small');
     const delivered = Buffer.alloc(64 * 1024);
@@ -98,7 +98,7 @@ describe('the first tier', () => {
     expect(tier.get('k')).toBeUndefined();
   });
 
-  it('serves nothing while coherence is not live, and keeps the entries until the reset', () => {
+  it('serves nothing while coherence is lost, and keeps the entries until the reset', () => {
     const tier = open();
     put(tier, 'k');
     told.live = false;
@@ -109,7 +109,7 @@ describe('the first tier', () => {
     expect(tier.remembered('k')).toBeUndefined();
   });
 
-  it('keeps requested entries and evicts the others', () => {
+  it('keeps requested entries when it evicts others', () => {
     const tier = open(3);
     for (const key of ['a', 'b', 'c']) put(tier, key);
     tier.get('a');
@@ -131,7 +131,7 @@ describe('the first tier', () => {
     expect(tier.size).toBe(1);
   });
 
-  it('never exceeds its byte bound under any sequence of calls, and counts down to 0', () => {
+  it('never exceeds its byte bound under any sequence of calls, and counts 0 bytes when it is empty', () => {
     const tier = open(50, 20_000);
     for (let i = 0; i < 5_000; i++) {
       const key = `k${(i * 7919) % 200}`;
@@ -181,7 +181,7 @@ describe('the first tier', () => {
       const clock = (): number => at;
       return new LocalTier(told, { maxEntries: 100, ttlMs: 10_000, prefix: 'ns:', now: clock, clock, ask });
     };
-    /** A write that was acknowledged and whose message has arrived. */
+    /** Makes a write that is acknowledged and whose message has arrived. */
     const written = (tier: LocalTier, value = 'own'): void => {
       const write = tier.write('k');
       stored.set('k', encodeEnvelope(value));
@@ -190,7 +190,7 @@ describe('the first tier', () => {
     };
     const held = (tier: LocalTier): Buffer | undefined => tier.get('k')?.payload;
 
-    it('is served immediately, and permanently after its first read found it in Redis', async () => {
+    it('is served immediately, and beyond the bound after a read of Redis confirmed it', async () => {
       const tier = openOwn();
       written(tier);
       expect(asked).toEqual([]);
@@ -204,7 +204,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it("is dropped when Redis has another value: the change shared one message with this process's write", async () => {
+    it('is dropped when Redis has another value, whose message was merged with the message of the write', async () => {
       const tier = openOwn();
       written(tier);
       stored.set('k', encodeEnvelope('another'));
@@ -218,7 +218,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('is served only within the bound after it was sent, read or not', () => {
+    it('is served only within the bound after it was sent, unless Redis confirms it', () => {
       const tier = openOwn();
       const write = tier.write('k');
       at += 100;
@@ -229,7 +229,7 @@ describe('the first tier', () => {
         encodeEnvelope('own'),
       ]);
       at += 1;
-      // Not while Redis is unreachable either: the value may never have been current.
+      // The value is not served while Redis is unreachable either: it may never have been current.
       expect(tier.remembered('k')).toBeUndefined();
       expect([held(tier), tier.size, asked]).toEqual([undefined, 0, []]);
     });
@@ -245,7 +245,7 @@ describe('the first tier', () => {
       expect([tier.remembered('k'), held(tier)]).toEqual([undefined, undefined]);
     });
 
-    it("attributes the first message to this process's write, and a second to the write of another client", () => {
+    it('survives the first message, which reports the write itself, and is dropped by a second message', () => {
       const tier = openOwn();
       const write = tier.write('k');
       write.end(entry('own'));
@@ -262,18 +262,18 @@ describe('the first tier', () => {
     });
 
     it.each<[string, (tier: LocalTier) => void]>([
-      ['a deletion here', (tier) => tier.forget(['k'])],
-      ['another write here', (tier) => tier.write('k').end()],
-      ['a deletion by pattern here', () => told.forget(['ns:k'])],
+      ['a deletion by this process', (tier) => tier.forget(['k'])],
+      ['another write by this process', (tier) => tier.write('k').end()],
+      ['a deletion by pattern by this process', () => told.forget(['ns:k'])],
       ['a clear', (tier) => tier.clear()],
-      ['a gap', () => told.reset()],
+      ['a gap in the messages', () => told.reset()],
       [
-        'coherence that is lost',
+        'a loss of coherence',
         () => {
           told.live = false;
         },
       ],
-    ])('is not kept after %s, in flight or written', (_, disturb) => {
+    ])('is not kept after %s, before or after its reply', (_, disturb) => {
       for (const early of [true, false]) {
         const tier = openOwn();
         put(tier, 'k', 'old');
@@ -285,7 +285,7 @@ describe('the first tier', () => {
       }
     });
 
-    it('is not kept for a failed write, a key without notifications, or a write that began in a gap', () => {
+    it('is not kept for a failed write, a key without notifications, or a write that began without coherence', () => {
       const tier = openOwn();
       put(tier, 'k', 'old');
       tier.write('k').end();
@@ -299,7 +299,7 @@ describe('the first tier', () => {
       expect([held(tier), tier.size]).toEqual([undefined, 0]);
     });
 
-    it('is not replaced by an earlier read, nor confirmed by a reply from before another write', async () => {
+    it('is not replaced by an earlier read, and not confirmed by a reply that precedes another write', async () => {
       const tier = openOwn();
       const read = tier.begin('k');
       written(tier);
@@ -331,7 +331,7 @@ describe('the first tier', () => {
 });
 
 describe('background reads of one tick', () => {
-  it('are sent together after the tick, each with its own reply', async () => {
+  it('are sent together after the tick, and each receives its own reply', async () => {
     const asked: string[] = [];
     let ticks = 0;
     const reads = new ReadBatcher((key) => {
@@ -345,7 +345,7 @@ describe('background reads of one tick', () => {
     await Promise.resolve();
     expect(asked).toEqual([]);
     expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    // In one tick: a connection combines them into one command.
+    // The reads are sent in one tick, so a connection combines them into one command.
     expect(asked).toEqual(['a 0', 'bad 0', 'b 0']);
     expect(String(await reads.read('c'))).toBe('c');
   });

@@ -1,4 +1,4 @@
-/** Helpers for tests of coherence: the smallest first tier, and a proxy that makes a listener hang. */
+/** Helpers for tests of coherence: a minimal first tier, and a proxy that makes a listener hang. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Address, RedisOptions } from '../../../client/api/types.ts';
@@ -9,7 +9,7 @@ import { dedicatedConnections } from '../../../client/transport/dedicated-connec
 import { openConnection } from '../../../client/transport/index.ts';
 import { type RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
-/** A first tier in its smallest form: the entries that coherence must keep correct. */
+/** A minimal first tier: the entries that coherence must keep correct. */
 export class MinimalTier {
   readonly connection: CacheConnection;
   readonly coherence: Coherence;
@@ -48,7 +48,7 @@ export class MinimalTier {
     }
   }
 
-  /** Reads the key, so that it is stored. */
+  /** Reads the key and stores it in the tier. */
   async readAndStore(key: string): Promise<void> {
     await waitUntil(`${key} is in the tier`, async () => {
       await this.get(key);
@@ -70,7 +70,7 @@ export class MinimalTier {
   }
 }
 
-/** Forwards to Redis until it is stopped; it then keeps its connections and sends nothing. */
+/** Forwards to Redis until it is stopped. After that, it keeps its connections open and sends nothing. */
 export class StuckProxy implements AsyncDisposable {
   readonly address: Address;
   readonly #server: Server;

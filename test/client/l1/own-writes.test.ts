@@ -1,6 +1,6 @@
 /**
- * A process's own writes are in its first tier immediately, and never longer than the bound after another client has
- * overwritten them, not even if both happen in the same turn of the server's event loop, which Redis reports with one
+ * A process's own writes are in its first tier immediately, and are not served beyond the bound after another client
+ * overwrites them. This includes two writes in the same event-loop turn of the server, which Redis reports with one
  * message.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -25,7 +25,7 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
     address: redis.address,
     namespace: 'ns',
     l1: { boundMs },
-    // A busy machine must not cause a second load.
+    // A slow reply on a busy machine must not cause a second load.
     compute: { replyTimeoutMs: 5_000, ...compute },
   });
   onTestFinished(async () => void (await cache.close()));
@@ -35,13 +35,13 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
   });
   return cache;
 }
-/** Value in Redis. */
+/** Value that Redis has for the key. */
 async function readStored(key: string): Promise<unknown> {
   const payload = await redis.admin().getBuffer(`ns:${key}`);
   const decoded = payload && decodeEnvelope(payload);
   return decoded?.ok ? decoded.value : undefined;
 }
-/** Waits until Redis has confirmed the write; its source is then the first tier even beyond the bound. */
+/** Waits until a read of Redis has confirmed the write; the first tier then serves the value beyond the bound. */
 async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
   await waitUntil('Redis was asked', async () => {
     const names = await recordCommands(redis.admin(), () => cache.get(key));
@@ -50,13 +50,13 @@ async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
 }
 
 describe('a value that this process has written', () => {
-  it('is read without waiting for Redis, which is asked once', async () => {
+  it('is read without waiting for Redis, which receives one GET', async () => {
     const cache = await open(5_000);
     const sources: (string | undefined)[] = [];
     const names = await recordCommands(redis.admin(), async () => {
       await cache.set('k', { n: 1 });
       for (let i = 0; i < 3; i++) sources.push((await cache.getEntry('k'))?.source);
-      // The invalidation may arrive after the third of them.
+      // The invalidation message may arrive after the third read.
       await waitUntil('Redis is asked', async () => {
         sources.push((await cache.getEntry('k'))?.source);
         return cache.stats().localHits > 20;
@@ -91,7 +91,7 @@ describe('a value that this process has written', () => {
 
   it.each([
     ['with leases', {}],
-    ['without', { leaseMs: 0 }],
+    ['without leases', { leaseMs: 0 }],
   ])('is also available after a load, %s', async (_, compute) => {
     const cache = await open(5_000, compute);
     const { writes } = cache.stats();
@@ -117,7 +117,7 @@ describe('a value that this process has written', () => {
       await cache.set('k', 'own');
       await change();
       expect(await cache.get('k')).toBeUndefined();
-      // Without an earlier read: nothing has checked in Redis whether it is current.
+      // Without an earlier read, Redis has not confirmed that the value is current.
       await cache.set('k', 'own');
       expect(await cache.get('k')).toBe('own');
       await change();
@@ -135,7 +135,7 @@ describe('a value that this process has written', () => {
     }
   });
 
-  it('a value that was overwritten in the same event-loop turn of the server is dropped within the bound, read or not', async () => {
+  it('is dropped within the bound if it was overwritten in the same event-loop turn of the server', async () => {
     const cache = await open();
     const observer = new MinimalTier({ mode: 'standalone', address: redis.address });
     onTestFinished(async () => void (await observer.close()));
@@ -146,7 +146,7 @@ describe('a value that this process has written', () => {
       const told = (): number =>
         observer.events.filter((event) => event.type === 'invalidate' && event.keys.includes(`ns:${key}`))
           .length;
-      // Both commands are in the server's socket when it wakes: one turn.
+      // While the server is paused, both commands arrive in its sockets, so it executes them in one event-loop turn.
       redis.pause();
       const own = cache.set(key, 'own');
       const another = new Promise<unknown>((resolve, reject) => {
@@ -160,7 +160,7 @@ describe('a value that this process has written', () => {
       await waitUntil('the message about it', () => told() > 0);
       const winner = await readStored(key);
       if (winner === 'another' && told() === 1) merged += 1;
-      // In half of the rounds the bound is over before the first read.
+      // In half of the rounds, the bound ends before the first read.
       const first = round % 2 === 0 ? 0 : BOUND_MS;
       await waitUntil('it is read', () => performance.now() - overwrittenAt >= first);
       let lastAt = overwrittenAt;
@@ -175,7 +175,7 @@ describe('a value that this process has written', () => {
     expect(merged).toBeGreaterThan(0);
   });
 
-  it('is never served beyond the bound in hundreds of races of two caches and a disconnected listener', async () => {
+  it('is never served beyond the bound in hundreds of races of two caches with a disconnected listener', async () => {
     const [one, two] = [await open(), await open()];
     const admin = redis.admin();
     let cuts = 0;

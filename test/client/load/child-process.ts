@@ -1,6 +1,7 @@
 /**
- * A process that uses the cache, driven by messages: `{ key, callers, loadMs, options }` runs that many concurrent
- * calls of getOrCompute, with a loader of that duration that returns this process's id; the reply has the results.
+ * A process that uses the cache and is controlled by messages. `{ key, callers, loadMs, options }` starts that many
+ * concurrent calls of getOrCompute, with a loader that takes `loadMs` and returns the id of this process. The reply
+ * contains the results.
  */
 import { type CacheOptions, type ComputeCallOptions, redisCache } from '../../../client/index.ts';
 

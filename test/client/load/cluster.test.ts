@@ -14,16 +14,19 @@ beforeAll(async () => {
 afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())));
 afterAll(() => set[Symbol.asyncDispose]());
 
-/** In slots of all shards; two contain hash tags, and one is so long that no second key of its slot can be derived. */
+/**
+ * Keys in slots of all shards. Two contain hash tags, and one contains a brace from which no second key of its slot can
+ * be derived.
+ */
 const KEYS = ['a', 'b', 'c', 'd', '{x}1', 'user:{y}', 'odd}'];
 const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));
 
-it.each(['commands', 'scripts', 'functions'] as const)('processes load each key once, by %s', async (way) => {
+it.each(['commands', 'scripts', 'functions'] as const)('caches load each key once, by %s', async (way) => {
   const open = async (): Promise<Cache> => {
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),
       namespace: way,
-      // Long enough for a busy machine.
+      // Limits that a busy machine does not exceed.
       ...PATIENT_LIMITS,
       compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],
@@ -45,7 +48,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('processes load each key 
 });
 
 it.each(['commands', 'scripts', 'functions'] as const)(
-  'processes refresh stale entries, by %s',
+  'a cache refreshes stale entries, by %s',
   async (way) => {
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),

@@ -1,6 +1,6 @@
 /**
- * Cold keys on servers without the library: every key is stored, by few commands, at any distance and for any user. Commands are
- * counted; no time is measured.
+ * Cold keys on servers without the library: every key is stored, with few commands, at any distance and for any user.
+ * The tests count commands and measure no time.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
@@ -11,7 +11,7 @@ import { classifyStoredValue, recordCommands } from './lease-party.ts';
 
 const KEYS = 400;
 let redis: RedisProcess;
-/** The same server, with a round trip of 20 ms. */
+/** A relay to the same server that adds a round trip of 20 ms. */
 let distant: Relay;
 beforeAll(async () => {
   redis = await RedisProcess.start();
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // A busy machine must not cause a renewal of a lease: this test counts commands.
+  // These tests count commands: a busy machine must not cause the renewal of a lease.
   const compute = { leaseMs: 60_000 };
   const cache = redisCache({ address: distant.address, namespace: 'cold', compute, ...options });
   onTestFinished(async () => {
@@ -33,14 +33,14 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   return cache;
 }
 
-/** Loads that many keys concurrently, and returns the commands sent until all are stored. */
+/** Loads the given number of keys concurrently, and returns the commands that are sent until all of them are stored. */
 async function load(cache: Cache, keys: number): Promise<readonly string[]> {
   const names = Array.from({ length: keys }, (_, i) => `k${i}`);
   const sent = await recordCommands(redis.admin(), async () => {
     const values = await Promise.all(names.map((name) => cache.getOrCompute(name, () => `v ${name}`)));
     expect(values).toEqual(names.map((name) => `v ${name}`));
     await waitUntil(`${keys} keys are stored`, () => cache.stats().writes === keys);
-    // Wake-ups are sent after the writes that they report.
+    // Notifications of waiters are sent after the writes that they report; the PING follows them.
     await cache.connection?.call('PING');
   });
   const states = await Promise.all(names.map((name) => classifyStoredValue(redis, `cold:${name}`)));
@@ -58,7 +58,7 @@ async function allow(
 
 const withoutScripting = ['~*', '&*', '+@all', '-@scripting'];
 
-describe('400 cold keys at once, 20 ms from a server without the library, are all stored', () => {
+describe('400 cold keys at once, 20 ms from a server without the library', () => {
   it.each([
     { user: 'the default user', by: 'FCALL', perMiss: 2 },
     {
@@ -98,7 +98,7 @@ describe('400 cold keys at once, 20 ms from a server without the library, are al
       by: 'SET',
       perMiss: 4,
     },
-  ])('are stored for $user, by $by: $perMiss commands each', async ({ rules, by, perMiss }) => {
+  ])('are all stored for $user, by $by: $perMiss commands each', async ({ rules, by, perMiss }) => {
     await redis.admin().flushall();
     await redis.admin().call('FUNCTION', 'FLUSH');
     await redis.admin().script('FLUSH');
@@ -110,7 +110,7 @@ describe('400 cold keys at once, 20 ms from a server without the library, are al
     for (const name of sent) counts.set(name, (counts.get(name) ?? 0) + 1);
     const [most] = [...counts].toSorted(([, a], [, b]) => b - a);
     expect([most?.[0], events]).toEqual([by, []]);
-    // Other commands: the detection of the mode, and those that are sent once for many keys.
+    // The other commands detect the mode, or are sent once for many keys.
     const extra = sent.length - perMiss * KEYS;
     expect([Object.fromEntries(counts), extra <= 30]).toEqual([Object.fromEntries(counts), true]);
     expect(cache.stats()).toMatchObject({ writes: KEYS, loads: KEYS, refusals: 0 });

@@ -1,6 +1,5 @@
 /**
- * Cold keys of a cluster, in hundreds of slots, at a distance of 20 ms: every one is stored, by each way of running the
- * steps.
+ * Cold keys of a cluster, in hundreds of slots, at a distance of 20 ms: all of them are stored, in each scripting mode.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterCache } from '../../../client/index.ts';
@@ -23,7 +22,7 @@ afterAll(async () => {
   await set[Symbol.asyncDispose]();
 });
 
-// In this order: once the library is loaded, all use it.
+// The order matters: once the library is loaded, all modes use it.
 it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are stored by %s', async (way) => {
   const cache = clusterCache({
     nodes: distant.addresses,
@@ -31,7 +30,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are sto
     namespace: `far-${way}`,
     scripting: SCRIPTING[way],
     ...PATIENT_LIMITS,
-    // One transaction after the other would take twice the duration of a lease.
+    // Transactions that run one after the other would take twice the duration of a lease.
     compute: { leaseMs: 4000, replyTimeoutMs: 5000 },
   });
   try {

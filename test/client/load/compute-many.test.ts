@@ -1,4 +1,4 @@
-/** One loader for many keys: the keys that it gets, and the loads that it shares with loads of single keys. */
+/** One loader for many keys: the keys that it receives, and the loads that it shares with loads of single keys. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
 import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
@@ -77,7 +77,7 @@ describe('getOrComputeMany', () => {
     expect(load.mock.calls.map(([keys]) => keys)).toEqual([['b']]);
   });
 
-  it('waits for keys that another process loads, and loads the rest in the meantime', async () => {
+  it('waits for keys that another process is loading, and loads the other keys meanwhile', async () => {
     const other = await open();
     let finish: (value: string) => void = () => {};
     const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));
@@ -95,7 +95,7 @@ describe('getOrComputeMany', () => {
     expect(await theirs).toBe('theirs');
   });
 
-  it('returns no value for keys that the loader omits, and stores the negative result when asked to', async () => {
+  it('returns no value for keys that the loader omits, and stores negative results if configured to', async () => {
     const load = vi.fn(() => new Map<string, string>());
     const options = { negativeTtlSeconds: 30 };
     expect(await cache.getOrComputeMany(['a', 'b'], load, options)).toEqual(new Map());

@@ -1,4 +1,4 @@
-/** getOrCompute of a complete cache: stored entries, cost, and behaviour when Redis refuses. */
+/** getOrCompute of a complete cache: stored entries, number of commands, and behavior when Redis refuses. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeEnvelope } from '../../../client/envelope.ts';
 import {
@@ -55,7 +55,7 @@ const calls = async (on: Cache, key: string, load: () => unknown, options = {}) 
 };
 
 describe('getOrCompute', () => {
-  it('costs two commands for a cold miss, one for a hit, and a GET with mostlyHits', async () => {
+  it('costs two commands for a cold miss and one for a hit, which is a GET if most reads are hits', async () => {
     expect(await calls(cache, 'k', () => 'v')).toEqual(['FCALL', 'FCALL']);
     expect(await calls(cache, 'k', fail)).toEqual(['FCALL']);
     for (let i = 0; i < 20; i++) await cache.getOrCompute('k', fail);
@@ -63,7 +63,7 @@ describe('getOrCompute', () => {
     expect(await calls(cache, 'other', () => 'v')).toEqual(['GET', 'FCALL', 'FCALL']);
   });
 
-  it('stores null, false, 0 and the empty string, and negative results when asked to', async () => {
+  it('stores null, false, 0 and the empty string, and negative results if configured to', async () => {
     for (const value of [null, false, 0, '']) {
       expect(await cache.getOrCompute(`v:${value}`, () => value)).toBe(value);
       await waitUntilStored(`v:${value}`);
@@ -81,7 +81,7 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:u')).toBe(0);
   });
 
-  it('keeps a value for its stale windows beyond its TTL, during which get does not return it', async () => {
+  it('keeps a value for its stale windows beyond its TTL, and get does not return it there', async () => {
     const options = { ttlSeconds: 0.2, graceSeconds: 60 };
     await cache.getOrCompute('k', () => 'old', options);
     await waitUntilStored();
@@ -108,7 +108,7 @@ describe('getOrCompute', () => {
   it('refreshes a stale value once in the background, even if it was read before', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     for (let round = 0; round < 2; round++) {
-      // In the second round most reads are hits.
+      // In the second round, most reads before the test are hits.
       if (round === 1) for (let i = 0; i < 20; i++) await cache.getOrCompute('hot', () => 'v');
       const key = `k${round}`;
       await cache.getOrCompute(key, () => 'old', options);
@@ -198,7 +198,7 @@ describe('getOrCompute', () => {
     await waitUntilStored();
   });
 
-  it('returns the result of a load in flight at close, and does not store it', async () => {
+  it('returns the result of a load that is in flight at close, and does not store it', async () => {
     const own = await open();
     let finish: (value: string) => void = () => {};
     const answer = own.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
@@ -210,13 +210,13 @@ describe('getOrCompute', () => {
     await expect(own.getOrCompute('k', fail)).rejects.toThrowError('closed');
   });
 
-  it('serves from the first tier without a command, with early refresh', async () => {
+  it('serves from the first tier without a command, and refreshes early', async () => {
     const tiered = await open({ l1: {} });
     await waitUntil('it is held', async () => {
       return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
     });
     expect(await calls(tiered, 'k', fail)).toEqual([]);
-    // XFetch with a beta that makes it certain, for a load with a long duration.
+    // XFetch with a beta that makes an early refresh certain, for a load that takes long.
     await tiered.getOrCompute('slow', () => new Promise((resolve) => setTimeout(resolve, 20, 'old')), {
       ttlSeconds: 0.5,
       earlyRefresh: 1,
@@ -229,7 +229,7 @@ describe('getOrCompute', () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
-  it('loads again after its tag was invalidated, in this process or another', async () => {
+  it('loads again after a tag of the entry is invalidated in this process or another', async () => {
     const other = await open();
     const options = { tags: ['t'] };
     for (const invalidating of [cache, other]) {
@@ -240,7 +240,7 @@ describe('getOrCompute', () => {
       await waitUntil('it loads', () => before.mock.calls.length === 1);
       await invalidating.invalidateTags('t');
       const newer = invalidating.getOrCompute(key, () => 'new', options);
-      // The other process waits for the load in flight, and finds it outdated.
+      // The other process waits for the load in flight, and then finds the loaded value outdated.
       await waitUntil('the newer call is on its way', () => invalidating.stats().misses > 0);
       finish('old');
       expect([await older, await newer]).toEqual(['old', 'new']);
@@ -251,7 +251,7 @@ describe('getOrCompute', () => {
 
   it('shares negative results and failures with waiters in another process', async () => {
     const other = await open();
-    // The first one opens the subscriber: a notification before that is lost, and the waiter reads the entry again.
+    // The first wait opens the subscriber. A notification before that is lost, and the waiter reads the entry again.
     for (const [key, end, answers] of [
       ['value', () => 'theirs', ['theirs', 'theirs']],
       ['nothing', () => undefined, [undefined, undefined]],
@@ -288,7 +288,7 @@ describe('getOrCompute', () => {
     expect(() => redisCache({ compute: { leaseMs: 5 } })).toThrowError(/compute\.leaseMs: must .*, got 5/);
   });
 
-  it('behaves the same in memory', async () => {
+  it('serves stale values and stores negative results also in memory', async () => {
     const memory = memoryCache();
     opened.push(memory);
     const options = { ttlSeconds: 0.05, graceSeconds: 60 };
@@ -305,7 +305,7 @@ describe('getOrCompute', () => {
 });
 
 describe('getOrCompute when Redis grants no lease', () => {
-  it('loads and returns, with a full server or without replicas, and reads existing entries', async () => {
+  it('returns loaded values and existing entries when the server is full or has no replicas', async () => {
     await cache.set('there', 'v');
     const admin = redis.admin();
     for (const [setting, bad, good] of [
@@ -326,7 +326,7 @@ describe('getOrCompute when Redis grants no lease', () => {
 });
 
 describe('getOrCompute while Redis hangs', () => {
-  it('returns before the hang is suspected, for single keys and many, and releases a late lease', async () => {
+  it('returns before the client suspects the hang, for one key and many, and releases a late lease', async () => {
     const hung = await RedisProcess.start();
     await loadLibrary(hung);
     try {
@@ -363,7 +363,7 @@ describe('getOrCompute while Redis hangs', () => {
     }
   });
 
-  it('returns without a connection if no value is kept in memory', async () => {
+  it('returns loaded values without a connection and without the memory fallback', async () => {
     const gone = await RedisProcess.start();
     const options = { address: gone.address, fallbackEntries: 0 };
     const caches = [redisCache(options), redisCache({ ...options, compute: { leaseMs: 0 } })];

@@ -4,7 +4,7 @@ import { DeadlineTimer } from '../../../client/load/deadline-timer.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
 describe('a deadline timer', () => {
-  it('gives the work its time, then returns the substitute and hands over a late result', async () => {
+  it('returns the result of the work or, after the deadline, the substitute, and hands over a late result', async () => {
     const deadlines = new DeadlineTimer();
     expect(
       await deadlines.limit(
@@ -43,7 +43,7 @@ describe('a deadline timer', () => {
     expect(late).toBe('instead of this');
   });
 
-  it('counts from the last progress of the work', async () => {
+  it('restarts the deadline when the work makes progress', async () => {
     const deadlines = new DeadlineTimer();
     let [steps, asked] = [0, 0];
     const answer = await deadlines.limit(
@@ -53,7 +53,7 @@ describe('a deadline timer', () => {
       () => {},
       () => {
         asked += 1;
-        // Three times in a row, then no more.
+        // The work makes progress three times in a row, then stops.
         if (asked > 1 && steps < 3) steps += 1;
         return steps;
       },
@@ -71,13 +71,13 @@ describe('a deadline timer', () => {
     try {
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          // The versions of tags do not cause a wait either.
+          // Reading the versions of tags must not cause a wait either.
           cache.getOrComputeEntry(`k${i}`, () => i, i < 10 ? {} : { tags: [`t${i}`] }),
         ),
       );
       expect(answers.map(({ value }) => value)).toEqual(Array.from({ length: 20 }, (_, i) => i));
       expect(new Set(answers.map(({ source }) => source))).toEqual(new Set(['loader']));
-      // Long before its command's own deadline.
+      // All calls returned before the timeout of their commands, so no error is counted.
       expect(cache.stats().errors).toBe(0);
     } finally {
       redis.resume();

@@ -1,4 +1,4 @@
-/** The policies, against a simulated store and simulated processes, so that the test controls time and chance. */
+/** The policies, against a simulated store and simulated processes, so the test controls time and randomness. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LoadTimeoutError } from '../../../client/api/errors.ts';
 import type { ComputeOptions, Entry, Load } from '../../../client/api/types.ts';
@@ -17,7 +17,7 @@ import { SingleFlight } from '../../../client/load/single-flight.ts';
 
 const HELD: LeaseState = { kind: 'held', token: 'other', leftMs: 2000 };
 
-/** The store as one flight sees it. `turns`: replies to requests for the lease; the last one repeats. */
+/** The store as one load sees it. `turns` are the replies to requests for the lease; the last reply repeats. */
 class Stage {
   entry: Known<unknown> | undefined;
   turns: LeaseState[] = [{ kind: 'mine' }];
@@ -53,7 +53,7 @@ class Stage {
     return this.#engine.compute(job);
   }
 
-  /** Stores an entry that stays fresh for that time from now; negative: it was fresh. */
+  /** Stores an entry that stays fresh for `freshMs` from now; with a negative value it is already stale. */
   has(value: unknown, freshMs: number, loadMs = 100): void {
     this.entry = {
       kind: 'known',
@@ -137,7 +137,7 @@ it('the engine leaves a refresh to the current lease holder', async () => {
   expect([stage.loads, stage.wakes.length]).toEqual([0, 0]);
 });
 
-it('the engine loads a value past all windows', async () => {
+it('the engine loads a value again when all its stale windows have ended', async () => {
   stage.has('old', -5001);
   const options = { staleWhileRevalidateSeconds: 5, graceSeconds: 5 };
   expect(await stage.compute(() => 'new', options)).toEqual({ value: 'new', source: 'loader' });
@@ -167,7 +167,7 @@ it('the engine returns the stale value when the loader fails, and backs off long
   expect(load).toHaveBeenCalledTimes(6);
 });
 
-it('the back-off never exceeds its bound', async () => {
+it('the backoff never exceeds its bound', async () => {
   stage.has('old', -1000);
   const load = vi.fn(fail);
   for (let s = 0; s < 300; s++) {
@@ -192,7 +192,7 @@ it('the engine returns the stale value when the load is slow, and the load conti
   const first = stage.compute(() => after(100, 'new'), options);
   await pass(20);
   expect(await first).toEqual({ value: 'old', source: 'redis', stale: true });
-  // Later callers do not wait for the same error again.
+  // The entry is stale and the load is slow, so a later caller gets the stale value without waiting.
   expect(await stage.compute(fail, options)).toEqual({ value: 'old', source: 'redis', stale: true });
   await pass(80);
   expect(await stage.compute(fail, options)).toEqual({ value: 'new', source: 'redis' });
@@ -205,7 +205,7 @@ it('the engine waits for a slow load when there is no stale value', async () => 
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('a load that exceeds the hard timeout gets a typed error and an aborted signal, and its result is dropped', async () => {
+it('a load that exceeds the hard timeout fails with a typed error and an aborted signal, and its result is dropped', async () => {
   let given: AbortSignal | undefined;
   const slow = ({ signal }: { signal: AbortSignal }): Promise<string> => {
     given = signal;
@@ -224,7 +224,7 @@ it('a load that exceeds the hard timeout gets a typed error and an aborted signa
 });
 
 it.each([3_600_000, -3_600_000])(
-  'waits and back-offs keep their length when the wall clock steps by %i ms',
+  'waits and backoffs keep their duration when the wall clock steps by %i ms',
   async (step) => {
     stage.turns = [HELD];
     const waiting = stage.compute(never, { hardTimeoutMs: 100 });
@@ -234,7 +234,7 @@ it.each([3_600_000, -3_600_000])(
     await pass(49);
     for (const wake of stage.wakes.splice(0)) wake({ kind: 'again' });
     await pass(0);
-    // Still waiting: it asked again and got the same reply.
+    // The caller is still waiting: it requested the lease again and got the same reply.
     expect(stage.wakes).toHaveLength(1);
     await pass(1);
     for (const wake of stage.wakes.splice(0)) wake({ kind: 'again' });
@@ -268,7 +268,7 @@ it('the engine refreshes a fresh value early with the configured probability', a
   stage.has('old', 1000, 500);
   stage.random = 0.5;
   expect(await stage.compute(fail, { earlyRefresh: 1 })).toEqual({ value: 'old', source: 'redis' });
-  // 500 ms x -ln(0.1) = 1151 ms: past the end.
+  // 500 ms x -ln(1 - 0.9) = 1151 ms, which is more than the remaining 1000 ms.
   stage.random = 0.9;
   expect(await stage.compute(() => 'new', { earlyRefresh: 1 })).toEqual({ value: 'old', source: 'redis' });
   await pass(1);
@@ -305,13 +305,13 @@ it('the engine stores nothing with a TTL of 0, and stores without expiry if ther
   expect(stage.stored[0]).toMatchObject({ ttlSeconds: null, keepSeconds: null, freshness: undefined });
 });
 
-it('the engine subtracts a random share from the TTL', async () => {
+it('the engine subtracts a random part of the jitter from the TTL', async () => {
   stage.random = 0.25;
   await stage.compute(() => 'x', { ttlJitter: 0.2 }, 100);
   expect(stage.stored[0]).toMatchObject({ ttlSeconds: 95, keepSeconds: 95 });
 });
 
-it('the engine returns a loaded value and does not store it when the key was changed during the load', async () => {
+it('the engine returns a loaded value, but does not store it if the key changed during the load', async () => {
   const first = stage.compute(() => after(100, 'old'));
   await pass(50);
   stage.singleFlight.invalidate('k');
@@ -341,14 +341,14 @@ it('the engine waits for another process, and returns its value', async () => {
   expect(await answer).toEqual({ value: 'theirs', source: 'redis' });
 });
 
-it('the engine asks again without a notification, and loads when the lease is free', async () => {
+it('the engine requests the lease again if no notification arrives, and loads when the lease is free', async () => {
   stage.turns = [HELD, HELD, { kind: 'mine' }];
   const answer = stage.compute(() => 'mine');
   await pass(4000);
   expect(await answer).toEqual({ value: 'mine', source: 'loader' });
 });
 
-it('the engine loads for itself after a failed load of another process, without waiting a second time', async () => {
+it('the engine loads without waiting again after another process fails to load', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(() => 'mine');
   await pass(10);
@@ -356,7 +356,7 @@ it('the engine loads for itself after a failed load of another process, without 
   expect(await answer).toEqual({ value: 'mine', source: 'loader' });
 });
 
-it('the engine returns the stale value after a failed load of another process', async () => {
+it('the engine returns the stale value after another process fails to load', async () => {
   stage.has('old', -1000);
   stage.turns = [HELD];
   const answer = stage.compute(fail, { graceSeconds: 60 });
@@ -382,7 +382,7 @@ it('the engine waits for another process at most for the hard timeout', async ()
   await refused;
 });
 
-it('the engine allows its own load the remaining part of the hard timeout', async () => {
+it('the engine allows a load after a wait only the remaining part of the hard timeout', async () => {
   stage.turns = [HELD, { kind: 'mine' }];
   const answer = stage.compute(never, { hardTimeoutMs: 2100 });
   const refused = expect(answer).rejects.toThrowError('not loaded within 2100 ms');

@@ -1,4 +1,4 @@
-/** A load whose key is read, set, deleted or flushed before the load ends, by this client or another program. */
+/** A load whose key is read, set, deleted or flushed before the load ends, by another cache or another program. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
 import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
@@ -17,7 +17,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: CacheOptions = {}): Promise<Cache> {
-  // Long enough for a busy machine.
+  // Timeouts that a busy machine does not exceed.
   const compute = { replyTimeoutMs: 5000, leaseMs: 60_000 };
   const cache = redisCache({
     address: redis.address,
@@ -33,7 +33,7 @@ async function open(options: CacheOptions = {}): Promise<Cache> {
 
 let loads = 0;
 
-/** A load that has begun. Returns its end: resolves once its store has been answered. */
+/** Starts a load. The returned function ends the load, and resolves after the attempt to store its value. */
 async function loading(cache: Cache, key: string, options = {}): Promise<() => Promise<void>> {
   const gate = Promise.withResolvers<string>();
   const load = vi.fn(() => gate.promise);
@@ -42,7 +42,8 @@ async function loading(cache: Cache, key: string, options = {}): Promise<() => P
   return async () => {
     gate.resolve('loaded');
     await answer;
-    // Stores run in the order of their loads: a later one that has arrived shows that this one was tried.
+    // Stores run in the order of their loads. When the value of a later load is stored, the store of this load was
+    // attempted.
     loads += 1;
     const later = `later:${loads}`;
     await cache.getOrCompute(later, () => 'v');
@@ -63,7 +64,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     await cache.getOrCompute('first', () => 1);
   });
 
-  it('is a miss for every reader of its key while it runs', async () => {
+  it('is a miss for every reader of its key until it ends', async () => {
     const end = await loading(cache, 'k');
     expect(await other.lookup('k')).toEqual({ found: false, source: 'redis' });
     expect(await other.getMany(['k'])).toEqual(new Map());
@@ -80,10 +81,10 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
 
   it.each([
     ['set', () => other.set('k', 'newer'), 'newer'],
-    ['set with a promise', () => other.setIfAbsent('k', 'newer'), 'newer'],
+    ['set by setIfAbsent', () => other.setIfAbsent('k', 'newer'), 'newer'],
     ['deleted', () => other.delete('k'), undefined],
     ['cleared', () => other.clear(), undefined],
-    ['deleted by its pattern', () => other.invalidation.pattern('k*'), undefined],
+    ['deleted by pattern', () => other.invalidation.pattern('k*'), undefined],
     ['deleted by another program', () => redis.admin().del('o:k'), undefined],
     ['flushed', () => redis.admin().flushall(), undefined],
     ['set by another program for a moment', () => redis.admin().set('o:k', 'x', 'PX', 1), undefined],
@@ -99,34 +100,31 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
   it.each([
     ['absent', false],
     ['stale', true],
-  ])(
-    'a load of an %s entry is not stored when a newer value was set and has expired since',
-    async (_, isStale) => {
-      const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
-      for (const isInvalidated of [true, false]) {
-        const key = `k:${isInvalidated}`;
-        if (isStale) {
-          await cache.getOrCompute(key, () => 'old', options);
-          await waitUntil(
-            'it is stored',
-            async () => (await classifyStoredValue(redis, `o:${key}`)) === 'entry',
-          );
-          await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
-        }
-        const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
-        if (isInvalidated) {
-          await other.set(key, 'newer', { ttlSeconds: 0.05 });
-          await waitUntil(
-            'it expires',
-            async () => (await classifyStoredValue(redis, `o:${key}`)) === 'absent',
-          );
-        }
-        await end();
-        expect([isInvalidated, await other.get(key)]).toEqual([
-          isInvalidated,
-          isInvalidated ? undefined : 'loaded',
-        ]);
+  ])('is not stored for an %s entry if a newer value was set and has already expired', async (_, isStale) => {
+    const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
+    for (const isInvalidated of [true, false]) {
+      const key = `k:${isInvalidated}`;
+      if (isStale) {
+        await cache.getOrCompute(key, () => 'old', options);
+        await waitUntil(
+          'it is stored',
+          async () => (await classifyStoredValue(redis, `o:${key}`)) === 'entry',
+        );
+        await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
       }
-    },
-  );
+      const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
+      if (isInvalidated) {
+        await other.set(key, 'newer', { ttlSeconds: 0.05 });
+        await waitUntil(
+          'it expires',
+          async () => (await classifyStoredValue(redis, `o:${key}`)) === 'absent',
+        );
+      }
+      await end();
+      expect([isInvalidated, await other.get(key)]).toEqual([
+        isInvalidated,
+        isInvalidated ? undefined : 'loaded',
+      ]);
+    }
+  });
 });

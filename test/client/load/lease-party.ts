@@ -1,4 +1,7 @@
-/** A server with or without the function library, and parties that use it as separate processes would. */
+/**
+ * Helpers for tests of leases: servers with or without the function library, and parties that use a server like
+ * separate processes.
+ */
 
 import type { Redis } from 'ioredis';
 import { Emitter } from '../../../client/api/events.ts';
@@ -34,7 +37,7 @@ export interface LeasePartyOptions {
   readonly username?: string;
 }
 
-/** The part of one process: a connection, its leases, and handles that are released at the end. */
+/** Acts as one process: it has a connection, leases, and handles that are released at the end. */
 export class LeaseParty implements AsyncDisposable {
   readonly connection: CacheConnection;
   readonly remote: Remote;
@@ -68,7 +71,7 @@ export class LeaseParty implements AsyncDisposable {
   }
 }
 
-/** Tells an entry in Redis from a lease in its place. */
+/** Distinguishes an entry in Redis from a lease in its key. */
 export async function classifyStoredValue(
   redis: RedisProcess,
   key: string,
@@ -79,7 +82,7 @@ export async function classifyStoredValue(
   return isAwaited(value) ? 'awaited' : 'lease';
 }
 
-/** Physical keys that are leased: by a placeholder, or by a separate lease. */
+/** Physical keys that have a lease, either a placeholder in the key or a separate lease key. */
 export async function listLeasedKeys(redis: RedisProcess, namespace: string): Promise<readonly string[]> {
   const keys = await redis.admin().keys(`${namespace}:*`);
   const states = await Promise.all(keys.map((key) => classifyStoredValue(redis, key)));
@@ -88,7 +91,8 @@ export async function listLeasedKeys(redis: RedisProcess, namespace: string): Pr
 }
 
 /**
- * The names of the commands that clients send while `work` runs, without those that functions call inside the server.
+ * Names of the commands that clients send while `work` runs, without the commands that functions call inside the
+ * server.
  */
 export async function recordCommands(admin: Redis, work: () => Promise<unknown>): Promise<string[]> {
   const { host = '127.0.0.1', port = 6379 } = admin.options;

@@ -37,14 +37,14 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     return handle;
   };
-  /** Acquires the lease to replace an entry. */
+  /** Acquires the lease for the replacement of an existing entry. */
   const replacing = async (party: LeaseParty): Promise<LeaseHandle> => {
     const handle = party.handleOf('ns:k');
     expect(await handle.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
     return handle;
   };
 
-  it('are granted to one caller for an absent entry, and name the holder to the other', async () => {
+  it('are granted to one caller for an absent entry, and report the token of the holder to another caller', async () => {
     await mine(first);
     const held = await second.handleOf('ns:k').fetch();
     expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
@@ -52,17 +52,17 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await second.handleOf('ns:k').take(true)).toMatchObject({ kind: 'held' });
   });
 
-  it('are stored in place of an absent entry, which a reader treats as a miss', async () => {
+  it('are stored in the key of an absent entry, and are misses for readers', async () => {
     await mine(first);
     const decoded = decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer);
     expect(decoded).toMatchObject({ ok: true, value: undefined, freshness: { freshUntilMs: 0 } });
-    // A waiter marks it.
+    // A waiter marks the lease as awaited, which does not change what a reader decodes.
     await second.handleOf('ns:k').fetch();
     expect(decodeEnvelope((await redis.admin().getBuffer('ns:k')) as Buffer)).toEqual(decoded);
     expect(await redis.admin().keys('*')).toEqual(['ns:k']);
   });
 
-  it('return the value when there is one', async () => {
+  it('are not granted if the entry has a value, which is returned instead', async () => {
     await (await mine(first)).store(payload, 60_000);
     expect(await second.handleOf('ns:k').fetch()).toEqual({ kind: 'value', payload });
     const ttlMs = await redis.admin().pttl('ns:k');
@@ -70,12 +70,12 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(ttlMs).toBeLessThanOrEqual(60_000);
   });
 
-  it('store without expiry when none is requested', async () => {
+  it('store a value without expiry if no TTL is requested', async () => {
     expect(await (await mine(first)).store(payload, null)).toBe(true);
     expect(await redis.admin().pttl('ns:k')).toBe(-1);
   });
 
-  it('recognise a lease of this client when the reply was lost', async () => {
+  it('are recognized as leases of the same client if the first reply was lost', async () => {
     const handle = await mine(first);
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     await redis.admin().set('ns:k', stale);
@@ -89,7 +89,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     ['overwritten', () => redis.admin().set('ns:k', 'newer')],
     ['overwritten by an expired value', () => overwriteForAMoment()],
     ['taken over', () => takeOver()],
-  ])('store nothing after the entry was %s', async (_, change) => {
+  ])('store nothing after the entry is %s', async (_, change) => {
     for (const take of [mine, replacing]) {
       await redis.admin().flushdb();
       if (take === replacing) await redis.admin().set('ns:k', stale, 'PX', 60_000);
@@ -109,7 +109,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'mine' });
   };
 
-  it('release only a lease of this client', async () => {
+  it('are released only by the client that holds them', async () => {
     const slow = await mine(first);
     await redis.admin().unlink('ns:k');
     const quick = await mine(second);
@@ -119,7 +119,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().exists('ns:k')).toBe(0);
   });
 
-  it('replace the stale value that was read, with the lease in a separate key', async () => {
+  it('replace the stale value that was read, and use a separate lease key for it', async () => {
     await redis.admin().set('ns:k', stale);
     const handle = await replacing(first);
     expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'held' });
@@ -129,13 +129,13 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().exists(LEASE)).toBe(0);
   });
 
-  it('treat an entry that was removed in the meantime as absent', async () => {
+  it('are granted as for an absent entry if the entry was removed after it was read', async () => {
     const handle = first.handleOf('ns:k');
     expect(await handle.take(true)).toEqual({ kind: 'mine' });
     expect(await handle.store(payload, 60_000)).toBe(true);
   });
 
-  it('notify waiters of a value, of a negative result, or of a failed load', async () => {
+  it('notify waiters of a value, of a negative result and of a failed load', async () => {
     await second.leases.signals.open();
     for (const begin of [mine, replacing]) {
       for (const [end, outcomes] of [
@@ -148,7 +148,7 @@ describe.each(WAYS)('leases by %s', (way) => {
         const handle = await begin(first);
         const waiting = second.handleOf('ns:k');
         const held = await waiting.take(true);
-        if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
+        if (held.kind !== 'held') throw new Error(`the lease must be held, but is ${held.kind}`);
         const woken = waiting.wait(held, 5000);
         await end(handle);
         const wake = await woken;
@@ -167,7 +167,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     const waiting = second.handleOf('ns:k');
     await redis.admin().pexpire('ns:k', 60);
     const held = await waiting.fetch();
-    if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
+    if (held.kind !== 'held') throw new Error(`the lease must be held, but is ${held.kind}`);
     await redis.admin().publish('ns:~ready', `${'0'.repeat(16)}f`);
     expect(await waiting.wait(held, way === 'commands' ? 60 : 5000)).toEqual({ kind: 'silent' });
   });
@@ -176,7 +176,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await using short = new LeaseParty(redis, { leaseMs: 1_200, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
-      // Its own expiry would come before that of the load.
+      // The stale entry would expire before the load ends.
       if (begin === replacing)
         await redis.admin().set('ns:k', stale, 'PX', way === 'commands' ? 10_000 : 1_800);
       const handle = await begin(short);
@@ -190,7 +190,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await waitUntil('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
   });
 
-  it('are taken over from a dead holder', async () => {
+  it('are taken over after the process of the holder ends', async () => {
     const dead = new LeaseParty(redis, { leaseMs: 100, way });
     await dead.handleOf('ns:k').fetch();
     await dead[Symbol.asyncDispose]();
@@ -200,14 +200,14 @@ describe.each(WAYS)('leases by %s', (way) => {
     await waitUntil('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
   });
 
-  it('purge an entry only while it has the value that was read', async () => {
+  it('purge an entry only if it still has the value that was read', async () => {
     await redis.admin().set('ns:k', 'poison');
     expect(await first.remote.purge('ns:k', Buffer.from('other'))).toBe(false);
     expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(true);
     expect(await first.remote.purge('ns:k', Buffer.from('poison'))).toBe(false);
   });
 
-  it('change the expiry of an entry only while it has the value that was read', async () => {
+  it('change the expiry of an entry only if it still has the value that was read', async () => {
     const { remote } = first;
     await redis.admin().set('ns:k', payload);
     expect(await remote.update('ns:k', stale, 60_000, undefined)).toBe(false);
@@ -239,7 +239,7 @@ describe.each(WAYS)('leases by %s', (way) => {
             failed: [procedure, procedure],
             replaced: [procedure, procedure],
           };
-    // The first calls on a connection detect the available way, and whether EXEC is allowed.
+    // The first calls on a connection detect the available mode, and whether EXEC is allowed.
     const other = first.handleOf('ns:other');
     await other.fetch();
     await other.release('again');
@@ -256,7 +256,7 @@ describe.each(WAYS)('leases by %s', (way) => {
 });
 
 describe('leases', () => {
-  it('wait by polling without a subscriber, and by the subscriber again after it was lost', async () => {
+  it('reopen a lost subscriber, and end a wait without a notification while there is no subscriber', async () => {
     await using redis = await RedisProcess.start();
     await loadLibrary(redis);
     await using first = new LeaseParty(redis);
@@ -265,8 +265,8 @@ describe('leases', () => {
     await handle.fetch();
     const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
-    if (held.kind !== 'held') throw new Error(`it is ${held.kind}`);
-    // The first wait opens the subscriber and repeats the question: earlier messages were not received.
+    if (held.kind !== 'held') throw new Error(`the lease must be held, but is ${held.kind}`);
+    // The first wait opens the subscriber and ends at once, because notifications before that were not received.
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
     expect(second.leases.signals.listening).toBe(true);
     const woken = waiting.wait(held, 5000);
@@ -280,7 +280,7 @@ describe('leases', () => {
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
   });
 
-  it('end a wait with the caller', async () => {
+  it('end a wait when the caller aborts it', async () => {
     await using redis = await RedisProcess.start();
     await using party = new LeaseParty(redis);
     await waitUntil('there is a subscriber', () => party.leases.signals.open());
@@ -295,7 +295,7 @@ describe('leases', () => {
 });
 
 describe('the name of a lease', () => {
-  it('is in the slot of its entry, even if either contains braces', async () => {
+  it('is in the slot of its entry, even if the namespace or the key contains braces', async () => {
     await using redis = await RedisProcess.start({ conf: ['cluster-enabled yes'] });
     const slot = (key: string): Promise<unknown> => redis.admin().call('CLUSTER', 'KEYSLOT', key);
     for (const [namespace, key] of [

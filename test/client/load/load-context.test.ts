@@ -35,14 +35,14 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
 
   const stored = (key: string): Promise<void> =>
     waitUntil(`${key} is stored`, async () => (await cache.exists(key)) === 1);
-  /** Waits for the store of a later load: an earlier store would have completed before it. */
+  /** Waits until a later load is stored: an earlier store would have completed before. */
   async function notStored(key: string): Promise<void> {
     await cache.getOrCompute('later', () => 1, { ttlSeconds: 60 });
     await stored('later');
     expect(await cache.get(key)).toBeUndefined();
   }
 
-  it('sets the TTL of its result, overriding the call', async () => {
+  it('sets the TTL of its result, which overrides the TTL of the call', async () => {
     const lasting =
       (ttlSeconds: number | null) =>
       ({ setTtlSeconds }: LoadContext): number => {
@@ -88,7 +88,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
       await cache.getOrCompute('k', load, { negativeTtlSeconds: 5 });
       return loads === before;
     });
-    // Without negativeTtlSeconds nothing is stored for undefined.
+    // Without negativeTtlSeconds, undefined is not stored.
     await cache.getOrCompute('other', load);
     await notStored('other');
     expect(await cache.lookup('other')).toMatchObject({ found: false });
@@ -118,7 +118,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(await cache.get('k')).toBeUndefined();
   });
 
-  it('stores nothing when one of its tags is invalidated during the load, before or after it is added', async () => {
+  it('stores nothing if one of its tags is invalidated during the load, before or after the tag is added', async () => {
     const before = async ({ addTags }: LoadContext): Promise<string> => {
       await cache.invalidateTags('t');
       await addTags('t');
@@ -142,7 +142,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     await stored('k');
   });
 
-  it('throws for an invalid TTL or tag, and so does its caller', async () => {
+  it('throws for an invalid TTL or tag, and the call rejects with the same error', async () => {
     const call = (load: (context: LoadContext) => unknown) => cache.getOrCompute('k', load);
     await expect(call(({ setTtlSeconds }) => setTtlSeconds('5m' as never))).rejects.toThrowError(
       /^setTtlSeconds: must be .*, got "5m"; write 300/,
@@ -191,7 +191,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(loads).toBe(2);
   });
 
-  it('a loader of many keys sets options for all of them, or for one', async () => {
+  it('a loader of many keys sets options for all keys, or for one key', async () => {
     await cache.getOrComputeMany(['a', 'b', 'c'], async (keys, { setTtlSeconds, addTags, forKey }) => {
       setTtlSeconds(100);
       await addTags('all');
@@ -212,7 +212,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(await cache.get('a')).toBeUndefined();
   });
 
-  it('is a source of read-through as well', async () => {
+  it('has the same options as a source of read-through', async () => {
     const load = (_key: string, context?: LoadContext): number => {
       context?.setTtlSeconds(100);
       return 1;
@@ -255,7 +255,7 @@ it('a loader adds tags while Redis is unreachable, to the entries in memory', as
   await gone[Symbol.asyncDispose]();
 });
 
-it('leaves no rejection unhandled when a load fails while Redis is asked for its tags, and the cache is closed', async () => {
+it('leaves no unhandled rejection when a load fails while its tags are being read and the cache is closed', async () => {
   const cache = redisCache({ address: redis.address, namespace: 'context' });
   await cache.ping();
   try {

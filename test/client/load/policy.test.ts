@@ -8,7 +8,7 @@ import { evaluateFreshness, storePolicyOf } from '../../../client/load/policy.ts
 const DEFAULTS = resolveCompute().terms;
 const NOW = 1_800_000_000_000;
 
-it('a value changes from fresh through its longer window to expired, and never back', () => {
+it('a value changes from fresh through its windows to expired, and never back', () => {
   const order = ['fresh', 'early', 'revalidate', 'grace', 'expired'];
   fc.assert(
     fc.property(
@@ -43,7 +43,7 @@ it('a value that ends with its TTL is fresh as long as it is held, regardless of
     expect(evaluateFreshness({ freshUntilMs: NOW, loadMs: 0 }, terms, NOW + offset, () => 1)).toBe('fresh');
 });
 
-it('a value is kept for its TTL less the jitter, and for the longer window after it', () => {
+it('a value is kept for its TTL minus the jitter, plus the longer of its stale windows', () => {
   fc.assert(
     fc.property(
       fc.double({ min: 0.001, max: 1e6, noNaN: true }),
@@ -54,7 +54,7 @@ it('a value is kept for its TTL less the jitter, and for the longer window after
       (ttl, ttlJitter, random, staleMs, graceMs) => {
         const terms = { ...DEFAULTS, ttlJitter, staleMs, graceMs };
         const policy = storePolicyOf('v', ttl, terms, { endedMs: NOW, tookMs: 5 }, () => random);
-        if (!policy) throw new Error('not stored');
+        if (!policy) throw new Error('the value must have a store policy');
         expect(policy.ttlSeconds).toBeLessThanOrEqual(ttl);
         expect(policy.ttlSeconds).toBeGreaterThanOrEqual(ttl * (1 - ttlJitter) - 1e-6);
         const window = Math.max(staleMs, graceMs) / 1000;
@@ -87,7 +87,7 @@ it('invalid options are rejected by name and value, and options of a call overri
   });
 });
 
-it('a back-off tracks a bounded number of keys, and evicts the oldest', () => {
+it('a backoff tracks a bounded number of keys, and evicts the oldest', () => {
   let at = 0;
   const backoff = new Backoff(() => at);
   for (let i = 0; i <= 10_000; i++) backoff.failed(`k${i}`, 100);

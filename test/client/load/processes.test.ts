@@ -1,4 +1,4 @@
-/** One load across processes: real ones, which are killed, stopped, and compete with each other. */
+/** One load across real processes, which are killed, stopped, and compete with each other. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
@@ -36,7 +36,7 @@ class Child implements AsyncDisposable {
     });
   }
 
-  /** Resolves when its loader has been called. */
+  /** Resolves when the loader of the process has been called. */
   loading(): Promise<void> {
     return waitUntil(`process ${this.pid} loads`, () => this.#loads > 0);
   }
@@ -83,7 +83,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
 
     const stored = (): Promise<unknown> => own.get('k');
 
-    it('call the loader once for a thousand callers in each', async () => {
+    it('call the loader once for a thousand callers in each process', async () => {
       // The first call on a connection detects the commands that the server allows.
       await Promise.all(children.map((child) => child.run({ key: 'first', loadMs: 0 })));
       let answers: LoadResult[] = [];
@@ -108,7 +108,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(new Set((await answers).flatMap(({ values }) => values)).size).toBe(1);
     });
 
-    it('do not store the result of a process that was paused until another had its lease', async () => {
+    it('do not store the result of a process that was paused until another process took over its lease', async () => {
       const [slow, quick] = children;
       const late = slow.run({ loadMs: 100 });
       await slow.loading();
@@ -145,7 +145,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(await stored()).toBe(second.pid);
     });
 
-    it('serve the stale value in one process while another replaces it', async () => {
+    it('serve the stale value while one process replaces it', async () => {
       const options = { ttlSeconds: 0.2, staleWhileRevalidateSeconds: 60 };
       const [first, second, third] = children;
       await first.run({ loadMs: 10, options });
@@ -159,7 +159,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       });
     });
 
-    it('return values without Redis, each by its own load', async () => {
+    it('return values without Redis, with one load per process', async () => {
       await children[0].run({ key: 'other', loadMs: 0 });
       await redis.kill();
       const answers = await Promise.all(children.map((child) => child.run({ callers: 100, loadMs: 10 })));

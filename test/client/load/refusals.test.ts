@@ -1,6 +1,7 @@
 /**
- * A Redis that replies with errors: getOrCompute returns its loader's value, and the refusal is counted and reported.
- * With and without tags, for one key and many, for absent, stale and graced values, by each way of running the steps.
+ * A Redis that replies with errors: getOrCompute returns the value of its loader, and the refusal is counted and
+ * reported. This holds with and without tags, for one key and many, for absent, stale and graced values, in each
+ * scripting mode.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +48,10 @@ async function open(options: RedisCacheOptions = {}): Promise<Told> {
   return { cache, refused };
 }
 
-/** Makes a server refuse, by the code of its error. Each returns a function that restores it. */
+/**
+ * States by the code of the error with which the server refuses. Each function causes the state and returns a function
+ * that ends it.
+ */
 const STATES = {
   async OOM() {
     await redis.admin().config('SET', 'maxmemory', '1');
@@ -57,12 +61,12 @@ const STATES = {
     await redis.admin().config('SET', 'min-replicas-to-write', '1');
     return () => redis.admin().config('SET', 'min-replicas-to-write', '0');
   },
-  /** Its snapshot cannot be written, because a folder has the name of the file. */
+  /** The server cannot write its snapshot, because a folder has the name of the file. */
   async MISCONF() {
     const [, dir] = (await redis.admin().config('GET', 'dir')) as [string, string];
     mkdirSync(join(dir, 'dump.rdb'), { recursive: true });
     await redis.admin().config('SET', 'save', '3600 1');
-    // Unless the server has already begun one.
+    // BGSAVE fails if the server has already begun a snapshot.
     await redis
       .admin()
       .bgsave()
@@ -72,7 +76,7 @@ const STATES = {
     );
     return () => redis.admin().config('SET', 'save', '');
   },
-  /** An endless script. */
+  /** A script runs endlessly. */
   async BUSY() {
     const other = new Redis({ ...redis.address, protocol: 2 });
     const running = other.call('EVAL', 'while true do end', '0').catch(() => {});
@@ -105,7 +109,7 @@ const CASES = (Object.keys(STATES) as (keyof typeof STATES)[]).flatMap((code) =>
 );
 
 describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) => {
-  // Entries can be read in every state but BUSY.
+  // Entries can be read in every state except BUSY.
   const isRead = code !== 'BUSY';
   const load = () => 'loaded';
   let cache: Cache;
@@ -127,7 +131,7 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     await reset();
   });
 
-  it('returns loaded values of absent keys, of one and of many, with and without tags', async () => {
+  it('returns loaded values for absent keys, one or many, with and without tags', async () => {
     const tagged = { tags: ['t', 'u'] };
     expect(await cache.getOrCompute('absent', load)).toBe('loaded');
     expect(await cache.getOrCompute('absent:tagged', load, tagged)).toBe('loaded');
@@ -143,13 +147,13 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     expect(await cache.getOrCompute('there', load)).toBe(isRead ? 'there' : 'loaded');
   });
 
-  it('returns a value within its grace period when the loader fails', async () => {
+  it('returns a value within its grace period if the loader fails and Redis still serves reads', async () => {
     const result = cache.getOrCompute('graced', fail, GRACED);
     if (isRead) expect(await result).toBe('old');
     else await expect(result).rejects.toThrowError('no luck');
   });
 
-  it('throws the error of the loader when there is no value', async () => {
+  it('throws the error of the loader if there is no value', async () => {
     await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
   });
 
@@ -161,7 +165,7 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     expect(cache.metrics()).toMatch(/^cache_redis_refusals_total\{[^}]*\} [1-9]/m);
   });
 
-  it('stores values again when it accepts writes, and leaves no lease', async () => {
+  it('stores values when it accepts writes again, and has no lease left', async () => {
     await restore();
     restore = async () => {};
     const { cache: next } = await open();
@@ -171,14 +175,14 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
   });
 });
 
-describe('a user without permission', () => {
+describe('a restricted user', () => {
   afterEach(reset);
 
   it.each([
-    ['the keys', ['~other:*', '&*', '+@all'], 'lease'],
-    ['to write', ['~*', '&*', '+@all', '-@write', '-@scripting'], 'lease'],
-    ['the versions of tags', ['~r:k*', '&*', '+@all'], 'tags'],
-  ] as const)('%s gets the value of its loader', async (_, rules, step) => {
+    ['without permission for the keys', ['~other:*', '&*', '+@all'], 'lease'],
+    ['without permission to write', ['~*', '&*', '+@all', '-@write', '-@scripting'], 'lease'],
+    ['without permission for the versions of tags', ['~r:k*', '&*', '+@all'], 'tags'],
+  ] as const)('%s gets the value of the loader', async (_, rules, step) => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', ...rules);
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
     expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');
@@ -189,7 +193,7 @@ describe('a user without permission', () => {
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['NOPERM']));
   });
 
-  it('gets one event per kind and second, with its count', async () => {
+  it('gets one event per kind and second, with the number of refusals', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', '~other:*', '+@all');
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
     await waitUntil('the second event of a kind', async () => {
@@ -205,7 +209,7 @@ describe('a user without permission', () => {
 describe('a demoted server', () => {
   afterEach(reset);
 
-  it('makes the loader answer', async () => {
+  it('leads to the value of the loader', async () => {
     await using lone = await RedisProcess.start();
     const cache = redisCache({ address: lone.address, namespace: 'r', commandTimeoutMs: 300 });
     opened.push(cache);

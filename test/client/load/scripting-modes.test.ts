@@ -1,5 +1,6 @@
 /**
- * How a connection runs the steps of a load, depending on server and user, and the commands of the search.
+ * How a connection runs the steps of a load, depending on the server and the user, and the commands that detect the
+ * mode.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -36,9 +37,7 @@ async function open(rules?: readonly string[], way: Mode = 'functions'): Promise
 const fetch = (party: LeaseParty, key = 'ns:k'): Promise<unknown> =>
   party.remote.procedures.run('fetch', [key], [encodePlaceholder('f'.repeat(16)), 1000]);
 
-/**
- * The names of the commands that the connection is requested to send; MONITOR does not show those that Redis denies.
- */
+/** Names of the commands that the connection is requested to send. MONITOR does not show commands that Redis denies. */
 function requests(party: LeaseParty): string[] {
   const names: string[] = [];
   const { connection } = party;
@@ -105,7 +104,7 @@ describe('the detection of the scripting mode', () => {
 
   it.each([
     [
-      'commands that are renamed',
+      'FCALL, EVAL and EVALSHA that are renamed',
       ['rename-command FCALL ""', 'rename-command EVAL ""', 'rename-command EVALSHA ""'],
     ],
     ['FCALL and EVAL that are renamed', ['rename-command FCALL ""', 'rename-command EVAL ""']],
@@ -128,7 +127,7 @@ describe('the detection of the scripting mode', () => {
     expect(sent).toEqual(['FCALL', 'FUNCTION', 'FCALL', ...keys.slice(1).map(() => 'FCALL')]);
   });
 
-  it('runs again after a reconnect, but functions are called immediately', async () => {
+  it('runs again after a reconnect, except that functions are called immediately', async () => {
     for (const [way, again] of [
       ['functions', ['FCALL']],
       ['scripts', ['FCALL', 'EVAL']],
@@ -169,7 +168,7 @@ describe('the detection of the scripting mode', () => {
     expect(await redis.admin().script('EXISTS', SCRIPT_SHA1)).toEqual([1]);
   });
 
-  it('keeps a mode whose call was rejected because of the state of the server', async () => {
+  it('keeps a mode if a call is rejected because of the state of the server', async () => {
     for (const way of ['functions', 'scripts'] as const) {
       await redis.admin().call('FUNCTION', 'FLUSH');
       if (way === 'functions') await loadLibrary(redis);
@@ -203,7 +202,7 @@ describe('the detection of the scripting mode', () => {
 });
 
 describe('scripting options', () => {
-  it('prevent the client from loading anything into the server', async () => {
+  it('can prevent the client from loading functions and scripts into the server', async () => {
     const { scripting } = resolveCache({ scripting: { loadFunctions: false, evalScripts: false } });
     expect(scripting).toEqual(SCRIPTING.commands);
     const party = await open(undefined, 'commands');

@@ -1,4 +1,4 @@
-/** Loads of a cluster that has never replied: each waits only for its own command. */
+/** Loads from a cluster that has never replied: each load waits only for its own command. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -36,6 +36,6 @@ async function durationOf(loads: number): Promise<number> {
 
 it('concurrent loads take no longer than a single one', async () => {
   const singleMs = await durationOf(1);
-  // One after the other they would take eight times as long.
+  // Sequential loads would take eight times as long.
   expect(await durationOf(LOADS)).toBeLessThan(singleMs * 4);
 });

@@ -1,4 +1,4 @@
-/** Durations are numbers; the error for '5m' names the number to write. */
+/** Durations are numbers. The error for '5m' names the number to write. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CacheAnalytics } from '../../../client/extras/analytics/index.ts';
@@ -16,7 +16,7 @@ afterAll(async () => {
 const nodes = [{ host: '127.0.0.1', port: 1 }];
 const source = { load: () => 1, store: () => {} };
 
-/** A refusal may be thrown or rejected. */
+/** Turns a refusal that is thrown into a rejection. */
 const outcome = async (call: () => unknown): Promise<unknown> => call();
 
 const PLACES: [path: string, expected: number, call: (duration: never) => unknown][] = [
@@ -80,11 +80,11 @@ describe("a duration as text, '5m'", () => {
     ['timeoutMs', '10s', 10_000],
     ['timeoutMs', '10 secs', 10_000],
     ['timeoutMs', '250', 250],
-  ] as const)('is understood by the hint for %s: %s', (path, text, expected) => {
+  ] as const)('is converted by the hint for %s: %s', (path, text, expected) => {
     expect(durationHint(path, text)).toContain(`; write ${expected}:`);
   });
 
-  it('gets no hint when it is not a duration, or the option is not one', () => {
+  it('gets no hint if the text or the option is not a duration', () => {
     for (const text of ['', 'soon', '5 fortnights', '-5m', 'm5', '5m5', '1e3', 300, null])
       expect(durationHint('ttlSeconds', text)).toBe('');
     expect(durationHint('poolSize', '5m')).toBe('');

@@ -1,6 +1,5 @@
 /**
- * Unknown option names are also rejected in JavaScript, by every function with options, and the error suggests the
- * likely name.
+ * Every function with options rejects unknown option names, also in JavaScript, and the error suggests the likely name.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
@@ -35,7 +34,7 @@ afterAll(async () => {
 });
 const source = { load: () => 1, store: () => {} };
 
-/** Calls from JavaScript: no type is checked. */
+/** Calls as in JavaScript, where no type is checked. */
 const PLACES: [name: string, call: (options: never) => unknown, path?: string][] = [
   ['redisCache', redisCache],
   ['sentinelCache', (options: object) => sentinelCache({ sentinels, ...options })],
@@ -116,7 +115,7 @@ const PLACES: [name: string, call: (options: never) => unknown, path?: string][]
   ['decodeEnvelope', (options) => decodeEnvelope(Buffer.alloc(1), options)],
 ];
 
-/** A refusal may be thrown or rejected. */
+/** Turns a refusal that is thrown into a rejection. */
 const outcome = async (call: () => unknown): Promise<unknown> => call();
 
 describe('an unknown option', () => {
@@ -133,7 +132,7 @@ describe('an unknown option', () => {
 
   it.each<[string, () => unknown, string]>([
     [
-      'a letter that is missing',
+      'a missing letter',
       () => memoryCache({ breaker: { treshold: 3 } as object }),
       'breaker.treshold: unknown option; did you mean "threshold"?',
     ],
@@ -143,7 +142,7 @@ describe('an unknown option', () => {
       'did you mean "namespace"?',
     ],
     ['another case', () => cache.set('k', 1, { TTLSeconds: 5 } as object), 'did you mean "ttlSeconds"?'],
-    ['a forgotten unit', () => cache.set('k', 1, { ttl: 5 } as object), 'did you mean "ttlSeconds"?'],
+    ['a missing unit', () => cache.set('k', 1, { ttl: 5 } as object), 'did you mean "ttlSeconds"?'],
     [
       'a forgotten unit of a long name',
       () => cache.getOrCompute('k2', () => 1, { staleWhileRevalidate: 5 } as object),
@@ -154,10 +153,14 @@ describe('an unknown option', () => {
       () => redisCache({ host: 'localhost' } as object),
       'did you mean "address"?',
     ],
-    ['a prefix', () => redisCache({ keyPrefix: 'x' } as object), 'did you mean "namespace"?'],
-    ['Node’s name', () => redisCache({ tls: { servername: 'x' } as object }), 'did you mean "serverName"?'],
+    ['keyPrefix of ioredis', () => redisCache({ keyPrefix: 'x' } as object), 'did you mean "namespace"?'],
     [
-      'one that resembles no option',
+      'the option name of Node',
+      () => redisCache({ tls: { servername: 'x' } as object }),
+      'did you mean "serverName"?',
+    ],
+    [
+      'a name that resembles no option',
       () => memoryCache({ l1: { zzz: 1 } as object }),
       'l1.zzz: unknown option; allowed: boundMs, maxBytes, maxEntries, prefixes, ttlSeconds',
     ],
@@ -206,14 +209,14 @@ describe('a value that is not an options object', () => {
 });
 
 describe('options', () => {
-  it('options of one kind of call are accepted by all kinds, so that they can be stored in one place', async () => {
+  it('of one kind of call are accepted by all kinds, so they can be stored in one place', async () => {
     const all = { ttlSeconds: 60, tags: ['t'], graceSeconds: 5, earlyRefresh: 0, hardTimeoutMs: 1000 };
     await cache.set('shared', 1, all);
     expect(await cache.get('shared', all as object)).toBe(1);
     expect(await cache.getOrCompute('shared', () => 2, all)).toBe(1);
   });
 
-  it('options of a strategy may come from a class with further methods and fields', async () => {
+  it('of a strategy may come from a class with other methods and fields', async () => {
     class Strategy {
       readonly name = 's';
       readonly database = {};
@@ -224,7 +227,7 @@ describe('options', () => {
     await warmer.close();
   });
 
-  it('options of response keys are optional', () => {
+  it('of response keys are optional', () => {
     expect(buildResponseKey('p', 1)).toMatch(/^p:cache:/);
   });
 });

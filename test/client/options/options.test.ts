@@ -13,7 +13,7 @@ import { resolveConnection } from '../../../client/options/connection-options.ts
 
 const standalone: RedisOptions = { mode: 'standalone', address: { host: '127.0.0.1', port: 1 } };
 
-/** The message of the error that an option causes. */
+/** Message of the error that an option causes. */
 function complaint(run: () => unknown): string {
   try {
     run();
@@ -21,7 +21,7 @@ function complaint(run: () => unknown): string {
     expect(error).toBeInstanceOf(ConfigurationError);
     return (error as Error).message;
   }
-  throw new Error('nothing was refused');
+  throw new Error('the option was not refused');
 }
 
 describe('connection options', () => {
@@ -140,7 +140,7 @@ describe('cache options', () => {
     [{ fallbackEntries: -1 }, /fallbackEntries: must .*, got -1/],
     [{ fallbackBytes: 0 }, /fallbackBytes: must .*, got 0/],
     [{ l1: { maxBytes: 1.5 } }, /l1\.maxBytes: must .*, got 1\.5/],
-    // As unchecked JavaScript passes them.
+    // Values that unchecked JavaScript can pass.
     [{ l1: false as unknown as object }, 'l1: must be an object with options, got false'],
     [{ compute: null as unknown as object }, 'compute: must be an object with options, got null'],
     [{ breaker: 5 as unknown as object }, 'breaker: must be an object with options, got 5'],
@@ -154,7 +154,7 @@ describe('cache options', () => {
     expect(complaint(() => memoryCache(bad))).toMatch(expected);
   });
 
-  it('disabled create a memory cache that opens no connection', async () => {
+  it('with enabled: false create a memory cache, which opens no connection', async () => {
     const cache = openCache({ ...standalone, enabled: false });
     expect(cache.connection).toBeUndefined();
     expect(await cache.set('a', 1)).toEqual({ source: 'memory' });
@@ -163,7 +163,7 @@ describe('cache options', () => {
 });
 
 describe('a Redis URL', () => {
-  it('an invalid Redis URL is quoted without its password', () => {
+  it('is quoted without its password if it is invalid', () => {
     const message = complaint(() => redisCache({ url: 'http://user:secret@host' }));
     expect(message).toContain('http://[redacted]@host');
     expect(message).not.toContain('secret');
@@ -171,14 +171,14 @@ describe('a Redis URL', () => {
   });
 
   it.each(['redis://h/1?protocol=3', 'rediss://h?ssl_cert_reqs=none', 'redis://h/0?db=2&timeout=1'])(
-    'a Redis URL with a parameter is rejected, because it would have no effect: %s',
+    'is rejected if it has a parameter, which would have no effect: %s',
     (url) => {
       const name = /\?(\w+)/.exec(url)?.[1];
       expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not supported`);
     },
   );
 
-  it('a Redis URL with a fragment is rejected', () => {
+  it('is rejected if it has a fragment', () => {
     expect(complaint(() => redisCache({ url: 'redis://h/0#prod' }))).toContain('a fragment');
   });
 
@@ -188,7 +188,7 @@ describe('a Redis URL', () => {
     'redis://user:hid@den@host:port',
     'http://user:hid/den@host',
     'redis://user:hid%den@host',
-  ])('a Redis URL with an unescaped password is quoted without it: %s', (url) => {
+  ])('is quoted without its password even if the password is not escaped: %s', (url) => {
     expect(() => redisCache({ url })).toThrowError(ConfigurationError);
     expect(complaint(() => redisCache({ url }))).not.toMatch(/hid|den/);
   });

@@ -1,4 +1,4 @@
-// Prints for each entry point of the arguments whether `require` and `import` give the same.
+// Prints for each entry point in the arguments whether `require` and `import` load the same exports.
 async function main() {
   const found = {};
   for (const path of process.argv.slice(2)) {

@@ -1,4 +1,4 @@
-// Run by Jest, which loads CommonJS in a separate realm.
+// Jest runs this file; it loads CommonJS in a separate realm.
 const { CacheError, ConfigurationError, memoryCache, redisCache } = require('@redis-cache-kit/client');
 const { wrap } = require('@redis-cache-kit/client/wrap');
 
@@ -7,7 +7,7 @@ const address = () => {
   return { host, port: Number(port) };
 };
 
-test('values read back from Redis as they were written', async () => {
+test('values read from Redis equal the written values', async () => {
   const cache = redisCache({
     address: address(),
     namespace: 'jest',
@@ -22,7 +22,7 @@ test('values read back from Redis as they were written', async () => {
   await cache.close();
 });
 
-test('objects are arguments of a wrapped function', async () => {
+test('a wrapped function accepts objects as arguments', async () => {
   const cache = memoryCache();
   const area = wrap(async ({ width, height }) => width * height, { cache, domain: 'area' });
   expect(await area({ width: 2, height: 3 })).toBe(6);

@@ -1,4 +1,4 @@
-// Prints the modules of the client that are loaded by its main entry point, then those with one more entry point.
+// Prints the modules of the client that its main entry point loads, then the modules with a second entry point.
 const modules = () =>
   Object.keys(require.cache)
     .map((path) => /[\\/]client[\\/]dist[\\/](.*)/.exec(path)?.[1]?.replaceAll('\\', '/'))

@@ -1,4 +1,4 @@
-// A CommonJS user program; prints its results. Its argument is the address of Redis.
+// A CommonJS user program that prints its results. Its argument is the address of Redis.
 const client = require('@redis-cache-kit/client');
 const { CacheWarmer } = require('@redis-cache-kit/client/warming');
 
@@ -8,12 +8,12 @@ async function main() {
   await cache.set('k', { a: 1 }, { ttlSeconds: 60, tags: ['t'] });
   const read = await cache.get('k');
   const refused = await cache.set('k', () => 1).catch((error) => error);
-  // An import by an ES module in the same process: a framework, a test runner.
+  // An ES module in the same process, such as a framework or a test runner, imports the client.
   const imported = await import('@redis-cache-kit/client');
   const said = {
     read,
     refused: refused instanceof client.SerializationError,
-    // One implementation, for both ways of loading.
+    // Both ways of loading give the same implementation.
     same: Object.keys(client).every((name) => imported[name] === client[name]),
     instanceofImported: refused instanceof imported.CacheError,
     names: Object.keys(imported).length === Object.keys(client).length,

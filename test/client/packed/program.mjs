@@ -1,4 +1,5 @@
-// A user program, run under each Node against a real Redis (its address is the argument); prints its results.
+// A user program that runs under each Node against a real Redis and prints its results. Its argument is the address of
+// Redis.
 import {
   ConfigurationError,
   fromEnv,
@@ -26,13 +27,13 @@ const back = await cache.get('rich:1');
 
 const tiered = tieredCache({ address, namespace: 'tiered' });
 await tiered.set('k', { b: 2 });
-// Served from the first tier once its listener is connected.
+// The first tier serves the entry once its listener is connected.
 const deadline = Date.now() + 10_000;
 let entry;
 do entry = await tiered.getEntry('k');
 while (entry.source !== 'l1' && Date.now() < deadline);
 
-// Without croner, which is an optional peer.
+// croner, an optional peer dependency, is not installed.
 const warmer = new CacheWarmer(memoryCache(), [
   { name: 'nightly', schedule: '0 3 * * *', generate: () => [] },
 ]);

@@ -1,4 +1,7 @@
-/** Commands that ACL denies to a user of sentinels, or of a cluster: each takes the path that the README documents. */
+/**
+ * Commands that the ACL of sentinels or of cluster nodes denies to the user. Without each of them, the client behaves
+ * as the README documents.
+ */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { clusterCache, connect } from '../../../client/index.ts';
 import { resolveConnection } from '../../../client/options/connection-options.ts';
@@ -66,7 +69,7 @@ describe('a connection over sentinels without one command', () => {
     await allow(set.redis);
     await allow(set.sentinels, '-sentinel|master');
     const [sentinel, ...others] = set.sentinels;
-    // They connect to the sentinel when they discover it, which may be now.
+    // The other sentinels connect to this sentinel when they discover it, which would change the count.
     for (const other of others) other.pause();
     const received = async (): Promise<number> =>
       Number(/total_connections_received:(\d+)/.exec(await sentinel.admin().info('stats'))?.[1]);
@@ -105,7 +108,7 @@ describe('a connection to a cluster without one command', () => {
     return set.nodes.map(({ address }) => address);
   };
 
-  it('reports that CLUSTER NODES is denied, without which no shard is known', async () => {
+  it('reports that CLUSTER NODES, which lists the shards, is denied', async () => {
     const nodes = await without('-cluster|nodes');
     const cache = clusterCache({ nodes, ...login, commandTimeoutMs: 300 });
     await expect(cache.ping()).rejects.toThrowError(
@@ -133,11 +136,11 @@ describe('a connection to a cluster without one command', () => {
       );
     await waitUntil('it was tried several times', async () => (await refused()) >= 3);
     expect(await connection.call('GET', 'k')).toBe('1');
-    // One lists the nodes, at most one more is being opened.
+    // One connection queries the nodes, and at most one more is being opened.
     expect(await open()).toBeLessThanOrEqual(2);
   });
 
-  it('reports that ASKING is denied, without which a migrated key cannot be read', async () => {
+  it('reports that ASKING, which reads need during a migration, is denied', async () => {
     const nodes = await without('-asking');
     const connection = connect({ mode: 'cluster', nodes, ...login, commandTimeoutMs: 2000 });
     onTestFinished(() => connection.close());

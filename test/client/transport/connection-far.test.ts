@@ -1,5 +1,6 @@
 /**
- * Slow networks, and sentinels that were rebuilt: neither may count as a failed node, and no effect may be permanent.
+ * Slow networks, and sentinels that were recreated: the client must not treat either as a failed node, and must recover
+ * from both.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../../client/index.ts';
@@ -24,10 +25,10 @@ function open(options: RedisOptions): { connection: SupervisedConnection; events
   return { connection, events };
 }
 
-describe('a connection over a network with 540 ms of round trip', () => {
+describe('a connection over a network with a round trip of 540 ms', () => {
   const slowNetwork = { connectTimeoutMs: 5000, commandTimeoutMs: 5000 };
 
-  it('reaches a server, and does not suspect it', async () => {
+  it('reaches a server without suspecting it', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     await using relay = await startDelayRelay(redis.address, 270);
     const { connection, events } = open({
@@ -95,7 +96,7 @@ describe('sentinels that announce another name of the master', () => {
 });
 
 describe('sentinels that were recreated with lower epochs', () => {
-  it('are trusted after a settling time', async () => {
+  it('are accepted after a settling time', async () => {
     await using former = await RedisProcess.start({ host });
     await using restored = await RedisProcess.start({ host });
     const port = await findFreePort(host);
@@ -131,7 +132,7 @@ describe('sentinels that were recreated with lower epochs', () => {
     return history.contested(later);
   };
 
-  it('are trusted for another master only by quorum, and only if one of them was known', () => {
+  it('are accepted for another master only by quorum, and only if the epoch of one of them fell', () => {
     const [fell, old] = [view(0, true, 2), view(0, false, 2)];
     expect(contestedAfter([fell, old], 5000)).toBe(true);
     expect(contestedAfter([fell, old], 4999)).toBe(false);
@@ -141,7 +142,7 @@ describe('sentinels that were recreated with lower epochs', () => {
     expect(contestedAfter([fell, fell], 5000, [fell, view(0, true, 3)])).toBe(false);
   });
 
-  it('are trusted at their next failover when they name the same master', () => {
+  it('are accepted at their next failover if they name the same master', () => {
     const history = adopted();
     for (const at of [0, 5000]) history.rebase([view(0, true), view(0, true)], 3, at);
     expect(history.contested([view(0, true)])).toBe(false);

@@ -1,4 +1,4 @@
-/** Any number of keys: in batches of a bounded size, in bounded memory. */
+/** Operations on any number of keys use batches of a bounded size and bounded memory. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,7 +24,7 @@ afterEach(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-/** Number of calls per command since the last reading. */
+/** Number of calls per command since the last call of this function. */
 async function commands(): Promise<Readonly<Record<string, number>>> {
   const info = await redis.admin().info('commandstats');
   await redis.admin().config('RESETSTAT');
@@ -83,7 +83,7 @@ describe('200,000 keys', () => {
     expect(await cache.invalidation.pattern('key:*')).toEqual({ outcome: 'applied', deleted: MANY });
   });
 
-  it('are warmed in one batch of a strategy', async () => {
+  it('are warmed by a strategy in one batch', async () => {
     const warmer = new CacheWarmer(cache, [
       { name: 'all', batchSize: 100_000, generate: () => keys.slice(0, 100_000).map((key) => [key, 1]) },
     ]);
@@ -91,7 +91,7 @@ describe('200,000 keys', () => {
     await warmer.close();
   });
 
-  it('are read through a first tier, which serves the keys that it holds', async () => {
+  it('are read through a first tier, which serves the keys that it contains', async () => {
     await using tiered = disposable(tieredCache({ address: redis.address, namespace: 'bulk' }));
     await cache.setMany(new Map(keys.slice(0, 1000).map((key) => [key, key])));
     await waitUntil('the first tier serves', async () => {
@@ -108,7 +108,7 @@ describe('200,000 keys', () => {
 });
 
 describe('1,000,000 keys', () => {
-  it('are read, counted, invalidated and deleted in a heap of 256 MB, a third of which their names take', async () => {
+  it('are read, counted, invalidated and deleted in a heap of 256 MB, a third of which holds their names', async () => {
     const { host, port } = redis.address;
     const { stdout } = await promisify(execFile)(
       process.execPath,
@@ -159,7 +159,7 @@ describe('batches', () => {
       (_, batch) => done.push(batch[0] as number),
     );
     expect(started).toEqual([0, 500, 1000, 1500]);
-    // Answers in reverse order.
+    // End the batches in reverse order.
     for (const end of waiting.splice(0).reverse()) end();
     while (done.length < 6) {
       await Promise.resolve();

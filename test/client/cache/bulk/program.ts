@@ -1,10 +1,11 @@
 /**
- * A separate process with a small heap, which reads, deletes and invalidates a million keys. Prints its counts as JSON.
+ * A separate process with a small heap that reads, deletes and invalidates a million keys. It prints its counts as
+ * JSON.
  */
 import { redisCache } from '../../../../client/index.ts';
 
 const [host = '', port = '', count = ''] = process.argv.slice(2);
-// The breaker would hide a batch that took too long: here it is an error.
+// The breaker would hide a batch that takes too long. Here such a batch is an error.
 const cache = redisCache({
   address: { host, port: Number(port) },
   namespace: 'bulk',

@@ -1,4 +1,6 @@
-/** Read-through, write-through and write-behind over a source that is a Map, fails, hangs or refuses on demand. */
+/**
+ * Read-through, write-through and write-behind over a source that is a Map, and that fails, hangs or refuses on demand.
+ */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChangeQueue } from '../../../../client/extras/through/queue.ts';
@@ -25,7 +27,7 @@ class Table implements Source<unknown>, Sink<unknown> {
   readonly rows = new Map<string, unknown>();
   readonly batches: (readonly Change<unknown>[])[] = [];
   loads = 0;
-  /** Failure of the next stores, in place of their work. */
+  /** Called by each store before its work; may throw or hang. */
   fails: (changes: readonly Change<unknown>[]) => Promise<void> | void = () => {};
 
   load(key: string): unknown {
@@ -57,7 +59,7 @@ const failing = (): never => {
 };
 
 describe('read-through', () => {
-  it('loads a missing value once, and asks again for a value that the source does not have', async () => {
+  it('loads a missing value once, and queries the source again for a value that it did not have', async () => {
     const table = new Table();
     const store = readThrough(cacheOf(), table);
     expect(await store.get('k')).toBeUndefined();
@@ -89,7 +91,7 @@ describe('write-through', () => {
     expect(await cache.get('k')).toBe(1);
   });
 
-  it('leaves no entry rather than the old value when only the source accepted the new one', async () => {
+  it('removes the entry when only the source accepted the new value', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table);
     await store.set('k', 1);
@@ -148,7 +150,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('returns a pending value even when the cache has lost it, and no value during a pending removal', async () => {
+  it('returns a pending value even if the cache has lost it, and no value while a removal is pending', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('gone', 1);
     await store.set('k', 1);
@@ -160,18 +162,18 @@ describe('write-behind', () => {
     expect(await store.get('k')).toBe(1);
   });
 
-  it('removes an entry again that another process loaded before the source was changed', async () => {
+  it('removes an entry again if another process loaded it before the source changed', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('k', 'old');
     await store.delete('k');
-    // Another process, without notice of the removal.
+    // Another process loads the key without knowledge of the removal.
     expect(await cache.getOrCompute('k', () => table.load('k'))).toBe('old');
     await store.flush();
     expect(await store.get('k')).toBeUndefined();
     await store.close();
   });
 
-  it('retries with increasing delays, and then stores', async () => {
+  it('retries a failed store with increasing delays until it succeeds', async () => {
     const { table, store, events } = opened();
     let left = 3;
     table.fails = () => {
@@ -212,7 +214,7 @@ describe('write-behind', () => {
     expect(await store.close()).toMatchObject({ queued: 0, stored: 2, lost: 1 });
   });
 
-  it('rejects a change that exceeds the queue, before it reaches the cache', async () => {
+  it('rejects a change for which the queue has no room, before the change reaches the cache', async () => {
     const { cache, store } = opened({ maxDelayMs: 60_000, queueMax: 2 });
     await store.set('a', 1);
     await store.set('b', 1);
@@ -222,7 +224,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('sends nothing that the cache rejects, and keeps the existing value', async () => {
+  it('sends no value that the cache rejects, and keeps the existing value', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     await store.set('k', 1);
     await expect(store.set('k', 5n)).rejects.toThrowError(SerializationError);
@@ -231,7 +233,7 @@ describe('write-behind', () => {
     expect([...table.rows]).toEqual([['k', 1]]);
   });
 
-  it('flushes at close, within its bound, and counts what a hung source did not store', async () => {
+  it('flushes at close within the close timeout, and counts the changes that a hung source did not store', async () => {
     const { table, store, events } = opened({ maxDelayMs: 60_000, closeTimeoutMs: 50, batchSize: 2 });
     table.fails = () => new Promise(() => {});
     for (const key of ['a', 'b', 'c']) await store.set(key, 1);
@@ -240,7 +242,7 @@ describe('write-behind', () => {
     await expect(store.set('k', 1)).rejects.toThrowError(ClosedError);
   });
 
-  it('sends at close the changes that the cache was just accepting, and acknowledges no lost change', async () => {
+  it('sends at close the changes in flight to the cache, and acknowledges no lost change', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     const [set, removed] = [store.set('a', 1), store.delete('b')];
     expect(await store.close()).toMatchObject({ stored: 2, lost: 0 });
@@ -264,7 +266,7 @@ describe('write-behind', () => {
     expect(table.rows.get('k')).toBe(19);
   });
 
-  it('keeps a copy of the value at the time of the set, and returns copies', async () => {
+  it('copies the value when it is set, and returns copies', async () => {
     const [table, was] = [new Table(), { list: [{ n: 1 }] }];
     const store = writeBehind<typeof was>(cacheOf(), table as never, { maxDelayMs: 60_000 });
     const mine = structuredClone(was);
@@ -278,7 +280,7 @@ describe('write-behind', () => {
     expect(table.rows.get('k')).toEqual(was);
   });
 
-  it('rejects a change that exceeds the pending bytes', async () => {
+  it('rejects a change that exceeds the limit of pending bytes', async () => {
     const { store } = opened({ maxDelayMs: 60_000, queueBytes: 1000 });
     await store.set('a', 'x'.repeat(600));
     await expect(store.set('b', 'x'.repeat(600))).rejects.toThrowError(
@@ -314,7 +316,7 @@ describe('the queue of changes', () => {
           if (step.refused) queue.withdraw(change);
           else queue.release(change);
         };
-        // Some answers of the cache arrive after all changes were added, and always in order.
+        // The cache may accept or reject a change after all changes are added, but always in their order.
         for (const [i, change] of changes.entries()) {
           queue.add(change);
           if (!list[i]?.late) settle(i);
@@ -330,7 +332,7 @@ describe('the queue of changes', () => {
             .sort(),
         ).toEqual(expected.sort());
         expect(queue.size).toBe(0);
-        // Every change that the cache accepted was released or is counted.
+        // Every change that the cache accepted is either released or counted as coalesced.
         const released = list.filter(({ refused }) => !refused).length;
         expect(queue.coalesced).toBe(released - expected.length);
       }),

@@ -1,4 +1,4 @@
-/** Prediction of reads from past days, and the warming that follows from it. */
+/** Prediction of reads from past days, and the warming that uses the prediction. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   AccessHistory,
@@ -26,14 +26,14 @@ function historyOf(
 }
 
 describe('AccessHistory', () => {
-  it('expects what was read in the same hour of past days, most reads first', () => {
+  it('expects the keys that were read in the same hour of past days, most reads first', () => {
     const history = historyOf([1, 'often', 10], [1, 'seldom', 2], [2, 'often', 10]);
     expect(history.expected(NINE + HOUR / 2).map(({ key }) => key)).toEqual(['often', 'seldom']);
     expect(history.expected(NINE)[0]?.reads).toBeCloseTo(10);
     expect(history.expected(NINE + HOUR)).toEqual([]);
   });
 
-  it('gives recent days more weight, and the same day of the week that of yesterday', () => {
+  it('gives more weight to recent days, and to the same day of the week as much as to yesterday', () => {
     const reads = (daysAgo: number) =>
       historyOf([daysAgo, 'key', 10], ...[1, 2, 5, 7].map((day) => [day, 'other', 1] as const))
         .expected(NINE, 0)
@@ -43,7 +43,7 @@ describe('AccessHistory', () => {
     expect(reads(7)).toBeCloseTo(reads(1));
   });
 
-  it('leaves out days that were not observed', () => {
+  it('ignores days that were not observed', () => {
     expect(historyOf([3, 'key', 4]).expected(NINE)).toEqual([{ key: 'key', reads: 4 }]);
   });
 
@@ -100,7 +100,7 @@ describe('predictiveStrategy', () => {
     expect(await cache.ttl('report:1')).toBeGreaterThan(3900);
   });
 
-  it('refreshes the other keys when one cannot be loaded, and reports the failure', async () => {
+  it('refreshes the other keys when one key cannot be loaded, and reports the failure', async () => {
     const history = historyOf([1, 'broken', 9], [1, 'loadable', 5]);
     const load = (key: string) => {
       if (key === 'broken') throw new Error('no such report');
@@ -115,7 +115,7 @@ describe('predictiveStrategy', () => {
     expect(await cache.get('loadable')).toBe('new');
   });
 
-  it('leaves an entry that lives until the end of the hour, and a key without a value', async () => {
+  it('skips an entry that does not expire before the end of the hour, and a key without a value', async () => {
     const history = historyOf([1, 'long', 9], [1, 'short', 5], [1, 'gone', 3]);
     await cache.set('long', 'old', { ttlSeconds: 4000 });
     await cache.set('short', 'old', { ttlSeconds: 1000 });

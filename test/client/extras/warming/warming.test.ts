@@ -1,4 +1,4 @@
-/** Warming on a real Redis: order, batches, schedules, failures, and its statistics. */
+/** Warming of a real Redis: order, batches, schedules, failures and statistics. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderExposition } from '../../../../client/cache/exposition.ts';
 import {
@@ -91,7 +91,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('waits between batches, until it is closed', async () => {
+  it('waits between batches, and stops when it is closed', async () => {
     const { warmer, events } = openWarming([strategy('s', { batchSize: 1, delaySeconds: 3600 })]);
     const run = warmer.run('s');
     await waitUntil('the first batch was written', () => events.some(({ type }) => type === 'progress'));
@@ -132,7 +132,7 @@ describe('warming', () => {
     );
   });
 
-  it('continues with the other entries and strategies when one fails, and counts the failure', async () => {
+  it('continues with the other entries and strategies after a failure, and counts the failure', async () => {
     const { warmer, cache } = openWarming([
       strategy('broken', {
         generate: async function* () {
@@ -164,7 +164,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('does not count entries that only this process has as warmed', async () => {
+  it('does not count entries as warmed that are only in the memory of this process', async () => {
     const gone = await RedisProcess.start();
     const cache = redisCache({ address: gone.address, commandTimeoutMs: 50, connectTimeoutMs: 50 });
     await gone[Symbol.asyncDispose]();
@@ -174,7 +174,7 @@ describe('warming', () => {
     expect(report.error?.message).toMatch(/Redis is unreachable/);
   });
 
-  it('runs a strategy once at a time; concurrent callers get the same report', async () => {
+  it('runs a strategy only once at a time, and gives concurrent callers the same report', async () => {
     const gate = Promise.withResolvers<void>();
     let runs = 0;
     const { warmer } = openWarming([
@@ -192,7 +192,7 @@ describe('warming', () => {
     expect([runs, one === other]).toEqual([1, true]);
   });
 
-  it('exposes its times and counts to Prometheus', async () => {
+  it('exposes the times and counts of strategies to Prometheus', async () => {
     const { warmer } = openWarming([strategy('s')]);
     expect(renderExposition(warmer.families())).toBe('');
     await warmer.start();
@@ -203,7 +203,7 @@ describe('warming', () => {
 });
 
 describe('a schedule', () => {
-  it('runs its strategy until it is replaced, removed or closed', async () => {
+  it('runs its strategy until the strategy is replaced or removed, or the warmer is closed', async () => {
     const { warmer, events } = openWarming([strategy('s', { schedule: '* * * * * *', onStartup: false })]);
     expect(await warmer.start()).toEqual([]);
     await waitUntil('it ran by itself', () => events.some(({ type }) => type === 'finished'), 3000);
@@ -234,7 +234,7 @@ describe('a strategy', () => {
     expect(() => new CacheWarmer(memoryCache(), [strategy('s', more)])).toThrowError(message);
   });
 
-  it('runs on demand only when it exists, is enabled and allows it', async () => {
+  it('runs on demand only if it exists, is enabled and allows manual runs', async () => {
     const { warmer } = openWarming([
       strategy('off', { enabled: false }),
       strategy('startup', { onDemand: false }),
@@ -244,7 +244,7 @@ describe('a strategy', () => {
     await expect(warmer.run('startup')).rejects.toThrowError('does not run on demand');
   });
 
-  it('has five predefined kinds, disabled unless the application configures them', () => {
+  it('has five predefined kinds, which are disabled unless the application configures them', () => {
     const five = defaultStrategies({
       criticalData: () => [['config:app', { v: 1 }]],
       apiResponses: () => [],

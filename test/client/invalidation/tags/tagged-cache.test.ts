@@ -24,7 +24,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 const domains = { catalogue: ['product:*'] };
-// This test counts loads: a slow Redis on a busy machine must not cause another one.
+// These tests count loads: a slow reply on a busy machine must not cause another load.
 const compute = { replyTimeoutMs: 5_000 };
 const kinds = {
   'a cache over Redis': (options: CacheOptions = {}) =>
@@ -68,7 +68,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     cache = closeAfterTest(make());
   });
 
-  it('removes the entries with an invalidated tag, and nothing else', async () => {
+  it('removes only the entries with an invalidated tag', async () => {
     await cache.set('a', 1, { tags: ['x', 'y'] });
     await cache.set('b', 2, { tags: ['y'] });
     await cache.set('c', 3);
@@ -98,7 +98,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     expect(loads).toBeLessThanOrEqual(3);
   });
 
-  it('replaces an outdated entry each time, without waiting', async () => {
+  it('replaces an outdated entry each time without waiting for a lease', async () => {
     const patient = closeAfterTest(make({ compute: { ...compute, leaseMs: 30_000 } }));
     let loads = 0;
     const load = (): number => ++loads;
@@ -109,7 +109,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
       expect(await patient.getOrComputeMany(['k'], () => new Map([['k', -1]]), { tags: ['x'] })).toEqual(
         new Map([['k', round]]),
       );
-      // A lease that was not released would cause a wait.
+      // A lease that is not released would delay the next load.
       expect(performance.now() - startedAt).toBeLessThan(10_000);
       await patient.invalidateTags('x');
     }
@@ -119,14 +119,14 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     await waitUntil('the entry of this round', async () => (await patient.get('k')) === -1);
   });
 
-  it('removes a domain by its version', async () => {
+  it('removes the entries of a domain with a new version of the domain', async () => {
     await cache.set('product:1', 1);
     await cache.set('elsewhere', 2);
     await cache.invalidation.domain('catalogue');
     expect([await cache.get('product:1'), await cache.get('elsewhere')]).toEqual([undefined, 2]);
   });
 
-  it('removes what depends on a key that is written or deleted', async () => {
+  it('removes the dependents of a key that is written or deleted', async () => {
     cache.invalidation.depend('page', ['profile']);
     cache.invalidation.depend('profile', ['user']);
     for (const change of [() => cache.delete('user'), () => cache.set('user', 2)]) {
@@ -159,7 +159,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 });
 
 describe('tags over Redis', () => {
-  it('cost at most 1.05 commands per valid read, even after the invalidation of another tag, and one command to invalidate', async () => {
+  it('cost at most 1.05 commands per valid read, 1.1 after another invalidation, and one command to invalidate', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     for (let i = 0; i < 1000; i++) await cache.set(`k${i}`, i, { tags: ['many', `few${i % 10}`] });
     const valid = async (): Promise<number> => {
@@ -179,7 +179,7 @@ describe('tags over Redis', () => {
     expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`))).size).toBe(0);
   });
 
-  it('start to listen at their first use, and a cache without tags does not listen', async () => {
+  it('open a listener only at their first use', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     const listeners = async (): Promise<number> =>
       String(await redis.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB')).match(/redir=\d/g)?.length ?? 0;
@@ -207,10 +207,10 @@ describe('tags over Redis', () => {
   });
 
   it.each([
-    ['only versions without a first tier', undefined, ['t:~tag:']],
-    ['everything with one', {}, ['t:']],
+    ['only tag versions, without a first tier', undefined, ['t:~tag:']],
+    ['the entire namespace, with a first tier', {}, ['t:']],
     [
-      'the prefixes of the first tier, if it has any',
+      'the prefixes of the first tier, if it has prefixes',
       { prefixes: ['a:', 'b:', 'a:'] },
       ['t:~tag:', 't:a:', 't:b:'],
     ],
@@ -239,7 +239,7 @@ describe('tags over Redis', () => {
       expect(() => kinds['a tiered cache']({ l1: { prefixes } })).toThrowError(/l1\.prefixes/);
   });
 
-  it('work in memory while Redis is unreachable, and an invalidation during that time is applied when Redis returns', async () => {
+  it('work in memory while Redis is unreachable, and are invalidated in Redis when it is reachable again', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     await cache.set('old', 1, { tags: ['x'] });
     redis.pause();
@@ -257,14 +257,14 @@ describe('tags over Redis', () => {
     expect(await cache.get('old')).toBeUndefined();
   });
 
-  it('tags that only this process knows are not written to Redis, where no other process could invalidate them', async () => {
+  it('are not written with versions that only this process has, which no other process could invalidate', async () => {
     const own = await RedisProcess.start({ host: '127.61.24.1' });
     const here = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     const there = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     await Promise.all([here.ping(), there.ping()]);
     await own.kill();
     await waitUntil('it knows', () => here.connection?.state.kind === 'connecting');
-    // The version of the tag is unavailable; the write itself waits for Redis.
+    // The version of the tag cannot be read; the write itself waits for Redis.
     const written = here.set('k', 'old', { tags: ['x'] });
     await own.start();
     expect((await written).source).toBe('redis');

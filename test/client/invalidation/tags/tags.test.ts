@@ -28,7 +28,7 @@ const resolved = () =>
   resolveConnection({ mode: 'standalone', address: redis.address, commandTimeoutMs: 300 });
 
 function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
-  // A journal of an earlier test replays over its own connection, which is closed.
+  // The journal of an earlier test replays over the connection of that test, which is closed.
   const own = connection;
   journal = new Journal({ unlink: (keys) => own.request('UNLINK', keys, { failFast: true }) });
   own.on((event) => journal.noticed(event));
@@ -41,7 +41,7 @@ function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
   });
 }
 
-/** Commands that the server has executed, by name. */
+/** Number of calls per command that the server has executed. */
 async function commands(): Promise<ReadonlyMap<string, number>> {
   const text = await redis.admin().info('commandstats');
   return new Map(
@@ -83,7 +83,7 @@ describe('tags that are checked in Redis each time', () => {
     expect([again[0], again[1]?.version === stamps[1]?.version]).toEqual([stamps[0], false]);
   });
 
-  it('turn a load that was in flight when its tag was invalidated into a miss', async () => {
+  it('are outdated for a load that was in flight during their invalidation', async () => {
     const stamps = await tags.stamps(['a']);
     await tags.invalidate(['a']);
     await tags.stamps(['a']);
@@ -104,7 +104,7 @@ describe('tags that are checked in Redis each time', () => {
     }
   });
 
-  it('cost one command for all reads of one tick, and one for a single tag', async () => {
+  it('cost one command for all reads in one tick, and one for a single tag', async () => {
     const many = Array.from({ length: 50 }, (_, i) => `t${i}`);
     expect(await spent(() => tags.stamps(['alone']))).toEqual({ set: 1 });
     expect(await spent(() => Promise.all(Array.from({ length: 100 }, () => tags.stamps(['rush']))))).toEqual({
@@ -127,7 +127,7 @@ describe('tags that are checked in Redis each time', () => {
     expect(await spent(() => clustered.invalidate([]))).toEqual({});
   });
 
-  it('ignore a foreign value under the name of a version', async () => {
+  it('ignore a foreign value in the key of a version', async () => {
     for (const spoil of [
       () => redis.admin().set(`ns:~tag:${tagId('a')}`, 'nonsense'),
       () =>
@@ -145,7 +145,7 @@ describe('tags that are checked in Redis each time', () => {
     }
   });
 
-  it('apply an invalidation that cannot reach Redis immediately in the process, and everywhere when Redis returns', async () => {
+  it('are invalidated in this process immediately while Redis hangs, and in Redis when it replies again', async () => {
     const stamps = await tags.stamps(['a', 'b']);
     redis.pause();
     expect(await tags.invalidate(['a'])).toBe('pending');
@@ -156,7 +156,7 @@ describe('tags that are checked in Redis each time', () => {
     expect(await tags.current(stamps)).toBe(false);
   });
 
-  it('are valid in memory while Redis is unreachable, and invalid when it returns', async () => {
+  it('are valid in memory while Redis is unreachable, and invalid when it is reachable again', async () => {
     redis.pause();
     const stamps = await tags.stamps(['a', 'b']);
     expect([tags.current(stamps), await tags.invalidate(['b'])]).toEqual([true, 'pending']);
@@ -169,7 +169,7 @@ describe('tags that are checked in Redis each time', () => {
     expect(await tags.current(again)).toBe(false);
   });
 
-  it('report a refused or excess invalidation as an error', async () => {
+  it('report an invalidation as an error if Redis refuses it or the journal is full', async () => {
     await redis.admin().config('SET', 'min-replicas-to-write', '3');
     await expect(tags.invalidate(['a'])).rejects.toThrowError(CommandError);
     await redis.admin().config('SET', 'min-replicas-to-write', '0');
@@ -204,7 +204,7 @@ describe('tags with coherence', () => {
     await other.close();
   });
 
-  /** Stamps whose versions are cached here, after the message about their creation has arrived. */
+  /** Stamps whose versions this process has cached, after the messages about their creation have arrived. */
   async function known(names: readonly string[]): Promise<readonly TagStamp[]> {
     let quiet = 0;
     await waitUntil('their versions are known', async () => {
@@ -220,7 +220,8 @@ describe('tags with coherence', () => {
     const stamps = await known(names);
     const current: unknown[] = [];
     const read: unknown[] = [];
-    // No assertion in between: a thousand of them block the event loop, and a version is asked for again after a stall.
+    // No assertion inside the loops: a thousand assertions block the event loop, and after such a stall versions are
+    // read again.
     const used = await spent(async () => {
       for (let i = 0; i < 1000; i++) current.push(tags.current(stamps));
       for (let i = 0; i < 1000; i++) read.push(await tags.stamps(names));
@@ -239,7 +240,7 @@ describe('tags with coherence', () => {
     expect((used.mget ?? 0) + (used.set ?? 0)).toBeLessThanOrEqual(10);
   });
 
-  it('detect an invalidation of another client, of redis-cli or by eviction', async () => {
+  it('are invalid after another client, redis-cli or an eviction changes their version', async () => {
     const key = `ns:~tag:${tagId('a')}`;
     for (const lose of [
       () => elsewhere.invalidate(['a']),
@@ -287,7 +288,7 @@ describe('tags with coherence', () => {
   });
 });
 
-describe('tags of entries that only this process has', () => {
+describe('tags of entries that are only in this process', () => {
   it('are valid until they are invalidated, evicted or cleared', async () => {
     const tags = new LocalTags(2);
     const [a, b] = [await tags.stamps(['a', 'a']), await tags.stamps(['a', 'b'])];

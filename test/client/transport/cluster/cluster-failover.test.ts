@@ -1,4 +1,4 @@
-/** The connection to a real cluster while its masters fail, one after the other. */
+/** The connection to a real cluster whose masters fail one after the other. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connect } from '../../../../client/index.ts';
 import { slotOf } from '../../../../client/transport/cluster/slot.ts';
@@ -33,7 +33,7 @@ describe('a connection to a cluster whose masters fail', () => {
     open();
     await waitUntilSettled();
     test += 1;
-    // One in each third of the slots.
+    // One writer per master, each with a third of the slots.
     writers = ['{a}', '{b}', '{c}'].map((tag) => new WriteLoop(connection, { prefix: `${tag}${test}` }));
     await waitUntil('writes are acknowledged for a while', () =>
       writers.every(({ acknowledged }) => acknowledged > 350),
@@ -68,7 +68,7 @@ describe('a connection to a cluster whose masters fail', () => {
     expect(await wrongOn(promoted.node, results[0]?.acknowledged ?? [])).toEqual([]);
   });
 
-  it('leaves a hung master after its replica took over, and ignores it when it returns', async () => {
+  it('leaves a hung master when its replica is promoted, and ignores it when it replies again', async () => {
     const former = await set.owner(slotOf('{b}'));
     former.pause();
     const promoted = await successor(former);
@@ -84,7 +84,7 @@ describe('a connection to a cluster whose masters fail', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'moved' }));
   });
 
-  it('moves to the promoted replica when a master dies; the other shards are unaffected', async () => {
+  it('moves to the promoted replica when a master fails, and does not affect the other shards', async () => {
     const former = await set.owner(slotOf('{c}'));
     await former.kill();
     const promoted = await successor(former);

@@ -1,4 +1,7 @@
-/** Keys that migrated to a node that a client reaches late: a redirection ends with the call, not before. */
+/**
+ * Keys that migrated to a node to which the client connects late: the redirection is retried until the deadline of the
+ * call.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache } from '../../../../client/index.ts';
 import { addressKey } from '../../../../client/transport/address.ts';
@@ -19,7 +22,7 @@ afterAll(() => set[Symbol.asyncDispose]());
 
 describe('a read of a key that migrated to another node', () => {
   let moving: SlotMove;
-  /** The way of this client to the node that receives the keys. */
+  /** The proxy through which the client reaches the node that receives the keys. */
   let proxy: ProxyServer;
   let cache: Cache;
   let target: string;

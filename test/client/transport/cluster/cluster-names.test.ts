@@ -1,4 +1,4 @@
-/** Nodes of a cluster with several names, or none, in redirections: a slot migration loses no read. */
+/** Nodes of a cluster that redirections name differently, or not at all: a slot migration loses no read. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Cache,
@@ -97,7 +97,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     for (const proxy of proxies) await proxy.close();
   });
 
-  it('is reached only through them, redirections included', async () => {
+  it('is reached only through the proxies, also after redirections', async () => {
     const natMap = Object.fromEntries(
       set.nodes.map(({ address: { host, port } }, i) => [
         `${mapped === 'ip' ? host : `node-${i}.cluster.test`}:${port}`,
@@ -110,7 +110,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
       replicaReads: {},
     });
     const keys = Array.from({ length: 20 }, (_, i) => `{${endpoints} ${mapped}}${i}`);
-    // A replica may be behind its master.
+    // A replica can lag behind its master.
     const expectServed = () =>
       waitUntil('every key is read from Redis', async () => {
         const entries = await Promise.all(keys.map((key) => cache.getEntry(key)));
@@ -130,7 +130,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     expect(masters.filter((master) => !reached.has(master))).toEqual([]);
     expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats().errors).toBe(0);
-    // A replica is recognized as a replica of its master, regardless of their names.
+    // A replica is recognized as a replica of its master, whatever their names are.
     const reads = async (): Promise<number> => {
       await cache.get(keys[0] as string);
       const counts = await Promise.all(
@@ -146,7 +146,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
   });
 });
 
-it('reads from a node that this client did not know, after a slot moves there', async () => {
+it('reads from a node that was unknown to this client after a slot moves to that node', async () => {
   await announce('unknown-endpoint');
   await using more = await RedisProcess.start({
     host: '127.61.0.12',
@@ -179,7 +179,7 @@ it('reads from a node that this client did not know, after a slot moves there', 
   for (const key of keys) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
   expect(troubleEvents(events)).toEqual([]);
   expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
-  // The node is back, unchanged.
+  // Returns the slot and its keys, so the cluster is unchanged for other tests.
   const { address } = from;
   await more.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
   await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');

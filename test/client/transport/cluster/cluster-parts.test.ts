@@ -24,7 +24,7 @@ function view(...lines: readonly Line[]): ClusterView {
 }
 
 describe('slots', () => {
-  it('are the slots that Redis computes, hash tags included', () => {
+  it('equal the slots that Redis computes, also for hash tags', () => {
     expect(slotOf('123456789')).toBe(12_739);
     expect(slotOf('{user1000}.following')).toBe(slotOf('user1000'));
     expect(slotOf('foo{{bar}}zap')).toBe(slotOf('{bar'));
@@ -32,7 +32,7 @@ describe('slots', () => {
     expect(slotOf(Buffer.from('ü'))).toBe(slotOf('ü'));
   });
 
-  it('the slots of a command are the slots of its keys', () => {
+  it('of a command are the slots of its keys', () => {
     const slot = slotOf('k');
     expect(routeOf('get', ['k'])).toEqual({ to: 'slot', slot });
     expect(routeOf('FCALL', ['f', '1', 'k', 'x'])).toEqual({ to: 'slot', slot });
@@ -62,7 +62,7 @@ describe('CLUSTER NODES', () => {
     expect(named?.migrating).toEqual(new Map([[13, id(2)]]));
   });
 
-  it.each(['asked:7', 'name:7'])('is parsed with natMap, by any name of the node: %s', (key) => {
+  it.each(['asked:7', 'name:7'])('is parsed with a natMap that uses any name of the node: %s', (key) => {
     const own = line.replace('master', 'myself,master');
     const natMap = { [key]: { host: 'near', port: 1 } };
     for (const names of [true, false]) {
@@ -71,7 +71,7 @@ describe('CLUSTER NODES', () => {
     }
   });
 
-  it('a reply without addresses, or outside a cluster, gives no topology', () => {
+  it('gives no topology if it has no addresses or comes from a node outside a cluster', () => {
     const context = { asked: address(1), names: false, at: 0 };
     expect(parseNodes(line, context)).toBeUndefined();
     expect(parseNodes('ERR This instance has cluster support disabled', context)).toBeUndefined();
@@ -101,7 +101,7 @@ describe('the topology', () => {
     expect(topology.owner(50)).toBe(shard);
   });
 
-  it('gives a replica that gets slots its own shard', () => {
+  it('creates a shard for a replica that receives slots', () => {
     const topology = new Topology();
     topology.update([before]);
     const [first] = topology.shards;
@@ -113,7 +113,7 @@ describe('the topology', () => {
     expect(topology.owner(50)).not.toBe(first);
   });
 
-  it('keeps a new master without slots, and updates on a redirection', () => {
+  it('keeps a new master without slots, and is updated by a redirection', () => {
     const topology = new Topology();
     topology.update([view([1, 'master', 1, '0-16383'], [3, 'master', 0], [6, 3, 0])]);
     const empty = topology.at(address(6));
@@ -126,7 +126,7 @@ describe('the topology', () => {
     expect(topology.at(address(9))).toBeUndefined();
   });
 
-  it('finds a node by each of its names, and by none when the port or the slot differs', () => {
+  it('finds a node by each of its names, but not if the port or the slot differs', () => {
     const topology = new Topology();
     const lines = [
       `${id(1)} 10.0.0.1:7001@1,one.test myself,master - 0 0 1 connected 0-99 [7->-${id(2)}]`,
@@ -142,10 +142,10 @@ describe('the topology', () => {
       topology.target({ kind, slot, to: { host, port } }, from);
     for (const host of ['10.0.0.2', 'two.test', '', '?']) expect(target(host, 7002)).toBe(two);
     expect(topology.reach({ host: 'two.test', port: 7002 })).toEqual({ host: '10.0.0.2', port: 7002 });
-    // Two nodes have this port: the one on the redirecting host is meant.
+    // Two nodes have this port. An empty host means the host that sent the redirection.
     expect(target('', 7003)).toBe(topology.at({ host: 'three.test', port: 7003 }));
     expect(target('', 7001)).toBe(one);
-    // A name that the node has not announced.
+    // The node has not announced this name.
     expect(target('alias.test', 7002)).toBeUndefined();
     expect(target('alias.test', 7002, 'asking', 8)).toBeUndefined();
     expect(target('alias.test', 7002, 'asking', 7)).toBe(two);
@@ -178,8 +178,8 @@ describe('redirections', () => {
   });
 });
 
-describe('SCAN over masters', () => {
-  it('ends when a master is gone', async () => {
+describe('a SCAN over all masters', () => {
+  it('ends if a master no longer exists', async () => {
     const scan = (): Promise<unknown> => Promise.resolve(['0', ['k']]);
     expect(await scanMasters(['a', 'b'], ['0'], scan)).toEqual(['1@0', ['k']]);
     expect(await scanMasters(['a', 'b'], ['1@0'], scan)).toEqual(['0', ['k']]);
@@ -193,13 +193,13 @@ describe('an unreachable shard', () => {
   const awayFor = (stateForMs: number) => ({ state: { kind: 'connecting' }, stateForMs }) as const;
 
   it.each([
-    ['all are there', [ready, ready], true],
-    ['one stays away', [ready, awayFor(1_000)], true],
-    ['one was lost a moment ago', [ready, awayFor(999)], false],
-    ['one hangs', [ready, awayFor(5_000), suspect], false],
-    ['none is there', [awayFor(5_000), awayFor(5_000)], false],
-    ['none is known', [], false],
-  ])('does not affect the others when %s: %#', (_, shards, expected) => {
+    ['all shards serve', [ready, ready], true],
+    ['one is unreachable for 1 s', [ready, awayFor(1_000)], true],
+    ['one is unreachable for less than 1 s', [ready, awayFor(999)], false],
+    ['another one hangs', [ready, awayFor(5_000), suspect], false],
+    ['all are unreachable', [awayFor(5_000), awayFor(5_000)], false],
+    ['no shard is known', [], false],
+  ])('is judged by the state of the other shards: %s', (_, shards, expected) => {
     expect(otherShardsServing(shards, 1_000)).toBe(expected);
   });
 });

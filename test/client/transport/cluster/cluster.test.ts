@@ -96,7 +96,7 @@ describe('a connection to a cluster', () => {
     expect(String(await c.callBuffer('CLUSTER', 'INFO'))).toContain('cluster_state:ok');
   });
 
-  it('meets the durability of writes, each on its own shard', async () => {
+  it('meets the durability of each write on its own shard', async () => {
     const c = open();
     const durability = { replicas: 1, timeoutMs: 1000 };
     const writes = await Promise.all(keys.map((key) => c.callDurable(durability, 'SET', key, 'd')));
@@ -135,7 +135,7 @@ describe('a connection to a cluster', () => {
     expect(connection.state.kind).toBe('connecting');
   });
 
-  it('keeps a sequence on one connection, chosen by the key', async () => {
+  it('sends a sequence of commands over one connection, chosen by the key', async () => {
     const c = open();
     await c.call('SET', 'tx', 1);
     const own = c.at('tx');
@@ -150,7 +150,7 @@ describe('a connection to a cluster', () => {
     await c.call('UNLINK', 'tx');
   });
 
-  it('continues during a slot migration under load: no error, no write applied twice', async () => {
+  it('continues during a slot migration under load, without errors and without applying a write twice', async () => {
     const c = open();
     await waitUntilSettled();
     const slot = slotOf('{m}');
@@ -206,7 +206,7 @@ describe('a cache over a cluster', () => {
       clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
     ),
   );
-  it('serves reads and deletions of many keys for as long as their slot is on two nodes', async () => {
+  it('serves reads and deletions of many keys while their slot is migrating', async () => {
     const cache = clusterCache({ nodes: set.nodes.map(({ address }) => address), namespace: 'split' });
     for (const key of ['{m}1', '{m}2', '{m}3']) await cache.set(key, key);
     const slot = slotOf('{m}');
@@ -222,7 +222,7 @@ describe('a cache over a cluster', () => {
     expect(await cache.exists(...values.keys())).toBe(3);
     expect([await cache.delete('{m}1', '{m}2'), await cache.delete('{m}3')]).toEqual([2, 1]);
     expect(await cache.getMany([...values.keys()])).toEqual(new Map());
-    // Its lease is stored in the place of the entry.
+    // The lease of this load is stored in the key of the entry.
     expect(await cache.getOrCompute('{m}4', () => 'loaded')).toBe('loaded');
     await waitUntil('it is stored', async () => (await cache.get('{m}4')) === 'loaded');
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
@@ -238,7 +238,7 @@ describe('a cache over a cluster', () => {
 });
 
 describe('a cache over a cluster that has lost a shard', () => {
-  it('continues with the others: their entries are read and written, individually and in batches', async () => {
+  it('reads and writes the entries of the other shards, individually and in batches', async () => {
     await using lost = await startCluster();
     const nodes = lost.nodes.map(({ address }) => address);
     const cache = clusterCache({ nodes, namespace: 'lost', commandTimeoutMs: 300 });
@@ -251,12 +251,12 @@ describe('a cache over a cluster that has lost a shard', () => {
     });
     const there = keys.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
     const gone = keys.filter((key) => !there.includes(key));
-    // More in a row than the threshold of a breaker.
+    // These are more consecutive failures than the threshold of the breaker.
     for (const key of gone) expect((await cache.lookup(key)).source).toBe('memory');
     for (const key of there) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
     expect(await cache.getMany(keys)).toEqual(new Map(there.map((key) => [key, key])));
     expect((await cache.set(there[0] as string, 'new')).source).toBe('redis');
-    // No shard has the library, and it cannot be loaded into all of them.
+    // No shard has the library, and the client cannot load it into all of them.
     const cold = keys.map((key) => `cold:${key}`);
     expect(await Promise.all(cold.map((key) => cache.getOrCompute(key, () => key)))).toEqual(cold);
     const reachable = cold.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
