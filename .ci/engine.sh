@@ -1,7 +1,7 @@
 # Sourced by .ci/run: starts and stops a Docker engine for the tests.
 #
-# A running engine is used and left running. Otherwise, root on a Debian-based system installs and starts one; on other systems
-# the tests on the engine are reported as skipped.
+# A running engine is used and left running. Otherwise, root on a Debian-based system installs and starts one; on other
+# systems the tests on the engine are reported as skipped.
 engine_pid=
 
 engine_up() {
@@ -16,7 +16,7 @@ engine_up() {
     if ! apt_install "$distribution_name.io" iptables; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
   fi
   mkdir -p "${RUN%/*}"
-  # Without the mark and outside $TMPDIR, because it stops after the check for leftovers.
+  # The engine has no mark and its log is outside $TMPDIR, because it stops only after the check for leftovers.
   KIT_CI_MARK='' setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
   engine_pid=$!
   local tries

@@ -11,9 +11,9 @@ apt_install() {
   return "$installed"
 }
 
-# Programs without which tests are skipped: promtool checks metrics and rules, Prometheus evaluates them, libfaketime steps
-# the clock of a process, nft separates nodes, Chromium shows reports, the runbook uses jq and ss, zsh and fish run their
-# completion scripts.
+# Programs without which tests are skipped: promtool checks metrics and rules, Prometheus evaluates them, libfaketime
+# steps the clock of a process, nft separates nodes, Chromium shows reports, the runbook uses jq and ss, zsh and fish
+# run their completion scripts.
 test_programs_up() {
   local packages=()
   command -v promtool >/dev/null || packages+=(prometheus)

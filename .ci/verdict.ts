@@ -1,9 +1,10 @@
 /**
- * Counts drills and criteria of a run, from its report and gates. Prints `<passed> <failed>` to stdout and details to stderr.
+ * Counts drills and criteria of a run, from its report and gates. Prints `<passed> <failed>` to stdout and details to
+ * stderr.
  *
- * Every drill of the profile that supports the topology must have completed at least once. Every criterion in scope must be PASS or
- * WAIVED. A criterion that a busy machine can affect (`timing` in its gate) may also be INVALID, if the machine was busy in
- * all of its attempts.
+ * Every drill of the profile that supports the topology must have completed at least once. Every criterion in scope
+ * must be PASS or WAIVED. A criterion that a busy machine can affect (`timing` in its gate) may also be INVALID, if the
+ * machine was busy in all of its attempts.
  *
  *   verdict.ts <run> [drill…]    the named drills instead of those of the profile
  */

@@ -25,11 +25,11 @@ const partSchema = z.strictObject({
   file: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,90}$/),
   node: z.string(),
   role: z.enum(['master', 'replica']),
-  /** Point of the replication stream: every write up to this offset is part of the backup, and no later one. */
+  /** Position in the replication stream: the backup contains every write up to this offset, and no later write. */
   replicationId: z.string().regex(/^[0-9a-f]{40}$/),
   replicationOffset: count,
   rdbVersion: count,
-  /** Size and digest of the file as stored, which is encrypted if the backup is. */
+  /** Size and digest of the stored file, after encryption if the backup is encrypted. */
   bytes: count,
   sha256,
   slots: z.array(z.tuple([count, count])).optional(),
@@ -64,7 +64,7 @@ export function parseBackupManifest(text: string, where: string): BackupManifest
   const value = parseJson(text);
   const schema = value !== null && typeof value === 'object' && 'schema' in value ? value.schema : undefined;
   if (typeof schema === 'string' && schema !== BACKUP_SCHEMA) {
-    throw new KitError(`has format '${schema}', this version of the kit reads '${BACKUP_SCHEMA}'`, {
+    throw new KitError(`has format '${schema}'; this version of the kit reads '${BACKUP_SCHEMA}'`, {
       code: 'BACKUP_OTHER_VERSION',
       exitCode: EXIT.NO_GO,
       where,

@@ -1,4 +1,4 @@
-/** Finds settings that contradict each other: with them, the environment could never work. Pure. */
+/** Finds settings that contradict each other, so that the environment could never work. Pure. */
 import type { z } from 'zod';
 import { hostContradictions } from './host-placement.ts';
 import { atLeast, namedServer, OLDEST_SUPPORTED, SUPPORTED_SERVERS } from './server-name.ts';

@@ -1,6 +1,6 @@
 /**
- * Reads environment variables, from `process.env` and from `.env` in the working directory. `process.env` takes precedence.
- * An empty variable counts as unset. Only this file and `client/env.ts` read `process.env`.
+ * Reads environment variables, from `process.env` and from `.env` in the working directory. `process.env` takes
+ * precedence. An empty variable counts as unset. Only this file and `client/env.ts` read `process.env`.
  *
  * Groups of variables:
  *   environment   settings of an environment, which override its YAML file (`environmentOverrides`)
@@ -184,7 +184,7 @@ export function environmentOverrides(variables: Variables): readonly Override[] 
 
 /**
  * Passes the compile cache of this process, if it has one, to the threads and processes that it starts, because the
- * call that enables a cache does not affect them. A variable that is set takes precedence.
+ * call that enables a cache does not affect them. If NODE_COMPILE_CACHE is already set, it takes precedence.
  */
 export function shareCompiledCode(): void {
   const folder = nodeModule.getCompileCacheDir?.();

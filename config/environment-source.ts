@@ -4,8 +4,8 @@
  *   NAME ─▶ kit.yaml ─▶ else config/environments/NAME.yaml        FILE ─▶ the file
  *   extends: BASE ─▶ the same search; settings of BASE ◀─ overridden by the settings of the extending one
  *
- * Objects are merged by key; lists and single values are replaced. The name is never inherited: it identifies the processes and
- * secrets of an environment. A setting keeps the location of the file that sets it, for error messages.
+ * Objects are merged by key; lists and single values are replaced. The name is never inherited: it identifies the
+ * processes and secrets of an environment. A setting keeps the location of the file that sets it, for error messages.
  */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -27,7 +27,7 @@ interface Layer {
   /** Location of the settings in the source. */
   readonly prefix: Path;
   readonly settings: unknown;
-  /** Directory of the file; relative paths of `extends` start there. */
+  /** Directory of the file; paths in `extends` are relative to it. */
   readonly directory: string;
 }
 
@@ -139,8 +139,8 @@ function fileLayer(path: string, directory: string): Layer | undefined {
 }
 
 /**
- * Returns the layer of an environment in `kit.yaml`. An environment there that extends its own name extends the
- * built-in environment with this name.
+ * Returns the layer of an environment in `kit.yaml`. If the environment extends its own name, it extends the built-in
+ * environment with this name.
  */
 function projectLayer(
   name: string,

@@ -9,7 +9,7 @@ function withResolvers<T>(this: PromiseConstructor): PromiseWithResolvers<T> {
   const promise = new Promise<T>((resolve, reject) => {
     settle = { resolve, reject };
   });
-  if (settle === undefined) throw new Error('the executor of a promise runs at once');
+  if (settle === undefined) throw new Error('the executor of a promise runs synchronously');
   return { promise, ...settle };
 }
 

@@ -277,7 +277,7 @@ export function parseGates(text: string, where: string): Gates {
   const parsed = gatesSchema.safeParse(JSON.parse(text));
   if (parsed.success) return parsed.data;
   const [first] = parsed.error.issues;
-  throw new KitError(first?.message ?? 'not gates', {
+  throw new KitError(first?.message ?? 'not a valid list of gates', {
     code: 'CONFIG_INVALID',
     where: `${where}: ${first?.path.join('.') ?? ''}`,
   });

@@ -1,6 +1,6 @@
 /**
- * Places the nodes of an environment on its hosts, and checks that no host's loss takes the majority of the sentinels
- * or the data with it. Pure: the same configuration gives the same placement.
+ * Places the nodes of an environment on its hosts, and checks that the loss of one host leaves a majority of the
+ * sentinels and a copy of the data. Pure: the same configuration gives the same placement.
  */
 import type { z } from 'zod';
 import type { HostSetting } from './host-settings.ts';
@@ -36,7 +36,7 @@ export function placeNodes({ topology, hosts, placement = {} }: Placed): Readonl
     const [host] = [...hosts].sort((a, b) => load(a) - load(b));
     if (host !== undefined) placed.set(id, host.name);
   }
-  // In the order of the nodes, also if `placement` names some of them.
+  // In the order of the nodes, even if `placement` names some of them.
   return new Map(ids.map((id) => [id, placed.get(id) ?? '']));
 }
 
@@ -98,7 +98,7 @@ function placementProblems(
   });
 }
 
-/** Reports the host whose loss is the most severe, with everything that its loss takes. */
+/** Reports the host whose loss has the most severe consequence, with the nodes on that host. */
 function lossProblems(env: Placed, hosts: readonly HostSetting[]): readonly Problem[] {
   const placed = placeNodes(env);
   const severityOf = (losses: readonly Loss[]) => Math.max(...losses.map(({ severity }) => severity));
@@ -147,7 +147,7 @@ function lossesOf({ topology, redis }: Placed, lost: readonly string[]): readonl
   if (dataLeft < 1) {
     losses.push({
       severity: 3,
-      what: 'no Redis node is left, and its data is gone with the host',
+      what: 'no Redis node is left, and the data is lost with the host',
       remedy: 'place the Redis nodes on at least two hosts',
     });
   } else if (count('redis') > 0 && dataLeft - 1 < redis.minReplicasToWrite) {

@@ -167,7 +167,7 @@ function entryProblems(entry: Entry, known: ReadonlyMap<string, Gate>): readonly
     .filter(({ path }) => entry[String(path[0])] === undefined)
     .map(({ path }) => ({
       path: path as (string | number)[],
-      message: `is missing; '${id}' is a new gate and must have every field of one`,
+      message: `is missing; '${id}' is a new gate and must have every field of a gate`,
     }));
 }
 

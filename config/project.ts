@@ -90,7 +90,7 @@ export function selectProject(file: string | undefined): void {
  * Finds and reads the `kit.yaml`.
  *
  * @param named path of the file, which must exist; default: the selected one
- * @param directory directory in which `kit.yaml` is looked for if no path is given
+ * @param directory directory that is searched for `kit.yaml` if no path is given
  * @throws KitError CONFIG_NOT_FOUND, CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with every problem of its
  * shape
  */

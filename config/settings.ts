@@ -1,6 +1,6 @@
 /**
  * Every setting of a file in `config/environments/`: its values, its default and its meaning. `npm run docs:settings`
- * writes docs/settings.md from these. Every name ends with its unit.
+ * writes docs/settings.md from them. The name of a setting with a unit ends with the unit.
  *
  * `contradictions.ts` finds settings that contradict each other; `schema.ts` combines both.
  */
@@ -29,11 +29,11 @@ const file = z
 const directiveName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a redis.conf directive name, in lower case');
 
 /**
- * Minimum detection time. Below it, false second failovers were frequent, even with pings every 100 ms
+ * Minimum detection time. With a shorter time, needless second failovers were frequent, even with pings every 100 ms
  * (docs/decisions/080-fast-detection.md).
  */
 export const FAST_DOWN_AFTER_MS = 200;
-/** Minimum detection time without `sentinel.fast`. Below it, a short stall causes the replacement of the master. */
+/** Minimum detection time without `sentinel.fast`. With a shorter time, a short stall causes a failover. */
 export const STOCK_DOWN_AFTER_MS = 500;
 
 /** Maximum number of Redis nodes per environment, for which the address block of each substrate has room. */
@@ -183,7 +183,7 @@ export const settingsSchema = z.strictObject({
   sentinel: z
     .strictObject({
       port: port.default(26379).meta(means('First port of the sentinels.')),
-      // A value such as `5` was meant as seconds.
+      // A value such as `5` is probably meant in seconds.
       downAfterMs: durationMs
         .min(FAST_DOWN_AFTER_MS)
         .meta(
@@ -354,7 +354,7 @@ export const settingsSchema = z.strictObject({
           'Durability of a durable write: async, or acknowledged once the given number of replicas has the write (WAIT).',
         ),
       ),
-      // A window as long as the load phase of a drill would excuse every loss, so it is limited.
+      // The window is limited, because one as long as the load phase of a drill would permit every loss.
       asyncLossWindowMs: durationMs
         .max(5_000)
         .default(1_000)

@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { EXIT, KitError } from './errors.ts';
 import { displayPath } from './yaml.ts';
 
-/** Users on the Redis nodes. `health` needs no password. */
+/** Users on the Redis nodes, except `health`, which needs no password. */
 export const REDIS_USERS = ['admin', 'app', 'replication', 'sentinel', 'exporter'] as const;
 /** Users on the sentinels; sentinels authenticate to each other as `peer`. */
 export const SENTINEL_USERS = ['admin', 'app', 'peer'] as const;

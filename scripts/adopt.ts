@@ -1,6 +1,6 @@
 /**
- * `--adopt`: takes over an environment that another checkout owns. Asks on a terminal; a script names the owner
- * instead.
+ * `--adopt`: takes over an environment that another checkout owns. Prompts on a terminal; a script passes the id of the
+ * owner instead.
  */
 import { Option } from 'commander';
 import { KitError } from '../config/errors.ts';
@@ -40,7 +40,7 @@ export function adoptionOf(option: AdoptOption, substrate: string, session: Sess
       {
         code: 'ADOPTION_UNCONFIRMED',
         where: foreign.place,
-        hint: `to take over this one: --adopt=${foreign.owner}`,
+        hint: `to take over this environment, pass --adopt=${foreign.owner}`,
       },
     );
   };

@@ -18,13 +18,13 @@ interface ApplyCommandOptions extends common.EnvironmentOptions {
   readonly yes?: boolean;
 }
 
-/** Everything that `kit apply` shows before it changes something. */
+/** Everything that `kit apply` shows before it changes anything. */
 interface ApplyPlan {
   readonly environment: string;
   readonly settings: readonly string[];
   readonly version: VersionChange | undefined;
   readonly steps: readonly (RollingStep & { readonly differences: readonly string[] })[];
-  /** Other parts of the environment, which are replaced at the end. */
+  /** Other parts of the environment, replaced after all nodes. */
   readonly parts: readonly string[];
   /** Interruptions that cannot be avoided by replacing one node at a time. */
   readonly interruptions: readonly string[];
@@ -36,7 +36,7 @@ export function apply(program: Command, session: Session): void {
     .command('apply')
     .summary('apply changed settings to a running environment, node by node')
     .description(
-      'Replace every node that differs from the configuration, its certificate, its image or its server, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. To continue after an interruption, run the command again.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
+      'Replace every node whose configuration, certificate, image or server has changed, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. To continue after an interruption, run the command again.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
     )
     .addOption(common.environment())
     .addOption(common.substrate())
@@ -96,7 +96,7 @@ async function planOf(change: PreparedChange): Promise<ApplyPlan> {
   const unfinished = mark?.read();
   if (unfinished !== undefined && !differences.has(unfinished)) differences.set(unfinished, ['interrupted']);
   const { redis, sentinels, environment: config } = environment.topology;
-  // Without a single master the order is not known yet, and the first step is refused.
+  // Without exactly one master the order is unknown, and the first step is refused.
   const groups = await groupsOf(environment).catch(() =>
     redis.map(({ id }) => ({ master: id, replicas: [] })),
   );
@@ -115,7 +115,7 @@ async function planOf(change: PreparedChange): Promise<ApplyPlan> {
 const isEmpty = ({ steps, settings, parts }: ApplyPlan): boolean =>
   steps.length + settings.length + parts.length === 0;
 
-/** Returns whether the user accepts the change. Asks only if the change interrupts something. */
+/** Returns whether the user accepts the change. Prompts only if the change causes an interruption. */
 async function accepts(
   { interruptions: list }: ApplyPlan,
   { environment }: Topology,
@@ -156,9 +156,10 @@ function versionLines(version: VersionChange | undefined): readonly string[] {
   if (version === undefined) return [];
   const { from, to, isDowngrade, copied } = version;
   return [
-    `  version: ${from.join(', ')} to ${to}${isDowngrade ? ' (downgrade; it reads the data)' : ''}`,
+    `  version: ${from.join(', ')} to ${to}${isDowngrade ? ' (downgrade; the new server can read the data)' : ''}`,
     ...copied.map(
-      (id) => `  ${id}: its own data is of a newer version, is set aside, and copied from the master`,
+      (id) =>
+        `  ${id}: its data has a newer format: it is set aside, and the node copies the data of the master`,
     ),
   ];
 }

@@ -14,7 +14,7 @@ interface AttestOptions extends ModuleOptions {
 }
 
 /**
- * `kit attest`: writes a statement of a run's result, signed on request, or one file with the run and its statement.
+ * `kit attest`: writes a statement of a run's result, signed on request, or an archive of the run and its statement.
  */
 export function attest(program: Command, session: Session): void {
   program

@@ -185,6 +185,6 @@ async function runVerify(session: Session, file: string, keyPath: string | undef
   printResult(
     session,
     { file, environment, createdAt, parts },
-    [`${file}: proven, of ${environment} at ${createdAt}`, ...lines].join('\n'),
+    [`${file}: proven; backup of ${environment}, created at ${createdAt}`, ...lines].join('\n'),
   );
 }

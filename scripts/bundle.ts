@@ -19,7 +19,7 @@ export function bundle(program: Command, session: Session): void {
       .action(async (file: string) => {
         const { saveBundle, loadBundle } = await import('../infra/substrates/docker/bundle.ts');
         const report = await (name === 'save' ? saveBundle : loadBundle)(file, stateDir());
-        const plugin = report.plugin ?? 'no plugin: none found in a directory on this machine';
+        const plugin = report.plugin ?? 'no plugin found on this machine';
         printResult(session, report, [...report.images, plugin].join('\n'));
       });
   addCommand('save', 'write the images and the plugin on this machine to a file');

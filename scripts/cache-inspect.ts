@@ -23,7 +23,7 @@ interface InspectOptions extends DataOptions {
 
 const PREVIEW_CHARACTERS = 200;
 
-/** `kit cache-inspect KEY`: shows one key. Exits with 0 if a reader finds a value, else with 1. */
+/** `kit cache-inspect KEY`: shows one key. The exit code states whether a reader finds a value. */
 export function cacheInspect(program: Command, session: Session): void {
   const command = program
     .command('cache-inspect')

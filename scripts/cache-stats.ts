@@ -16,7 +16,7 @@ interface StatsOptions extends DataOptions {
 const SAMPLE = 10_000;
 const SAMPLE_MAX = 1_000_000;
 const WATCH_SECONDS = 2;
-/** Time, in ms, after which a watch samples the keys again. The other figures need only one INFO per master. */
+/** Interval, in ms, at which `--watch` samples the keys again. The other figures need only one INFO per master. */
 const KEYS_EVERY_MS = 30_000;
 
 /** `kit cache-stats`: shows statistics of the masters, their keys and the shared counters of the clients. */

@@ -28,7 +28,7 @@ export function canaryAdjust(program: Command, session: Session): void {
     .command('canary-adjust')
     .summary('judge a canary and change its share')
     .description(
-      'Judge the counts of all processes, record the decision and apply it: promote, roll back, pause, resume or hold. A rollback stays until --clear-rollback.\nExit code 0: the canary runs; 1: it is paused or rolled back.',
+      'Judge the counts of all processes, record the decision and apply it: promote, roll back, pause, resume or hold. A rollback stays in effect until --clear-rollback.\nExit code 0: the canary runs; 1: it is paused or rolled back.',
     )
     .addOption(configOption())
     .addOption(new Option('--dry-run', 'judge without recording or changing anything'))

@@ -1,6 +1,6 @@
 /**
- * Describes the drills for users: their actions, and the conditions that must hold regardless of timing. Wraps to the
- * terminal.
+ * Describes the drills for users: their actions, and the conditions that must hold regardless of timing. Wraps lines to
+ * the width of the terminal.
  */
 import type { Drill } from '../harness/drills/drill.ts';
 

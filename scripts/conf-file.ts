@@ -2,9 +2,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { KitError } from '../config/errors.ts';
 
-/** Maximum size of a file, in bytes: enough for thousands of ACL users. The stock files have 110 kB. */
+/** Maximum size of a file, in bytes: enough for thousands of ACL users. The stock files are about 110 kB. */
 const MAX_BYTES = 8 * 2 ** 20;
-/** Number of bytes that are read of a binary file: enough for its first lines. */
+/** Number of bytes to read from a binary file: enough for its first lines. */
 const BINARY_BYTES = 64 * 2 ** 10;
 
 /** Reads a file. @throws KitError `FILE_UNREADABLE`, `FILE_TOO_LARGE` */

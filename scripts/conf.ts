@@ -48,7 +48,7 @@ export function conf(program: Command, session: Session): void {
     .addHelpText(
       'after',
       examples(
-        ['kit conf lint redis-production.conf', 'ours'],
+        ['kit conf lint redis-production.conf', 'check the file in this repository'],
         ['kit conf lint /etc/redis/redis.conf --server /usr/bin/redis-server', 'check for this binary'],
         ['kit conf lint valkey.conf --server valkey@8', 'check for every Valkey 8'],
       ),

@@ -20,7 +20,7 @@ export interface EnvironmentView {
    * cluster: whether every slot is served and every master has its replicas.
    */
   readonly healthy: boolean;
-  /** Description of why the environment is not healthy; null if it is. */
+  /** Reason why the environment is not healthy; null if it is healthy. */
   readonly missing: string | null;
   /** Differences from the current configuration and passwords, one sentence each. */
   readonly differences: readonly string[];

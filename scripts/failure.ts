@@ -8,7 +8,7 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
-  /** Whether it was already printed: commander ends its parsing after help and version as it does after an error. */
+  /** Whether the message is already printed: commander throws after help and version as it does after an error. */
   readonly shown: boolean;
   /** Fields for `--json`. */
   readonly error: {
@@ -84,7 +84,7 @@ const STATES_OF_REDIS = new Set(
 const LOST = new Set(['Command timed out', 'Connection is closed.']);
 
 /**
- * Returns the failure if a state of Redis or an invalid client option caused it, which is no defect of the kit;
+ * Returns the failure if the state of Redis or an invalid client option caused it, rather than a defect of the kit;
  * otherwise undefined.
  */
 function failureOfRedis(thrown: unknown): Failure | undefined {

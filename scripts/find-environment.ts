@@ -48,7 +48,7 @@ export async function findAnywhere(
       const { found } = await findOn(substrate, name, topology);
       if (found !== undefined) return { found, notes };
     } catch (error) {
-      // The local substrate has no requirements, so its error is final; Docker is possibly not installed here.
+      // The local substrate has no requirements, so its error is final; Docker may not be installed.
       if (!(error instanceof KitError) || substrate === 'local') throw error;
       const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
       if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;

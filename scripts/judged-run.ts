@@ -124,7 +124,7 @@ const COMPARISON = 'report.comparison.json';
 
 /**
  * Returns the drills of a family or profile; for a rehearsal, which is neither, the drills that its gates name. A gate
- * whose drills do not exist yet is not measured.
+ * that names a drill that does not exist is not measured.
  */
 function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
   const own = gates.filter(({ scope }) => whole === 'rehearsal' && scope.runs.includes(whole));

@@ -25,7 +25,7 @@ if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
   );
   process.exitCode = 2;
 } else {
-  // Most of the start-up of a checkout is the compilation of TypeScript: it is kept for the next start.
+  // Compiling TypeScript takes most of the start-up time in a checkout, so the compiled code is cached.
   if (isCheckout) {
     nodeModule.enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/kit', import.meta.url)));
   }

@@ -40,7 +40,7 @@ function codeOf(code: ExitCode): ExitCode {
 }
 
 function lostOutput(error: NodeJS.ErrnoException): void {
-  // The reader of a pipe, such as `head`, has closed it.
+  // The reader of the pipe, such as `head`, closed it.
   if (error.code === 'EPIPE' || outputFailure !== undefined) return;
   outputFailure = error;
   process.stderr.write(`kit: cannot write the result to standard output: ${error.message}\n`);

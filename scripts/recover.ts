@@ -118,6 +118,6 @@ function requireNode({ redis }: Topology, id: string): string {
   throw new KitError(`'${id}' must be a Redis node of the environment: ${ids.join(', ')}`, {
     code: 'NODE_UNKNOWN',
     where: 'command line: --from',
-    hint: 'pass one of these',
+    hint: 'pass one of these nodes',
   });
 }

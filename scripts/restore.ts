@@ -28,7 +28,7 @@ export function restore(program: Command, session: Session): void {
     .command('restore')
     .summary('replace the data of an environment with a backup')
     .description(
-      'Replace the data of a running environment, which may be empty, with the data of a backup. Everything is checked first: checksums, key, versions, memory. Prompts if the environment has keys, and first writes them to a separate backup.\nThe topology does not change, and clients stay connected; keys that they write during the restore are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or more keys differ than clients wrote before the kit restored them: something changed them since.',
+      'Replace the data of a running environment, which may be empty, with the data of a backup. Everything is checked first: checksums, key, versions, memory. Prompts if the environment has keys, and first writes them to a separate backup.\nThe topology does not change, and clients stay connected; keys that they write during the restore are kept.\nExit code 0: restored, every key equal; 1: refused, nothing was changed; 3: incomplete, or keys changed after they were restored (more keys differ than clients wrote before that).',
     )
     .argument('<file>', 'file that kit backup wrote')
     .addOption(common.environment())

@@ -29,7 +29,7 @@ export function rotate(program: Command, session: Session): void {
     .command('rotate')
     .summary('replace passwords without refusing a client')
     .description(
-      'Generate new passwords. begin: every node accepts the new and the previous ones, and the new ones are in the secrets file. finish: every node refuses the previous ones; open connections stay. all: both. cancel: the previous ones are current again, the new ones are refused. An interrupted rotation continues with the same command.\nall is for environments whose clients read the password at each connect. Otherwise give the new passwords to the clients between begin and finish.\nExit code 0: done; 1: refused, nothing was changed; 3: incomplete, run it again.',
+      'Generate new passwords. begin: every node accepts the new and the previous ones, and the new ones are in the secrets file. finish: every node refuses the previous ones; open connections stay open. all: both steps. cancel: the previous ones are current again, the new ones are refused. An interrupted rotation continues with the same command.\nall is for environments whose clients read the password at each connect. Otherwise give the new passwords to the clients between begin and finish.\nExit code 0: done; 1: refused, nothing was changed; 3: incomplete, run it again.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())
@@ -111,7 +111,7 @@ function reportText({ name, access, topology }: Environment, report: RotationRep
   const heads: Readonly<Record<RotationReport['state'], string>> = {
     both: `the nodes accept the new and the previous passwords of ${describeUsers(users)}`,
     finished: `new passwords of ${describeUsers(users)}; the nodes refuse the previous ones`,
-    cancelled: `the passwords of ${describeUsers(users)} are the ones before the rotation`,
+    cancelled: `the passwords of ${describeUsers(users)} are those from before the rotation`,
   };
   return [
     `${name}: ${heads[state]} (${(tookMs / 1_000).toFixed(1)} s)`,

@@ -5,7 +5,7 @@ import { type FindOptions, findAnywhere, requestedEnvironment } from './find-env
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
-/** Time, in ms, for a sentinel that is just receiving a change; `kit status` waits for nothing else. */
+/** Time, in ms, that a sentinel has to apply a change that it is receiving; `kit status` waits for nothing else. */
 const SETTLE_MS = 1_000;
 
 /** `kit status`: shows the running nodes. Exits with 0 if all of them run and agree, otherwise with 1. */

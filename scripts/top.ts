@@ -18,7 +18,7 @@ export function top(program: Command, session: Session): void {
     .command('top')
     .summary('live view of nodes, roles, lag, operations and hits')
     .description(
-      'Show the nodes in a terminal until Ctrl-C: roles, replication lag, operations per second, hit ratio, memory, clients. Without a terminal it prints one frame. Changes nothing.',
+      'Show the nodes in a terminal until Ctrl-C: roles, replication lag, operations per second, hit ratio, memory, clients. Without a terminal, print one frame. Changes nothing.',
     )
     .addOption(
       new Option('--interval <seconds>', 'time between two frames')

@@ -15,7 +15,7 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
  */
 const SETTLE_MS = 5_000;
 
-/** `kit up`: starts an environment that stays until `kit down`. */
+/** `kit up`: starts an environment that runs until `kit down`. */
 export function up(program: Command, session: Session): void {
   program
     .command('up')

@@ -18,7 +18,7 @@ export function warm(program: Command, session: Session): void {
     .command('warm')
     .summary('fill the cache with the strategies of the application')
     .description(
-      'Run the warming strategies of a module of the application, or of the modules of kit.yaml, by priority, or the named one. A value overwrites an existing entry; a function is called only for an absent one.\nExit code 0: every entry was warmed; 1: some failed.',
+      'Run the warming strategies of a module (default: the modules of kit.yaml) by priority, or only the named strategy. A value overwrites an existing entry; a function is called only if the entry is absent.\nExit code 0: every entry was warmed; 1: some failed.',
     )
     .addArgument(new Argument('[strategy]', 'name of one strategy (default: all that run on demand)'))
     .addOption(

@@ -4,8 +4,8 @@
  *
  *   KITENC1\n │ salt (16) │ chunk, chunk … : length of the ciphertext (4) │ ciphertext │ tag (16)
  *
- * Each file has its own key, derived from the user's key and the salt. The nonce is the number of the chunk and whether
- * it is the last one, so that chunks cannot be removed, repeated or reordered.
+ * Each file has its own key, derived from the user's key and the salt. The nonce contains the number of the chunk and a
+ * flag for the last chunk, so that chunks cannot be removed, repeated or reordered.
  */
 import {
   createCipheriv,
@@ -30,7 +30,7 @@ const KEY_BYTES = 32;
 export type BackupKey = Secret;
 
 /**
- * Reads a key: 32 bytes, or the same as 64 hexadecimal digits or as base64.
+ * Reads a key: 32 bytes, either raw or encoded as 64 hexadecimal digits or as base64.
  *
  * @throws KitError `BACKUP_KEY_INVALID`
  */

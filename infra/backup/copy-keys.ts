@@ -7,8 +7,8 @@ import type { Redis } from 'ioredis';
 import { databasesOf, keysOf } from './contents.ts';
 
 /**
- * Number of bytes that are copied together, and between two waits for the replicas: far below the output buffer limit
- * of a replica (256 MB), beyond which the master closes its connection.
+ * Number of bytes that are copied between two waits for the replicas: far below the output buffer limit of a replica
+ * (256 MB), beyond which the master closes the connection to the replica.
  */
 const BYTES_BETWEEN_WAITS = 16 * 1024 ** 2;
 const REPLICA_TIMEOUT_MS = 5_000;

@@ -1,11 +1,11 @@
 /**
- * Makes a backup: one file, a tar archive with `manifest.json` and one RDB per master.
+ * Creates a backup: one file, a tar archive with `manifest.json` and one RDB per master.
  *
  *   choose a replica per master ─▶ snapshot over the network ─▶ load it in a scratch server: counts, digest
  *   ─▶ encrypt, if a key is given ─▶ archive next to the target ─▶ rename
  *
  * The unencrypted files are in a private folder next to the target until the archive is complete. The folder is removed
- * regardless of how the command ends.
+ * on success, on an error, and if the command is killed.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
@@ -45,8 +45,8 @@ export interface CreateOptions {
 export const MANIFEST_FILE = 'manifest.json';
 
 /**
- * Makes a backup. @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`, `BACKUP_UNREADABLE`, `DISK_FULL`; then no file
- * is left
+ * Creates a backup. @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`, `BACKUP_UNREADABLE`, `DISK_FULL`; after an
+ * error, no file is left behind
  */
 export async function createBackup(
   environment: Environment,
@@ -103,7 +103,7 @@ async function createPart(
   progress?.(`checking the snapshot of ${source.nodeId}`);
   const contents = server === undefined ? undefined : await contentsOf(plain, server, source.nodeId, signal);
   if (server !== undefined && contents === undefined) {
-    progress?.(`${server} does not read this RDB version: the backup was not loaded for a check`);
+    progress?.(`${server} cannot read this RDB version, so the backup was not checked by loading it`);
   }
   const file = key === undefined ? name : `${name}.enc`;
   const path = join(dir, file);

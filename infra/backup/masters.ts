@@ -73,7 +73,7 @@ function unlessFull(error: Error): void {
 }
 
 /**
- * Removes all keys of the masters and waits until their memory is freed, because until then new keys could be evicted.
+ * Removes all keys of the masters and waits until their memory is freed, because new keys could be evicted before that.
  */
 export async function removeAllKeys(
   masters: readonly Master[],

@@ -92,7 +92,7 @@ function requireKey(path: string, { encryption }: BackupManifest, key: BackupKey
   if (encryption !== undefined && key !== undefined && encryption.keyCheck === keyCheckOf(key)) return;
   const [code, message, hint] =
     encryption === undefined
-      ? ['BACKUP_NOT_ENCRYPTED', 'is not encrypted, but a key was given', 'leave --key-file out']
+      ? ['BACKUP_NOT_ENCRYPTED', 'is not encrypted, but a key was given', 'omit --key-file']
       : key === undefined
         ? ['BACKUP_KEY_REQUIRED', 'is encrypted', 'pass its key with --key-file']
         : ['BACKUP_KEY_WRONG', 'was encrypted with another key', 'pass the key that kit backup used'];

@@ -1,12 +1,14 @@
 /**
- * Restores a backup into a running environment, which may be empty. Two steps, so that a command can ask in between:
+ * Restores a backup into a running environment, which may be empty. Two steps, so that a command can prompt between
+ * them:
  *
- *   planRestore   loads every file in a scratch server and checks versions, databases, memory and a write; changes nothing
+ *   planRestore   loads every file in a scratch server and checks versions, databases, memory, a write; changes nothing
  *   run           FLUSHALL on the masters if they have keys, then every key as an ordinary write; compares afterwards
  *
- * Roles, sentinels and configuration are not affected: a failover during a restore ends it with an error, and running it
- * again starts over. Keys that clients write during the restore are kept. A restored key that a client changes before the
- * comparison counts as different: nothing shows whether the client or the restore changed it.
+ * Roles, sentinels and configuration are not affected. A failover during a restore ends the restore with an error; a
+ * second run starts from the beginning. Keys that clients write during the restore are kept. A restored key that a
+ * client changes before the comparison counts as different, because nothing shows whether the client or the restore
+ * changed it.
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -137,11 +139,14 @@ async function requireWritable(
       await rdbVersionOf((scratches[0] as ScratchServer).redis),
     ];
     if (loaded > own)
-      throw refused(path, `the scratch server writes RDB version ${loaded}, ${master} reads up to ${own}`);
+      throw refused(
+        path,
+        `the scratch server writes RDB version ${loaded}, but ${master} reads up to ${own}`,
+      );
   }
   const room = limits.reduce((sum, limit) => sum + limit, 0);
   if (!limits.includes(0) && needed > room) {
-    throw refused(path, `it needs ${needed} bytes of memory, the masters may use ${room}`);
+    throw refused(path, `it needs ${needed} bytes of memory, but the masters may use ${room}`);
   }
 }
 
@@ -162,7 +167,7 @@ async function restore(
   try {
     // The environment had no keys: keys that clients have written since are kept.
     if (present > 0) await removeAllKeys(masters, options.signal);
-    // Libraries that a full master could not load before.
+    // Loads the libraries that a full master could not load before its keys were removed.
     await loadMissingLibraries(scratches, masters, { refusal: (why) => new Error(why), whenFull: 'fail' });
     const target = { masterOf: masterOfKey(masters), masters: masters.map(({ redis }) => redis) };
     for (const { redis } of scratches) {
@@ -192,8 +197,8 @@ async function restore(
 }
 
 /**
- * Loads the libraries of the backup that the environment does not have, before any key is removed. A library that it
- * has is kept, because a backup may contain an older version.
+ * Loads the libraries of the backup that the environment does not have. A library that the environment has is kept,
+ * because a backup may contain an older version.
  */
 async function loadMissingLibraries(
   scratches: readonly ScratchServer[],

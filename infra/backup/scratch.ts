@@ -21,7 +21,7 @@ export function loadScratch(command: string, rdb: string, signal?: AbortSignal):
   });
 }
 
-/** Starts an empty server that accepts writes and expires nothing by itself. */
+/** Starts an empty server that accepts writes. */
 export function emptyScratch(command: string, signal?: AbortSignal): Promise<ScratchServer> {
   return ScratchServer.start({
     command,

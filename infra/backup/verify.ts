@@ -1,6 +1,6 @@
 /**
- * Verifies a backup by restoring it: a scratch server loads each file, its keys and digest must match the manifest;
- * then every key is copied to a second scratch server, as a restore does, and compared.
+ * Verifies a backup by restoring it: a scratch server loads each file, and its keys and digest must match the manifest.
+ * Then every key is copied to a second scratch server, as in a restore, and compared.
  */
 import type { BackupPart } from '../../config/backup-manifest.ts';
 import { EXIT, KitError } from '../../config/errors.ts';

@@ -1,6 +1,6 @@
 /**
- * Checks for the doctor when the certificates of a substrate's environments expire. Nodes do not report it, and clients
- * fail only once a certificate has expired.
+ * Checks of `kit doctor` for the expiry of the certificates of a substrate's environments. Nodes do not report the
+ * expiry, and clients fail only once a certificate has expired.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ export function certificateChecks(root: string, now = new Date()): readonly Doct
       const end = endOf(readFileSync(path, 'utf8'));
       const days = Math.floor((end.getTime() - now.getTime()) / DAY_MS);
       const state = days < 0 ? 'fail' : days < WARN_DAYS ? 'warn' : 'ok';
-      const words = days < 0 ? 'ended' : `${days} days left, ends`;
+      const words = days < 0 ? 'expired' : `${days} days left, expires`;
       return {
         id: `certificate-${name}`,
         state,

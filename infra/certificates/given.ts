@@ -1,6 +1,6 @@
 /**
  * Reads certificates that an external CA issued, and checks them against the environment before any node starts. A node
- * that cannot use its certificate reports it only in its log, and its clients show even less.
+ * that cannot use its certificate reports the reason only in its log, and its clients report even less.
  *
  * three paths + the addresses of all nodes ─▶ PEM texts, or one error with every reason
  */

@@ -1,7 +1,7 @@
 /**
- * Cleans up what must not outlive this process, however it ends, including SIGKILL: private data in a folder, and a
- * process that works in it. A shell waits at the end of a pipe that only this process holds open, as for the reaper of
- * local environments (`substrates/local/reaper.ts`).
+ * Cleans up resources that must not outlive this process, even if it ends by SIGKILL: private data in a folder, and a
+ * process that works in the folder. A shell waits at the end of a pipe that only this process holds open, as for the
+ * reaper of local environments (`substrates/local/reaper.ts`).
  */
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { type Daemon, startDaemon } from './process.ts';
@@ -41,7 +41,7 @@ export function cleanUpAtDeath(dir: string, pid?: number): () => void {
   return () => guard.tell(`${DONE}\n`);
 }
 
-/** A private folder that is removed on disposal, and when this process ends in any way. */
+/** A private folder that is removed on disposal, and when this process ends for any reason. */
 export interface TemporaryDir extends Disposable {
   readonly path: string;
 }

@@ -54,8 +54,8 @@ export function diskError(error: unknown, path: string): unknown {
 }
 
 /**
- * Returns why this user cannot write to the directory or its nearest existing parent; undefined if writing is possible.
- * Writes nothing.
+ * Returns the reason why this user cannot write to the directory or its nearest existing parent; undefined if writing
+ * is possible. Writes nothing.
  */
 export function unwritableBecause(dir: string): string | undefined {
   let existing = dir;

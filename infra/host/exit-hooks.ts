@@ -11,7 +11,7 @@ let installed = false;
 
 /**
  * Kills the daemon when this process exits, unless the daemon has ended by then.
- * @returns a function that cancels this
+ * @returns a function that cancels the kill
  */
 export function endAtExit(daemon: Daemon): () => void {
   install();

@@ -70,7 +70,7 @@ export async function signalProcess(recorded: ProcessIdentity, signal: NodeJS.Si
   }
 }
 
-/** Waits until the process is in the state. @returns whether it was before the timeout */
+/** Waits until the process is in the state. @returns false after the timeout */
 export async function awaitState(
   recorded: ProcessIdentity,
   wanted: ProcessState,

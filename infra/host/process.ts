@@ -44,7 +44,7 @@ export interface DaemonRequest {
   readonly cwd: string;
   /** File to which standard output and standard error are appended. */
   readonly logPath: string;
-  /** Standard input. `pipe`: it closes when this process dies, for any cause. */
+  /** Standard input. `pipe`: it closes when this process ends, for any reason. */
   readonly stdin?: 'ignore' | 'pipe';
 }
 
@@ -99,7 +99,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.env === undefined ? {} : { env: { ...$.env, ...request.env } }),
   })`${[command, ...args]}`;
-  // A program may end before it has read its input; its exit code tells what happened.
+  // A program may end before it has read its input; its exit code shows whether it failed.
   running.stdin.on('error', () => {});
   const { onOutput } = request;
   if (onOutput !== undefined) running.stdout.on('data', (piece: Buffer) => onOutput(piece.toString()));
@@ -189,6 +189,6 @@ function endGroup(running: ProcessPromise): void {
   try {
     process.kill(-running.pid, 'SIGKILL');
   } catch {
-    // Ended between the check and the signal.
+    // The daemon ended between the check and the signal.
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Bounded waiting. Every wait names its condition, has a time limit, and ends immediately when its signal aborts.
  *
- *   poll        the loop: attempts until one succeeds or the time limit is reached; the caller formulates the timeout
+ *   poll        the loop: attempts until one succeeds or the time limit is reached; the caller words the timeout error
  *   waitWhile   waits while there is a problem, and reports the last one
  */
 import { setMaxListeners } from 'node:events';

@@ -24,8 +24,8 @@ export function availabilityAlerts(context: RuleContext): readonly AlertRule[] {
 }
 
 /**
- * Restricts an expression to scraped nodes. Without a scrape nothing is known about a node, which the alert
- * `MetricsMissing` covers.
+ * Restricts an expression to scraped nodes. If a node is not scraped, its state is unknown; the alert `MetricsMissing`
+ * covers that case.
  */
 const scraped = (select: RuleContext['select'], job: 'redis' | 'sentinel'): string =>
   `(count(${select('up', `job="${job}"`)} == 1) > 0)`;

@@ -46,7 +46,8 @@ function memoryAlerts({ environment, select }: RuleContext): readonly AlertRule[
       severity: 'warning',
       expr: `${resident} / ${used} > ${FRAGMENTATION_RATIO} and ${resident} - ${used} > ${WASTED_BYTES}`,
       forScrapes: 20,
-      summary: '{{ $labels.node }} occupies {{ $value | printf "%.1f" }} times the memory that it uses.',
+      summary:
+        '{{ $labels.node }} occupies {{ $value | printf "%.1f" }} times as much memory as its data needs.',
       runbook: 'memory-full',
     },
     {

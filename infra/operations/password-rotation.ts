@@ -1,13 +1,13 @@
 /**
- * Rotates passwords of a running environment without refusing a client: for a time, every node accepts two.
+ * Rotates passwords of a running environment without refusing a client: for a time, every node accepts two passwords.
  *
  *   begin    generate ─▶ every node accepts both ─▶ the new ones are current ─▶ the nodes themselves log in with them
  *   finish   the nodes themselves log in with the current ones ─▶ every node refuses the previous ones ─▶ delete them
  *   cancel   the previous ones are current again ─▶ finish
  *
- * Each node gets a change in its files before it gets it by a command, so that a restart keeps it. Every step can be
- * repeated, and the file of passwords states the last completed one: a rotation that was interrupted continues. Left
- * out: applications. They must read the new password before `finish`.
+ * Each change is written to the files of a node before a command applies it to the node, so that a restart keeps the
+ * change. Every step can be repeated, and the password file records the last completed step, so an interrupted rotation
+ * can continue. Left out: applications. They must read the new password before `finish`.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -43,7 +43,7 @@ export interface RotationReport {
   readonly state: 'both' | 'finished' | 'cancelled';
   readonly users: RotatedUsers;
   readonly startedAt: string;
-  /** Whether it continued a rotation that an earlier command began. */
+  /** Whether the command continued a rotation that an earlier command began. */
   readonly continued: boolean;
   /** Nodes that are not running, of which only the files were changed. */
   readonly stopped: readonly string[];
@@ -131,7 +131,7 @@ class RotationRun {
         await this.#useCurrent();
         return this.#removeOther();
       case 'cancel':
-        // A finish that was interrupted has already removed previous passwords.
+        // An interrupted `finish` may already have removed previous passwords.
         await this.#acceptBoth();
         if (before?.phase === 'both') this.#passwords.switch();
         await this.#useCurrent();
@@ -254,8 +254,8 @@ class RotationRun {
 }
 
 /**
- * Timeout for the links of a sentinel, in ms. It reconnects within 0.1 s and pings once per second; a failover in
- * between takes several seconds.
+ * Timeout for the links of a sentinel, in ms. A sentinel reconnects within 0.1 s and pings once per second; a failover
+ * in between takes several seconds.
  */
 const LINK_TIMEOUT_MS = 30_000;
 

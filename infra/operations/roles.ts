@@ -1,6 +1,6 @@
 /**
- * Queries the current master of an environment, and waits until its nodes agree. The same on every substrate: uses the
- * admin connections of an `Environment`. `redis/role-state.ts` interprets the replies.
+ * Queries the current master of an environment, and waits until its nodes agree. Uses only the admin connections of an
+ * `Environment`, so it works on every substrate. `redis/role-state.ts` interprets the replies.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -39,7 +39,7 @@ export function failoverBoundMs({ environment: { sentinel } }: Environment['topo
 /** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
 export async function readRoles(source: RoleSource): Promise<RoleState> {
   const { topology } = source;
-  // A node that has died since then does not reply, and is left out as well.
+  // A node that has ended since its status was read does not reply, and is left out as well.
   const status = await source.status(RECENT);
   const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
   const isRunning = ({ id }: { readonly id: string }) => running.has(id);
@@ -65,8 +65,8 @@ export async function readRoles(source: RoleSource): Promise<RoleState> {
 
 /**
  * Waits until the sentinels and the node itself report the same master, and returns its id. Demotes a former master
- * that returned after a failover. The sentinels would do this about 10 s later, and the writes that it accepts until
- * then are lost.
+ * that returned after a failover. The sentinels would demote it about 10 s later, and all writes that it accepted
+ * before that would be lost.
  *
  * @throws KitError `ROLES_UNSETTLED` with the last state
  */

@@ -1,15 +1,15 @@
 /**
  * Changes the master deliberately, without losing an acknowledged write.
  *
- *   1. shortly before the next tick of a sentinel's timer, the master pauses writes (CLIENT PAUSE … WRITE); writers wait
+ *   1. shortly before the next tick of a sentinel's timer, the master pauses writes (CLIENT PAUSE … WRITE)
  *   2. every replica catches up with the master
- *   3. the sentinels promote one (SENTINEL FAILOVER)
- *   4. once it reports ROLE master, all others follow it; waiting writes get READONLY: certainly not applied
+ *   3. the sentinels promote a replica (SENTINEL FAILOVER)
+ *   4. once that node reports ROLE master, all others follow it; waiting writes get READONLY: certainly not applied
  *   5. the sentinels agree
  *
  * SENTINEL FAILOVER alone skips 1, 2 and 4: the old master acknowledges writes for another second, and loses them. A
- * switchover that fails before step 3 leaves the old master writable. After step 3 it is never unpaused, since its
- * writes would be lost: writes stay blocked until the pause expires, and Sentinel demotes it before that.
+ * switchover that fails before step 3 leaves the old master writable. After step 3 the old master is never unpaused,
+ * since its writes would be lost: they stay blocked until the pause expires, and Sentinel demotes the node before that.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -63,7 +63,7 @@ export async function switchover(
   }
   const from = await environment.masterId();
   if (from === undefined) throw switchoverFailed('exactly one master is required');
-  // A stopped replica is never chosen; a paused one can be, until the sentinels find it down.
+  // A stopped replica is never chosen; a paused one can be chosen until the sentinels detect that it is down.
   const paused = (await environment.status()).find(({ state }) => state === 'paused');
   if (paused !== undefined) throw switchoverFailed(`${paused.id} is paused`);
   const ids = await runningNodes(environment, environment.topology.redis);
@@ -153,7 +153,7 @@ class Switchover {
 
   /**
    * Waits until shortly before a tick. A promotion takes three ticks of the sentinel, and writes need not wait for the
-   * first tick. Without a prediction the switchover is as safe, and up to 100 ms longer.
+   * first tick. Without a prediction the switchover is equally safe, but takes up to 100 ms longer.
    */
   async #shortlyBeforeTick(): Promise<void> {
     const [first] = await this.#runningSentinels();
@@ -188,7 +188,7 @@ class Switchover {
     await this.#step('a sentinel to start the failover', async () => {
       let refusal: string | undefined;
       for (const { id } of this.#environment.topology.sentinels) {
-        // The first one that runs is the one whose tick was awaited.
+        // The first running sentinel is the one whose tick was awaited.
         try {
           await (await this.#environment.admin(id)).call('SENTINEL', 'FAILOVER', service);
           this.#failoverBegun = true;
@@ -263,7 +263,7 @@ class Switchover {
           continue;
         const sentinel = await this.#environment.admin(id);
         const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service);
-        if (String(named) !== `${host},${port}`) return `${id} names ${String(named)}`;
+        if (String(named) !== `${host},${port}`) return `${id} reports ${String(named)}`;
       }
       return undefined;
     });

@@ -20,7 +20,7 @@ export interface AofScan {
   readonly validBytes: number;
   /** Whether the file ends within a command or transaction. The server drops that part (`aof-load-truncated yes`). */
   readonly isTruncated: boolean;
-  /** The server refuses the file. */
+  /** Reason why the server refuses the file; absent if it accepts the file. */
   readonly problem?: string;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Compares two nodes of one replication stream: which one has more of it. Pure.
+ * Compares two nodes to determine which of them has more of their common replication stream. Pure.
  *
  * Every node executes the commands of one replication stream in the same order. The data on a node's disk is therefore
- * a position in it: a replication id and offset (a snapshot), or the commands themselves (an append-only file). Two
- * lists of commands are two windows on one stream: if they overlap, their ends show which node has more.
+ * a position in that stream: a replication id and offset (a snapshot), or the commands themselves (an append-only
+ * file). Two lists of commands are two windows on one stream: if they overlap, their ends show which node has more.
  */
 
 /** Position of a node's data in the replication stream. */

@@ -6,7 +6,7 @@
  */
 
 export interface RdbScan {
-  /** The server refuses the file. */
+  /** Reason why the server refuses the file; absent if it accepts the file. */
   readonly problem?: string;
   /** Replication stream of the snapshot: present in `dump.rdb`, absent in the base of an append-only file. */
   readonly replicationId?: string;

@@ -19,7 +19,7 @@ export function functionLibrary(): string {
 }
 
 export interface LoadOptions {
-  /** How long, in ms, a master may lack the replicas that a write needs, for example after a failover; default 0. */
+  /** Maximum time, in ms, without the replicas that a write needs, for example after a failover; default 0. */
   readonly waitForReplicasMs?: number;
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

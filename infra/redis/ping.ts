@@ -2,8 +2,8 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Sends PING and waits for the reply. A master that cannot save, such as one with a full disk, refuses PING with MISCONF:
- * it replies and serves reads, so this is a success, too.
+ * Sends PING and waits for the reply. A master that cannot save, such as one with a full disk, refuses PING with
+ * MISCONF. It still replies and serves reads, so MISCONF counts as success.
  *
  * @throws the error of the connection, or another error reply
  */

@@ -1,6 +1,6 @@
 /**
- * A server for one purpose on this machine: loads data, answers on a socket file in a private folder, and is removed
- * with everything it wrote, even when the kit is killed. It takes part in no environment.
+ * A temporary server on this machine: it loads data, replies on a socket file in a private folder, and is removed with
+ * everything that it wrote, even when the kit is killed. It is not part of an environment.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

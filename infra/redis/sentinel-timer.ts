@@ -1,8 +1,7 @@
 /**
  * Predicts the timer of a sentinel. Each state of a failover (election, selection of a replica, promotion) waits for
- * one tick. Sentinel draws its frequency anew at each tick (`sentinelTimer` of sentinel.c: 10 + rand() % 10 Hz), so
- * that a tick follows the last one after 52 to 100 ms. INFO reports the frequency that was drawn, and with it the next
- * tick.
+ * one tick. Sentinel draws a new frequency at each tick (`sentinelTimer` of sentinel.c: 10 + rand() % 10 Hz), so a tick
+ * follows the previous one after 52 to 100 ms. INFO reports the drawn frequency, which gives the time of the next tick.
  */
 import type { Redis } from 'ioredis';
 import { pause, poll } from '../host/wait.ts';

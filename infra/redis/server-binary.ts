@@ -1,4 +1,6 @@
-/** Family and version of a server program on this machine. Left out: its other features (`substrates/local/binary.ts`). */
+/**
+ * Family and version of a server program on this machine. Left out: its other features (`substrates/local/binary.ts`).
+ */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { findProgram, runProgram } from '../host/process.ts';
 import { parseBanner, type ServerVersion } from './server-version.ts';
@@ -19,7 +21,7 @@ export async function identifyServer(named: string): Promise<ServerVersion> {
     throw new KitError(`'${named}' cannot be executed`, {
       code: 'SERVER_NOT_FOUND',
       where: '--server',
-      hint: 'must be redis@7.0, valkey@8, redis, valkey, or the path of a redis-server or valkey-server',
+      hint: 'pass redis@7.0, valkey@8, redis, valkey, or the path of a redis-server or valkey-server',
     });
   }
   const server = parseBanner(answer.stdout);

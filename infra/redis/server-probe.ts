@@ -1,6 +1,7 @@
 /**
- * Probes the features of a server program without side effects: configurations that end it before it opens or binds
- * anything, and the meaning of its output. Pure; a substrate runs `SERVER -` with the text on standard input.
+ * Probes the features of a server program without side effects: configurations with which the program ends before it
+ * opens or binds anything, and the interpretation of its output. Pure; a substrate runs `SERVER -` with the text on
+ * standard input.
  */
 
 /** An unknown directive, at which the probe always ends. */

@@ -15,7 +15,9 @@ export interface ServerVersion {
   readonly version: string;
 }
 
-/** The last Redis version whose directives and commands Valkey has; INFO of every Valkey reports it as `redis_version`. */
+/**
+ * The last Redis version whose directives and commands Valkey has; INFO of every Valkey reports it as `redis_version`.
+ */
 export const VALKEY_FORKED_FROM = '7.2.4';
 
 /** Returns the Redis version whose directives and commands the server has. */

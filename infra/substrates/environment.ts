@@ -98,7 +98,7 @@ export interface DataFolder {
   readonly pid?: number;
 }
 
-/** Faults that a substrate can cause. Each returns once the effect has been observed, within a time limit. */
+/** Faults that a substrate can cause. Each function returns once the effect has been observed, within a time limit. */
 export interface Capabilities {
   /** Kills the node as a crash would (SIGKILL, no grace period). Its data stays. */
   kill?(nodeId: string): Promise<void>;
@@ -123,8 +123,8 @@ export interface Capabilities {
 }
 
 /**
- * The passwords of an environment, and the files from which its nodes start. Each change is visible in this handle at
- * once: its connections and endpoints use the current passwords.
+ * The passwords of an environment, and the files from which its nodes start. Each change is visible in this handle
+ * immediately: its connections and endpoints use the current passwords.
  */
 export interface PasswordStore {
   /** Returns the rotation in progress; undefined if there is none. */

@@ -119,7 +119,7 @@ const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<re
 
 export const OWN_SUBSTRATE_NAMES = Object.keys(CHECKS) as readonly OwnSubstrateName[];
 
-/** Checks whether this machine fits the substrate. Changes nothing. */
+/** Checks whether this machine meets the requirements of the substrate. Changes nothing. */
 export function checkMachine(name: OwnSubstrateName, stateDir: string): Promise<readonly DoctorCheck[]> {
   return CHECKS[name](stateDir);
 }

@@ -81,11 +81,11 @@ export interface Substrate {
   /** Plans `apply`. Changes nothing. */
   plan(topology: Topology): Promise<readonly PlanStep[]>;
   /**
-   * Applies the topology and returns when it is healthy: every node answers, replicas are in sync, the sentinels agree on the
-   * master and have discovered each other. Idempotent: applying a running topology changes nothing and returns a handle to
-   * it.
+   * Applies the topology and returns when it is healthy: every node replies, replicas are in sync, the sentinels agree
+   * on the master and have discovered each other. Idempotent: applying a running topology changes nothing and returns a
+   * handle to it.
    *
-   * @throws KitError with the missing resource, its location and the remedy; then nothing is left running
+   * @throws KitError with the missing resource, its location and the remedy; after an error, nothing is left running
    */
   apply(topology: Topology, options: ApplyOptions): Promise<Environment>;
   /** Returns a handle to a running environment; undefined if it is not running. */

@@ -6,7 +6,8 @@
  */
 
 /**
- * Returns the master that a majority of all sentinels reports with the highest epoch; undefined if there is no majority.
+ * Returns the master that a majority of all sentinels reports with the highest epoch; undefined if there is no
+ * majority.
  *
  * @param {readonly Report[]} reports reports of the sentinels that replied
  * @param {number} sentinelCount number of all sentinels, including sentinels without a reply

@@ -1,5 +1,5 @@
 /**
- * One connection to a Redis node or sentinel: RESP2, for the few commands of the watchdog. Never reconnects by itself.
+ * One connection to a Redis node or sentinel: RESP2, for the few commands of the watchdog. Does not reconnect.
  */
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';

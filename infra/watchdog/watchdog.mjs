@@ -1,15 +1,15 @@
 /**
  * Demotes a deposed master to a replica immediately; Sentinel does so about 10 s later. One process per environment.
  *
- *   every node: INFO ─▶ reports master ─▶ every sentinel: SENTINEL MASTER ─▶ a majority names another node at the highest
- *   epoch ─▶ that node: INFO ─▶ it is master, and it has replaced the first one (decision.mjs) ─▶ the transaction with
- *   which Sentinel itself demotes a node (sentinel.c, sentinelSendSlaveOf)
+ *   every node: INFO ─▶ reports master ─▶ every sentinel: SENTINEL MASTER ─▶ a majority reports another node at the
+ *   highest epoch ─▶ that node: INFO ─▶ it is master, and has replaced the first node (decision.mjs) ─▶ the transaction
+ *   with which Sentinel itself demotes a node (sentinel.c, sentinelSendSlaveOf)
  *
  * The transaction uses the connection on which the node reported master. Sentinel closes that connection when it
- * changes the role of the node, so a late transaction of a process that hung in the meantime is not executed. It writes
- * nothing else: without this process, the environment is a standard Sentinel setup.
+ * changes the role of the node, so a late transaction of a process that hung in the meantime is not executed. The
+ * process writes nothing else: without it, the environment is a standard Sentinel setup.
  *
- * It also restores the settings that a sentinel loses on a restart, and reports TILT. Plain JavaScript without
+ * The process also restores the settings that a sentinel loses on a restart, and reports TILT. Plain JavaScript without
  * dependencies: it runs in a container that has only Node, of an older version than the kit's.
  *
  *   node watchdog.mjs CONFIGURATION.json
@@ -65,7 +65,11 @@ class Peer {
   #open;
   #problem = '';
 
-  /** @param {NodeAddress} node @param {import('./resp.mjs').Access} access @param {(connection: Connection) => Promise<unknown>} [onOpen] */
+  /**
+   * @param {NodeAddress} node
+   * @param {import('./resp.mjs').Access} access
+   * @param {(connection: Connection) => Promise<unknown>} [onOpen]
+   */
   constructor({ id }, access, onOpen = async () => undefined) {
     this.id = id;
     this.host = access.host;

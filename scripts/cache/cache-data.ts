@@ -1,8 +1,8 @@
 /**
  * Connects a command to the data of an environment that the kit runs, or of an external Redis.
  *
- *   --env            ─▶ the running environment, its admin users   ─┐
- *   --url, …         ─▶ an external Redis, the rights of the user  ─┴▶ CacheData: every master, the master of a key, a cache
+ *   --env     ─▶ the running environment, its admin users   ─┐
+ *   --url, …  ─▶ an external Redis, the rights of the user  ─┴▶ CacheData: every master, the master of a key, a cache
  *
  * The masters are resolved on each call, so a long command follows a failover. Nothing is written here.
  */
@@ -54,8 +54,8 @@ export interface CacheData extends AsyncDisposable {
   /** Returns the master of a physical key. @throws as `masters` */
   masterOf(key: string | Buffer): Promise<DataMaster>;
   /**
-   * Opens a cache of the client as an application does: the namespace and settings of the environment, no fallback to
-   * memory, so that no operation succeeds without Redis. The caller closes it.
+   * Opens a cache of the client with the namespace and settings of the environment, as an application does, but without
+   * the memory fallback, so that no operation succeeds without Redis. The caller closes the cache.
    */
   openCache(overrides?: CacheOverrides): Cache;
 }
@@ -69,7 +69,7 @@ export async function openCacheData(options: DataOptions): Promise<CacheData> {
   if (options.substrate !== undefined && options.substrate !== 'external') {
     throw usage(
       `${addressFlagOf(options)} requires --substrate external, got ${options.substrate}`,
-      'remove one of the two',
+      'remove one of the two options',
     );
   }
   return openExternal(options);

@@ -44,7 +44,7 @@ export async function countAffected(
   const prefix = `${data.settings.namespace}:`;
   const masters = await data.masters();
   const current = selection.by === 'tags' ? await currentVersions(data, selection.tags) : undefined;
-  // If no tag has a version, no entry carries it.
+  // A tag without a version has no valid entries.
   if (current?.size === 0) return { found: 0, internal: 0 };
   const match = `${escapeGlob(prefix)}${selection.by === 'pattern' ? selection.pattern : '*'}`;
   let [read, found, internal] = [0, 0, 0];
@@ -69,7 +69,7 @@ export async function countAffected(
 }
 
 /**
- * Deletes the selected entries through the client, which knows the keys of its tags and orders deletions and writes.
+ * Deletes the selected entries through the client, which maintains the keys of tags and orders deletions and writes.
  *
  * @returns the number of deleted entries; null for tags
  * @throws KitError `CLEAR_INCOMPLETE`; CacheError

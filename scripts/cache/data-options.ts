@@ -16,7 +16,7 @@ export interface DataOptions extends ExternalFlags {
   readonly db?: number;
 }
 
-/** Highest database number, the same as the client accepts. */
+/** Highest database number that the client accepts. */
 const DB_MAX = 65_535;
 
 /**

@@ -43,8 +43,8 @@ export function placeOf(key: Buffer): { readonly namespace: string; readonly dom
 const INTERNAL = /^(.+?):(~(?:tag|lease|stats|canary)):/s;
 
 /**
- * Returns the namespace and domain of an internal key of the client, such as the version of a tag; undefined for any other
- * key. The namespace may contain colons.
+ * Returns the namespace and domain of an internal key of the client, such as the version of a tag; undefined for any
+ * other key. The namespace may contain colons.
  */
 export function internalPlaceOf(key: Buffer): ReturnType<typeof placeOf> | undefined {
   if (!isUtf8(key)) return undefined;
@@ -84,9 +84,9 @@ async function measureDomains(
 }
 
 /**
- * Returns the mean of MEMORY USAGE; null if the server denies the command. A key that has expired in the meantime is
- * left out. The server samples five elements of a collection, because counting all elements of a large one would block
- * it.
+ * Returns the mean of MEMORY USAGE; null if the server denies the command. Keys that have expired since they were
+ * sampled are left out. The server samples five elements of a collection, because counting all elements of a large one
+ * would block the server.
  */
 export async function meanBytes(
   keys: readonly SampledKey[],

@@ -9,7 +9,7 @@ import type { Redis } from 'ioredis';
 import { pause } from '../../infra/host/wait.ts';
 import type { DataMaster } from './cache-data.ts';
 
-/** COUNT of each SCAN: the client's pattern deletion uses the same (`client/invalidation/patterns.ts`). */
+/** COUNT of each SCAN, as in the client's pattern deletion (`client/invalidation/patterns.ts`). */
 const PAGE = 500;
 /** Number of pages after which the scan pauses, so that a long scan leaves the server most of its capacity. */
 const PAGES_PER_PAUSE = 20;

@@ -54,7 +54,7 @@ export async function measureSavings(data: CacheData, options: SavingsOptions): 
   if (reads === 0) {
     throw unknown(
       `no reads within ${Math.round(overSeconds)} s`,
-      'run it while the application reads, or with a longer --window',
+      'run the command while the application reads, or pass a longer --window',
     );
   }
   const masters = await data.masters();

@@ -20,8 +20,7 @@ export interface NodeView {
   /** `running`, `paused`, `stopped`, or the reason why the node does not reply. */
   readonly state: string;
   /**
-   * How far a replica is behind its master, in bytes and in seconds; null for a master and for a replica without a
-   * link.
+   * Lag of a replica behind its master, in bytes and in seconds; null for a master and for a replica without a link.
    */
   readonly lagBytes: number | null;
   readonly lagSeconds: number | null;

@@ -12,7 +12,7 @@ export interface ServerFacts {
   readonly startupBytes: number | null;
   readonly peakBytes: number | null;
   readonly rssBytes: number | null;
-  /** Memory limit in bytes; null if there is none, or if it is unknown. */
+  /** Memory limit in bytes; null if no limit is set, or if the limit is unknown. */
   readonly maxBytes: number | null;
   readonly policy: string | null;
   readonly fragmentationRatio: number | null;

@@ -1,7 +1,7 @@
 /**
  * Collects the words that a shell completes after `kit` from the command tree, as data for the scripts of all shells.
  *
- * Left out: values that only a running environment knows, such as nodes and keys.
+ * Values that only a running environment can supply, such as nodes and keys, are left out.
  */
 import type { Argument, Command, Option } from 'commander';
 

@@ -1,7 +1,7 @@
 /**
  * Completion scripts of bash, zsh and fish. All follow the same rules: find the path of the command among the words
- * before the cursor, then complete the value of an option, an option, or a subcommand or argument. They run no `kit`, so
- * that the Tab key does not wait for Node.
+ * before the cursor, then complete the value of an option, an option, or a subcommand or argument. They do not run
+ * `kit`, so completion does not wait for Node to start.
  */
 import {
   type CompletedCommand,
@@ -24,7 +24,7 @@ export const completionScript: Readonly<Record<Shell, ScriptOf>> = {
 };
 
 const HEAD = (shell: Shell) =>
-  `# Completion for kit in ${shell}, written by: kit completion ${shell}. Write it again after changes to kit.yaml or the kit.`;
+  `# Completion for kit in ${shell}, written by: kit completion ${shell}. Generate it again after changes to kit.yaml or the kit.`;
 
 function bashScript(names: readonly string[], commands: readonly CompletedCommand[]): string {
   const offer = (value: Values) =>

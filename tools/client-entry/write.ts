@@ -1,12 +1,13 @@
 /**
- * Completes a build of the client (`client/dist`, CommonJS by tsc) so that `import` and `require` load the same modules:
+ * Completes a build of the client (`client/dist`, CommonJS by tsc) so that `import` and `require` load the same
+ * modules:
  *
  *   dist/package.json   marks the .js files as CommonJS, independent of the package
  *   dist/<entry>.mjs    entry point for `import`: names every export of <entry>.js and has no code
  *   dist/<entry>.d.mts  types of <entry>.mjs
  *
- * The entry points are those of `exports` in the manifest of the client. Each process has one implementation, so `instanceof` works on
- * errors from all entry points.
+ * The entry points are those of `exports` in the manifest of the client. Each process has one implementation, so
+ * `instanceof` works on errors from all entry points.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,6 +1,6 @@
 /**
- * Returns the probes of probes.txt and probes generated from the grammar: every directive with values at, inside and outside its
- * bounds, invalid choices and wrong numbers of arguments; every Sentinel option with the same words.
+ * Returns the probes of probes.txt and probes generated from the grammar: every directive with values at, inside and
+ * outside its bounds, invalid choices and wrong numbers of arguments; every Sentinel option with the same words.
  */
 import { readFileSync } from 'node:fs';
 import type { Directive } from '../../infra/redis/conf/grammar/directive.ts';

@@ -3,9 +3,9 @@
  *
  *     npm run lint-truth -- --server /usr/bin/redis-server --probes probes.txt FOLDER FILE …
  *
- * Per server: false errors (the lint reports that the server does not start, but it starts) and missed errors (the server
- * rejects the file, and the lint does not report it), with the message of the server. Exit 0: no differences; 1: differences;
- * 2: invalid command line. See docs/conf-lint.md.
+ * Per server: false errors (the lint reports that the server does not start, but it starts) and missed errors (the
+ * server rejects the file, and the lint does not report it), with the message of the server. Exit 0: no differences; 1:
+ * differences; 2: invalid command line. See docs/conf-lint.md.
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';

@@ -17,8 +17,8 @@ export function isReady(output: string): boolean {
 }
 
 /**
- * Messages that do not depend on the text: something is missing, in use or not permitted on this machine, or missing in the
- * build of the server.
+ * Messages that do not depend on the text: something is missing, in use or not permitted on this machine, or missing in
+ * the build of the server.
  */
 const OF_MACHINE: readonly RegExp[] = [
   /Can't chdir|Can't open the log file/,

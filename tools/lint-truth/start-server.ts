@@ -1,7 +1,7 @@
 /**
- * Starts one server with one file and returns the outcome. The server is isolated: it has its own namespaces with only a
- * loopback interface, a scratch directory and a memory limit. It is killed by pid when it accepts connections, or at the time
- * limit.
+ * Starts one server with one file and returns the outcome. The server is isolated: it has its own namespaces with only
+ * a loopback interface, a scratch directory and a memory limit. It is killed by pid when it accepts connections, or at
+ * the time limit.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

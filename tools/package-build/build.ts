@@ -13,7 +13,7 @@ import { join } from 'node:path';
 const TOP = join(import.meta.dirname, '../..');
 const DIST = join(TOP, 'dist');
 
-/** Files and folders that modules read at run time; of folders, everything but TypeScript. */
+/** Files and folders that modules read at run time; from folders, everything except TypeScript. */
 const DATA = [
   'client/functions/redis_cache_kit.lua',
   'config',

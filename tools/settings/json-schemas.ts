@@ -1,6 +1,6 @@
 /**
- * JSON Schemas of the files that users write, from the zod schemas: editors complete and check them. Pure; `write.ts`
- * writes the files, and a test compares them.
+ * JSON Schemas of the files that users write, from the zod schemas: editors use them to complete and check the files.
+ * Pure; `write.ts` writes the schemas, and a test compares them.
  *
  * Left out: checks that compare settings (`config/contradictions.ts`), and settings that an extended environment must
  * have. The kit checks those.
@@ -83,7 +83,7 @@ function requirementsOf({ required, properties = {} }: Json): Json {
 const mapValues = (object: Json, map: (value: Json) => Json): Json =>
   Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value as Json)]));
 
-/** As written in a file: before defaults and conversions. The meaning of a setting becomes its description. */
+/** Returns the schema of a file as written, before defaults and conversions. The meaning becomes the description. */
 function schemaOf(schema: z.ZodType): Json {
   return z.toJSONSchema(schema, {
     io: 'input',

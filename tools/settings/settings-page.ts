@@ -1,6 +1,6 @@
 /**
- * Renders docs/settings.md from the schemas: every setting of an environment and of the gates with its allowed values, default
- * and meaning, and the environment variables. Pure; `write.ts` writes the file, and a test compares it.
+ * Renders docs/settings.md from the schemas: every setting of an environment and of the gates with its allowed values,
+ * default and meaning, and the environment variables. Pure; `write.ts` writes the file, and a test compares it.
  */
 import { z } from 'zod';
 import { ENVIRONMENT_SETTINGS, VARIABLES } from '../../config/env.ts';
@@ -82,7 +82,7 @@ function wordsOf(schema: z.ZodType): string {
   if (schema instanceof z.ZodLiteral) return [...schema.values].join(', ');
   if (schema instanceof z.ZodRecord) return `a map; keys: ${wordsOf(schema.keyType as z.ZodType)}`;
   if (schema instanceof z.ZodPipe) {
-    // A preprocessed value is described by the schema that it must match, another one by what is written.
+    // A preprocessed value is described by the schema that it must match, any other converted value by its input.
     return wordsOf((schema.in instanceof z.ZodTransform ? schema.out : schema.in) as z.ZodType);
   }
   return textIn(schema);
@@ -127,7 +127,7 @@ export function settingsPage(): string {
     '## Gates',
     '',
     '`config/gates.yaml` declares the criteria of the verdict and their waivers; [gates.md](gates.md)',
-    'describes files of own gates.',
+    'describes files with your own gates.',
     '',
     ...tableOf(settingsOf(gatesSchema)),
     '',

@@ -1,6 +1,7 @@
 /**
  * Collects what a post-mortem needs into one folder: roles, configuration, logs, slow commands, latency, memory, events
- * of the sentinels, and a window of the metrics. Changes nothing. Every text passes the redaction; the folder is sealed.
+ * of the sentinels, and a window of the metrics. Changes nothing. Every text passes the redaction; the folder is
+ * sealed.
  *
  *   nodes ─▶ queries ─┐
  *   log files ────────┼─▶ redaction ─▶ files ─▶ manifest with digests

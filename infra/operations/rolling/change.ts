@@ -14,7 +14,7 @@ export interface NodeChange {
   readonly differences: readonly string[];
 }
 
-/** Remembers across processes which node is being replaced, so that an interrupted change continues with it. */
+/** Record, across processes, of the node that is being replaced, so that an interrupted change continues with it. */
 export interface RollingMark {
   read(): string | undefined;
   /** Records the node. @param nodeId undefined if no node is being replaced */
@@ -27,8 +27,8 @@ export interface RollingTarget {
   /** Mark of the node that is being replaced; absent if interruptions are not recorded. */
   readonly mark?: RollingMark;
   /**
-   * Stops the node, if it is running, and starts it with the new configuration and its own data. Returns when it
-   * answers. Never called for a master that has a replica.
+   * Stops the node, if it is running, and starts it with the new configuration and its own data. Returns when the node
+   * replies. Never called for a master that has a replica.
    */
   replaceNode(nodeId: string, progress: (line: string) => void): Promise<void>;
 }
@@ -43,6 +43,6 @@ export interface PreparedChange extends RollingTarget, AsyncDisposable {
   readonly settings: readonly string[];
   /** Server that a node runs after it is replaced. */
   readonly server: ServerVersion;
-  /** Starts the other parts with the new configuration, such as the watchdog, and records it as applied. */
+  /** Starts the other parts, such as the watchdog, with the new configuration, and records it as applied. */
   finish(progress: (line: string) => void): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /**
- * Health that a rolling change requires before it replaces a node, and waits for afterwards. Stricter than a start: each
- * sentinel must also count every replica as promotable, or the planned switchover would wait while writes are paused.
+ * Health that a rolling change requires before it replaces a node, and waits for afterwards. Stricter than a start:
+ * each sentinel must also count every replica as promotable, or the planned switchover would wait while writes are
+ * paused.
  */
 import { fieldsOf, infoOf } from '../../redis/reply.ts';
 import { describeRoles } from '../../redis/role-state.ts';
@@ -12,7 +13,7 @@ import type { ReplicationGroup } from './order.ts';
  * Describes why the environment is not healthy; undefined if it is.
  *
  * @param except node that may be missing
- * @throws the error of a node that does not answer
+ * @throws the error of a node that does not reply
  */
 export async function rollingProblem(environment: Environment, except?: string): Promise<string | undefined> {
   const { cluster, topology } = environment;

@@ -41,7 +41,7 @@ export interface RollingSwitch {
   readonly to: string;
   /**
    * Time, in ms, without writes; undefined if the former master could not synchronize with the new one and was replaced
-   * at once: an earlier version cannot load the data of a newer one.
+   * immediately: an earlier version cannot load the data of a newer one.
    */
   readonly writableMs: number | undefined;
 }
@@ -61,7 +61,7 @@ const HEALTH_PATIENCE_MS = 5_000;
 
 /**
  * @throws KitError `ROLLING_REFUSED` if another node is not healthy: no further node was replaced; `NOT_HEALTHY` if a
- *   replaced node does not come back; `SWITCHOVER_FAILED`. A second call continues.
+ *   replaced node does not become healthy; `SWITCHOVER_FAILED`. A second call continues the change.
  */
 export async function roll(target: RollingTarget, options: RollingOptions): Promise<RollingReport> {
   const startedAt = performance.now();
@@ -112,7 +112,9 @@ class Roll {
     }
   }
 
-  /** Completes an interrupted change: starts a node that it had ended, or waits for a node that it had started. */
+  /**
+   * Completes an interrupted change: starts the node that it had stopped, or waits for the node that it had started.
+   */
   async #completeUnfinished(): Promise<void> {
     const { mark } = this.#target;
     const nodeId = mark?.read();

@@ -1,10 +1,10 @@
 /**
  * Users with least privilege, as the text of ACL files. Passwords appear only as SHA-256. Pure.
  *
- * While a rotation of passwords is in progress, a user has two of them (`EnvironmentSecrets.other`).
+ * While a rotation of passwords is in progress, a user has two passwords (`EnvironmentSecrets.other`).
  *
- * `default` is off but keeps all rights: Redis replays its AOF as that user, and without rights it silently drops MULTI,
- * Lua and function data at a restart (redis/redis#14541).
+ * `default` is off but keeps all rights: Redis replays its AOF as that user, and if the user has no rights, it silently
+ * drops MULTI, Lua and function data at a restart (redis/redis#14541).
  */
 import { createHash, createHmac } from 'node:crypto';
 import { Secret } from '../../../config/secret.ts';
@@ -122,10 +122,10 @@ export function renderSentinelAcl(
 }
 
 /**
- * Returns the rights that the cache client and a stock ioredis need. Denied: FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, …
- * (@dangerous,
- * @admin); EVAL, EVALSHA, SCRIPT and FUNCTION (@scripting). Functions that an admin loaded can be called. FUNCTION LOAD
- * belongs to @write, hence the order. INFO is allowed: ioredis sends it before it reports a connection as ready.
+ * Returns the rights that the cache client and a stock ioredis need. Commands of the categories dangerous and admin
+ * (FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, …) and scripting (EVAL, EVALSHA, SCRIPT, FUNCTION) are denied. Functions
+ * that an admin loaded can be called. FUNCTION LOAD belongs to `@write`, so the order of the rules matters. INFO is
+ * allowed: ioredis sends it before it reports a connection as ready.
  */
 function appRules(namespace: string, version: string): string {
   return joinRules([

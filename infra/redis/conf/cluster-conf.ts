@@ -58,7 +58,7 @@ function behaviourChanges({ cluster }: EnvironmentConfig): readonly Change[] {
     set(
       'cluster-node-timeout',
       cluster.nodeTimeoutMs,
-      'ms until a master counts as failed, and until one without a majority stops serving. A lost election is retried after four times this.',
+      'Time in ms until a master counts as failed, and until a master without a majority stops serving. A lost election is retried after four times this time.',
     ),
     set(
       'cluster-require-full-coverage',

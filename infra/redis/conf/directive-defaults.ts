@@ -1,7 +1,7 @@
 /**
- * Default values: the reply to CONFIG GET * of a server that was started without a file.
- * Measured on Redis 7.0.15, 7.2.6, 7.4.1, 8.0-m01 and 8.2.3, which agree, and on Valkey 8.0.1 and 9.1.2, which agree with each other.
- * Pure data. Left out: `port`, `dir`, `replicaof` (never a default in an environment), passwords, and directives of modules.
+ * Default values: the reply to CONFIG GET * of a server that was started without a file. Measured on Redis 7.0.15,
+ * 7.2.6, 7.4.1, 8.0-m01 and 8.2.3, which agree, and on Valkey 8.0.1 and 9.1.2, which agree with each other. Pure data.
+ * Left out: `port`, `dir`, `replicaof` (never a default in an environment), passwords, and directives of modules.
  */
 import type { ServerFamily } from '../server-version.ts';
 

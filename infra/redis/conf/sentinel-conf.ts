@@ -86,8 +86,8 @@ export interface KnownSentinelsInput {
 }
 
 /**
- * Renders the lines that Sentinel would add to its own file after discovering the other sentinels. At the end of its
- * first file, they make a new environment complete immediately. Hello messages are sent only every 2 s (sentinel.c,
+ * Renders the lines that Sentinel would add to its own file after discovering the other sentinels. In the first file of
+ * a sentinel, these lines replace the discovery by hello messages, which are sent only every 2 s (sentinel.c,
  * SENTINEL_PUBLISH_PERIOD).
  */
 export function renderKnownSentinels({

@@ -13,14 +13,14 @@ export interface ConfLine {
    */
   readonly name: string | undefined;
   readonly args: readonly string[];
-  /** Set if the quotes are unbalanced: Redis refuses to start. */
+  /** Problem, if the quotes are unbalanced and Redis therefore refuses to start. */
   readonly broken?: string;
 }
 
 /** Number of bytes that the server reads from a file at once (CONFIG_READ_LEN). */
 const READ_MAX_BYTES = 1024;
 
-/** How quotes are read. */
+/** Rules for reading quotes. */
 export interface QuoteOptions {
   /** Whether quoted and other text may form one word, `a"b"c`: Valkey 9.0 and newer. Default: it is an error. */
   readonly allowsMixedWords?: boolean;

@@ -1,7 +1,8 @@
 /**
  * Writes one tar archive of small files. Pure: the same files give the same bytes, independent of user and time.
  *
- * The Docker provider copies file by file, with a mount of every volume each time (50 files: 2.3 s); one archive is one copy.
+ * The Docker provider copies file by file, and mounts every volume each time (50 files: 2.3 s). One archive is one
+ * copy.
  */
 import { RUN_AS } from './plan.ts';
 

@@ -3,8 +3,8 @@
  *
  *   package names ─▶ closure with versions (apt-cache) ─▶ hash ─▶ download, unpack, `docker import`
  *
- * Not a bootstrap: packages are unpacked, never configured, which is enough for servers without maintainer scripts,
- * takes seconds and gives small images without a package manager.
+ * This is not a bootstrap: packages are unpacked but never configured, which is sufficient for servers without
+ * maintainer scripts, takes seconds, and gives small images without a package manager.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';

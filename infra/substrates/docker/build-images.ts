@@ -1,8 +1,9 @@
 /**
- * Builds the images from packages of the distribution, Go and npm, for an engine without access to a registry, and writes
- * `<state>/docker/images.json`. A tag is the hash of the inputs: an existing image is never built again.
+ * Builds the images from packages of the distribution, Go and npm, for an engine without access to a registry, and
+ * writes `<state>/docker/images.json`. A tag is the hash of the inputs: an existing image is never built again.
  *
- * If the user names a server program, also a node image of that server: the base with this program and its libraries.
+ * If the user names a server program, builds a node image of that server, too: the base with this program and its
+ * libraries.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { chmod, copyFile, cp } from 'node:fs/promises';
@@ -108,7 +109,7 @@ async function buildIfMissing(
 const packageInputs = (packages: readonly PinnedPackage[]): string =>
   packages.map(({ name, version }) => `${name}=${version}`).join('\n');
 
-/** Returns the recipe itself, so that a change to how a tree is built changes every tag. */
+/** Returns the source text of the modules that build images, so that a change to them changes every tag. */
 const recipe = (): Buffer =>
   Buffer.concat(
     ['base-image', 'build-images'].map((name) =>
@@ -195,8 +196,8 @@ const EXPORTER_MODULE = 'github.com/oliver006/redis_exporter';
 const GO_HINT = 'install Go 1.26';
 
 /**
- * Returns the flags that set version, commit and date for `redis_exporter_build_info`, as its own build does; the
- * values come from the locked module.
+ * Returns the flags that set version, commit and date for `redis_exporter_build_info`, as the exporter's own build
+ * does; the values come from the locked module.
  */
 async function exporterFlags(tools: string): Promise<string> {
   const answer = async (args: readonly string[]) =>
@@ -224,7 +225,8 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
       { cwd: staging },
       'give npm access to its registry once; `kit bundle save` then transfers the image',
     );
-    // As in the published image: /redis-commander is the package, and its dependencies are below it, where it serves files from.
+    // As in the published image: the package is at /redis-commander, with its dependencies below it, because the
+    // program serves files from there.
     const target = join(root, 'redis-commander');
     const mv = (from: string, to: string) =>
       runOrThrow(

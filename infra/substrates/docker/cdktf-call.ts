@@ -31,7 +31,7 @@ export async function cdktfCall(pid = process.ppid): Promise<CdktfCall | undefin
   return undefined;
 }
 
-/** Pure. */
+/** Parses the words of a command line; undefined if it does not contain `cdktf`. Pure. */
 export function parseCall(words: readonly string[]): CdktfCall | undefined {
   const at = words.findIndex((word) => ['cdktf', 'cdktf.js'].includes(basename(word)));
   const [verb, ...rest] = words.slice(at + 1).filter((word) => !word.startsWith('-'));

@@ -145,7 +145,7 @@ function readId(file: string): Kept | undefined {
 
 /**
  * Writes the file under another name and links it into place, so that only one of two writers wins. Replaces an id that
- * was copied with its directory. Checks the free space first: it is the first file of a deploy.
+ * was copied with its directory. Checks the free space first, because this is the first file that a deploy writes.
  *
  * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */

@@ -1,11 +1,11 @@
 /**
- * Destroys an environment faster than plain `cdktf destroy`, in which the provider waits 2 s before it removes a network
- * or a volume (docs/decisions/020-cdktf.md has the times of both).
+ * Destroys an environment faster than plain `cdktf destroy`, in which the provider waits 2 s before it removes a
+ * network or a volume (docs/decisions/020-cdktf.md has the times of both).
  *
  *   1. Terraform removes the containers (`destroy -target`)
  *   2. the engine removes the networks and volumes in the state, all at once
  *   3. Terraform removes them from its state (`state rm`)
- *   a step failed, or no container is left: Terraform runs the whole destroy
+ *   if a step fails, or no container is left: Terraform runs the whole destroy
  *
  * At each step the state lists at least the existing resources, so that any destroy, including plain `cdktf destroy`,
  * finds everything after an interruption.
@@ -81,8 +81,8 @@ async function destroyContainersFirst(
 }
 
 /**
- * Removes all resources of an environment, which no longer exist, and its outputs from the state. In a folder without a
- * plugin: Terraform would verify its checksum several times.
+ * Removes all resources of an environment, which no longer exist, and its outputs from the state. Runs in a folder
+ * without the plugin, because Terraform would verify the checksum of the plugin several times.
  *
  * @returns whether it succeeded
  * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which has waited for this

@@ -35,7 +35,7 @@ export type NextApply =
   | 'updates it in place'
   /** Terraform does not detect the difference; `remedy` repairs it. */
   | 'does not change it'
-  /** Another container has the name: Terraform does not find its own and cannot create it. */
+  /** Another container has the name: Terraform does not find its own container, and cannot create it. */
   | 'fails: the name is in use';
 
 export interface DriftFinding {
@@ -71,7 +71,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   ]);
   const factsOf = ({ engine }: Pick<PlannedContainer, 'engine'>) =>
     facts.find((each) => each.host.engine === engine);
-  // All hosts are filled by the same deploy.
+  // One deploy fills the volumes of all hosts.
   const isRefilled = plan.hosts.some((host, i) => deployedArchive(state, host) !== archiveSha256[i]);
   const perContainer = services.flatMap((service) => {
     const facts = found.get(service.container);
@@ -241,7 +241,7 @@ function settingRows(facts: ContainerFacts, expectation: Expectation): readonly 
     ['image', facts.Image, image ?? facts.Image, 'replaces it'],
     ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
     ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
-    // Set through the engine after a replacement; Terraform never reads it.
+    // The limit is set through the engine after a replacement; Terraform never reads it.
     ['process-limit', pids, String(PIDS_LIMIT), 'does not change it', limitProcesses],
     ['port', portsOf(facts), port, 'replaces it'],
     ['user', Config.User, RUN_AS, 'replaces it'],

@@ -2,8 +2,8 @@
  * Access to the Docker engine through its command line: everything in this folder except Terraform uses it.
  *
  * It uses the command line instead of the socket, so that contexts, DOCKER_HOST over ssh or TLS, and rootless engines
- * work as they do for the user. The engines of an environment with `hosts` are named (`docker -H`). Left out: the expected resources (`plan.ts`) and the meaning of differences
- * (`drift.ts`).
+ * work as they do for the user. The engines of an environment with `hosts` are named (`docker -H`). Left out: the
+ * expected resources (`plan.ts`) and the meaning of differences (`drift.ts`).
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { findProgram, type ProgramRecord, runProgram } from '../../host/process.ts';

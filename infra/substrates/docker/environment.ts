@@ -70,7 +70,7 @@ export class DockerEnvironment implements Environment {
    * inspect` is a process (see `StatusOptions`).
    */
   readonly #containers: RecentRead<Awaited<ReturnType<typeof inspectReachable>>>;
-  /** Hosts whose engines did not answer the last time. */
+  /** Hosts whose engines did not answer the last query. */
   #unreachable: ReadonlySet<string> = new Set();
   #disposed: Promise<void> | undefined;
 
@@ -188,7 +188,7 @@ export class DockerEnvironment implements Environment {
         const path = join(logDir, `${id}.log`);
         // Keeps the log of the last access: querying an unreachable host would time out once per service.
         if (engine !== undefined && this.#unreachable.has(engine.host)) return [id, path];
-        // Synchronous, because it is a property: used only at the end of a run, about 30 ms per container.
+        // Synchronous, because `logs` is a property. It is read only at the end of a run: about 30 ms per container.
         const output = $.sync({
           quiet: true,
           nothrow: true,

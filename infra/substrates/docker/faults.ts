@@ -1,5 +1,5 @@
 /**
- * Faults of a container. Each returns once the effect has been observed. A heal may be called twice.
+ * Faults of a container. Each function returns once the effect has been observed. A heal may be called twice.
  *
  * A partition uses unreachable routes in the node's own network namespace, which a short-lived helper container sets.
  * It works on every engine (no iptables of the host), separates groups from each other, and does not affect published
@@ -67,7 +67,7 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
   await docker(['network', 'disconnect', data.name, node.container]);
   return async () => {
     const joined = (await inspectContainers([node])).get(node.container)?.NetworkSettings.Networks ?? {};
-    // With another address the other nodes would not recognise it, and the old master would never be demoted.
+    // With another address the other nodes would not recognise the node, and an old master would never be demoted.
     if (joined[data.name] === undefined) {
       await docker(['network', 'connect', '--ip', node.address.host, data.name, node.container]);
     }

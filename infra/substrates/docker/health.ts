@@ -24,9 +24,9 @@ export interface HealthyOptions {
 const MAX_FAILOVERS = 3;
 
 /**
- * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel agrees
- * and has discovered the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A failover in
- * the meantime restarts the wait.
+ * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel
+ * agrees and has discovered the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A
+ * failover during the wait restarts it.
  *
  * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`
  */

@@ -72,7 +72,7 @@ async function partsOfKind(
   });
 }
 
-/** How the engine lists resources by kind, with id and name; the id of a volume is its name. */
+/** Arguments with which the engine lists resources of a kind, with id and name; the id of a volume is its name. */
 const LISTING: Readonly<
   Record<EngineKind, { readonly flags: readonly string[]; readonly fields: readonly string[] }>
 > = {
@@ -104,7 +104,7 @@ interface Claim {
   readonly adopted: readonly string[];
 }
 
-/** Pure. */
+/** Classifies parts as own or foreign. Pure. */
 export function classifyParts(parts: readonly EnginePart[], { owner, known, adopted }: Claim): Ownership {
   const isOwn = (part: EnginePart) =>
     (part.kind === 'volume' && adopted.includes(part.owner)) ||

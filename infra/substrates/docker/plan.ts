@@ -9,7 +9,7 @@ import { nodesOf, WATCHDOG_ID } from '../../topology.ts';
 import { type Engine, enginesOf } from './engines.ts';
 import { IMAGE_ROLES, type ImageRole } from './published-images.ts';
 
-/** Uid and gid of all servers; the published Redis image has the same. */
+/** Uid and gid of all servers, as in the published Redis image. */
 export const RUN_AS = '999:999';
 
 /**

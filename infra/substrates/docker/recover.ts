@@ -68,8 +68,8 @@ const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
 const ANSWER_BOUND_MS = 10_000;
 
 /**
- * Must be called before a start of the environment. If no Redis node is up and there is data, the node with the most
- * recent good data becomes the master of that start.
+ * Prepares a start of the environment. If no Redis node is up and there is data, the node with the most recent good
+ * data becomes the master of that start.
  *
  * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`
  */
@@ -97,7 +97,7 @@ export async function recoverIfDown(
 }
 
 /**
- * For `kit recover`.
+ * Compares the data of an environment that is down, for `kit recover`.
  * @throws KitError `RECOVERY_REFUSED` if a Redis node is up, and for a cluster
  */
 export async function inspectDown(
@@ -252,7 +252,7 @@ async function recoverVolumes(
       nodeId !== first && (state === 'damaged' || (from !== undefined && state === 'usable')),
   );
   if (first !== named || replaced.length > 0) {
-    const reason = from === undefined ? choice.reason : 'as asked';
+    const reason = from === undefined ? choice.reason : 'as requested';
     progress(`starting from the data of ${first}: ${reason}`);
   }
   for (const { nodeId } of replaced) await setAside(context, nodeId, progress);

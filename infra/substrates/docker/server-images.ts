@@ -1,6 +1,7 @@
 /**
- * Makes the node image of an environment that names its server available before a node is replaced: on the engine or
- * pulled, probed, and compared with `redis.server`. The result is stored for `chooseImages`, which queries nothing.
+ * Provides the node image of an environment that names its server, before a node is replaced: finds the image on the
+ * engine or pulls it, probes it, and compares it with `redis.server`. The result is stored for `chooseImages`, which
+ * queries nothing.
  *
  *   redis.server, docker.image ─▶ image on the engine? ─▶ pull ─▶ probe ─▶ `<state>/docker/probed-images.json`
  */
@@ -23,7 +24,7 @@ export interface ProvideOptions {
 }
 
 /**
- * Does nothing for an environment that names no server.
+ * Provides the image. Does nothing for an environment that names no server.
  *
  * @throws KitError `IMAGE_NOT_AVAILABLE`, `IMAGE_UNUSABLE`, `IMAGE_OTHER_VERSION`
  */
@@ -85,7 +86,7 @@ async function imageId(name: string): Promise<string | undefined> {
   return record.exitCode === 0 ? record.stdout.trim() : undefined;
 }
 
-/** Facts of an image, probed once per id. */
+/** Returns the facts of an image, which are probed once per id. */
 async function factsOf(stateDir: string, base: string, { name, id }: FoundImage): Promise<BinaryFacts> {
   const probed = readProbed(stateDir);
   const known = probed[base];

@@ -1,7 +1,7 @@
 /**
  * Configuration as the Terraform state stores it: without the settings that contain credentials, because anyone with
- * access to the backend reads the state. They stay in the environment file and in `environment.yaml` below the state
- * directory (mode 0600). Pure.
+ * access to the backend can read the state. Those settings stay in the environment file and in `environment.yaml` below
+ * the state directory (mode 0600). Pure.
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 

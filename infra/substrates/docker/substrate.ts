@@ -139,8 +139,8 @@ class DockerSubstrate implements Substrate {
       await awaitHealthy(environment, { progress, signal: options.signal });
       return environment;
     } catch (error) {
-      // Existing resources keep their data, regardless of how the deploy ended; new ones are removed. If another deploy
-      // holds the state, the resources belong to that deploy.
+      // After a failed deploy, existing resources keep their data, and new ones are removed. If another deploy holds
+      // the state, the resources belong to that deploy.
       const another = error instanceof KitError && error.code === 'STATE_LOCKED';
       if (!known && !another) {
         await this.#end(plan.environment, true).catch((cause: Error) =>
@@ -256,7 +256,7 @@ class DockerSubstrate implements Substrate {
     return load(join(environmentDir(this.#stateDir, name), 'environment.yaml')) ?? given ?? load(name);
   }
 
-  /** Deployed as planned, and at least one node runs. */
+  /** Whether the environment is deployed as planned, and at least one node runs. */
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
     const state = await this.#state(plan.environment);
@@ -304,7 +304,7 @@ class DockerSubstrate implements Substrate {
     });
   }
 
-  /** Ends an ephemeral environment whose process has died. */
+  /** Ends an ephemeral environment whose process has ended. */
   async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
     const whose = await ownerProcessState(this.#stateDir, environment.name);
     if (whose === 'alive') {
@@ -330,7 +330,8 @@ class DockerSubstrate implements Substrate {
     this.#repairState(environment);
     const { own, foreign } = await this.#ownership(environment);
     if (foreign.length > 0) {
-      // Another checkout deployed it at the same moment. Terraform matches by name and would take its volumes for ours.
+      // Another checkout deployed the environment at the same moment. Terraform matches by name, and would treat the
+      // volumes of that checkout as ours.
       await removeParts(own.filter(({ kind }) => kind !== 'volume'));
       throw foreignError(environment, { foreign }, { stateDir: this.#stateDir });
     }
@@ -355,7 +356,7 @@ class DockerSubstrate implements Substrate {
     return readOwnership(environment, this.#stateDir, ids, await partsOf(environment.name, engines));
   }
 
-  /** Whether parts of it existed before: resources in the state, or volumes with data whose state was lost. */
+  /** Whether parts of the environment existed before: resources in the state, or volumes whose state was lost. */
   async #known(environment: EnvironmentConfig): Promise<boolean> {
     if (idsIn(await this.#state(environment)).size > 0) return true;
     return (await this.#ownership(environment)).own.some(({ kind }) => kind === 'volume');

@@ -1,8 +1,8 @@
 /**
- * Programs of a deploy: the CDKTF app ─▶ terraform init ─▶ terraform apply or destroy, with Terraform or OpenTofu. These are
- * the steps of `npx cdktf deploy`, on the same stack and state. Each call gets the common variables and its own folder for
- * temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind when they are killed, as
- * after Ctrl-C.
+ * Programs of a deploy: the CDKTF app ─▶ terraform init ─▶ terraform apply or destroy, with Terraform or OpenTofu.
+ * These are the steps of `npx cdktf deploy`, on the same stack and state. Each call gets the common variables and its
+ * own folder for temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind when they
+ * are killed, as after Ctrl-C.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,8 +42,8 @@ export const stackDir = (stateDir: string, name: string): string =>
 export type Verb = 'deploy' | 'destroy';
 
 /**
- * Runs the steps of `cdktf deploy` or `cdktf destroy` without the command line of CDKTF, which takes 2 to 3 s of CPU time
- * and is not part of the installed package.
+ * Runs the steps of `cdktf deploy` or `cdktf destroy` without the command line of CDKTF, which takes 2 to 3 s of CPU
+ * time and is not part of the installed package.
  *
  * @param name name of the environment and of its stack
  */
@@ -86,8 +86,8 @@ function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
 }
 
 /**
- * Returns the variable that tells CDKTF, and its library in the app, which Terraform program to use: CDKTF does not
- * look for OpenTofu by itself.
+ * Returns the variable that selects the Terraform program of CDKTF and of its library in the app, because CDKTF does
+ * not search for OpenTofu.
  */
 const programVariable = async ({ program }: CallOptions) => ({
   TERRAFORM_BINARY_NAME: program ?? (await terraformProgram()),

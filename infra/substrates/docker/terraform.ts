@@ -1,6 +1,6 @@
 /**
- * Runs Terraform (or OpenTofu) on the stack of an environment: deploy, replace, plan; `destroy.ts` destroys. A failure becomes one clear
- * error; the complete output is stored in a log file.
+ * Runs Terraform (or OpenTofu) on the stack of an environment: deploy, replace, plan; `destroy.ts` destroys. A failure
+ * becomes one clear error; the complete output is stored in a log file.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -10,7 +10,7 @@ import { describeAllowlist } from './command-allowlist.ts';
 import { connectTo, trustedCa } from './connection.ts';
 import { currentMasters as findMasters, type ReachableRedis } from './preflight.ts';
 
-/** How long, in ms, the masters are cached: longer than one batch of direct reads, shorter than any failover. */
+/** Time, in ms, for which the masters are cached: longer than one batch of direct reads, shorter than any failover. */
 const KNOWN_FOR_MS = 1_000;
 
 export class ExternalEnvironment implements Environment {

@@ -1,8 +1,9 @@
 /**
- * Checks before anything is created: is it a Redis, is it a master, is it standalone, and does this user have the
- * rights that the drills need? Each common mistake has its own error.
+ * Checks an external Redis before anything is created: whether each server is a Redis master in the given mode, and
+ * whether this user has the rights that the drills need. Each common mistake has its own error.
  *
- * consent ─▶ sentinels name the master, a cluster its masters ─▶ connect to each ─▶ HELLO (mode, role, version) ─▶ one key written, read and removed
+ * consent ─▶ sentinels report the master, a cluster its masters ─▶ connect to each ─▶ HELLO (mode, role, version)
+ * ─▶ one key written, read and removed
  */
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';

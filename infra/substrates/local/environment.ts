@@ -60,7 +60,7 @@ export class LocalEnvironment implements Environment {
       start: (nodeId) => (nodeId === WATCHDOG_ID ? nodes.launchWatchdog() : startNode(nodes, nodeId)),
       stop: (nodeId) => nodes.stop(nodeId),
       pause: (nodeId) => nodes.pause(nodeId),
-      // Only root mounts.
+      // Only root can mount.
       ...(process.getuid?.() === 0 && {
         dataFolder: async (nodeId: string) => ({ path: nodeFiles(context, nodeId).data }),
       }),

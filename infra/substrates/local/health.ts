@@ -20,7 +20,7 @@ export interface HealthContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Timeout in ms. Loading a small data set or a first synchronisation takes much less, even on a busy machine. */
+/** Timeout in ms. Loading a small data set or a first synchronization takes much less, even on a busy machine. */
 const HEALTH_TIMEOUT_MS = 20_000;
 
 /** Waits until the node answers and has loaded its data. */

@@ -41,7 +41,7 @@ export async function launchRedis(
   makePrivateDir(files.data);
   const rendered = renderRedis(context, node, replicaOf);
   writePrivate(files.conf, rendered.text);
-  // Kept on a restart: ACL SAVE may have rotated a password in the meantime.
+  // The file is kept on a restart, because ACL SAVE may have written a rotated password to it.
   const isFirstStart = !existsSync(files.acl);
   if (isFirstStart) writePrivate(files.acl, renderUsers(context, node));
   if (node.shard !== undefined) writeNodesFile(context, node);

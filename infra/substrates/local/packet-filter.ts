@@ -3,8 +3,8 @@
  * no others. Every node has its own address, which is also the source of its connections (`bind-source-addr`).
  *
  * The rules are in a table owned by a program that this process keeps alive through a pipe (`nft -i`, `flags owner`):
- * the kernel removes the table when the program ends, and the program ends when the pipe closes. No rule therefore
- * outlives this process, regardless of how it ends, and a crash leaves nothing to clean up.
+ * the kernel removes the table when the program ends, and the program ends when the pipe closes. So no rule outlives
+ * this process, even if it is killed, and a crash leaves nothing to clean up.
  */
 import { readFileSync } from 'node:fs';
 import { EXIT, KitError } from '../../../config/errors.ts';
@@ -28,7 +28,9 @@ const EFFECT_TIMEOUT_MS = 5_000;
 
 let tables = 0;
 
-/** Whether this process may change the packet filter: the capability CAP_NET_ADMIN (root), and nft on the search path. */
+/**
+ * Whether this process may change the packet filter: the capability CAP_NET_ADMIN (root), and nft on the search path.
+ */
 export function mayFilterPackets(): boolean {
   return hasNetAdmin() && isInstalled('nft');
 }

@@ -46,7 +46,7 @@ export function localPasswords(nodes: LocalNodes): PasswordStore {
       const watchdog = processes.get(WATCHDOG_ID);
       const isRenewed = rotatedAccounts('redis', context.secrets).some(({ user }) => user === WATCHDOG);
       if (!isRenewed || watchdog === undefined || !(await isAlive(watchdog))) return;
-      // It reads its password at its start.
+      // The watchdog reads its password only at its start.
       await nodes.stop(WATCHDOG_ID);
       await nodes.launchWatchdog();
     },

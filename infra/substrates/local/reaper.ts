@@ -1,9 +1,9 @@
 /**
- * Ends an ephemeral environment when its owner dies, for any cause.
+ * Ends an ephemeral environment when its owner process ends, for any reason.
  *
  * A shell waits at the end of a pipe that only the owner holds open, which costs nothing during a measurement. When the
- * owner is done it sends a line and the shell exits. When the owner dies (SIGKILL included) the kernel closes the pipe,
- * and the shell executes this program, which stops the processes in the ledger.
+ * owner has ended the environment, it sends a line, and the shell exits. When the owner dies (even by SIGKILL), the
+ * kernel closes the pipe, and the shell executes this program, which stops the processes in the ledger.
  */
 import '../../../config/es2024.ts';
 import { join } from 'node:path';

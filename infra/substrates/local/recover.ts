@@ -1,8 +1,8 @@
 /**
  * Restarts an environment whose Redis nodes are all down, beginning with the node that has the most recent good data.
  *
- *   read every node's data ─▶ choose (`recovery/choose.ts`) ─▶ start that node alone ─▶ if the sentinels name
- *   another one, wait until they have promoted it ─▶ start the others, which copy from it
+ *   read every node's data ─▶ choose (`recovery/choose.ts`) ─▶ start that node alone ─▶ if the sentinels report
+ *   another master, wait until they have promoted the chosen node ─▶ start the others, which copy from it
  *
  * Sentinels decide by offsets, which a server loses on a restart. So the other nodes are started only when the chosen
  * one is master. Data that would prevent a server from starting is set aside, never deleted.
@@ -163,7 +163,8 @@ function reasonOf(choice: Choice, from: string | undefined): string {
 }
 
 /**
- * Starts the chosen node without other Redis nodes: as master, or promoted by the sentinels if they name another one.
+ * Starts the chosen node without other Redis nodes: as master, or promoted by the sentinels if they report another
+ * master.
  */
 async function startAlone(
   nodes: LocalNodes,

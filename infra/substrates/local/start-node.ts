@@ -3,8 +3,8 @@
  *
  * Other nodes may have accepted writes while it was down. It therefore never returns as master while another node can
  * be promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A
- * master that restarts before they detect its failure would make the replicas copy its (older, or empty) data. It is
- * master again only if it is the only node left and has data. A cluster node learns its role from the other nodes.
+ * master that restarts before the sentinels detect its failure would make the replicas copy its (older, or empty) data.
+ * It is master again only if it is the only node left and has data. A cluster node receives its role from the others.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
@@ -34,8 +34,8 @@ export async function startNode(
   if (recorded !== undefined && (await isAlive(recorded))) {
     throw new KitError(`${nodeId} is already running`, { code: 'NODE_RUNNING', exitCode: EXIT.UNKNOWN });
   }
-  // Its nodes.conf has its previous role; the other nodes send the current one before it takes a command (cluster.c
-  // waits 2 s for that).
+  // The nodes.conf has the previous role of the node; the other nodes send the current role before the node accepts a
+  // command (cluster.c waits 2 s for that).
   if (node.role === 'redis' && node.shard !== undefined) {
     return startClusterNode(nodes, nodeId, { progress, signal });
   }
@@ -86,14 +86,14 @@ async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSigna
   let successor: string | undefined;
   await waitWhile(
     {
-      what: `the sentinels to name a master other than the restarted ${nodeId}`,
+      what: `the sentinels to report a master other than the restarted ${nodeId}`,
       timeoutMs: failoverBoundMs(nodes.context.topology),
       intervalMs: 50,
       signal,
     },
     async () => {
       successor = await namedBySentinels(nodes);
-      return successor === undefined || successor === nodeId ? 'they still name it' : undefined;
+      return successor === undefined || successor === nodeId ? 'they still report it' : undefined;
     },
   );
   return successor ?? nodeId;

@@ -5,7 +5,7 @@
  * addresses, credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. A failure at any step ends and
  * removes everything.
  *
- * Left out: partitions and disconnected nodes (they need network namespaces), and any state other than the ledger's.
+ * Left out: disconnected nodes, which need network namespaces, and any state other than the ledger's.
  */
 import { resolve } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';

@@ -28,7 +28,8 @@ const MEMORY_STEP = 16 * 1024 ** 2;
 /** Default of `maxclients` in Redis. */
 const MAXCLIENTS = 10_000;
 /**
- * Factor for failovers, which double the connections briefly: the old ones are not yet closed when the new ones open.
+ * Factor for failovers, which briefly double the connections: clients connect again before their old connections are
+ * closed.
  */
 const CONNECTIONS_FACTOR = 2;
 
@@ -54,8 +55,8 @@ function memoryAdvice(need: MemoryNeed, { redis }: EnvironmentConfig): Advice {
       current,
       recommended: null,
       because: need.groups.every(({ internal }) => internal)
-        ? 'not known: the cache has no entries; run it again when it is in use'
-        : `not known: the cache was observed for too short a part of its TTL; run it again when it has run for ${durationText(observationSeconds(need))}`,
+        ? 'not known: the cache has no entries; run kit sizing again when the cache is in use'
+        : `not known: the cache was observed for too short a part of its TTL; run kit sizing again when the cache has run for ${durationText(observationSeconds(need))}`,
     };
   }
   const wanted = Math.max(

@@ -1,14 +1,15 @@
 /**
  * Counts the distinct keys that are accessed within a period, and extrapolates the number to a longer period. Pure.
  *
- * The idle times of the keys give the curve: W(t) keys were accessed within the last t seconds. A cache holds W(TTL) keys
- * at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known up to a time U only.
+ * The idle times of the keys give the curve: W(t) keys were accessed within the last t seconds. A cache holds W(TTL)
+ * keys at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known only up to
+ * a time U.
  *
- * Extrapolation over at most one doubling: with b the logarithm to base 2 of the growth over one doubling of the time,
- * 1
- * - b is 0 while every access is to a new key, and 1 once all keys are known. From one doubling to the next it grows by
- * a factor of 1 to 2, which the last two observed doublings give. Beyond that, an error of a second in the idle times
- * changes the result by tens of per cent (docs/decisions/069-sizing.md), so it is not known.
+ * The curve is extrapolated over at most one doubling of the time. Let b be the logarithm to base 2 of its growth over
+ * one doubling: `1 - b` is 0 while every access is to a new key, and 1 once no access is. From one doubling to the
+ * next, `1 - b` grows by a factor of 1 to 2, which follows from the last two observed doublings. Over more than one
+ * doubling, an error of a second in the idle times changes the result by tens of per cent
+ * (docs/decisions/069-sizing.md), so the number of keys is not known.
  */
 
 /** Maximum number of doublings of the observed time over which the curve is extrapolated. */
@@ -22,7 +23,7 @@ export interface IdleKey {
 }
 
 export interface KeyGrowth {
-  /** How long the curve was observed, in s. */
+  /** Time, in s, over which the curve was observed. */
   readonly observedSeconds: number;
   /** Number of keys accessed within a quarter, a half and all of the observed time. */
   readonly observed: readonly [quarter: number, half: number, whole: number];
@@ -62,8 +63,8 @@ function continued([quarter, half, whole]: KeyGrowth['observed'], doublings: num
 }
 
 /**
- * Redis subtracts two clock readings in whole seconds: a reported idle time of k is between k - 1 and k + 1 s, k on
- * average. It is assumed to be uniform over the second around k.
+ * Redis subtracts two clock readings in whole seconds, so a reported idle time of k s is between k - 1 and k + 1 s, and
+ * k on average. The actual idle time is assumed to be uniform over the second around k.
  */
 function countWithin(keys: readonly IdleKey[], seconds: number): number {
   return keys.reduce((sum, { idleSeconds, weight }) => {

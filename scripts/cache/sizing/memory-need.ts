@@ -1,14 +1,14 @@
 /**
- * Memory that the observed use needs if every entry lives until its TTL. Pure.
+ * Memory that the observed use requires if every entry is kept until its TTL expires. Pure.
  *
  *   need = fixed + sum over groups (keys at the peak x bytes per key) x overhead + hash tables
  *
  * `overhead` is measured: the memory of all keys as the server counts it, over the sum of MEMORY USAGE. The hash tables
  * double at powers of two, so they are computed for the keys at the peak.
  *
- * Internal keys of the client, such as versions of tags, grow in proportion to the entries. Their own TTL (30 days for
- * the version of a tag) is not the TTL of the cache: it says nothing about the number of entries, or about when it is
- * known.
+ * Internal keys of the client, such as versions of tags, grow in proportion to the entries. Their TTL (30 days for the
+ * version of a tag) is not the TTL of the entries: it affects neither the number of entries nor the time until that
+ * number is known.
  */
 import { DOUBLINGS_MAX, type IdleKey, type KeyGrowth, keysWithin } from './key-growth.ts';
 import type { Observation, ObservedGroup, ObservedMaster } from './observation.ts';
@@ -53,9 +53,9 @@ export interface MemoryNeed {
  * inaccurate.
  */
 const OBSERVED_SECONDS_MIN = 4;
-/** Size of a slot in a hash table: a pointer. Keys and their TTLs have a table each. */
+/** Size of a slot in a hash table: a pointer. Keys and their TTLs each have a table. */
 const SLOT_BYTES = 8;
-/** Share of the TTL: a group whose idle times reach it is past its peak. */
+/** Share of the TTL. A group whose idle times reach this share has passed its peak. */
 const STEADY_SHARE = 0.9;
 
 export function memoryNeed(observation: Observation): MemoryNeed {
@@ -89,7 +89,7 @@ export function memoryNeed(observation: Observation): MemoryNeed {
     largestShare,
     evicting,
     horizonSeconds,
-    // A cache without entries shows no use.
+    // Without entries, no use was observed.
     known: needs.some(({ internal }) => !internal) && needs.every(({ known }) => known),
     arithmetic: `${arithmeticOf({ fixedBytes, overhead, largestShare, tableBytes, needs })}${
       bytesPerMaster === peakBytes ? `, less than the peak of ${peakBytes} B` : ''
@@ -122,7 +122,7 @@ function groupNeed(group: ObservedGroup, horizonSeconds: number | null): GroupNe
   const { namespace, domain, internal, ttlSeconds, keys, bytesPerKey, idle, persistent } = group;
   const common = { namespace, domain, internal, ttlSeconds, keysNow: keys, bytesPerKey };
   const now = { ...common, keysAtPeak: keys, growth: null };
-  // Keys without a TTL stay: their number is unbounded.
+  // Keys without a TTL do not expire, so their number is unbounded.
   if (ttlSeconds === null || persistent > keys / 2) return { ...now, known: horizonSeconds === null };
   if (idle === null) return { ...now, known: false };
   const longest = idle.reduce((most, { idleSeconds }) => Math.max(most, idleSeconds), 0);
@@ -151,8 +151,8 @@ function medianIdle(idle: readonly IdleKey[]): number {
 }
 
 /**
- * Returns how long, in s, the cache must run until its need is known: the longest TTL, reduced by the doublings that
- * are extrapolated.
+ * Returns the time, in s, for which the cache must run before its memory need is known: the longest TTL, halved for
+ * each doubling that is extrapolated.
  */
 export function observationSeconds({ groups }: MemoryNeed): number {
   const longest = groups.reduce(

@@ -12,7 +12,7 @@ latency-reduction | The cache takes latency away | 001 Latency Reduction; C4 | r
 availability | 99.9 % of operations are answered rightly and in time | C4; 002 Availability | steady | availability.answered, all trials together | >= | 0.999 | ratio | 0.99994 | 7620
 memory-headroom | Memory usage is below 80 % of maxmemory | C4; 002 Memory Efficiency | steady | memory.usedRatio, worst trial | < | 0.8 | ratio | 0.034 | 11
 crash-write-gap | Writes come back after a crash | C2; A2 | master-crash | recovery.writeGapMs, worst trial | < | 30000 | ms | 2412 | 1
-durable-kept-master-crash | No durable write is lost when the master dies | C2; 004 §2 Redis outage | master-crash | lost-writes.durableLost, total | == | 0 | writes | 0 | 612
+durable-kept-master-crash | No durable write is lost when the master crashes | C2; 004 §2 Redis outage | master-crash | lost-writes.durableLost, total | == | 0 | writes | 0 | 612
 async-within-window | Async writes are lost only within the stated window | C2 | master-crash, master-hang | lost-writes.asyncLostBeyondWindow, total | == | 0 | writes | 0 | 1204
 hang-write-gap | Writes come back after a hang | C2 | master-hang | recovery.writeGapMs, worst trial | < | 30000 | ms | 2655 | 1
 stale-acks | A hung master acknowledges nothing stale | C2; redis/ioredis#1021 | master-hang | stale-acks.staleAcknowledged, total | == | 0 | writes | 0 | 1184

@@ -16,9 +16,9 @@ it('the doctor shows the expiry of a certificate, warns 30 days before, and fail
   writeFileSync(join(state.path, 'secure', 'tls', 'node.crt'), cert);
   const after = (days: number) => certificateChecks(state.path, new Date(now.getTime() + days * 86_400_000));
   expect(after(0)).toEqual([
-    { id: 'certificate-secure', state: 'ok', found: '40 days left, ends on 2030-02-10', remedy: '' },
+    { id: 'certificate-secure', state: 'ok', found: '40 days left, expires on 2030-02-10', remedy: '' },
   ]);
   expect(after(15)).toMatchObject([{ state: 'warn', remedy: expect.stringContaining('runbook') }]);
-  expect(after(41)).toMatchObject([{ state: 'fail', found: 'ended on 2030-02-10' }]);
+  expect(after(41)).toMatchObject([{ state: 'fail', found: 'expired on 2030-02-10' }]);
   expect(certificateChecks(join(state.path, 'nowhere'))).toEqual([]);
 });

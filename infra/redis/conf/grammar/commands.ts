@@ -3,7 +3,7 @@
  * server checks subcommand names, which it has done since 7.0; older versions accept any word after the `|`.
  *
  * Source: COMMAND LIST of Redis 7.0.15, 7.2.6, 7.4.1, 8.2.3, Valkey 8.0.1 and 9.1.2, and server.c of 6.2.14. The
- * release notes tell which of 8.0 and 8.1, or of 8.1 and 9.0, introduced a Valkey command. Module commands are left
+ * release notes show which of 8.0 and 8.1, or of 8.1 and 9.0, introduced a Valkey command. Module commands are left
  * out.
  */
 import type { ServerVersion } from '../../server-version.ts';

@@ -1,4 +1,7 @@
-/** Directives with several values, and statements that are not settings: `include`, `user`, `rename-command`, `loadmodule`. */
+/**
+ * Directives with several values, and statements that are not settings: `include`, `user`, `rename-command`,
+ * `loadmodule`.
+ */
 import { since, valkeyOnly } from './availability.ts';
 import { type Directive, directive, list, splitWords } from './directive.ts';
 import * as lists from './lists.ts';

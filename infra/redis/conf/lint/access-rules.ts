@@ -136,7 +136,7 @@ function renamedCommands(conf: Conf): readonly Finding[] {
       return finding(
         'error',
         at,
-        `Sentinel sends ${command.toUpperCase()}: renamed, a failover never completes`,
+        `Sentinel sends ${command.toUpperCase()}: if it is renamed, a failover never completes`,
         'measured on 7.0.15',
         remedy,
       );

@@ -51,7 +51,7 @@ function failoverRules(conf: Conf): readonly Finding[] {
     found.push(say('warning', 'cluster-replica-no-failover', reason, REDIS_CONF, 'set it to no'));
   }
   if (conf.number('cluster-replica-validity-factor', 10) === 0) {
-    const reason = 'a replica is promoted regardless of how old its data is';
+    const reason = 'a replica is promoted even if its data is old';
     found.push(say('warning', 'cluster-replica-validity-factor', reason, REDIS_CONF, 'set it to 10'));
   }
   return found;

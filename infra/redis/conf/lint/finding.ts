@@ -1,6 +1,6 @@
 /**
- * `error`: the server does not start, never fails over, or is open to everyone. `warning`: it will cause harm eventually.
- * `info`: a recommendation.
+ * `error`: the server does not start, never fails over, or is open to everyone. `warning`: the setting will eventually
+ * cause harm. `info`: a recommendation.
  */
 export type Severity = 'error' | 'warning' | 'info';
 

@@ -94,7 +94,7 @@ function defragRules(conf: Conf): readonly Finding[] {
       conf.place('activedefrag'),
       "a build with the system's jemalloc (Debian, Ubuntu) does not start with it",
       'src/config.c, measured on 7.0.15',
-      'omit it there; `redis-server --port 0 --activedefrag yes` exits at once on such a build',
+      'omit it there; `redis-server --port 0 --activedefrag yes` exits immediately on such a build',
     ),
   ];
 }
@@ -114,7 +114,7 @@ function persistenceRules(conf: Conf): readonly Finding[] {
       ),
     );
   } else if (!aof) {
-    const reason = 'a crash loses all writes since the last snapshot, at least minutes';
+    const reason = 'a crash loses all writes since the last snapshot, which is usually minutes old';
     found.push(
       finding(
         'warning',

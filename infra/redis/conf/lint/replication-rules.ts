@@ -19,7 +19,7 @@ export function replicationRules(conf: Conf): readonly Finding[] {
 function acknowledgementRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const guarded = conf.number('min-replicas-to-write', 0) > 0 && conf.number('min-replicas-max-lag', 10) > 0;
-  // A node of a cluster stops by itself: see cluster-rules.ts.
+  // An isolated master of a cluster stops accepting writes without these settings: see cluster-rules.ts.
   if (!guarded && !conf.on('cluster-enabled', false)) {
     found.push(
       finding(

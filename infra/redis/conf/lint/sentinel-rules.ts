@@ -10,7 +10,7 @@ import { networkRules, tlsRules } from './network-rules.ts';
 
 const SENTINEL_CONF = 'sentinel.conf of Redis 7.0';
 const SENTINEL_C = 'src/sentinel.c';
-/** Failover target, the same as in the gates. */
+/** Failover target, as in the gates. */
 const TARGET_MS = 30_000;
 
 /** Directives of redis.conf that have an effect in a sentinel. */
@@ -58,7 +58,7 @@ function masterRules(conf: Conf, monitor: ConfLine): readonly Finding[] {
       { line: monitor.line, directive: 'sentinel monitor' },
       'Sentinel rewrites this file by renaming a new one: a read-only directory only logs a warning, and a single mounted file breaks the rename',
       'measured on 7.0.15',
-      'keep the file in a writable directory of its own, on a volume',
+      'keep the file in a separate writable directory, on a volume',
     ),
   ];
 }
@@ -202,7 +202,7 @@ function nameRules(conf: Conf): readonly Finding[] {
         'warning',
         conf.place(name),
         'resolving the name of a stopped machine can block for 40 s; Sentinel then enters TILT and performs no failover',
-        'measured: 450 s watched on Docker',
+        'measured on Docker over 450 s',
         `set ${name} no and use a separate address per node`,
       ),
     );

@@ -67,7 +67,7 @@ function refusalFinding(refused: readonly Refused[], servers: readonly ServerVer
     return { ...common, severity: 'error', refusesStart: true, reason: `${reason}: ${who} does not start` };
   }
   if (!isCertain) {
-    const open = `${reason}; unless a module or an included file brings it, ${who} does not start`;
+    const open = `${reason}; unless a module or an included file defines it, ${who} does not start`;
     return { ...common, severity: 'warning', refusesStart: false, reason: open };
   }
   const names = refused.map(({ server }) => formatServer(server)).join(', ');

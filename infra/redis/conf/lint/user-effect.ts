@@ -5,7 +5,7 @@ import type { Conf } from './conf.ts';
 
 export interface UserEffect {
   readonly isOn: boolean;
-  /** Whether the user needs no password: any password is accepted, and none. */
+  /** Whether the user needs no password: the server accepts any password, or none. */
   readonly isNoPass: boolean;
   readonly hasPassword: boolean;
   readonly hasAllKeys: boolean;

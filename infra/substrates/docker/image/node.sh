@@ -154,15 +154,15 @@ run_cluster() {
       say "$NODE has lost its volume and no other node owns its slots; an empty master would wipe its replicas: not starting"
       exit 1
     fi
-    [ $((tries % 10)) -ne 0 ] || say "$NODE has lost its volume: waiting until another has taken its slots over"
+    [ $((tries % 10)) -ne 0 ] || say "$NODE has lost its volume: waiting until another node has taken over its slots"
     sleep 0.5
   done
   cp /kit/redis.conf /data/redis.conf
-  say "$NODE starts: its part in the cluster, says the $source"
+  say "$NODE starts with its part in the cluster (source: $source)"
   exec redis-server /data/redis.conf
 }
 
-# A replica without a master retries after a second (replicationCron). Give a new master a moment.
+# A replica without a master retries after a second (replicationCron), so this waits a moment for a new master.
 await_master() {
   while patient 3 && [ -z "$(ask redis "${1% *}" "${1#* }" PING)" ]; do sleep 0.1; done
 }
@@ -179,8 +179,8 @@ damaged() {
   fi
 }
 
-# A replica copies its master, so files that its server refuses are renamed and kept, once. Checked only if the last
-# start did not reach a reply to PING (`health` removes the mark).
+# A replica copies its master, so files that its server refuses are renamed and kept, once. The files are checked only
+# if the last start did not reach a reply to PING (`health` removes the mark).
 set_damaged_aside() {
   [ -f /data/starting ] && has_data || return 0
   damaged || return 0
@@ -189,7 +189,7 @@ set_damaged_aside() {
   for name in appendonlydir appendonly.aof dump.rdb; do
     [ ! -e "/data/$name" ] || mv "/data/$name" /data/set-aside.damaged/
   done
-  say "$NODE: its data is damaged; it is kept in /data/set-aside.damaged, and copied from the master"
+  say "$NODE: its data is damaged and is kept in /data/set-aside.damaged; the node copies the data of the master"
 }
 
 start_redis() {
@@ -207,7 +207,7 @@ start_redis() {
 
 run_redis() {
   tries=0
-  # After a power cut all nodes start at once: give the sentinels a moment before using the volume.
+  # After a power cut all nodes start at once: wait a moment for the sentinels before using the volume.
   grace=0
   if has_data && [ -n "$SENTINELS" ]; then grace=10; fi
   while [ "$tries" -lt "$WAIT_HALF_SECONDS" ]; do
@@ -219,13 +219,13 @@ run_redis() {
       if [ -z "$master" ]; then source=template master=$BOOTSTRAP; fi
     fi
     if [ -n "$master" ]; then
-      if [ "$master" != "$SELF" ]; then start_redis "$master" "replica of $master, says the $source"; fi
-      # Other nodes may have accepted writes while it was down. Returning as master during the failover would create a
-      # second master; an empty master would wipe all replicas.
+      if [ "$master" != "$SELF" ]; then start_redis "$master" "replica of $master (source: $source)"; fi
+      # Other nodes may have accepted writes while this node was down. Returning as master during the failover would
+      # create a second master; an empty master would wipe all replicas.
       if [ "$source" != sentinels ] || ! successor_in_sight; then
-        if has_data || ! peers_hold_data; then start_redis "$SELF" "master, says the $source"; fi
+        if has_data || ! peers_hold_data; then start_redis "$SELF" "master (source: $source)"; fi
       fi
-      [ $((tries % 10)) -ne 0 ] || say "$NODE is master by the $source, but others can be: waiting for a failover"
+      [ $((tries % 10)) -ne 0 ] || say "$NODE is master according to the $source, but another node can be promoted: waiting for a failover"
     fi
     tries=$((tries + 1))
     sleep 0.5
@@ -276,7 +276,7 @@ run_sentinel() {
     fi
   } >/data/sentinel.conf.next
   mv /data/sentinel.conf.next "$kept"
-  say "$NODE starts: watches $monitored, says the $source"
+  say "$NODE starts: monitors $monitored (source: $source)"
   exec redis-server "$kept" --sentinel
 }
 
@@ -305,7 +305,7 @@ cluster_complaint() {
 $info
 " in *"
 $wanted
-"*) ;; *) echo "$1 does not say $wanted"; return ;; esac
+"*) ;; *) echo "$1 does not report $wanted"; return ;; esac
   done
   state=$(ask redis "$1" "$2" INFO replication | tr -d '\r')
   case $state in
@@ -339,7 +339,7 @@ load_functions() {
     case $answer in
       "$library") loaded=yes ;;
       READONLY*) ;;
-      *) say "functions: ${peer%:*} says ${answer:-nothing}"; exit 1 ;;
+      *) say "functions: ${peer%:*} replied ${answer:-nothing}"; exit 1 ;;
     esac
   done
   [ -n "$loaded" ] || { say 'functions: no node is a master'; exit 1; }

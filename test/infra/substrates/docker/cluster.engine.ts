@@ -122,7 +122,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
     expect(await (await environment.admin('redis-4')).get('{06S}:kept')).toBe('value');
     expect(await changes()).toBe(false);
-    expect(await docker(['logs', first.container])).toMatch(/says the view of 10\./);
+    expect(await docker(['logs', first.container])).toMatch(/source: view of 10\./);
   });
 
   it('a master that is isolated with its clients stops accepting commands, and follows its successor after the heal', async () => {

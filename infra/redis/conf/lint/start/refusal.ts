@@ -13,7 +13,7 @@ export interface Refusal {
   readonly reason: string;
   readonly source: string;
   readonly remedy: string;
-  /** Whether the line itself is refused, not because of other lines. */
+  /** Whether the line is refused because of its own content, not because of other lines. */
   readonly isOfLine: boolean;
   /**
    * Whether the refusal is certain. False if a module, or a server newer than the measured ones, may define the word.
@@ -29,7 +29,7 @@ export interface Reading {
   readonly lines: readonly ConfLine[];
   readonly server: ServerVersion;
   readonly mode: Mode;
-  /** Whether the file loads modules or further files, which may bring directives and commands. */
+  /** Whether the file loads modules or further files, which may define directives and commands. */
   readonly isOpenEnded: boolean;
 }
 

@@ -10,7 +10,7 @@ import { INT_MAX, parsePrefix } from '../../grammar/numbers.ts';
 import { quoteOptions } from '../../grammar/value.ts';
 import { splitArguments } from '../../text.ts';
 
-/** `unknown`: a command or category that a module may bring; the server reports it after loading modules. */
+/** `unknown`: a command or category that a module may define; the server reports it after loading modules. */
 export interface RuleFault {
   readonly kind: 'unknown' | 'syntax';
   readonly reason: string;

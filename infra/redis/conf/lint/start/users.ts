@@ -1,6 +1,6 @@
 /**
  * `user` lines: checked when they are read (`ACLAppendUserForLoading`), and again when the server has loaded its
- * modules (`ACLLoadConfiguredUsers`), when a command or category must exist.
+ * modules (`ACLLoadConfiguredUsers`): only then must each command and category exist.
  */
 
 import { atLeast, type ServerVersion } from '../../../server-version.ts';
