@@ -87,7 +87,7 @@ describe('the loss of a host', () => {
   it('is refused if all Redis nodes are on one host', () => {
     const placement = { 'redis-1': 'b', 'redis-2': 'b', 'redis-3': 'b' };
     expect(problemsOf({ hosts: hosts('a', 'b', 'c'), placement })).toEqual([
-      expect.stringMatching(/the loss of host 'b' .*: no Redis node is left, and its data is gone/),
+      expect.stringMatching(/the loss of host 'b' .*: no Redis node is left, and the data is lost/),
     ]);
   });
 
