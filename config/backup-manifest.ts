@@ -16,7 +16,7 @@ const contentsSchema = z.strictObject({
   databases: z.record(z.string().regex(/^\d+$/), z.strictObject({ keys: count, expiring: count })),
   /** DEBUG DIGEST of all keys, which does not depend on their order. */
   digest: z.string().regex(/^[0-9a-f]{40}$/),
-  /** Server that computed the digest, because the digest of some types differs between versions. */
+  /** Server that computed the digest; recorded because the digest of some types differs between versions. */
   digestBy: z.string(),
   libraries: z.array(z.string()),
 });

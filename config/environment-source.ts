@@ -2,7 +2,7 @@
  * Finds the text of an environment, and merges it with the environments that it extends.
  *
  *   NAME ─▶ kit.yaml ─▶ else config/environments/NAME.yaml        FILE ─▶ the file
- *   extends: BASE ─▶ the same search; settings of BASE ◀─ overridden by the settings of the extending one
+ *   extends: BASE ─▶ the same search; settings of BASE ◀─ overridden by those of the extending environment
  *
  * Objects are merged by key; lists and single values are replaced. The name is never inherited: it identifies the
  * processes and secrets of an environment. A setting keeps the location of the file that sets it, for error messages.

@@ -135,7 +135,7 @@ type Chosen = {
   readonly where: string;
 };
 
-/** Chooses how the Redis is given: by URL, sentinels or cluster nodes. */
+/** Determines how the external Redis is specified: by URL, sentinels or cluster nodes. */
 function chooseTarget(flags: ExternalFlags, say: (name: string) => string | undefined): Chosen {
   const { url, sentinels, cluster } = flags;
   const given = Object.entries({ '--url': url, '--sentinels': sentinels, '--cluster': cluster });

@@ -14,7 +14,7 @@ import { type Override, validate } from './validate.ts';
 
 export { environmentNames, isEnvironmentName } from './environment-source.ts';
 
-/** Flags by dotted path: `{ 'redis.maxmemory': '512mb' }`. Text is read as YAML reads a value. */
+/** Flags by dotted path: `{ 'redis.maxmemory': '512mb' }`. Text is parsed as a YAML value. */
 export type Overrides = Readonly<Record<string, unknown>>;
 
 export interface EnvironmentSource {
@@ -28,8 +28,7 @@ export interface EnvironmentSource {
 
 const SOURCES = new WeakMap<object, EnvironmentSource>();
 /**
- * Last source of each name, because a running environment is described by the configuration that was recorded at its
- * start.
+ * Last source of each name, for hints about an environment whose configuration was read from the record of its start.
  */
 const SOURCES_BY_NAME = new Map<string, EnvironmentSource>();
 

@@ -51,7 +51,7 @@ export const durabilitySchema = z
   .describe('async, or { replicas: 1 to 10, timeoutMs: 1 to 3600000 }');
 export type Durability = z.infer<typeof durabilitySchema>;
 
-/** Name of an environment, without a description; a schema with a description adds it in its metadata. */
+/** Name of an environment. The schema has no description, so that a schema that contains it can add its own. */
 export const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,30}$/, 'at most 31 lower-case letters, digits and dashes');

@@ -70,7 +70,7 @@ async function adjust(session: Session, options: AdjustOptions): Promise<void> {
 }
 
 async function decide({ cache, config }: CanaryData, { clearRollback }: AdjustOptions): Promise<Decision> {
-  // The switches belong to the applications. A look by an operator judges the recorded counts regardless of them.
+  // The switches belong to the applications. A look by an operator judges the recorded counts even if they are off.
   const flags = fixedFlags({ redisCache: true, patternCache: true });
   // An error in a background timer needs no report: the look sends the same commands and fails in the same way.
   await using service = await CanaryTestingService.open({ cache, config, flags });

@@ -98,7 +98,7 @@ function unusedKeyOf(master: Master): Buffer {
   }
 }
 
-/** Returns the value of any key that has not expired, as DUMP writes it; undefined if there is none. */
+/** Returns the value of any key that has not expired, as DUMP writes it; undefined without such a key. */
 async function anyPayload(scratches: readonly ScratchServer[]): Promise<Buffer | undefined> {
   for (const { redis } of scratches) {
     for (const db of Object.keys(await databasesOf(redis))) {

@@ -29,7 +29,8 @@ import { chooseSources, groupsOf } from './source.ts';
 import { loadPart, tooNew, type VerifyOptions } from './verify.ts';
 
 /**
- * Timeout of a command, in ms: with a large data set, FLUSHALL or a large key takes longer than an admin command may.
+ * Timeout of a command, in ms: with a large data set, FLUSHALL or a large key takes longer than the timeout of an admin
+ * command.
  */
 const COMMAND_TIMEOUT_MS = 60_000;
 
@@ -154,7 +155,7 @@ interface Restore {
   readonly environment: Environment;
   readonly masters: readonly Master[];
   readonly scratches: readonly ScratchServer[];
-  /** Number of keys in the environment when the user was asked. */
+  /** Number of keys in the environment when the user was prompted. */
   readonly present: number;
 }
 

@@ -33,7 +33,7 @@ export interface Certificates {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
-/** Time, in ms, by which the validity begins earlier, to tolerate clock differences between hosts. */
+/** Time, in ms, by which the start of the validity is set back, to tolerate clock differences between hosts. */
 const BACKDATE_MS = 3_600_000;
 
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {

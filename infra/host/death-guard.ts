@@ -9,7 +9,7 @@ import { type Daemon, startDaemon } from './process.ts';
 const DONE = 'done';
 
 /**
- * Script of the shell. Without /proc it cannot recognise the process by its folder; then the pid is the only evidence.
+ * Script of the shell. Without /proc, it identifies the process only by its pid, not by its folder.
  */
 const CLEAN_UP = `read -r word
 [ "$word" = ${DONE} ] && exit
@@ -18,7 +18,7 @@ case "$(readlink "/proc/$2/cwd")" in "$1"*) kill -9 "$2" ;; esac
 rm -rf "$1"`;
 
 /**
- * Removes the folder when this process has died, and kills the process with this pid if its working directory is in the
+ * Removes the folder when this process has ended, and kills the process `pid` if its working directory is in the
  * folder.
  *
  * @returns a function to call once folder and process are removed

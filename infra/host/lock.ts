@@ -20,7 +20,7 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** Returns the error for a timeout instead of `LOCKED`. */
   readonly refusal?: (holder: number | undefined) => KitError;
-  /** Whether the work frees disk space. Then it runs without a lock if the disk is too full for one. */
+  /** Whether the work frees disk space. If the disk is too full for a lock file, it then runs without a lock. */
   readonly makesRoom?: boolean;
 }
 

@@ -83,7 +83,7 @@ export function renderAlertmanager({ observability }: EnvironmentConfig): string
   return stringify({
     route: { receiver: 'default', group_by: ['environment', 'severity'], group_wait: '10s' },
     receivers: [receiver],
-    // A node that is down explains missing replicas.
+    // Suppresses alerts about missing replicas while a node is down.
     inhibit_rules: [
       {
         source_matchers: ['alertname="RedisNodeDown"'],

@@ -194,7 +194,7 @@ class RotationRun {
     const lists = this.#nodes.running
       .filter(({ role }) => role === 'redis')
       .map(async ({ id }) => String(await (await this.#environment.admin(id)).call('CLIENT', 'LIST')));
-    // A node that ends now has no connections.
+    // A node that has just ended has no connections.
     const texts = (await Promise.allSettled(lists)).map((list) =>
       list.status === 'fulfilled' ? list.value : '',
     );

@@ -20,12 +20,13 @@ import type { Address } from '../topology.ts';
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
 /**
- * Maximum time, in ms, until all nodes report the same owners: each heartbeat, about once per second, contains them.
+ * Maximum time, in ms, until all nodes report the same owners: each heartbeat, sent about once per second, contains the
+ * owners.
  */
 const AGREED_MS = 15_000;
 
 export interface SlotMove {
-  /** Ids of two masters. */
+  /** Ids of the current and the new owner of the slots. */
   readonly from: string;
   readonly to: string;
   readonly slots: readonly number[];

@@ -33,7 +33,7 @@ export function comparePositions(a: Position, b: Position): Order {
 }
 
 /**
- * Compares two complete lists. Both begin without keys, so one must be a prefix of the other, regardless of its length.
+ * Compares two complete lists. Both begin without keys, so one must be a prefix of the other, however short it is.
  */
 function compareComplete(a: Uint32Array, b: Uint32Array): Order {
   const common = Math.min(a.length, b.length);

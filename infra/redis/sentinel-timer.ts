@@ -7,7 +7,7 @@ import type { Redis } from 'ioredis';
 import { pause, poll } from '../host/wait.ts';
 import { infoOf } from './reply.ts';
 
-/** Slowest frequency of a sentinel, in ticks per second. */
+/** Lowest frequency of a sentinel, in ticks per second. */
 const MIN_HZ = 10;
 /**
  * Maximum number of ticks in a row that are not detected. One in ten ticks draws the same frequency as the last one and

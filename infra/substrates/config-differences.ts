@@ -4,7 +4,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 
 /**
  * Returns one sentence per setting that differs, such as "redis.maxmemory: running with 268435456, configured as
- * 67108864". The path of a webhook is compared, and never part of a sentence.
+ * 67108864". The path of a webhook is compared, but is never part of a sentence.
  */
 export function configDifferences(applied: EnvironmentConfig, asked: EnvironmentConfig): readonly string[] {
   const [before, after] = [settingsOfNodes(applied), settingsOfNodes(asked)];

@@ -55,9 +55,9 @@ export type Heal = () => Promise<void>;
 
 export interface NodeStatus {
   readonly id: string;
-  /** Address for this host. */
+  /** Address that clients on this host use. */
   readonly address: Address;
-  /** Address among the nodes, if it differs. */
+  /** Address that the other nodes use, if it differs. */
   readonly announced?: Address;
   /** Name of its host, if the environment is spread over several. */
   readonly host?: string;

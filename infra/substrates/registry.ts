@@ -19,7 +19,7 @@ export type OwnSubstrateName = Exclude<SubstrateName, 'external'>;
 interface SubstrateOptions {
   /** Absolute path of the substrate's state folder. */
   readonly stateDir: string;
-  /** Receives the output of outside programs. */
+  /** Receives the output of external programs. */
   readonly sink?: ProgramSink;
   /** For `external`: the address of the Redis. */
   readonly external?: ExternalTarget | undefined;
@@ -54,8 +54,8 @@ export function substrateOf(name: SubstrateName, options: SubstrateOptions): Pro
 }
 
 /**
- * Locks an environment for one command. A second command would heal the first one's faults, or mistake them for its
- * own. Disposing releases the lock; the lock of a dead holder counts as released.
+ * Locks an environment for one command. A second command would heal the faults of the first command, or mistake them
+ * for its own. Disposing releases the lock; the lock of a dead holder counts as released.
  *
  * @param makesRoom whether the command frees disk space; on a full disk it continues without being recorded as the
  *   holder

@@ -13,7 +13,7 @@ import type { Session } from '../session.ts';
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
 const LEAVE = '\x1b[?25h\x1b[?1049l';
-/** A terminal that supports synchronized output draws a frame at once; others ignore the sequences. */
+/** A terminal that supports synchronized output draws a frame in one step; others ignore the sequences. */
 const BEGIN_FRAME = '\x1b[?2026h\x1b[H';
 const END_FRAME = '\x1b[J\x1b[?2026l';
 const END_LINE = '\x1b[K';

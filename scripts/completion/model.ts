@@ -7,7 +7,7 @@ import type { Argument, Command, Option } from 'commander';
 
 export interface Word {
   readonly word: string;
-  /** Description in one line; empty for values that explain themselves. */
+  /** Description in one line; empty for self-explanatory values. */
   readonly description: string;
 }
 

@@ -3,7 +3,7 @@
  * Pure; `write.ts` writes the schemas, and a test compares them.
  *
  * Left out: checks that compare settings (`config/contradictions.ts`), and settings that an extended environment must
- * have. The kit checks those.
+ * have. The kit checks these.
  */
 import { z } from 'zod';
 import { gatesSchema } from '../../config/gates.ts';

@@ -34,7 +34,7 @@ export function canonicalName(name: string): string {
 /**
  * Normalises a value: sizes in bytes, switches and choices in lower case, lists in sorted order.
  *
- * @param name canonical
+ * @param name canonical name
  */
 export function canonicalValue(name: string, value: string): string {
   const words = value
@@ -82,7 +82,7 @@ function outputBufferLimits(words: readonly string[]): string {
 /**
  * Returns the default value of a directive that is not in the file; undefined if the table does not contain it.
  *
- * @param name canonical
+ * @param name canonical name
  */
 export function defaultValue(name: string, family: ServerFamily): string | undefined {
   const value = DIRECTIVE_DEFAULTS[family].get(name);

@@ -164,7 +164,8 @@ export function listenerChanges(
     // Users authenticate by password; a client certificate is verified, but not required.
     { name: 'tls-auth-clients', args: ['optional'] },
     { name: 'tls-protocols', args: ['TLSv1.2 TLSv1.3'] },
-    // Despite its name it applies to all outgoing connections: to a master, and from a sentinel to all nodes.
+    // Despite its name, tls-replication applies to all outgoing connections: to a master, and from a sentinel to all
+    // nodes.
     { name: 'tls-replication', args: ['yes'] },
   ];
 }

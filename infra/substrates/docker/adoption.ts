@@ -1,7 +1,7 @@
 /**
  * Takes over an environment of another checkout: asks for confirmation, stops its containers with a grace period (Redis
- * saves), removes them and the networks, and records the previous owner of the volumes. The next deploy starts on their
- * data.
+ * saves), removes them and the networks, and records the previous owner of the volumes. The next deploy starts with
+ * the data of these volumes.
  */
 import { KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';

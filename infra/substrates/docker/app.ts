@@ -64,8 +64,8 @@ async function synthesise(): Promise<void> {
 }
 
 /**
- * Checks a deploy before Terraform starts: ports are free, the image has the server of the environment and reads the
- * existing data, and no protected environment is interrupted.
+ * Checks a deploy before Terraform starts: ports are free, the image has the server of the environment and can read
+ * the existing data, and no protected environment is interrupted.
  *
  * @throws KitError `ROLLING_REQUIRED`, `PORT_IN_USE`, `VERSION_DOWNGRADE`, …
  */

@@ -1,6 +1,6 @@
 /**
  * Certificates of an environment on Docker: either given by the user, or generated once and stored. The public parts
- * (the CA certificate, and the expiry of the nodes' certificate) are stored next to them in plain PEM.
+ * (the CA certificate, and the expiry of the nodes' certificate) are stored next to the private ones in plain PEM.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';

@@ -96,7 +96,10 @@ async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck>
   return fail(id, `${name}${how}: not found on this engine or in a registry: ${answer}`, 'kit images build');
 }
 
-/** Returns why an image is unavailable; undefined if it is available. Uses the login of the engine's command line. */
+/**
+ * Returns the reason why an image is unavailable; undefined if it is available. Uses the login of the engine's command
+ * line.
+ */
 async function askRegistry(reference: string): Promise<string | undefined> {
   const ask = (flags: readonly string[]) =>
     tryDocker(['manifest', 'inspect', ...flags, reference], { timeoutMs: REGISTRY_TIMEOUT_MS });

@@ -42,7 +42,7 @@ async function expectedImages(
     async ([role, choice]) => {
       const format = ['--format', '{{.Id}}', imageName(choice)];
       const id = await docker(['image', 'inspect', ...format], { engine }).catch(() => undefined);
-      // The next deploy builds it, and replaces the containers of another image.
+      // The next deploy builds the image, and replaces containers that use another image.
       return [role, id ?? (choice.kind === 'dockerfile' ? imageName(choice) : undefined)] as const;
     },
   );

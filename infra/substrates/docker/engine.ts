@@ -90,7 +90,7 @@ export async function docker(args: readonly string[], options: EngineOptions = {
   });
 }
 
-/** A container and the engine on which it is; a name alone is on the engine of the user. */
+/** A container and its engine; a name alone is a container on the engine of the user. */
 export type ContainerPlace = string | { readonly container: string; readonly engine?: Engine | undefined };
 
 /** Returns containers by name; the map does not contain missing containers. */
@@ -138,7 +138,7 @@ export async function inspectReachable(
 /** Time in which the engine of a reachable host answers, in ms; a new ssh connection takes about 1 s of it. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** Whether an engine does not answer, in contrast to an error in its answer. */
+/** Whether the error means that an engine did not reply, rather than an error in its reply. */
 const isUnreachable = ({ code }: KitError): boolean =>
   code === 'DOCKER_NO_ENGINE' || code === 'PROGRAM_TIMEOUT';
 

@@ -18,7 +18,7 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
     ...[host, names.id, names.container].map(
       (name) => [`${scheme}://exporter@${name}:${port}`, secrets.redis.exporter.reveal()] as const,
     ),
-    // Format of the targets from before the sentinels had a user of this name.
+    // Targets in the format of earlier versions, in which the sentinels had no user `exporter`.
     ...(node.role === 'sentinel'
       ? [[`${scheme}://app@${host}:${port}`, secrets.sentinel.app.reveal()] as const]
       : []),

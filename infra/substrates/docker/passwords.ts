@@ -1,7 +1,7 @@
 /**
  * Passwords of an environment of containers. The files of all nodes are on volumes that only the init container may
- * write: it gets the new archive and runs again, as in a deploy. The labels of the containers and the state keep their
- * hashes (`rendering.ts`), so that the next deploy replaces nothing.
+ * write: this container gets the new archive and runs again, as in a deploy. The labels of the containers and the state
+ * keep their hashes (`rendering.ts`), so that the next deploy replaces nothing.
  */
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
@@ -41,7 +41,7 @@ export function dockerPasswords({ plan, facts, stateDir, known }: DockerPassword
   return {
     rotation() {
       const found = readRotation(name, secretsDir);
-      // Another command may have changed them since this handle was opened.
+      // Another command may have changed the passwords since this handle was opened.
       secrets = read();
       return found;
     },
@@ -88,7 +88,7 @@ function partsWithLogin(plan: DockerPlan, secrets: EnvironmentSecrets): readonly
     ),
   );
   return [
-    // The exporter logs in to the sentinels of old targets as `app`.
+    // For targets of earlier versions, the exporter logs in to the sentinels as `app`.
     ...(rotated.has('exporter') || rotated.has('app') ? [plan.exporter] : []),
     ...(rotated.has('app') ? [plan.commander] : []),
     ...(rotated.has(WATCHDOG) && plan.watchdog !== undefined ? [plan.watchdog] : []),

@@ -64,7 +64,7 @@ export interface RecoverOptions {
 const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);
 
-/** Maximum wait for a running container, in ms, which may still be waiting for other nodes or loading data. */
+/** Maximum wait, in ms, for a running container, which may still be waiting for other nodes or loading data. */
 const ANSWER_BOUND_MS = 10_000;
 
 /**

@@ -31,7 +31,7 @@ type Attributes = { readonly id?: string; readonly name?: string } & Readonly<Re
 export interface Deployed {
   readonly name: string;
   readonly docker: Pick<EnvironmentConfig['docker'], 'backend'>;
-  /** Hosts with its parts. */
+  /** Hosts that have parts of the environment. */
   readonly hosts?: EnvironmentConfig['hosts'];
 }
 

@@ -1,7 +1,7 @@
 /**
  * The Docker substrate: an environment that Terraform owns, deployed by the steps of `cdktf deploy`.
  *
- * apply: end environments of dead runs ─▶ keep an environment that is already running as planned, or: remove the
+ * apply: end environments of crashed runs ─▶ keep an environment that is already running as planned, or: remove the
  * orphans of an interruption outside the state ─▶ terraform apply ─▶ healthy. An environment of plain `cdktf deploy` is
  * found by its name (`open`).
  */

@@ -13,13 +13,13 @@ import { IS_BUILT, MODULE_ENDING } from '../../../config/installation.ts';
 import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../../host/process.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
-/** Working directory of the app: with the package, the user's, whose `.env` it reads. */
+/** Working directory of the app: in the package, that of the user, whose `.env` the app reads. */
 const APP_DIR = IS_BUILT ? process.cwd() : PROJECT;
 const DEPLOY_TIMEOUT_MS = 600_000;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Receives the output of apply or destroy; replies to other calls are not recorded. */
+  /** Receives the output of apply or destroy; the output of other calls is not recorded. */
   readonly sink?: ProgramSink | undefined;
   /** Receives the output of apply or destroy as it is written. */
   readonly onOutput?: ((piece: string) => void) | undefined;

@@ -45,7 +45,7 @@ async function readMasters(target: ExternalTarget, address: Address): Promise<re
   const masters = parseClusterNodes(text)
     .filter(({ flags, slots }) => flags.includes('master') && slots.length > 0)
     .map((line) => {
-      // A node that does not know its own address yet reports none, so the address at which it was reached is used.
+      // A node that has not detected its own address reports none, so the address at which it was reached is used.
       const { host: shown, port } = line.address;
       const host = shown === '' ? address.host : shown;
       // The certificate is issued for the hostname.

@@ -1,6 +1,6 @@
 /**
- * Commands that the kit is allowed to send to an external Redis. Pure. Documents and tests enforce it: every command
- * that a server receives in an external run is one of these, on a key of the prefix.
+ * Commands that the kit is allowed to send to an external Redis. Pure. Tests enforce the list: every command
+ * that a server receives in an external run is one of these, on a key with the prefix.
  */
 import { isIPv4 } from 'node:net';
 import { EXIT, KitError } from '../../../config/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * Starts one node: renders its files, spawns it, records it. Does not wait for health (`health.ts`).
  *
- * The order matters if the kit crashes: directories exist in the ledger's environment before the spawn, and the pid
+ * The order matters if the kit crashes: the ledger and the directories exist before the spawn, and the pid
  * with its start time is on disk before anything else happens.
  */
 import { randomBytes } from 'node:crypto';

@@ -2,7 +2,7 @@
  * Programs of `observability.prometheus` on this machine: Prometheus and Alertmanager of the system, and the exporter.
  *
  * The exporter is `redis_exporter` on the search path, or built once from the locked module in tools/go.mod (as for the
- * image on Docker), or Debian's older one.
+ * image on Docker), or the older version from Debian.
  */
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

@@ -31,7 +31,7 @@ export function localPasswords(nodes: LocalNodes): PasswordStore {
   return {
     rotation() {
       const found = readRotation(name, stateDir);
-      // Another command may have changed them since this handle was opened.
+      // Another command may have changed the passwords since this handle was opened.
       context.secrets = loadSecrets(name, stateDir);
       return found;
     },

@@ -59,7 +59,7 @@ export function prepareLocalChange({
     environment: new LocalEnvironment({ nodes, deviations: ledger.deviations }),
     mark: fileMark(join(context.dir, 'rolling')),
     changes,
-    // Their files are rendered at every start: they are restarted after each change.
+    // The files of these parts are rendered at every start, so the parts are restarted after each change.
     parts: [],
     settings: configDifferences(applied, asked),
     server: serverOf(context.binary.facts),

@@ -1,5 +1,5 @@
 /**
- * Starts a topology as healthy processes, and restores them from a ledger.
+ * Starts a topology as healthy processes, and restores the processes from a ledger.
  *
  * Start order: the master, until it answers; the replicas, until each is in sync; then the sentinels, so that their
  * first INFO of the master and its replicas is already correct (the next one follows 10 s later). Cluster nodes start
@@ -227,8 +227,7 @@ async function resumePausedNodes(
 }
 
 /**
- * Maximum number of consecutive failovers, such as a second one of the healthy new master by a sentinel with a stale
- * view.
+ * Maximum number of consecutive failovers, such as a second one by a sentinel with a stale view of the new master.
  */
 const FAILOVERS_IN_A_ROW = 3;
 const WATCH_INTERVAL_MS = 500;

@@ -78,9 +78,9 @@ async function requireMostRecent(
 }
 
 /**
- * Waits until the sentinels report another master than this node, which is down; they detect this within down-after.
- * The kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover, and both would
- * promote a replica.
+ * Waits until the sentinels report another master than this node, which is down; the sentinels detect its failure
+ * within down-after. The kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover,
+ * and both would promote a replica.
  */
 async function failedOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<string> {
   let successor: string | undefined;

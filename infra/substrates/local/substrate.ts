@@ -1,7 +1,7 @@
 /**
  * The default substrate: a topology as plain processes on this machine.
  *
- * apply: lock the environment ─▶ end the remains of dead runs ─▶ keep a running environment, or: binary, block of
+ * apply: lock the environment ─▶ end the remains of crashed runs ─▶ keep a running environment, or: binary, block of
  * addresses, credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. A failure at any step ends and
  * removes everything.
  *

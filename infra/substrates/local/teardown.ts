@@ -111,7 +111,7 @@ export async function isLeftOver(ledger: Ledger): Promise<boolean> {
   return ledger.owner === undefined ? ledger.phase === 'starting' : !(await isAlive(ledger.owner));
 }
 
-/** Ends the environments of dead runs in this state directory. @returns their names */
+/** Ends the environments of crashed runs in this state directory. @returns their names */
 export async function endLeftOvers(
   stateDir: string,
   progress: (line: string) => void,

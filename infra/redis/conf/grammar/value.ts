@@ -20,7 +20,7 @@ export type NumberFormat =
   | 'integer'
   /** Bytes, with or without a unit. */
   | 'memory'
-  /** Bytes, or -1 for none; used by one directive of Valkey so far. */
+  /** Bytes, or -1 for no limit; only one directive of Valkey uses it. */
   | 'memory-or-minus-1'
   | 'memory-or-percent'
   | 'octal';
@@ -49,7 +49,7 @@ export function problem(value: string, allowed: string): Problem {
   return { reason: `${quote(value)} is not allowed`, allowed };
 }
 
-/** Returns how a server reads quotes: Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
+/** Returns the rules by which a server reads quotes: Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
 export function quoteOptions({ family, version }: ServerVersion): QuoteOptions {
   return { allowsMixedWords: family === 'valkey' && atLeast(version, '9.0') };
 }

@@ -86,7 +86,7 @@ function asksForCertificates(conf: Conf): boolean {
   return isTlsAlone && conf.value('tls-auth-clients', 'yes').toLowerCase() === 'yes';
 }
 
-/** Rules for plain text next to TLS, and for connections that this process opens. */
+/** Rules for plain text next to TLS, and for connections that the server opens. */
 export function tlsRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0) return [];
   const found: Finding[] = [];

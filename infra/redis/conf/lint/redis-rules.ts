@@ -1,5 +1,5 @@
 /**
- * Rules for a redis.conf of a cache that must survive failovers: settings that Redis accepts and that cause harm.
+ * Rules for a redis.conf of a cache that must survive failovers: settings that Redis accepts although they cause harm.
  *
  * Default values are those of Redis 7.0: a default is judged like an explicit setting.
  */

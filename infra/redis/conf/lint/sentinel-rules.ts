@@ -1,4 +1,4 @@
-/** Rules for a sentinel.conf: settings that Sentinel accepts and that cause harm. */
+/** Rules for a sentinel.conf: settings that Sentinel accepts although they cause harm. */
 
 import type { ServerVersion } from '../../server-version.ts';
 import { entriesNamed } from '../grammar/index.ts';

@@ -36,7 +36,7 @@ interface Attachment {
 }
 
 export class Network extends Construct {
-  /** Undefined with `hosts`. */
+  /** Data network; undefined with `hosts`. */
   readonly #data: DockerNetwork | undefined;
   readonly #publish: DockerNetwork;
   readonly #names: DockerPlan['networks'];
