@@ -31,6 +31,8 @@ export class Remote {
   readonly setOrGet: SetOrGet;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
+  /** Time at which the current master was connected (monotonic clock, in ms). */
+  #readyAt = Number.NEGATIVE_INFINITY;
   /** Options of reads that memory can answer. Such reads do not wait for a master. */
   readonly #read: CallOptions;
 
@@ -50,6 +52,9 @@ export class Remote {
     this.#breaker = breaker;
     this.#statistics = statistics;
     this.#read = { buffers: true, failFast, replica: true };
+    connection.on(({ type }) => {
+      if (type === 'ready') this.#readyAt = now();
+    });
   }
 
   get(key: string): Promise<Buffer | null> {
@@ -222,7 +227,9 @@ export class Remote {
         this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
         // A shard that is known to be unreachable fails immediately, and does not count against the other shards.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
-        if (error instanceof ClientLimitError) this.#breaker.abstain(permit);
+        // A call that began with the previous master does not count against its successor.
+        const isOutdated = startedAt < this.#readyAt;
+        if (error instanceof ClientLimitError || isOutdated) this.#breaker.abstain(permit);
         else if (!isServerFailure(error)) this.#breaker.success(permit);
         else if (!away) this.#breaker.failure(permit, (error as Error).message);
         else if (permit === 'trial') this.#breaker.success(permit);

@@ -7,7 +7,7 @@
  * an event and a counter, never an error for the caller.
  */
 
-import { CommandError, isConnectivityError } from '../api/errors.ts';
+import { CommandError, isConnectivityError, NotSentError } from '../api/errors.ts';
 import type { ReadOptions, WriteOptions } from '../api/types.ts';
 import type { CacheContext } from '../cache/cache-context.ts';
 import type { Reader, Reading } from '../cache/reader.ts';
@@ -190,11 +190,23 @@ export class CacheAttempt<T> implements Attempt<T> {
       return { kind: 'held', token: '', leftMs: 0 };
     } catch (error) {
       if (isConnectivityError(error)) {
+        this.#giveUp(error);
         this.#destination = 'memory';
         return ALONE;
       }
       return this.#refused('lease', error);
     }
+  }
+
+  /**
+   * Ends the lease after a failed command. If the server may hold the lease, it is released in the background, so that
+   * waiters do not wait for it to expire.
+   */
+  #giveUp(error: unknown): void {
+    const handle = this.#handle;
+    const isAcquired = handle?.own || !(error instanceof NotSentError);
+    if (isAcquired && isConnectivityError(error)) handle?.giveUp().catch(() => {});
+    else handle?.abandon();
   }
 
   /** Whether the entry with these first bytes is the entry that was found stale. */
@@ -320,7 +332,10 @@ export class CacheAttempt<T> implements Attempt<T> {
         statistics.writes += 1;
       }
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
+      if (!(error instanceof CommandError)) {
+        this.#giveUp(error);
+        throw error;
+      }
       this.#refused('store', error);
       // Release the lease now, so that waiters do not wait for it to expire.
       await this.release('again');
@@ -356,7 +371,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   /** Continues without a reply from Redis about the lease. */
   #without(error: unknown): Promise<Known<T> | LeaseState> | LeaseState {
     const { options, events } = this.#cache.context;
-    this.#handle?.abandon();
+    this.#giveUp(error);
     if (isForeignType(error)) {
       this.#destination = 'unleased';
       return ALONE;

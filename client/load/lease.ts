@@ -222,6 +222,20 @@ export class LeaseHandle {
     if (reply === ABSENT) await this.#releasePlainly(place, letter);
   }
 
+  /**
+   * Releases a lease after a failed command, whether or not the server executed it. Bypasses the breaker and waits for
+   * the next master. Without procedures on the server, the lease expires instead.
+   */
+  async giveUp(): Promise<void> {
+    const entry = [this.#entry];
+    const places = this.#lease === undefined ? [entry] : [entry, [this.#entry, this.#lease]];
+    this.abandon();
+    const { procedures } = this.#leases.remote;
+    if (this.#token === '' || procedures.mode === 'commands') return;
+    const args = [this.#token, LETTERS.again, this.#leases.channel];
+    await Promise.all(places.map((keys) => procedures.run('release', keys, args)));
+  }
+
   /** Stops renewing the lease, so that it expires. */
   abandon(): void {
     this.#place = undefined;

@@ -2,7 +2,8 @@
  * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is
  * held (a reply is overdue), new commands wait here instead of in the socket, so that they can be sent to another
  * master, or are known as not sent. While the sentinels replace a healthy master, only writes wait, because this master
- * serves reads until another one is found.
+ * serves reads until another one is found. When the client moves from a master that was demoted to its successor, all
+ * commands wait for a short time, because the successor is usually connected within milliseconds.
  */
 import {
   ClientLimitError,
@@ -42,6 +43,19 @@ const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
 const WAITING_MAX = 10_000;
 /** Maximum time to wait for the error replies of a former master, in ms. */
 export const DRAIN_MS = 500;
+/**
+ * Maximum time, in ms, for which commands with `failFast` wait for the successor of a demoted master. In a planned
+ * switchover the client connects to it 2 ms after it has left the former master.
+ */
+export const MOVE_MS = 100;
+
+/** How the client leaves a link. */
+export interface Detachment {
+  /** Whether the node may still refuse the commands that it has not answered. */
+  readonly drain: boolean;
+  /** Whether another master is connected, or expected soon because the node was demoted. */
+  readonly isMoving: boolean;
+}
 
 export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));
@@ -63,6 +77,8 @@ export class Dispatcher implements Receiver<Operation> {
   #waiting: Operation[] = [];
   #link: Link | undefined;
   #held: 'nothing' | 'writes' | 'all' = 'nothing';
+  /** Time until which commands with `failFast` wait for the successor of a demoted master. */
+  #movingUntil = 0;
   #closed = false;
   /**
    * Commands that were rejected for a temporary reason. One of them is retried per tick, and all when a write succeeds.
@@ -112,6 +128,7 @@ export class Dispatcher implements Receiver<Operation> {
 
   attach(link: Link, holdsWrites: boolean): void {
     this.#link = link;
+    this.#movingUntil = 0;
     this.#hold(holdsWrites ? 'writes' : 'nothing');
   }
 
@@ -163,12 +180,14 @@ export class Dispatcher implements Receiver<Operation> {
   /**
    * Detaches a link that no longer leads to the master. Reads are sent again on the next link. Unanswered writes get an
    * unknown outcome. With `drain` they wait briefly for a refusal (a demoted node replies READONLY), after which they
-   * can safely be sent to the new master.
+   * can safely be sent to the new master. With `isMoving` another master is connected or expected soon, and commands
+   * with `failFast` wait for it up to `MOVE_MS`.
    */
-  detach(reason: string, drain: boolean): void {
+  detach(reason: string, { drain, isMoving }: Detachment): void {
     const link = this.#link;
     if (!link) return;
     this.#link = undefined;
+    this.#movingUntil = isMoving ? now() + MOVE_MS : 0;
     const doubted = this.#doubted ?? [];
     this.#doubted = undefined;
     for (const { operation } of doubted) {
@@ -195,7 +214,7 @@ export class Dispatcher implements Receiver<Operation> {
       if (at >= operation.deadline) this.#late(operation);
     }
     const isOver = (operation: Operation): boolean =>
-      at >= operation.deadline || (operation.failFast && !this.#isElecting);
+      at >= operation.deadline || (operation.failFast && !this.#isElecting && at >= this.#movingUntil);
     if (this.#waiting.some(isOver)) {
       const waiting = this.#waiting;
       this.#waiting = waiting.filter((operation) => !isOver(operation));
@@ -307,7 +326,8 @@ export class Dispatcher implements Receiver<Operation> {
 
   #wait(operation: Operation): void {
     this.#settle(operation);
-    if ((operation.failFast && !this.#isElecting) || operation.once) this.#unsent(operation);
+    const isMoving = this.#link === undefined && now() < this.#movingUntil;
+    if (operation.once || (operation.failFast && !this.#isElecting && !isMoving)) this.#unsent(operation);
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(

@@ -8,7 +8,7 @@ import type { Address, Durability } from '../api/types.ts';
 import type { ResolvedConnection } from '../options/connection-options.ts';
 import { type Argument, isRead, type Submit } from './commands.ts';
 import type { ConnectionFactory } from './connection-factory.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { type Detachment, Dispatcher } from './dispatcher.ts';
 import { DurableChannel } from './durable.ts';
 import { GetCoalescer } from './get-coalescer.ts';
 import type { Link } from './link.ts';
@@ -119,15 +119,12 @@ export class Traffic {
     this.#replicas?.follow(link);
   }
 
-  /**
-   * Detaches a link that no longer leads to the master. `drain`: the node may still refuse the commands that it has not
-   * answered.
-   */
-  detach(reason: string, drain: boolean): void {
+  /** Detaches a link that no longer leads to the master. */
+  detach(reason: string, detachment: Detachment): void {
     this.#link = undefined;
     this.#replicas?.follow(undefined);
-    this.#dispatcher.detach(reason, drain);
-    this.#durable.detach(reason, drain);
+    this.#dispatcher.detach(reason, detachment);
+    this.#durable.detach(reason, detachment.drain);
   }
 
   /** Makes new commands wait, because the link is suspect. */

@@ -105,6 +105,23 @@ describe('getOrCompute', () => {
     await noLease();
   });
 
+  it('releases the lease of a value that could not be stored, so others load without waiting', async () => {
+    await using own = await RedisProcess.start();
+    const options = { address: own.address, compute: { leaseMs: 600_000 } };
+    const holder = await open({ ...options, hangSuspectedMs: 500 });
+    const other = await open(options);
+    const value = await holder.getOrCompute('k', async () => {
+      own.pause();
+      // The client suspects a hang, and sends no further command.
+      expect(await holder.get('another')).toBeUndefined();
+      return 'not stored';
+    });
+    expect(value).toBe('not stored');
+    await waitUntil('the read and the store have failed', () => holder.stats().errors >= 2);
+    own.resume();
+    expect(await other.getOrCompute('k', () => 'loaded by the other')).toBe('loaded by the other');
+  });
+
   it('refreshes a stale value once in the background, even if it was read before', async () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     for (let round = 0; round < 2; round++) {

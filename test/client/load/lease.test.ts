@@ -119,6 +119,17 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await redis.admin().exists('ns:k')).toBe(0);
   });
 
+  it('are released after a failed command if the server runs procedures, and expire otherwise', async () => {
+    const remaining = way === 'commands' ? 1 : 0;
+    await (await mine(first)).giveUp();
+    expect(await redis.admin().exists('ns:k')).toBe(remaining);
+    await redis.admin().set('ns:k', stale);
+    await (await replacing(first)).giveUp();
+    expect(await redis.admin().exists(LEASE)).toBe(remaining);
+    expect(await redis.admin().getBuffer('ns:k')).toEqual(Buffer.from(stale));
+    await first.handleOf('ns:k').giveUp();
+  });
+
   it('replace the stale value that was read, and use a separate lease key for it', async () => {
     await redis.admin().set('ns:k', stale);
     const handle = await replacing(first);
