@@ -15,12 +15,13 @@ import type { RefusedStep } from '../cache/refusals.ts';
 import { isForeignType, type Remote } from '../cache/remote.ts';
 import { entryDataOf, type StoreOptions, type Writer } from '../cache/writer.ts';
 import { assertFewTags, freshnessOf, type TagStamp } from '../codec/envelope.ts';
-import { isPlaceholder } from '../codec/placeholder.ts';
 import type { EntryData, LocalLease } from '../l1/local.ts';
 import { latencyOf } from '../transport/link.ts';
 import type { DeadlineTimer } from './deadline-timer.ts';
 import type { Attempt, Known, LeaseState, WaitResult } from './engine.ts';
-import { type HeldByOther, headOf, type LeaseHandle, type Leases } from './lease.ts';
+import { knownEntry } from './known-entry.ts';
+import { headOf, type LeaseHandle, type Leases } from './lease.ts';
+import type { HeldByOther } from './lease-state.ts';
 import type { StorePolicy } from './policy.ts';
 
 export interface AttemptContext {
@@ -394,16 +395,4 @@ export class CacheAttempt<T> implements Attempt<T> {
     this.#destination = 'nowhere';
     return REFUSED;
   }
-}
-
-/** Returns the entry that was read; undefined: no entry, or only a lease in its place. */
-function knownEntry<T>(reading: Reading<T>): Known<T> | undefined {
-  if (reading.kind === 'absent' || isPlaceholder(reading.freshness)) return undefined;
-  const { source, freshness } = reading;
-  return {
-    kind: 'known',
-    value: (reading.kind === 'value' ? reading.value : undefined) as T,
-    source,
-    freshness,
-  };
 }

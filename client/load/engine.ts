@@ -13,7 +13,7 @@ import { LoadTimeoutError } from '../api/errors.ts';
 import type { Entry, LoadContext } from '../api/types.ts';
 import type { ReadSource } from '../cache/reader.ts';
 import { Backoff } from './backoff.ts';
-import type { HeldByOther } from './lease.ts';
+import type { HeldByOther } from './lease-state.ts';
 import { LoadRequests } from './load-context.ts';
 import { type ComputeTerms, evaluateFreshness, type StorePolicy, storePolicyOf } from './policy.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';

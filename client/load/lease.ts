@@ -21,17 +21,8 @@ import { ABSENT, type Procedure } from '../functions/procedures.ts';
 import type { Command } from '../functions/transactions.ts';
 import type { Argument } from '../transport/commands.ts';
 import { leaseKey, readyChannel } from './lease-key.ts';
+import type { AcquireResult, Fetched, HeldByOther } from './lease-state.ts';
 import { type Notification, Signals } from './signals.ts';
-
-/** The lease is held by another load. */
-export interface HeldByOther {
-  readonly kind: 'held';
-  readonly token: string;
-  readonly leftMs: number;
-}
-/** Result of acquiring a lease. `head`: first bytes of the entry to replace; undefined: there is no entry. */
-export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
-export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
 
 /** Number of first bytes that identify an entry: its header with the checksum, and more. */
 const HEAD_BYTES = PLACEHOLDER_BYTES + 1;

@@ -49,13 +49,11 @@ export const DRAIN_MS = 500;
  */
 export const MOVE_MS = 100;
 
-/** How the client leaves a link. */
-export interface Detachment {
-  /** Whether the node may still refuse the commands that it has not answered. */
-  readonly drain: boolean;
-  /** Whether another master is connected, or expected soon because the node was demoted. */
-  readonly isMoving: boolean;
-}
+/**
+ * Reason why the client leaves a link. `demoted`: the node replies, but is no longer the master. `reconnected`: there is
+ * another link to the same node. `closed`: the link is lost, and no other master is known.
+ */
+export type Detachment = 'demoted' | 'reconnected' | 'closed';
 
 export function isRefusal(error: Error): boolean {
   return REFUSALS.some((code) => error.message.startsWith(code));
@@ -178,16 +176,16 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   /**
-   * Detaches a link that no longer leads to the master. Reads are sent again on the next link. Unanswered writes get an
-   * unknown outcome. With `drain` they wait briefly for a refusal (a demoted node replies READONLY), after which they
-   * can safely be sent to the new master. With `isMoving` another master is connected or expected soon, and commands
-   * with `failFast` wait for it up to `MOVE_MS`.
+   * Detaches a link that no longer leads to the master. Reads are sent again on the next link; unless the link was
+   * closed, reads with `failFast` wait for it, too, up to `MOVE_MS`. Unanswered writes get an unknown outcome. Those on
+   * a demoted node wait briefly for its refusal (READONLY), after which they can safely be sent to the new master.
    */
-  detach(reason: string, { drain, isMoving }: Detachment): void {
+  detach(reason: string, cause: Detachment): void {
     const link = this.#link;
     if (!link) return;
     this.#link = undefined;
-    this.#movingUntil = isMoving ? now() + MOVE_MS : 0;
+    const drain = cause === 'demoted';
+    this.#movingUntil = cause === 'closed' ? 0 : now() + MOVE_MS;
     const doubted = this.#doubted ?? [];
     this.#doubted = undefined;
     for (const { operation } of doubted) {

@@ -201,8 +201,7 @@ export class Supervisor implements SupervisedConnection {
     this.#outageSince = this.#silence.since ?? this.#lostAt;
     this.#silence.end();
     this.#standing.enter({ kind: 'connecting', since: Date.now(), attempt: 1 });
-    const isOpen = link.closed === undefined;
-    this.#traffic.detach(reason, { drain: isOpen, isMoving: isOpen });
+    this.#traffic.detach(reason, link.closed === undefined ? 'demoted' : 'closed');
     this.#events.emit({ type: 'lost', master: link.address, reason });
     this.#startDiscovery();
   }
@@ -304,7 +303,7 @@ export class Supervisor implements SupervisedConnection {
     const same = found.learnedFrom === 'same';
     const reason = same ? 'the node replies, but not on this connection' : 'another node is master';
     this.#events.emit({ type: 'lost', master: old.address, reason });
-    this.#traffic.detach(reason, { drain: !same, isMoving: true });
+    this.#traffic.detach(reason, same ? 'reconnected' : 'demoted');
   }
 
   #tick(): void {

@@ -120,11 +120,11 @@ export class Traffic {
   }
 
   /** Detaches a link that no longer leads to the master. */
-  detach(reason: string, detachment: Detachment): void {
+  detach(reason: string, cause: Detachment): void {
     this.#link = undefined;
     this.#replicas?.follow(undefined);
-    this.#dispatcher.detach(reason, detachment);
-    this.#durable.detach(reason, detachment.drain);
+    this.#dispatcher.detach(reason, cause);
+    this.#durable.detach(reason, cause === 'demoted');
   }
 
   /** Makes new commands wait, because the link is suspect. */

@@ -54,7 +54,7 @@ function answer(link: FakeLink, reply: unknown): void {
 describe('commands with failFast', () => {
   it('are sent to the next master when the client moves, whether they were in flight or are new', async () => {
     const inFlight = submit('GET', true);
-    dispatcher.detach('the node was demoted', { drain: true, isMoving: true });
+    dispatcher.detach('the node was demoted', 'demoted');
     const late = submit('GET', true);
     dispatcher.attach(next.link, false);
     expect(next.sent).toHaveLength(2);
@@ -64,7 +64,7 @@ describe('commands with failFast', () => {
 
   it('are sent to the next master when the demoted one refuses them', async () => {
     const write = submit('FCALL', false);
-    dispatcher.detach('the node was demoted', { drain: true, isMoving: true });
+    dispatcher.detach('the node was demoted', 'demoted');
     dispatcher.failed(former.link, READONLY, former.sent[0] as Operation);
     dispatcher.attach(next.link, false);
     answer(next, 1);
@@ -74,7 +74,7 @@ describe('commands with failFast', () => {
   it('fail as not sent if no master is found in time', async () => {
     const read = submit('GET', true);
     const outcome = expect(read).rejects.toThrow(NotSentError);
-    dispatcher.detach('the node was demoted', { drain: true, isMoving: true });
+    dispatcher.detach('the node was demoted', 'demoted');
     dispatcher.tick(now() + MOVE_MS);
     await outcome;
   });
@@ -82,7 +82,7 @@ describe('commands with failFast', () => {
   it('fail at once when the connection is lost', async () => {
     const read = submit('GET', true);
     const write = submit('FCALL', false);
-    dispatcher.detach('closed', { drain: false, isMoving: false });
+    dispatcher.detach('closed', 'closed');
     await expect(read).rejects.toThrow(NotSentError);
     await expect(write).rejects.toThrow(OutcomeUnknownError);
     await expect(submit('GET', true)).rejects.toThrow(NotSentError);
