@@ -20,8 +20,8 @@ import { latencyOf } from '../transport/link.ts';
 import type { DeadlineTimer } from './deadline-timer.ts';
 import type { Attempt, Known, LeaseState, WaitResult } from './engine.ts';
 import { knownEntry } from './known-entry.ts';
-import { headOf, type LeaseHandle, type Leases } from './lease.ts';
-import type { HeldByOther } from './lease-state.ts';
+import type { LeaseHandle, Leases } from './lease.ts';
+import { type HeldByOther, headOf } from './lease-state.ts';
 import type { StorePolicy } from './policy.ts';
 
 export interface AttemptContext {

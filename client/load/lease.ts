@@ -16,17 +16,13 @@
 import { randomBytes } from 'node:crypto';
 import { ClosedError, CommandError } from '../api/errors.ts';
 import type { Remote } from '../cache/remote.ts';
-import { encodePlaceholder, PLACEHOLDER_BYTES, TOKEN_LENGTH, tokenOf } from '../codec/placeholder.ts';
+import { encodePlaceholder, TOKEN_LENGTH, tokenOf } from '../codec/placeholder.ts';
 import { ABSENT, type Procedure } from '../functions/procedures.ts';
 import type { Command } from '../functions/transactions.ts';
 import type { Argument } from '../transport/commands.ts';
 import { leaseKey, readyChannel } from './lease-key.ts';
-import type { AcquireResult, Fetched, HeldByOther } from './lease-state.ts';
+import { type AcquireResult, type Fetched, HEAD_BYTES, type HeldByOther } from './lease-state.ts';
 import { type Notification, Signals } from './signals.ts';
-
-/** Number of first bytes that identify an entry: its header with the checksum, and more. */
-const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
-export const headOf = (payload: Buffer): Buffer => payload.subarray(0, HEAD_BYTES);
 
 /** Reasons to release a lease without a value: see `Outcome`. */
 const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;

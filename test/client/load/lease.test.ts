@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeEnvelope, encodeEnvelope } from '../../../client/codec/envelope.ts';
 import { encodePlaceholder, tokenOf } from '../../../client/codec/placeholder.ts';
-import { headOf, type LeaseHandle } from '../../../client/load/lease.ts';
+import type { LeaseHandle } from '../../../client/load/lease.ts';
 import { hashTagOf, leaseKey } from '../../../client/load/lease-key.ts';
+import { headOf } from '../../../client/load/lease-state.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { LeaseParty, loadLibrary, recordCommands, SCRIPTING } from './lease-party.ts';
 
