@@ -59,7 +59,7 @@ async function collect(options: IncidentOptions, session: Session): Promise<void
   }
   const { environment } = found;
   try {
-    const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+    const time = new Date().toISOString().replaceAll(/[:.]/g, '-');
     const dir = resolve(options.to ?? `incidents/${environment.name}-${time}`);
     requireEmpty(dir);
     const manifest = await collectIncident({
