@@ -151,13 +151,13 @@ describe('while Redis is unreachable', () => {
   });
 
   it('the breaker opens after five failures, and recovery needs no restart', async () => {
-    await open();
+    await open({ commandTimeoutMs: 5000 });
     await redis.kill();
     await Promise.all(Array.from({ length: 5 }, (_, i) => cache.set(`k${i}`, 1)));
     expect(cache.stats().breaker.kind).toBe('open');
     const startedAt = performance.now();
     expect(await cache.getOrCompute('quick', () => 'answer')).toBe('answer');
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    expect(performance.now() - startedAt).toBeLessThan(2500);
     await redis.start();
     await waitUntil('a write reaches Redis', async () => (await cache.set('w', 1)).source === 'redis');
     expect(cache.stats().breaker.kind).toBe('closed');

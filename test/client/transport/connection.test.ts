@@ -139,14 +139,17 @@ describe('the supervised connection to one server', () => {
     const c = open({ commandTimeoutMs: 500 });
     await c.call('PING');
     // Writes are paused, so this connection has an outstanding answer; the server itself is healthy.
-    await redis.admin().call('CLIENT', 'PAUSE', '1500', 'WRITE');
-    await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
-    await waitUntil(
-      'it is ready on a new one',
-      () => events.filter(({ type }) => type === 'ready').length > 1,
-    );
-    expect(await c.call('GET', 'absent')).toBeNull();
-    await redis.admin().call('CLIENT', 'UNPAUSE');
+    await redis.admin().call('CLIENT', 'PAUSE', '60000', 'WRITE');
+    try {
+      await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
+      await waitUntil(
+        'it is ready on a new one',
+        () => events.filter(({ type }) => type === 'ready').length > 1,
+      );
+      expect(await c.call('GET', 'absent')).toBeNull();
+    } finally {
+      await redis.admin().call('CLIENT', 'UNPAUSE');
+    }
   });
 
   it('recovers soon after a crash and restart', async () => {
@@ -155,9 +158,8 @@ describe('the supervised connection to one server', () => {
     await redis.kill();
     await waitUntil('the loss is noticed', () => c.state.kind === 'connecting');
     await redis.start();
-    const startedAt = performance.now();
+    // Bounded by commandTimeoutMs.
     expect(await c.call('PING')).toBe('PONG');
-    expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
   it('shares one WAIT among many writers, and separates different durabilities', async () => {
