@@ -57,7 +57,7 @@ export class MinimalTier {
   }
 
   waitUntilGone(key: string): Promise<void> {
-    return waitUntil(`${key} is gone`, () => !this.stored.has(key), 2000);
+    return waitUntil(`${key} is gone`, () => !this.stored.has(key));
   }
 
   countEvents(type: CoherenceEvent['type']): number {

@@ -209,7 +209,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
     expect(held.kind).toBe('held');
-    await waitUntil('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1000);
+    await waitUntil('the lease is free', async () => (await waiting.fetch()).kind === 'mine', 1_900);
   });
 
   it('purge an entry only if it still has the value that was read', async () => {
