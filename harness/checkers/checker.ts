@@ -53,12 +53,12 @@ export interface CheckResult {
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /**
-   * Reason why it is invalid or unknown, with examples (first three). A reason that concerns a single figure begins
-   * with `<figure>: `.
+   * Reasons why the finding is invalid or unknown, each with up to three examples. A reason that concerns a single
+   * figure begins with `<figure>: `.
    */
   readonly reasons: readonly string[];
   /**
-   * Action that makes the next history conclusive; only for `unknown`. Absent: run the drill again.
+   * Action that makes the next history conclusive; only for `unknown`. If absent, the action is to run the drill again.
    */
   readonly remedy?: string;
   /** Corrections, each with the node and both values (first three). They are shown before the gate's own remedy. */
@@ -74,7 +74,7 @@ export interface CheckResult {
 
 export interface Checker {
   readonly id: string;
-  /** The property that the drill proves, in one sentence; printed by `kit drill --list`. */
+  /** The property that the checker proves, in one sentence; printed by `kit drill --list`. */
   readonly proves: string;
   check(history: History, context: CheckContext): Omit<CheckResult, 'checker' | 'drill' | 'trial' | 'client'>;
 }

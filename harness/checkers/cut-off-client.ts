@@ -2,11 +2,10 @@
  * Behaviour of a client that is cut off from the master (`cut-clients`), from the operations that began between the
  * injection and the heal.
  *
- * overdue           operations that took longer than their deadline plus a tolerance, or never ended: the command
- * timeout,
- *                     and for a durable write the time to wait for replicas as well
- *   fallbackAnswered  share of the operations that the memory fallback serves (reads, async cache writes, computed values)
- *                     with an answer
+ *   overdue           operations that took longer than their deadline plus a tolerance, or never ended. The deadline is
+ *                     the command timeout; for a durable write, the time to wait for replicas is added
+ *   fallbackAnswered  share of answered operations among those that the memory fallback serves (reads, async cache
+ *                     writes, computed values)
  *   othersFailed      operations of other clients that did not succeed: they still reach the master
  */
 import type { Operation, OperationList } from '../history/events.ts';

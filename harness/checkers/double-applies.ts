@@ -74,7 +74,7 @@ export const doubleApplies: Checker = {
           failedButApplied: valueFigure(denied.length, 'operations', judged.length),
           lostAnswersUnknown: proportionFigure(admitted.length, unanswered.length),
         }),
-        // Also for zero operations: no exposed operations is a result, not a missing figure.
+        // Also reported if no operation was exposed: this is a result, not a missing figure.
         exposedDoubleApplied: valueFigure(
           doubled.filter((operation) => wasExposed(operation, spans)).length,
           'operations',

@@ -112,7 +112,10 @@ const COMPARE: Readonly<Record<Exclude<Relation, 'equals'>, (actual: number, exp
     above: (actual, expected) => actual > expected,
   };
 
-/** Whether the actual value matches the expected one. Values other than two numbers never satisfy an order. */
+/**
+ * Whether the actual value matches the expected one. An order relation needs two numbers; any other value never
+ * matches.
+ */
 export function isMet({ relation, expected, actual }: ExpectationEvent): boolean {
   if (relation === 'equals') return jsonText(actual) === jsonText(expected);
   if (typeof actual !== 'number' || typeof expected !== 'number' || !Object.hasOwn(COMPARE, relation))

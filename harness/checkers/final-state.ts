@@ -22,7 +22,7 @@ export type Effect = 'present' | 'absent' | 'not-read';
 export class FinalState {
   readonly #emptyNumber: number | undefined;
   readonly #entries: FinalEntries;
-  /** Number of writes by key; 2 for more. */
+  /** Number of writes per key, counted up to 2. */
   readonly #writers: Uint8Array;
   readonly #acknowledged: Uint32Array;
   /** End of the last write of the final value that may have been applied; Infinity if it is unknown. */
@@ -81,7 +81,7 @@ export class FinalState {
     return Math.max(1, this.#acknowledged[write.keyNumber] ?? 1);
   }
 
-  /** Whether the final value is the value that the operation wrote: the empty text if it recorded none. */
+  /** Whether the final value is the value that the operation wrote, which is the empty string if none was recorded. */
   #isFinal({ keyNumber, valueNumber = this.#emptyNumber }: Operation): boolean {
     return valueNumber !== undefined && this.#entries.valueNumberOf(keyNumber) === valueNumber;
   }

@@ -121,7 +121,7 @@ function judgeSweep(
   return unknownResult(reason, { figures, remedy: REMEDY });
 }
 
-/** Returns the figures for the steps, for the report. */
+/** Returns the figures of the steps that the report shows. */
 function stepFigures(steps: readonly LoadStep[]): Figures {
   const distance = Math.ceil(steps.length / MAX_STATED_STEPS);
   const stated = steps.filter((_, i) => i % distance === 0);

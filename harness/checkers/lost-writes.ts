@@ -6,7 +6,7 @@
  * be lost; any other write must not. Writes with an unknown outcome count neither as lost nor as kept, and an answer of
  * the memory fallback is not a write to Redis.
  *
- * A control shows that writes were at stake: if the replicas were made to lag before a fault, async writes of that
+ * A control shows that writes were at risk: if the replicas were made to lag before a fault, async writes of that
  * period are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write
  * there are none, regardless of what was acknowledged.
  *
@@ -137,7 +137,7 @@ function findingOf(
         asyncLost: valueFigure(asyncLost.length, 'writes', asyncCount),
         asyncLostBeyondWindow: valueFigure(beyond.length, 'writes', asyncCount),
       }),
-      // Also for zero writes: no exposed writes is a result, not a missing figure.
+      // Also reported if no write was exposed: this is a result, not a missing figure.
       durableExposedLost: valueFigure(exposed.lost, 'writes', exposed.acknowledged),
     },
   };

@@ -1,6 +1,7 @@
 /**
- * Load and delays of the machine during a trial, from the samples of a separate thread (`samplers/machine/`) without access
- * to results. Gates with a timing bound compare these figures with it. A figure that the system does not provide is absent.
+ * Load and delays of the machine during a trial, from the samples of a separate thread (`samplers/machine/`) without
+ * access to results. Gates with a timing bound compare these figures with the bound. A figure that the system does not
+ * provide is absent.
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
  * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a
@@ -8,8 +9,8 @@
  * an event loop, including the thread's own work: reported, and never a reason to leave a trial out. Ratios are shares
  * of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
  *
- * Only the windows count in which the client's generator had operations in flight; in a trial without a generator, all
- * windows.
+ * Only windows in which the client's generator had operations in flight count; in a trial without a generator, all
+ * windows count.
  */
 import type { History, ObservationEvent } from '../history/events.ts';
 import { largestOf } from '../statistics/quantile.ts';

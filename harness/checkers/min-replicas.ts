@@ -1,7 +1,7 @@
 /**
  * Judges the promise of `min-replicas-to-write`: with fewer replicas the master refuses writes. Counts the writes that
- * Redis acknowledged although fewer replicas were left. It counts from the moment at which the master must have
- * detected the loss (its maximum allowed lag plus a second for the check) to the first heal. The writes sent during
+ * Redis acknowledged although fewer replicas were left. The counted period begins when the master must have detected
+ * the loss (its maximum allowed lag plus a second for the check) and ends at the first heal. The writes sent during
  * that period are the observations.
  */
 import type { History } from '../history/events.ts';

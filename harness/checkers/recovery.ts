@@ -8,7 +8,7 @@
  * `writeGapMs`: longest time without an acknowledgement, counted from the request of the fault. A gap that is still
  * open at the end counts up to the end.
  *
- * `servedAfterRecovery`: share that Redis acknowledged of the writes that were sent and were intended more than a
+ * `servedAfterRecovery`: share of acknowledged writes among the writes that were sent and were intended more than a
  * second after the recovery.
  *
  * `recoveryAfterLastMs`: recovery from the last fault only, for overlapping faults.

@@ -1,7 +1,7 @@
 /**
- * For how many seconds of the measured writes a master keeps the replication stream for a replica that is unreachable
- * (the backlog), or that copies the data (the output buffer of the replica's connection). A replica that is unreachable
- * for longer copies the complete data set.
+ * Number of seconds of the measured writes for which a master keeps the replication stream for a replica that is
+ * unreachable (the backlog), or that copies the data (the output buffer of the replica's connection). A replica that is
+ * unreachable for longer copies the complete data set.
  *
  * The rate is the fastest second of the measured window, on any node. A limit on the output buffer below the backlog
  * has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
@@ -100,7 +100,7 @@ function heldBy({ node = '', data = {} }: ObservationEvent, bytesPerSecond: numb
     held.push({ node, directive: 'client-output-buffer-limit', live: limits, seconds });
   };
   outputFigure(Number(hard), 0);
-  // A soft limit takes effect only once it has been exceeded for that long.
+  // A soft limit takes effect only once it has been exceeded for `softSeconds`.
   outputFigure(Number(soft), Number(softSeconds));
   return held;
 }

@@ -1,6 +1,6 @@
 /**
- * How long a deposed master accepts writes after its return, measured by the drill's own writes to it (`returned`). A
- * node that is master in the final read was not deposed.
+ * Time for which a deposed master accepts writes after its return, measured by the drill's own writes to this node
+ * (`returned`). A node that is master in the final read was not deposed.
  */
 import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

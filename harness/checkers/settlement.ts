@@ -1,6 +1,6 @@
 /**
  * Whether every promise of the client settles in time: an operation is answered, refused or reported as unknown within
- * its deadline plus 50 ms for timers. Counts from the call, not from the intended start.
+ * its deadline plus 50 ms for timers. Times count from the call, not from the intended start.
  *
  * `unsettled`: operations that were due before the last one of the client and have no completion. `pastDeadline`: those
  * that completed later. An operation does not count as late if the machine explains it: the waits for a CPU and the

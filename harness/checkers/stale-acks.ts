@@ -63,7 +63,7 @@ export const staleAcks: Checker = {
   },
 };
 
-/** Stands for a value that was not recorded; no text has this number. */
+/** Number of a value that was not recorded; no text has this number. */
 const ABSENT = 0;
 
 /** Faults under which a node does not reply. */

@@ -52,7 +52,7 @@ export class WriteSeries {
   }
 
   /**
-   * Returns the longest time without an acknowledged write, of the gaps that end at `fromUs` or later.
+   * Returns the length of the longest gap between acknowledged writes that ends at `fromUs` or later.
    *
    * @param startUs start of the first gap
    * @param endUs end of the last gap
@@ -98,7 +98,10 @@ function seriesByKind(writes: OperationList<AcknowledgedWrite>): ReadonlyMap<str
   return kinds;
 }
 
-/** Returns the first index for which a condition holds that holds for all later ones as well; `length` if none. */
+/**
+ * Returns the first index for which a condition holds; `length` if there is none. The condition must hold for all later
+ * indexes, too.
+ */
 export function firstIndex(length: number, holds: (index: number) => boolean): number {
   let [low, high] = [0, length];
   while (low < high) {

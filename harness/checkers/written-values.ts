@@ -7,7 +7,7 @@ const MAX_USED = 0.6;
 
 export class WrittenValues {
   readonly #history: History;
-  /** Number of the key and of the value of each pair, by turns; 0 for a free slot. */
+  /** Numbers of the key and the value of each pair, alternating; 0 for a free slot. */
   #slots = new Int32Array(2 * FIRST_SLOTS);
   #count = 0;
 
@@ -49,7 +49,7 @@ export class WrittenValues {
     if (++this.#count > (this.#slots.length / 2) * MAX_USED) this.#grow();
   }
 
-  /** Returns the place of a pair, or the free one where it belongs. */
+  /** Returns the slot of a pair, or the free slot in which to store it. */
   #slotOf(keyNumber: number, valueNumber: number): number {
     const mask = this.#slots.length / 2 - 1;
     let hash = Math.imul(keyNumber, 0x2c1b3c6d) ^ Math.imul(valueNumber, 0x297a2d39);

@@ -1,8 +1,8 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * A master that restarts before the sentinels detect its failure would make its replicas copy its data, which may be
- * none. The kit prevents this when it starts a node: it waits for a failover if another node can be promoted.
+ * A master that restarts before the sentinels detect its failure would make its replicas copy its data set, which may
+ * be empty. The kit prevents this when it starts a node: it waits for a failover if another node can be promoted.
  */
 export const bounce = fullOnlyFailover({
   id: 'bounce',

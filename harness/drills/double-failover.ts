@@ -1,8 +1,9 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The first master stays dead until the clients write to the third one, so that the deposed second one is the only
- * possible replica. The load continues for longer than Sentinel needs to make it a replica (10 s, `settleMs`).
+ * The first master stays down until the clients write to the third master, so that the deposed second master is the
+ * only possible replica. The load continues for longer than Sentinel needs to demote the second master to a replica
+ * (10 s, `settleMs`).
  */
 export const doubleFailover = fullOnlyFailover({
   id: 'double-failover',

@@ -1,7 +1,6 @@
 /**
- * A drill: a workload, a schedule of faults, checkers, a time limit and a seed. Data only: it does
- * no I/O of its own, so that `kit drill --list` can show it, a plug-in can add one, and only the
- * runner acts.
+ * A drill: a workload, a schedule of faults, checkers, a time limit and a seed. Data only, without I/O, so that
+ * `kit drill --list` can show a drill, an extension can add one, and only the runner acts.
  */
 import type { Capabilities } from '../../infra/substrates/environment.ts';
 import type { ClientName } from './clients.ts';
@@ -28,7 +27,7 @@ export interface ScheduledFault {
   readonly atMs: number;
   /**
    * Rounds run one after the other: each waits until the faults of the earlier rounds are healed and the topology is
-   * healthy, and preserves the intervals between its own faults. Absent: one round.
+   * healthy, and preserves the intervals between its own faults. If no fault has a round, there is one.
    */
   readonly round?: number;
   /**
@@ -37,9 +36,9 @@ export interface ScheduledFault {
    */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
-   * When to heal: after a time from the injection, given in ms or as a share of the environment's down-after; as soon
-   * as the clients write again, or as the sentinels report another master than the node (both within the drill's
-   * bound); or once all faults with another condition are healed.
+   * Condition for the heal: a time after the injection, in ms or as a share of the environment's down-after; writes of
+   * all clients that succeed again, or sentinels that report a master other than the node (both within the time limit
+   * of the drill); or the heal of all faults with another condition.
    */
   readonly heal:
     | { readonly afterMs: number }
@@ -47,8 +46,8 @@ export interface ScheduledFault {
     | { readonly when: 'recovered' | 'succeeded'; readonly plusMs: number }
     | { readonly when: 'others-healed' };
   /**
-   * After the heal, record whether the returned node accepts writes, until it is a replica or the
-   * time is up.
+   * Maximum time in ms, after the heal, in which the drill records whether the returned node accepts writes. The
+   * recording ends when the node is a replica.
    */
   readonly watchReturnMs?: number;
 }
@@ -87,7 +86,7 @@ export interface Drill {
   /** Number of failovers that the faults require; absent if any number is acceptable. */
   readonly neededFailovers?: number;
   /**
-   * Kinds of operation that each trial sends through the kit's client and receives an answer to. `durable set` is
+   * Kinds of operation that the kit's client must send, and receive an answer to, in each trial. `durable set` is
    * required where the environment promises durable writes.
    */
   readonly operations?: readonly string[];
@@ -104,8 +103,8 @@ export interface Drill {
    */
   readonly timed?: readonly string[];
   /**
-   * Part of the drill that runs against an external Redis; absent if there is none, because the drill needs nodes that
-   * the kit runs. `except` lists expectations that need more than the keys of the run.
+   * Part of the drill that runs against an external Redis; absent if the drill needs nodes that the kit runs. `except`
+   * lists expectations that need more than the keys of the run.
    */
   readonly external?: { readonly except?: readonly string[] };
   /** Time limit of a trial; at the limit the trial is aborted, healed and recorded as not measured. */
@@ -115,8 +114,8 @@ export interface Drill {
   /** Set for a drill of the family `capacity` that the profile `capacity` leaves out. */
   readonly byNameOnly?: true;
   /**
-   * Trials per profile. 0 in `quick`: the drill runs in `full` and by its name; config/gates.yaml lists it as `fullOnly`. 0 in both: it runs
-   * in the profile of its family and by its name.
+   * Trials per profile. With 0 in `quick`, the drill runs in `full` and by name, and config/gates.yaml lists it as
+   * `fullOnly`. With 0 in both, it runs in the profile of its family and by name.
    */
   readonly trials: { readonly quick: number; readonly full: number };
 }

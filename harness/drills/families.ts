@@ -4,7 +4,9 @@ import type { Drill } from './drill.ts';
 
 type Own<K extends keyof Drill> = Omit<Drill, K>;
 
-/** Returns a drill that runs a script through the kit's client; it takes seconds and runs once. */
+/**
+ * Returns a drill that runs a script through the kit's client. The script takes seconds; profile `quick` runs it once.
+ */
 export function integrationDrill(
   drill: Own<
     | 'family'
@@ -36,7 +38,7 @@ export function integrationDrill(
   };
 }
 
-/** Like `integrationDrill`, for a script that profile `quick` leaves out: it runs in `full` and by its name. */
+/** Like `integrationDrill`, for a script that profile `quick` leaves out: it runs in `full` and by name. */
 export function fullOnlyIntegration(drill: Parameters<typeof integrationDrill>[0]): Drill {
   return { ...integrationDrill(drill), boundMs: 60_000, trials: { quick: 0, full: 3 } };
 }
@@ -80,7 +82,7 @@ export function failoverDrill(
   };
 }
 
-/** Like `failoverDrill`, for a fault that profile `quick` leaves out: it runs in `full` and by its name. */
+/** Like `failoverDrill`, for a fault that profile `quick` leaves out: it runs in `full` and by name. */
 export function fullOnlyFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
   return { ...failoverDrill(drill), trials: { quick: 0, full: 20 } };
 }

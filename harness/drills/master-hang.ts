@@ -1,6 +1,9 @@
 import { failoverDrill } from './families.ts';
 
-/** A stock client stays with a hung master until it returns; waiting longer than `stragglerMs` is not worthwhile. */
+/**
+ * A stock client keeps its connection to a hung master until the master returns; waiting longer than `stragglerMs` is
+ * not worthwhile.
+ */
 export const masterHang = failoverDrill({
   id: 'master-hang',
   title: 'The master hangs without a reset and returns',

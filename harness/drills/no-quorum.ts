@@ -1,6 +1,8 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Lasts three times down-after: a failover without a quorum would have happened within this time. */
+/**
+ * The quorum is missing for three times down-after: a failover without a quorum would have happened within this time.
+ */
 export const noQuorum = fullOnlyFailover({
   id: 'no-quorum',
   title: 'Two sentinels die, then the master; one sentinel returns',

@@ -1,8 +1,8 @@
 import { failoverDrill } from './families.ts';
 
 /**
- * The stalls are shorter than Sentinel's threshold: 300 ms and 1 s with the 1.5 s of dev, 1 and 3.3 s with the 5 s of
- * production.
+ * The stalls are shorter than Sentinel's threshold: 300 ms and 1 s with the threshold of 1.5 s in dev, 1 s and 3.3 s
+ * with the threshold of 5 s in production.
  */
 export const shortStall = failoverDrill({
   id: 'short-stall',

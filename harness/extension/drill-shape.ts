@@ -24,7 +24,7 @@ export function drillProblem(drill: Fields): string | undefined {
   return missingProof(family as Drill['family'], drill, faults as readonly unknown[]);
 }
 
-/** Requires the parts that each trial must show, by family: a drill without them would pass on nothing. */
+/** Requires the parts that each trial of a family must record: a drill without them would pass without evidence. */
 function missingProof(
   family: Drill['family'],
   drill: Fields,

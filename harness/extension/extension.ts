@@ -9,7 +9,10 @@ import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
 
 /** An additional report of every run. */
 export interface ReportFormat {
-  /** End of the file name, such as `criteria.csv`: a run has it as `report.<name of the extension>.criteria.csv`. */
+  /**
+   * End of the file name, such as `criteria.csv`. The run folder then contains
+   * `report.<name of the extension>.criteria.csv`.
+   */
   readonly file: string;
   /** Renders the report. Pure: no clock, disk, network or locale. `kit verify` calls it again and compares the text. */
   readonly render: (report: Report) => string;

@@ -107,7 +107,10 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
   }
 }
 
-/** The client checks their other options when `kit warm` registers them. */
+/**
+ * Checks `name` and `generate` of each strategy. The client checks the other options when `kit warm` registers the
+ * strategies.
+ */
 function checkStrategies(where: string, value: unknown): void {
   if (value === undefined || typeof value === 'function') return;
   if (!Array.isArray(value)) throw invalid(where, 'strategies: must be a list, or a function of the cache');

@@ -1,6 +1,6 @@
 /**
  * The extensions of this process, in addition to the parts of the kit. A command registers them once, before it starts
- * a run; no other code writes here. Judging does not read this file: it gets its checkers as an argument.
+ * a run; no other code writes here. The judge does not import this file: it receives its checkers as an argument.
  */
 import { KitError } from '../../config/errors.ts';
 import { checkers } from '../checkers/index.ts';

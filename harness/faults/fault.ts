@@ -8,7 +8,8 @@ export interface Injection {
 }
 
 /**
- * A fault: returns once its effect has been observed. Faults that the substrate cannot inject are refused beforehand.
+ * A fault. `inject` returns once the effect has been observed. Faults that the substrate cannot inject are refused
+ * beforehand.
  */
 export interface Fault {
   readonly id: string;

@@ -1,5 +1,5 @@
 /**
- * The claims of `full` beyond "n of n observed": a bound at a stated confidence, by order statistics or
+ * The claims of profile `full` beyond "n of n observed": a bound at a stated confidence, by order statistics or
  * Clopper-Pearson. If the observation meets the target and the bound does not, there were too few trials for the claim:
  * INSUFFICIENT.
  */
@@ -32,7 +32,7 @@ export function boundOf(gate: Gate, claim: Claim, readings: readonly Reading[], 
   return overProportion(gate, claim, readings, n);
 }
 
-/** Claims a share of trials. Every trial has met the target here, otherwise the criterion would have failed before. */
+/** Claims a share of trials. Every trial met the target, otherwise the criterion would already have failed. */
 function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): Claimed {
   const value = proportionLowerBound(trials, trials, confidence);
   const holds = value >= share;
@@ -49,8 +49,8 @@ function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): C
 function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly Reading[]): Claimed {
   const { quantile, confidence } = claim;
   const isUpper = largerIsWorse(gate.target);
-  // If less is worse, the bound applies to the share `quantile` of all values from below: the same bound of the
-  // mirrored values.
+  // If smaller values are worse, the bound is a lower bound on the share `quantile` of all values. It is the upper
+  // bound of the mirrored values.
   const mirrored = isUpper ? 1 : -1;
   const boundOn = (values: ArrayLike<number>) =>
     quantileUpperBound(

@@ -139,7 +139,7 @@ function evaluateInScope(gate: Gate, context: GateContext): Outcome {
   return passOrInsufficient(gate, context, figures, base, sum);
 }
 
-/** Lists the trials that were left out next to a criterion that was judged without them. */
+/** Adds the number of trials left out to the reason of a criterion that was judged without them. */
 function noteRounds(outcome: Outcome): Outcome {
   const leftOut = outcome.attempts?.leftOut ?? 0;
   if (leftOut === 0 || outcome.state === 'INVALID') return outcome;
@@ -218,7 +218,7 @@ function applyWaiver(gate: Gate, { waivers, judgedAt }: GateContext, outcome: Ou
     .map(({ owner, reason, expires }) => ({ owner, reason, expires, status: statusOf(expires, judgedAt) }));
   if (outcome.state === 'PASS') return outcome;
   const inForce = given.filter(({ status }) => status === 'in-force');
-  // Returns the waiver that expires last: an expired one next to it has no effect.
+  // The waiver that expires last applies. A waiver that is not in force counts only if there is no other.
   const waiver = (inForce.length > 0 ? inForce : given).reduce<(typeof given)[number] | undefined>(
     (last, each) => (last === undefined || each.expires > last.expires ? each : last),
     undefined,

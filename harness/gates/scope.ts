@@ -13,9 +13,9 @@ export interface RunScope {
   readonly promises: ReadonlySet<PromiseName>;
   /** Value of `sentinel.fast`: whether the environment accepts needless failovers. */
   readonly fastDetection: boolean;
-  /** Inputs of the run, by name; sealed, whether or not they still exist. */
+  /** Sealed inputs of the run, by name, including those that no longer exist. */
   readonly inputs: ReadonlySet<string>;
-  /** Requested drills, whether or not they were run. */
+  /** Requested drills, including those that were not run. */
   readonly asked: ReadonlySet<string>;
   /** Drills without a trial in profile quick (`fullOnly` of the gates). */
   readonly fullOnly: ReadonlySet<string>;

@@ -4,7 +4,8 @@
  *
  * The bounds of a gate (`timing` in gates.yaml) depend on the delays that can change its figure: a percentile is
  * compared with the delays at p99, a gap or a deadline with the longest delay, a failover also with the longest bare
- * fsync, a latency with the time that the machine adds to a send and to a bare round trip. `machine` in gates.yaml applies to all.
+ * fsync, a latency with the time that the machine adds to a send and to a bare round trip. `machine` in gates.yaml
+ * applies to all gates.
  */
 import type { Gate, MachineBounds } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';

@@ -1,7 +1,7 @@
 /**
- * CTRF (Common Test Report Format, specification 0.1.0): the content of JUnit as JSON, with the same suites, cases and
- * times. CTRF has no errors, so a criterion that could not be judged is `failed`, with the state in
- * `rawStatus`: most readers of CTRF only look at failures.
+ * CTRF (Common Test Report Format, specification 0.1.0): the content of the JUnit report as JSON, with the same suites,
+ * cases and times. CTRF has no status for errors, so a criterion that could not be judged is `failed`, with the state
+ * in `rawStatus`: most readers of CTRF only look at failures.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import { elapsedMs, epochMs } from './instants.ts';

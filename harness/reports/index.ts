@@ -1,4 +1,4 @@
-/** The report formats of a run by file name, and the one for the terminal. */
+/** The report formats of a run by file name, and the format for the terminal. */
 import { renderCtrf } from './ctrf.ts';
 import { renderHtml } from './html/index.ts';
 import { renderJson } from './json.ts';
@@ -11,7 +11,7 @@ export type { Report } from './report.ts';
 export { renderTerminal, type TerminalOptions } from './terminal.ts';
 export { renderCtrf, renderHtml, renderJunit, renderMarkdown };
 
-/** Renders a report. Pure: the same report gives the same bytes, on any day and under any Node. */
+/** Renders a report. Pure: the same report gives the same bytes, on any day and with any version of Node. */
 export type Renderer = (report: Report) => string;
 
 export const renderers = {

@@ -1,4 +1,4 @@
-/** Times of a report without the clock or the locale. */
+/** Times in a report, computed without the clock and the locale. */
 import type { Report } from './report.ts';
 
 /** Returns the elapsed time of the run, from its start to the judgement, in ms. */
@@ -7,8 +7,8 @@ export function elapsedMs({ run }: Report): number {
 }
 
 /**
- * Returns the milliseconds since 1970 of an ISO 8601 instant in UTC, by the civil calendar alone; 0 if the text is not
- * such an instant.
+ * Converts an ISO 8601 instant in UTC to milliseconds since 1970, computed from the civil calendar; returns 0 for any
+ * other text.
  */
 export function epochMs(iso: string): number {
   const match = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z$/.exec(iso);

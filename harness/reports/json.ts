@@ -1,5 +1,5 @@
 /**
- * `report.json`: the report itself in one canonical text, which `kit verify` compares byte for byte. The schema is
+ * `report.json`: the report itself as canonical JSON, which `kit verify` compares byte for byte. The schema is
  * `docs/report.schema.json`.
  */
 import { canonicalJson } from '../evidence/canonical-json.ts';

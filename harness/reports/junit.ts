@@ -39,7 +39,7 @@ interface TestCase {
   readonly type: string;
   readonly detail: string;
   readonly ms: number;
-  /** Note that is shown with a test that passed. */
+  /** Note shown with a test that passed. */
   readonly note?: string;
 }
 

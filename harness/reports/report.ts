@@ -15,7 +15,7 @@ export interface TimelineBin {
   readonly failed: number;
   /** Number of operations with an unknown outcome. */
   readonly info: number;
-  /** Latency of the operations that were intended in the bin; null if none completed. */
+  /** Latency of the operations whose intended start lies in the bin; null if none completed. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   /** Number of hits and misses among the reads that completed in the bin. */
@@ -40,7 +40,7 @@ export interface MachineView {
   readonly controlMachineP99Ms: number | null;
   /** Longest bare fsync. */
   readonly diskMaxMs: number | null;
-  /** Longest wait for a CPU within 100 ms, by a server, by the harness, and by the client. */
+  /** Longest wait for a CPU in a window of 100 ms, by a server, by the harness, and by the client. */
   readonly waitServerMaxMs: number | null;
   readonly waitHarnessMaxMs: number | null;
   readonly waitClientMaxMs: number | null;
@@ -84,8 +84,8 @@ export interface TrialView {
   /** Marks such as `+switch-master`, `first write after the fault`. */
   readonly marks: readonly { readonly label: string; readonly tMs: number }[];
   /**
-   * Spans in which a node reported role master, without an end if it lasted to the end of the trial; absent in reports
-   * of earlier versions. At most 100.
+   * Spans in which a node reported role master, without an end if the span lasted to the end of the trial; absent in
+   * reports of earlier versions. At most 100.
    */
   readonly masters?: readonly {
     readonly node: string;
@@ -121,13 +121,13 @@ export interface TrialView {
   /** Machine during the trial; absent if it was not sampled. */
   readonly machine?: MachineView;
   /**
-   * The looks of a canary rollout, in order, with the time since its start by the clock of the drill; absent in other
-   * drills. At most 500.
+   * The looks of a canary rollout, in order, each with the time since the start of the rollout by the clock of the
+   * drill; absent in other drills. At most 500.
    */
   readonly canary?: { readonly limits: RollbackLimits; readonly looks: readonly RolloutLook[] };
 }
 
-/** Figures of one client, ours or a stock client, on the same topology under the same faults. */
+/** Figures of one client, the kit's or a stock client, on the same topology under the same faults. */
 export interface ComparisonRow {
   readonly drill: string;
   readonly client: string;
@@ -149,7 +149,7 @@ export interface Report {
   readonly verdict: Verdict;
   readonly comparison: readonly ComparisonRow[];
   readonly trials: readonly TrialView[];
-  /** Benchmarks as text and figures, such as the reproduced lines of 001: label, value, unit. */
+  /** Benchmarks as rows of text, such as the reproduced lines of 001: label, and value with its unit. */
   readonly benchmarks: readonly {
     readonly title: string;
     readonly rows: readonly { readonly label: string; readonly value: string }[];

@@ -1,6 +1,6 @@
 /**
  * Lines of a report for a terminal of a given width: wrapped text, tables, and pairs of label and value. A table that
- * does not fit becomes one block per row, so that no figure is cut.
+ * does not fit becomes one block per row, so that no figure is truncated.
  */
 import { clipText } from './wording.ts';
 
@@ -9,7 +9,9 @@ export type Paint = 'green' | 'red' | 'yellow' | 'dim' | 'bold';
 export interface LayoutOptions {
   /** Whether to use ANSI colours; default false. */
   readonly colour?: boolean;
-  /** Number of columns of the terminal; default 100, at least 40. Text uses at most 100 columns, tables use all. */
+  /**
+   * Number of columns of the terminal; default 100, at least 40. Text uses at most 100 columns; tables use all columns.
+   */
   readonly width?: number;
 }
 
@@ -51,7 +53,7 @@ export class Layout {
     return this.paint('bold', text);
   }
 
-  /** Cuts a string to one line. */
+  /** Truncates a string to one line. */
   clip(text: string): string {
     return clipText(text, this.#textWidth);
   }

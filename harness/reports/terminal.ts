@@ -1,5 +1,5 @@
 /**
- * The report for a terminal of any width from 40 columns: the verdict first, then the blocking criteria with their remedies,
+ * The report for a terminal of at least 40 columns: the verdict first, then the blocking criteria with their remedies,
  * then the tables, then the artifacts. The caller enables colour (on a terminal, and without NO_COLOR).
  */
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';

@@ -1,9 +1,9 @@
 /**
  * Texts and figures shared by all formats, so that a terminal, a pull request and a page show the same text.
  *
- * Everything from the evidence passes through `clean` before it is shown: an error text of a client may contain escape
- * sequences, unpaired surrogates or any bytes sent by a hostile Redis. Left out: escaping, which each format does
- * itself, and the locale, which is never used, so that a report has the same bytes everywhere.
+ * All text from the evidence passes through `cleanText` before it is shown: an error text of a client may contain
+ * escape sequences, unpaired surrogates or any bytes sent by a hostile Redis. Left out: escaping, which each format
+ * does itself, and the locale, which is never used, so that a report has the same bytes everywhere.
  */
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from './report.ts';
@@ -53,7 +53,7 @@ export const DECISION_LABEL: Readonly<Record<Verdict['decision'], string>> = {
 export const DECISION_MEANING: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'All criteria in scope pass.',
   CONDITIONAL_GO:
-    'No criterion blocks, but some pass only because of a waiver in force. The exit code is 0; after the expiry of a waiver it is not.',
+    'No criterion blocks, but some pass only because of a waiver in force. The exit code is 0 until one of these waivers expires.',
   NO_GO: 'At least one criterion in scope fails.',
   UNKNOWN:
     'No criterion failed, but some that a GO requires were not judged. A criterion without a measurement never passes.',
@@ -65,7 +65,7 @@ const ACTION_LABEL: Readonly<Record<Action, string>> = {
   'deploy-with-breaker': 'Deploy with the circuit breaker and a shorter TTL',
 };
 
-/** Returns the label of an action; null stands for a run that requested less than readiness. */
+/** Returns the label of an action; null means that the run requested less than readiness. */
 export function actionLabel(action: Action | null): string {
   return action === null ? 'kit readiness decides whether to enable Redis' : ACTION_LABEL[action];
 }
@@ -374,7 +374,7 @@ export function workloadsOf(criterion: Criterion): readonly string[] {
   return criterion.scope.workload.split(', ').filter((name) => name !== '');
 }
 
-/** Cuts a string to a number of characters; the last character becomes an ellipsis. */
+/** Truncates a string to a number of characters; the last character becomes an ellipsis. */
 export function clipText(text: string, width: number): string {
   const symbols = [...text];
   return symbols.length <= width ? text : `${symbols.slice(0, Math.max(0, width - 1)).join('')}…`;

@@ -1,7 +1,7 @@
 /**
  * Clients of a comparison that the caller selected, for the drills that compare clients. A client that cannot run here
- * (its package is not installed, or it does not support the topology) is not measured: a line reports that, and the
- * others run.
+ * (its package is not installed, or it does not support the topology) is not measured: a line reports the reason, and
+ * the other clients run.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -3,7 +3,7 @@
  *
  * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
  *
- * An environment that is already running is used and left running; one that the run started always ends with it.
+ * An environment that is already running is used and left running; one that the run started always ends with the run.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
@@ -193,7 +193,7 @@ async function provenanceOf(environment: Environment): Promise<Readonly<Record<s
   return { ...environment.provenance, ...(servers.size > 0 && { servers: describeServers(servers) }) };
 }
 
-/** Creates a folder with the current inputs of judging. */
+/** Creates the run folder, with the current inputs of the judge. */
 async function openRunFolder(
   request: RunRequest,
   drills: readonly Drill[],
@@ -253,7 +253,7 @@ async function draftManifest(
     runId,
     kind: request.kind,
     kitVersion: kitVersion(),
-    // In node_modules, it would be the commit of the user's repository.
+    // In node_modules, git would report the commit of the user's repository.
     commit: IS_BUILT ? null : await commitOf(import.meta.dirname, sink),
     startedAt,
     judgedAt: startedAt,

@@ -1,7 +1,7 @@
 /**
  * The closing phase of a trial: each client writes and reads once more, and the raw master is asked for the same data.
- * Repeated until everything agrees, or the time limit is reached: a client may need a moment after the heal, and that
- * time is recorded.
+ * The phase is repeated until all values match or the time limit is reached, because a client may need time after the
+ * heal; this time is recorded.
  *
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
@@ -56,7 +56,7 @@ export async function closeClient(
     written.push(...keys);
     const held = await valuesHeld(context, keys);
     const { planted, rejection } = await plantValues(context, keys);
-    // Without values that only the master has, a read would prove nothing.
+    // A read proves something only if its value is on the master and nowhere else.
     const reads = rejection === undefined ? await closing.read(keys.map(({ name }) => name)) : [];
     const troubles = [
       ...(rejection === undefined ? [] : [`the master rejects values of the drill: ${rejection}`]),
@@ -135,12 +135,12 @@ function problemsOfWrite(
   { kind, keys, answer }: ClosingWrite,
   held: ReadonlyMap<string, string | null>,
 ): readonly string[] {
-  // A loaded value is stored, too.
+  // A value that the loader returned is stored, too.
   if (answer !== 'redis' && !(kind === 'getOrCompute' && answer === 'loader')) return [`${kind}: ${answer}`];
   const missing = keys.filter(({ key, value }) => held.get(key) !== value);
   return missing.length === 0
     ? []
-    : [`${kind}: acknowledged, and ${missing.length} of ${keys.length} keys are not on the master`];
+    : [`${kind}: acknowledged, but ${missing.length} of ${keys.length} keys are not on the master`];
 }
 
 function problemsOfRead(

@@ -32,11 +32,11 @@ export interface ConfigurationTrialRequest {
 export interface ConfigurationTrial {
   /** Reads the nodes between two trials. */
   probeBetween(): Promise<void>;
-  /** Reads the nodes a last time and closes the history. */
+  /** Reads the nodes for the last time and closes the history. */
   end(): Promise<TrialRecord>;
 }
 
-/** Reads the nodes a first time. */
+/** Reads the nodes for the first time. */
 export async function openConfigurationTrial(
   request: ConfigurationTrialRequest,
 ): Promise<ConfigurationTrial> {

@@ -1,6 +1,6 @@
 /**
- * Injects a drill's faults when they are due and heals them: each as scheduled, and all of them at the end of the
- * trial, including an injection that is still running then or that failed after it took effect. Intents and observed
+ * Injects a drill's faults when they are due, and heals each as scheduled. At the end of the trial all remaining faults
+ * are healed, including an injection that is still running or that failed after it took effect. Intents and observed
  * effects are both recorded in the history.
  */
 import { KitError } from '../../config/errors.ts';
@@ -93,7 +93,7 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     async healAll() {
       over.abort(new Error('the trial is over'));
       const healInjection = await Promise.allSettled([...unhealed].map(({ heal }) => heal()));
-      // After the heals, when the master is known again.
+      // The lags end after the heals, when a master is reported again.
       const results = [...healInjection, ...(await Promise.allSettled([lags.end()]))];
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
@@ -217,8 +217,8 @@ async function resultOf(injecting: Promise<Injection>): Promise<Injection | unde
 
 /**
  * Waits until every client has an acknowledged write that was intended after the fault, until one client has and the
- * time for the others is over, or until the time limit. A client that never recovers must not block the trial: its
- * closing phase shows it.
+ * time for the others is over, or until the time limit. A client that never recovers must not block the trial: the
+ * closing phase records it.
  */
 async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;
@@ -269,7 +269,7 @@ async function awaitOtherMaster(
   await untilBound(waitUntil('another master', isSucceeded, { boundMs: recoveryBoundMs, signal }), signal);
 }
 
-/** Waits without an error at the time limit, because later steps show what is missing. */
+/** Waits, and ignores a timeout, because later steps report what is missing. */
 async function untilBound(wait: Promise<unknown>, signal: AbortSignal): Promise<void> {
   await wait.catch((error: unknown) => {
     if (signal.aborted || !(error instanceof KitError)) throw error;

@@ -1,6 +1,6 @@
 /**
- * Reads the written keys from every raw node after the heal, and removes them. Bypasses the client and its fallback,
- * over admin connections, replicas included.
+ * Reads the written keys from every raw node after the heal, including replicas, and removes them. Uses admin
+ * connections, which bypass the client and its fallback.
  */
 import type { Redis } from 'ioredis';
 import { decodeEnvelope } from '../../client/envelope.ts';

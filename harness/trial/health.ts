@@ -93,7 +93,7 @@ async function healthProblem(environment: Environment): Promise<string> {
   if (state.kind !== 'stable') return describeRoles(state);
   const nodes = await replicationInfos(environment);
   const master = nodes.find(({ id }) => id === state.master);
-  if (master?.info.role !== 'master') return `${state.master} changed its role in between`;
+  if (master?.info.role !== 'master') return `${state.master} changed its role during the check`;
   for (const { id, info } of nodes) {
     if (id === master.id) continue;
     if (info.master_link_status !== 'up') return `${id} has no link to its master`;

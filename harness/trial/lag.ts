@@ -4,12 +4,12 @@
  *
  * on ─▶ every replica follows the master through a proxy that delays the stream; confirmations are not delayed
  * hold ─▶ no more data arrives; the links stay up, so that the master continues as in normal operation
- * onFault ─▶ the links of a killed master are cut, with data in flight; those of a hung one stay, as without a proxy:
- *            with cut links it would detect on its return that it has no replicas, and refuse the writes that the drill
- *            wants it to acknowledge
+ * onFault ─▶ the links of a killed master are cut, with data in flight; those of a hung master stay open, as without a
+ *            proxy: with cut links, the master would detect on its return that it has no replicas, and refuse the
+ *            writes that the drill expects it to acknowledge
  * end ─▶ if the master is unchanged, the replicas follow it as before; otherwise the sentinels reconfigure them
  *
- * Sentinel corrects a replica that follows another address only after failover-timeout; a lag lasts less than that.
+ * Sentinel corrects a replica that follows another address only after failover-timeout; a lag is shorter.
  */
 
 import { parseInfo } from '../../infra/redis/info.ts';
@@ -48,7 +48,7 @@ export interface Lags {
   end(): Promise<void>;
 }
 
-/** The lags of one trial, with their start and end in its history. */
+/** Opens the lags of one trial, and records their start and end in its history. */
 export function openLags({ environment, recorder, clock, progress, signal }: LagsOptions): Lags {
   const made = new Set<Lag>();
   const observe = (data: Readonly<Record<string, string | number>>) =>

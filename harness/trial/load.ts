@@ -1,6 +1,6 @@
 /**
- * The part of a trial in which load runs: generators, faults, heal, closing phase, final read. Every generator is a
- * thread of its own.
+ * The part of a trial in which load runs: generators, faults, heal, closing phase, final read. Every generator runs in
+ * its own thread.
  */
 
 import { clientSettingsOf } from '../../config/schema.ts';
@@ -22,7 +22,9 @@ import { openProxiedEnvironment } from './proxied-environment.ts';
  * corresponds to 25 s at 200 operations per second while Redis does not reply.
  */
 const IN_FLIGHT_BOUND = 5_000;
-/** Time per client, in ms, until all are ready, for at least two clients: each starts two threads. */
+/**
+ * Time limit per client, in ms, until all clients are ready, counted for at least two clients: each starts two threads.
+ */
 const READY_BOUND_MS = 7_500;
 /** Delay, in ms, after which all generators start together, so that each has received the message. */
 const START_DELAY_MS = 50;
@@ -39,7 +41,7 @@ const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
 
-/** A client reaches the master through the fault proxy, or directly. */
+/** Context of a trial in which each client reaches the master through the fault proxy, or directly. */
 interface LoadContext extends TrialContext {
   endpointsOf(client: ClientName): ClientEndpoints;
 }
@@ -93,7 +95,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
       await watched('a healthy topology', awaitRecovery(context));
     }
 
-    // 4. Is each client served, now that the topology is healthy?
+    // 4. The closing phase: whether Redis serves each client, now that the topology is healthy.
     await watched(
       'the closing phase',
       askAll((generator) => closeGenerator(context, generator)),

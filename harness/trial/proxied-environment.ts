@@ -44,7 +44,7 @@ export async function openProxiedEnvironment(environment: Environment): Promise<
     };
   const faults: Capabilities = {
     dropReplies: addToxics({ type: 'timeout', attributes: { timeout: CUT_AFTER_MS } }),
-    // Like lost packets: connections stay open and silent, and new ones get no reply.
+    // Like lost packets: connections stay open, and neither existing nor new ones get a reply.
     cutClients: addToxics(
       { type: 'timeout', attributes: { timeout: 0 }, stream: 'upstream' },
       { type: 'timeout', attributes: { timeout: 0 } },

@@ -60,7 +60,7 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
     }
   } finally {
     for (const close of closers.reverse()) await close().catch(() => undefined);
-    // Closed last, when no client can write any more.
+    // The keys are removed last, when no client can write any more.
     await removeKeys(
       environment,
       [...keys].map((key) => ({ key, encoding: 'raw' })),
@@ -136,7 +136,7 @@ async function keepOpen<T extends AsyncDisposable>(
   return opened;
 }
 
-/** Returns the path of a file that is stored with the logs of the run; its folder exists. */
+/** Returns the path of a file that is stored with the logs of the run. Creates its folder. */
 function artifactPath({ dir, drill, trial }: TrialContext, name: string): string {
   const folder = join(dir, LOGS, `${drill.id}-${trial}`);
   mkdirSync(folder, { recursive: true });

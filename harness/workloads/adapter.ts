@@ -100,7 +100,7 @@ export interface Adapter {
   /** Whether `set` supports durable writes. */
   readonly durable: boolean;
   physicalKey(key: string): string;
-  /** How `set`, `setMany` and `getOrCompute` store a value: unchanged, or in the client's envelope. */
+  /** Format in which `set`, `setMany` and `getOrCompute` store a value: unchanged, or in the client's envelope. */
   readonly encoding: Encoding;
   /** Resolves once the client reaches its master. */
   ready(): Promise<void>;
@@ -116,7 +116,7 @@ export interface Adapter {
   close(): Promise<void>;
 }
 
-/** How the bytes of a physical key are converted to the logical value. Keys of `incr` and `append` are always raw. */
+/** Conversion of the bytes of a physical key to the logical value. Keys of `incr` and `append` are always raw. */
 export type Encoding = 'raw' | 'envelope';
 
 /** A client's own events, as plain fields. */

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Random, seededRandom } from './random.ts';
 
 /**
- * Returns a backend that answers after a time drawn uniformly between the two bounds. The times have their own stream,
- * so that the number of loads does not change the operations that follow.
+ * Returns a backend that answers after a time drawn uniformly between the two bounds. The times come from their own
+ * random stream, so that the number of loads does not change the operations that follow.
  */
 export function simulatedBackend(random: Random, fastestMs: number, slowestMs: number) {
   const times = seededRandom(random.int(2 ** 32), 'backend');

@@ -1,6 +1,6 @@
 /**
- * Messages between a generator and the thread of its client. Plain data only. Times are on the run's clock and taken in the client's
- * thread: an answer has the time at which the client resolved it.
+ * Messages between a generator and the thread of its client. Plain data only. Times are on the run's clock and are
+ * taken in the client's thread: an answer has the time at which the client resolved it.
  */
 import type { OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, ClientSpec, Encoding, Failure } from './adapter.ts';

@@ -17,7 +17,7 @@ const LOOP_DELAY_EVERY_MS = 1_000;
 const RESOLUTION_MS = 10;
 const PROBE_KEY = 'x';
 
-// A module that cannot be loaded terminates the thread with its error.
+// If the module cannot be loaded, the thread ends with the error.
 if (parentPort !== null) await serveClient(workerData as ClientSetup, parentPort);
 
 async function serveClient(
@@ -82,7 +82,7 @@ async function serveClient(
 function watchLoop(observe: ClientEventSink): () => void {
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();
-  // It measures from tick to tick: the resolution is part of each value.
+  // The histogram measures the time from tick to tick, so the resolution is part of each value.
   const delayMs = (ns: number) => Math.max(0, Math.round(ns / 1e4) / 100 - RESOLUTION_MS);
   const timer = setInterval(() => {
     if (loop.max > 0)

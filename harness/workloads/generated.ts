@@ -53,7 +53,7 @@ export function defineWorkload<const P extends Parameters>(
   return { kind: 'generated', ...workload };
 }
 
-/** Writes a mark of the workload: phases, windows, sizes. */
+/** Records a mark of the workload, such as a phase, a window or a size. */
 export function markWindow(
   context: GeneratorContext,
   name: string,

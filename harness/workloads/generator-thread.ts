@@ -1,5 +1,5 @@
 /**
- * The trial's handle on a generator in its worker thread. Every request has a bound; a thread that fails or ends
+ * The trial's handle on a generator in its worker thread. Every request has a time limit; a thread that fails or ends
  * unexpectedly makes `failed` reject, which ends the trial.
  */
 import { Worker } from 'node:worker_threads';
@@ -28,7 +28,7 @@ export class GeneratorThread {
 
   constructor(setup: GeneratorSetup) {
     this.client = setup.spec.client;
-    // No inherited flags: the loader of a debugger or a test runner must not run in the measuring thread.
+    // The thread inherits no flags: the loader of a debugger or a test runner must not run in the measuring thread.
     this.#worker = new Worker(moduleUrl('./worker', import.meta.url), {
       workerData: setup,
       name: `generator-${this.client}`,

@@ -86,8 +86,8 @@ function applyRule(rules: readonly string[], classes: Classes): ReadonlySet<stri
 }
 
 /**
- * Returns a command with all of its subcommands; a command without a category (a first argument such as `select|0`) on
- * its own.
+ * Returns a command with all of its subcommands; a command without a category (a first argument such as `select|0`) is
+ * returned alone.
  */
 function namedUser(name: string, known: ReadonlySet<string>): readonly string[] {
   const found = [...known].filter((command) => command === name || command.startsWith(`${name}|`));

@@ -14,7 +14,7 @@ export interface Wrong {
   readonly live: string;
   /** Description of the required value: `yes`, `at least 1`. */
   readonly wanted: string;
-  /** The value that the kit rendered; undefined if it renders none of this kind. */
+  /** The value that the kit rendered; undefined if the kit does not render this value. */
   readonly rendered?: string | undefined;
   /** Reason for the requirement, with the setting of the environment that it comes from. */
   readonly reason: string;
@@ -48,7 +48,7 @@ export interface RuleContext extends CheckContext {
 const MOST_IN_WORDS = 3;
 
 const EXTERNAL_REMEDY =
-  'The kit sends neither CONFIG nor ACL to an external server: ask its operator. Once it is known to be right, waive the criterion in config/gates.yaml with owner, reason and expiry.';
+  'The kit sends neither CONFIG nor ACL to an external server: ask its operator. Once the operator has confirmed the setting, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
 /** Adds the advice for external servers: another run would not measure more. */
 export function withAdvice(finding: Finding, { substrate }: CheckContext): Finding {

@@ -22,6 +22,6 @@ export const flush = directiveRule(
       holds: (value) => value === 'no',
     },
   ],
-  // Without an append-only file there is nothing to flush: `persistence` judges that.
+  // Without an append-only file there is nothing to flush; `persistence` judges this case.
   ({ config }) => config?.get('appendonly') !== 'no',
 );

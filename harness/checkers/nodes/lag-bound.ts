@@ -1,6 +1,6 @@
 /**
- * How long a master that is cut off from its replicas continues to acknowledge writes: at most until its successor can
- * be elected, plus the window in which asynchronous writes may be lost.
+ * Whether a master that is cut off from its replicas stops acknowledging writes in time: at the latest when its
+ * successor can be elected, plus the window in which asynchronous writes may be lost.
  */
 import { checkDirective, unansweredReason } from './directive.ts';
 import { nodeRule, type RuleContext } from './finding.ts';
@@ -11,7 +11,7 @@ export const lagBound = nodeRule({
   of: 'redis',
   judge(view, about) {
     if (view.config === undefined) return unansweredReason(about);
-    // Without a guard the lag has no effect: `write-guard` judges that.
+    // Without min-replicas-to-write, the maximum lag has no effect; `write-guard` judges the setting.
     if (Number(view.config.get('min-replicas-to-write') ?? 0) < 1) return { wrong: [], checked: 1 };
     const { ms, parts } = boundOf(about);
     const most = Math.max(1, Math.floor(ms / 1000));
@@ -21,7 +21,7 @@ export const lagBound = nodeRule({
       wanted: `1 to ${most} (${parts})`,
       value: String(Math.min(2, most)),
       reason:
-        'an isolated master acknowledges writes for this number of seconds, and the failover discards more than the promised window',
+        'an isolated master acknowledges writes for this number of seconds, and the failover discards more writes than the promised window allows',
       holds: (value) => Number(value) >= 1 && Number(value) <= most,
     });
   },

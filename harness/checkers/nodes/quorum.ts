@@ -1,5 +1,6 @@
 /**
- * Whether the sentinels can fail over while one of them is unreachable, and never on the report of a single sentinel.
+ * Whether the sentinels can fail over while one of them is unreachable, and whether a single sentinel can never cause a
+ * failover.
  */
 import { mergeFindings } from './directive.ts';
 import type { NodeView } from './facts.ts';
@@ -30,7 +31,7 @@ export const quorum = nodeRule({
       const wanted = `2 to ${Math.max(2, topology.sentinels - 1)} of ${Math.max(FEWEST_SENTINELS, topology.sentinels)} sentinels`;
       wrong.push(wrongOption(view, about, { option: 'quorum', live, wanted, setting, reason: flaw }));
     }
-    // Between trials it is possible that a sentinel has not yet discovered another one that has just been restarted.
+    // Between trials, a sentinel may not yet have discovered another one that has just been restarted.
     if (about.probe.when !== 'between' && others !== topology.sentinels - 1) {
       wrong.push({
         node: view.id,

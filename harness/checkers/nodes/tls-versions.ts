@@ -37,7 +37,7 @@ const CIPHERS: Demand = {
 
 function judgeDirective(view: NodeView, about: RuleContext): Judged {
   if (view.config === undefined) return { wrong: [], checked: 0, missing: 'CONFIG GET' };
-  // Without TLS there is no version: `encryption` judges that.
+  // Without TLS there is no version to judge; `encryption` reports the missing TLS.
   if (view.config.get('tls-port') === '0') return { wrong: [], checked: 1 };
   return mergeFindings([PROTOCOLS, CIPHERS].map((demand) => checkDirective(view, about, demand)));
 }

@@ -1,6 +1,6 @@
 /**
  * Drills of `--profile capacity`, which measure the limits of the environment and this machine. No other profile runs
- * them, since a shared machine does not reach their rates; `kit drill ID` does.
+ * them, since a shared machine does not reach their rates. `kit drill ID` runs a single one.
  */
 import type { Drill } from '../drill.ts';
 

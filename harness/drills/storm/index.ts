@@ -14,8 +14,8 @@ const MS_PER_MINUTE = 60_000;
 
 /**
  * The rates are half as high as in the other failover drills, so that the history and the data of half an hour stay
- * small. Entries outlive the storm, because an expired one would count as lost. Sentinel itself demotes a returned
- * master to a replica.
+ * small. Entries outlive the storm, because an expired one would count as lost. `settleMs` is longer than the 10 s
+ * after which Sentinel itself demotes a returned master to a replica.
  */
 export function stormOf({ seed, minutes }: StormLength): Drill {
   const drill = fullOnlyFailover({

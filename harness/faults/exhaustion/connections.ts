@@ -42,7 +42,7 @@ function openIdle({ host, port }: Access): Promise<Socket> {
   });
 }
 
-/** Whether the server closes a new connection by itself; without TLS it sends the reason first. */
+/** Whether the server closes a new connection; without TLS it sends the reason first. */
 async function isRefused({ host, port }: Access): Promise<boolean> {
   const socket = connect(port, host);
   socket.on('error', () => socket.destroy());

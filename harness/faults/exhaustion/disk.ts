@@ -38,7 +38,7 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
     await volume.unmount();
     if ((await rewriteOnDisk(admin)) === 'down') return;
     await waitUntil('the server to accept writes', () => acceptsWrites(admin), RESTORE_BOUND);
-    // A master that was replaced in the meantime refuses the command; the key expires.
+    // A master that was replaced during the fault refuses the command; then the key expires.
     await admin.unlink(FILLER_KEY).catch(() => undefined);
   };
   try {
@@ -59,12 +59,12 @@ async function rewrite(admin: Redis): Promise<void> {
 }
 
 /**
- * Rewrites the append-only file until a rewrite has succeeded, in any role of the server. A server that became a replica
- * in the meantime copies the new master, which ends a rewrite, and its rewrites failed on the small volume: after three
- * failures Redis leaves the next one scheduled for a minute, but executes the command (aof.c, aofRewriteLimited).
+ * Rewrites the append-only file until a rewrite has succeeded, in any role of the server. A server that became a
+ * replica copies the new master, which ends a running rewrite. Its earlier rewrites failed on the small volume: after
+ * three failures Redis leaves the next one scheduled for a minute, but executes the command (aof.c, aofRewriteLimited).
  *
- * A replica ends if it cannot write a command of its master to the file (server.c, "Replica was unable to write command
- * to disk"). At its next start it opens its files on the disk.
+ * A replica exits if it cannot write a command of its master to the file (server.c, "Replica was unable to write
+ * command to disk"). At its next start it opens its files on the disk.
  */
 async function rewriteOnDisk(admin: Redis): Promise<'done' | 'down'> {
   let isRequested = false;
@@ -84,7 +84,9 @@ async function rewriteOnDisk(admin: Redis): Promise<'done' | 'down'> {
   return await waitUntil('the append-only file to be on the disk', isRewritten, RESTORE_BOUND);
 }
 
-/** Redis repeats a failed write within a second. A replica detects the end of the failure at its next write. */
+/**
+ * Redis repeats a failed write to the file within a second. A replica detects the end of the failure at its next write.
+ */
 async function acceptsWrites(admin: Redis): Promise<boolean> {
   if ((await persistence(admin)).aof_last_write_status === 'ok') return true;
   return parseInfo(await admin.info('replication')).role === 'slave';

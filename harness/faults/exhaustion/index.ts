@@ -1,4 +1,7 @@
-/** A fault that exhausts a resource of a server, from a separate process that restores it even if this process dies. */
+/**
+ * A fault that exhausts a resource of a server, from a separate process that restores it even if this process is
+ * killed.
+ */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
@@ -43,7 +46,7 @@ export function exhaustionOf(id: string, resource: ResourceName): Fault {
   };
 }
 
-/** Starts a node that ended because of the fault: a replica that cannot write to its append-only file ends itself. */
+/** Starts a node that exited because of the fault: a replica that cannot write to its append-only file exits. */
 async function startIfDown(environment: Environment, nodeId: string): Promise<void> {
   if ((await stateOf(environment, nodeId)) === 'stopped') await environment.capabilities.start?.(nodeId);
 }

@@ -3,8 +3,8 @@
  * written until the server evicts keys or, depending on its policy, refuses writes. The filling continues, so that
  * later writes find the memory full.
  *
- * The replication backlog counts as used memory and grows with the writes: the part that is still missing is added to
- * the limit, so that there is room for keys.
+ * The replication backlog counts as used memory and grows with the writes: the part that is not yet allocated is added
+ * to the limit, so that there is room for keys.
  */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
@@ -29,7 +29,10 @@ export const exhaustMemory: Exhaust = async (admin) => {
   const restoreLimit = await lowerLimit(admin, 'maxmemory', before.used + before.backlogRoom + ROOM_BYTES);
   let written = 0;
   const put = (value: Buffer) => [`${prefix}${written++}`, value, 'PX', FILLER_TTL_MS] as const;
-  /** Returns whether the server refuses even small values: the buffers of a large one are free again afterwards. */
+  /**
+   * Returns whether the server refuses even small values: the memory of a large value's buffers is free again
+   * afterwards.
+   */
   const write = async () => {
     const pipeline = admin.pipeline();
     for (let n = 0; n < BATCH; n++) pipeline.set(...put(FILLER));

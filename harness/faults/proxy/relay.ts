@@ -195,7 +195,7 @@ function sliceSize(
   return Math.max(1, Math.round(average + (2 * random() - 1) * variation));
 }
 
-/** Resolves when the bytes have been sent or the sink is gone: the sink's own `close` ends the connection. */
+/** Resolves when the bytes have been sent or the sink is closed: the sink's own `close` ends the connection. */
 function writeChunk(sink: Socket, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => sink.write(chunk, () => resolve()));
 }

@@ -72,7 +72,7 @@ export class ProxyServer {
     await closed;
   }
 
-  /** Listens on its previous port, so that clients find it again. */
+  /** Listens on the previous port, so that clients can reconnect. */
   async #listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
     await new Promise<void>((resolve, reject) => {

@@ -10,7 +10,7 @@ import { html, Markup, slugOf } from './markup.ts';
 
 type CanaryTrial = TrialView & { readonly canary: NonNullable<TrialView['canary']> };
 
-/** Renders the section; null without a rollout. */
+/** Renders the section; returns null if the run has no rollout. */
 export function canarySection({ trials }: Report): Markup | null {
   const rollouts = trials.filter((trial): trial is CanaryTrial => trial.canary !== undefined);
   const [first, ...others] = rollouts;

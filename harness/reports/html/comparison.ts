@@ -1,4 +1,4 @@
-/** Our client and the stock client under the same faults: figures, and the write gaps drawn on one log scale. */
+/** The kit's client and the stock client under the same faults: figures, and the write gaps drawn on one log scale. */
 import { scaleLog } from 'd3-scale';
 import type { ComparisonRow, Report } from '../report.ts';
 import { clientName, formatGap, formatMs, formatNumber, oneLine } from '../wording.ts';
@@ -26,7 +26,7 @@ ${wrapScrolling(
     },
   )}</table>`,
 )}
-<p class="note">Lost: acknowledged writes that the master does not hold after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client with default settings; it has no durable writes. Dead: clients that never answered again after the heal; their gap (≥) was open when the trial ended.</p>`;
+<p class="note">Lost: acknowledged writes that the master does not hold after the heal. Twice: INCRs and APPENDs that took effect more than once. Over 1 s: operations that took longer than a second. <em>ioredis, defaults</em> is the stock client with default settings; it has no durable writes. Dead: clients without a successful operation after the heal; their gap (≥) was still open when the trial ended.</p>`;
 }
 
 function renderCells(row: ComparisonRow, x: (value: number) => number): Markup {

@@ -1,6 +1,6 @@
 /**
- * Distribution of latency, one row per operation kind, all on one log scale; the outline of the stock client over
- * ours.
+ * Latency distributions: one row per operation kind, all on one log scale, with the distribution of the stock client as
+ * an outline over that of the kit's client.
  */
 import { scaleLog } from 'd3-scale';
 import { area, curveStepAfter, line } from 'd3-shape';
@@ -20,10 +20,10 @@ import { html, type Markup } from './markup.ts';
 
 export type Latency = TrialView['latencies'][number];
 
-/** Sizes of a row. With few kinds of operation, hills can be higher. */
+/** Sizes of a row. With few kinds of operation, the histograms can be higher. */
 const ROW = { few: { height: 92, peak: 58 }, many: { height: 62, peak: 32 } } as const;
 
-/** Position of a hill and its maximum height. */
+/** Position of a histogram and its maximum height. */
 interface Ground {
   readonly base: number;
   readonly peak: number;
@@ -35,9 +35,7 @@ export function stockOf(trial: TrialView, row: Latency): Latency | undefined {
     : undefined;
 }
 
-/**
- * Returns the criterion with the target of a kind: it judges the latency of the kind in this drill, in milliseconds.
- */
+/** Returns the criterion that judges the latency of an operation kind in this drill, in milliseconds. */
 export function targetOf(criteria: readonly Criterion[], drill: string, kind: string): Criterion | undefined {
   return criteria.find(
     (criterion) =>

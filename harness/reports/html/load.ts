@@ -18,7 +18,7 @@ export function loadFigures(trial: TrialView, criteria: readonly Criterion[], id
   const read = bins.some((bin) => bin.hits + bin.misses > 0);
   if (shown.length === 0 && !read) return html`<p class="quiet">No timeline was recorded.</p>`;
   const enough = bins.reduce((sum, bin) => sum + bin.ok, 0) >= ENOUGH_OPERATIONS;
-  // One client's panel fits next to the hills; several clients get a separate figure.
+  // The panel of a single client fits next to the histograms; several clients get a separate figure.
   const beside = enough && clients.length === 1;
   return html`<figure><div class="panels">${shown.length > 0 && renderDistributions(trial, shown, criteria, `${id}-l`)}<div class="stack">${read && hitRatio(trial, bins, criteria, `${id}-h`)}${beside && overTimePanels(trial, `${id}-t`)}</div></div>
 <figcaption>${shown.length > 0 && html`${renderLegend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, as high as its own peak.'}</figcaption>

@@ -1,6 +1,6 @@
 /**
- * The machine during each trial: the delays that it added, its load, and the criteria that therefore leave the trial
- * out.
+ * The machine during each trial: the delays that it added, its load, and the number of criteria that leave the trial
+ * out because of these delays.
  */
 import type { MachineView, Report, TrialView } from '../report.ts';
 import { formatNumber, formatRatio, oneLine } from '../wording.ts';
@@ -32,7 +32,7 @@ const COLUMNS: readonly Column[] = [
   { name: 'Left out of', detail: 'criteria', cell: (m) => formatNumber(m.leftOutOf.length) },
 ];
 
-/** Renders the table; null if no trial has samples. */
+/** Renders the table; returns null if no trial has samples. */
 export function machineTable({ trials }: Report): Markup | null {
   const sampled = trials.filter((trial): trial is SampledTrial => trial.machine !== undefined);
   if (sampled.length === 0) return null;
@@ -44,7 +44,7 @@ export function machineTable({ trials }: Report): Markup | null {
   return html`<h3>Machine during the trials</h3><details><summary>${summary}</summary>${wrapScrolling(
     'Machine during the trials',
     html`<table class="machine cards"><thead><tr><th scope="col">Trial</th>${COLUMNS.map(({ name, detail }) => html`<th scope="col" class="n">${name}<small>${detail}</small></th>`)}</tr></thead><tbody>${sampled.map(renderRow)}</tbody></table>`,
-  )}<p class="note">Delays and waits in ms, from samples of a separate thread without access to results. Wait for a CPU: the longest within 100 ms.</p></details>`;
+  )}<p class="note">Delays and waits in ms, from samples of a separate thread without access to results. Wait for a CPU: the longest in a window of 100 ms.</p></details>`;
 }
 
 function renderRow({ drill, trial, round = 1, machine }: SampledTrial): Markup {

@@ -133,7 +133,7 @@ function renderThroughput({ trial, x, rate }: Frame, bins: readonly TimelineBin[
   return html`${layers.map((layer) => html`<path class="${layer.key}" d="${shape(layer) ?? ''}"/>`)}`;
 }
 
-/** Labels the time without answers, in the empty space that it leaves among the latencies. */
+/** Labels the longest period without answers, in the space where no latencies are drawn. */
 function silenceSummary({ trial, x, latencyBottom }: Frame, bins: readonly TimelineBin[]): Markup | null {
   const span = longestSilence(bins, trial.binMs);
   if (span === null) return null;
@@ -188,7 +188,7 @@ function renderMarks({ trial, x, latencyBottom }: Frame, client: string): Markup
   })}</g>`;
 }
 
-/** Lists only the visible elements. */
+/** Renders a legend of the elements that the figure contains. */
 export function overTimeLegend(trial: TrialView): Markup {
   const bins = Object.values(trial.timelines).flat();
   return html`<span class="key ok">answered</span>${bins.some(({ info }) => info > 0) && html` <span class="key info">outcome unknown</span>`}${bins.some(({ failed }) => failed > 0) && html` <span class="key failed">failed</span>`}${trial.faults.length > 0 && html` <span class="key shade">fault</span>`}`;

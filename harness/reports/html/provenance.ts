@@ -27,7 +27,7 @@ export function provenanceSection(report: Report): Markup {
   return html`<section id="provenance"><h2>Provenance</h2><div class="columns">
 <div><h3>Deviations</h3>${run.deviations.length === 0 ? html`<p class="quiet">None: everything ran as configured.</p>` : html`<ul class="deviations">${run.deviations.map((each) => html`<li>${oneLine(each)}</li>`)}</ul>`}
 <h3>Integrity</h3>${renderIntegrity(report)}
-<h3>Recompute it</h3><p>Checks the hash of every file, judges the recorded histories again and compares this report byte for byte:</p><pre><code>kit verify ${runFolder(report)}</code></pre></div>
+<h3>Recompute the verdict</h3><p>Checks the hash of every file, judges the recorded histories again and compares this report byte for byte:</p><pre><code>kit verify ${runFolder(report)}</code></pre></div>
 <dl class="facts wide">${rows.map(([name, value]) => html`<div><dt>${oneLine(name)}</dt><dd>${name === 'configuration' ? html`<code title="${oneLine(value)}">${shortSha(value)}</code>` : oneLine(value)}</dd></div>`)}</dl>
 </div>${machineTable(report)}</section>`;
 }

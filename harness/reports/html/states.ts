@@ -1,4 +1,4 @@
-/** The symbol of a state: each has its own shape, so that colour is never the only difference. */
+/** Symbols of the states: each state has its own shape, so that colour is never the only difference. */
 import type { CriterionState } from '../../gates/gate.ts';
 import { STATE_LABEL, STATES } from '../wording.ts';
 import { html, type Markup, slugOf } from './markup.ts';

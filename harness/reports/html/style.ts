@@ -224,8 +224,9 @@ pre{background:var(--wash);padding:10px 14px;margin-top:8px;white-space:pre-wrap
 `;
 
 /**
- * With the example report the comparison needs 1060 px as a table with drawn ranges and 836 px without them in a smaller
- * size, the criteria 851 px with their bars and 745 px without them (`test/harness/reports/pages.test.ts` measures them).
+ * In the example report, the comparison table needs 1060 px with drawn ranges, and 836 px in a smaller font without
+ * ranges; the criteria table needs 851 px with bars, and 745 px without bars (`test/harness/reports/pages.test.ts`
+ * measures these widths).
  */
 const MEDIUM = `
 @media screen and (max-width:1120px){
@@ -275,7 +276,10 @@ figure text{font-size:13.5px}figure .name{font-size:15px}figure .unit,figure .wh
 }
 `;
 
-/** A4 and Letter leave about 700 px: tables keep their rows in a smaller size, and drop the columns that only draw. */
+/**
+ * A4 and Letter pages leave about 700 px: tables keep their rows in a smaller font and omit the columns that contain
+ * only drawings.
+ */
 const PRINT = `
 @media print{
 :root{color-scheme:light;${cssVariables(LIGHT)};--paper:#fff}

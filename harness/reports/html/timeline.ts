@@ -1,4 +1,7 @@
-/** Values that the figures take from a trial's bins: silences, phases around the fault, marks of one client. */
+/**
+ * Values that the figures take from a trial's bins: periods without answers, phases around the fault, marks of one
+ * client.
+ */
 import type { TimelineBin, TrialView } from '../report.ts';
 import { clientsOf } from '../wording.ts';
 
@@ -7,7 +10,7 @@ export interface Span {
   readonly toMs: number;
 }
 
-/** Returns the longest time in which a client sent operations and got no good answer; null if there is none. */
+/** Returns the longest period in which a client sent operations and none succeeded; null without such a period. */
 export function longestSilence(bins: readonly TimelineBin[], binMs: number): Span | null {
   let longest: Span | null = null;
   let from: number | null = null;
@@ -32,7 +35,7 @@ export function longestSilence(bins: readonly TimelineBin[], binMs: number): Spa
   return longest;
 }
 
-/** Sorts the trials: the trial in which the kit's client had its longest silence comes first. */
+/** Sorts the trials by the longest period without an answer to the kit's client, longest first. */
 export function worstFirst(trials: readonly TrialView[]): readonly TrialView[] {
   const silenceMs = (trial: TrialView) => {
     const span = longestSilence(trial.timelines.kit ?? [], trial.binMs);

@@ -22,7 +22,7 @@ const MOST_SYMBOLS = 24;
 
 type Events = NonNullable<TrialView['events']>;
 
-/** Renders the figure; null for a trial without recorded roles and events. */
+/** Renders the figure; returns null for a trial without recorded roles and events. */
 export function topologyFigure(trial: TrialView, id: string): Markup | null {
   const { masters = [], events = [] } = trial;
   const nodes = lanesOf(trial);

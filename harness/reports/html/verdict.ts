@@ -67,7 +67,7 @@ function renderFacts(report: Report): Markup {
 }
 
 /**
- * Renders a unit chart with one symbol per criterion, so that readers count proportions instead of estimating lengths.
+ * Renders a unit chart with one symbol per criterion, so that readers can count criteria instead of estimating lengths.
  */
 function renderCounts(verdict: Verdict): Markup {
   const present = STATES.filter((state) => verdict.counts[state] > 0);

@@ -1,4 +1,4 @@
-/** A process with its own cache, as the trial controls it. */
+/** Controls a process with its own cache on behalf of a trial. */
 import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { KitError } from '../../../config/errors.ts';

@@ -1,6 +1,6 @@
 /**
  * Converts values of a cache to strings. Equal values have equal strings; values that differ in type or content have
- * different strings. A long string is cut to its length and hash.
+ * different strings. A long string is shortened to its first characters, its length and its hash.
  */
 import { createHash } from 'node:crypto';
 
