@@ -1,8 +1,8 @@
 /**
  * The workload during faults: reads, asynchronous and durable writes, and operations that are not idempotent.
  *
- * Every write has its own key, so a lost write is an absent key. INCR goes to keys that must end as 1, APPEND
- * to a few keys with a tag that must occur once: a repeated one is visible in the final read. INCR and APPEND use the
+ * Every write has its own key, so a lost write is an absent key. INCR goes to keys that must end as 1, APPEND to a few
+ * keys with a tag that must occur once: a repeated operation is visible in the final read. INCR and APPEND use the
  * client's connection and bypass cache and fallback.
  */
 import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';

@@ -1,7 +1,7 @@
 /**
- * Sends operations and writes their two lines. It never waits for an earlier answer. An operation above the limit of
- * operations in flight is recorded as failed at its intended time, so that an unreachable client causes failures rather
- * than a schedule with fewer operations.
+ * Sends operations and writes two lines for each, its call and its completion. The issuer never waits for an earlier
+ * answer. An operation above the limit of operations in flight is recorded as failed at its intended time, so that an
+ * unreachable client causes failures rather than a schedule with fewer operations.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../history/clock.ts';

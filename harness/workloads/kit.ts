@@ -92,8 +92,7 @@ export function openKit(
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),
-    // Leases are keys and messages outside the cache's own; libraries and scripts belong to the server, not to one
-    // prefix.
+    // Leases use keys and messages outside the prefix of the cache; libraries and scripts belong to the whole server.
     ...(spec.shared && {
       compute: { leaseMs: 0 },
       scripting: { loadFunctions: false, evalScripts: false },
@@ -117,7 +116,7 @@ export function openKit(
   }
   if (spec.mode === 'cluster') {
     const { natMap, redis: nodes } = spec;
-    // A cluster connection is always supervised, and has no option for it.
+    // A cluster connection is always supervised and has no such option.
     const { supervision: _always, ...rest } = common;
     return openCache({ ...rest, ...replicated, mode: 'cluster', nodes, ...(natMap && { natMap }) });
   }

@@ -31,7 +31,7 @@ export function latenessMeter(
     if (second.length > 0) observe('lateness', summarizeLateness(second));
     second = [];
     if (Number.isFinite(loop.max) && loop.max > 0) {
-      // It measures from tick to tick: the resolution is part of each value.
+      // The histogram measures the time from tick to tick, so the resolution is part of each value.
       const delayMs = (ns: number) => Math.max(0, toMs(ns / 1e3) - RESOLUTION_MS);
       observe('loop-delay', { p99Ms: delayMs(loop.percentile(99)), maxMs: delayMs(loop.max) });
     }

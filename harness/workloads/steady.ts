@@ -4,8 +4,8 @@
  *
  * The popular part of the catalogue is written in advance, as in a warmed cache (phase `warm`). A missed key is written
  * after its read, as a cache-aside application does (phase `fill`). Writes of these two phases are not part of the
- * schedule. Every write is in the history with its value, so the right answer to a read of its key is known. The first
- * moments are not measured: the mark `window` gives the measured time.
+ * schedule. Every write is in the history with its value, so the right answer to a read of its key is known. The
+ * beginning is not measured: the mark `window` gives the measured time.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';

@@ -1,6 +1,6 @@
 /**
- * Samples the machine during a run: one thread per run, one history file per trial. The main thread reports which processes to sample, and
- * reports a node's new process after a restart.
+ * Samples the machine during a run: one thread per run, one history file per trial. The main thread reports which
+ * processes to sample, and reports a node's new process after a restart.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';

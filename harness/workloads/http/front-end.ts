@@ -1,7 +1,7 @@
 /**
- * A small HTTP service that embeds the cache as an application does: `GET /items/:id` computes a value or reads it from the cache,
- * `PUT /items/:id` writes a new one, `GET /health` states the health of the cache. It runs in a thread of its own
- * (`front-end-thread.ts`); k6 sends the requests.
+ * A small HTTP service that embeds the cache as an application does: `GET /items/:id` computes a value or reads it from
+ * the cache, `PUT /items/:id` writes a new value, `GET /health` reports the health of the cache. The service runs in
+ * its own thread (`front-end-thread.ts`); k6 sends the requests.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

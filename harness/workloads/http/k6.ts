@@ -28,7 +28,7 @@ export interface SegmentResult {
   readonly missed: string;
 }
 
-/** Folder of the Go module that locks k6, and `node_modules/.bin` from there. */
+/** Folder of the Go module that locks k6, with the output option for `node_modules/.bin`. */
 const BUILD = IS_BUILT
   ? 'node_modules/redis-cache-kit/dist/tools/k6 -o ../../../../.bin/k6'
   : 'tools/k6 -o ../../node_modules/.bin/k6';

@@ -25,7 +25,7 @@ import { cpuShares, readCpu, recordStep, type StepOutcome } from './step-record.
 
 /** Interval of ticks, in ms: a quarter of the lag that a step may have. */
 const TICK_MS = 0.25;
-/** Maximum time, in ms, until a thread is ready. It takes 1 s to load the client, and 12 s at a load average of 15. */
+/** Maximum time, in ms, until a thread is ready. Loading the client takes 1 s, and 12 s at a load average of 15. */
 const READY_BOUND_MS = 60_000;
 const PREPARE_BOUND_MS = 120_000;
 const STOP_BOUND_MS = 5_000;

@@ -1,4 +1,4 @@
-/** Types of the driver and the pacer's thread. */
+/** Types that the driver and the pacer's thread share. */
 import type { MessagePort } from 'node:worker_threads';
 
 /** States of the pacer, as values of `control`. */

@@ -1,6 +1,6 @@
 /**
- * Messages between the load driver and its threads, plain data only. A step is one rate of one mix; its schedule follows
- * from the plan alone, so that the driver knows every intended time without asking the thread.
+ * Messages between the load driver and its threads, plain data only. A step is one rate of one mix. Its schedule
+ * follows from the plan alone, so the driver can compute every intended time without asking the thread.
  */
 import type { ClientSpec } from '../adapter.ts';
 

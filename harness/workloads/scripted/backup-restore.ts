@@ -141,7 +141,7 @@ interface Acknowledged {
   readonly atUs: number;
 }
 
-/** Sends writes until it is stopped. A write without an acknowledgement of Redis is left out. */
+/** Sends writes until it is stopped. Writes that Redis does not acknowledge are left out. */
 function startWrites(
   { clock, remember, tag, parameters }: Context,
   cache: Cache,

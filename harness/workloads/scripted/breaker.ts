@@ -51,7 +51,11 @@ async function throughOutage(
   const transitions = watchTransitions(context, cache);
   await cache.ping();
   await cache.set(outage.key, 'kept');
-  expect(`${name}-closed-before`, 'closed while Redis answers', equals('closed', cache.stats().breaker.kind));
+  expect(
+    `${name}-closed-before`,
+    'the breaker is closed while Redis answers',
+    equals('closed', cache.stats().breaker.kind),
+  );
 
   await strike();
   const openedMs = await tripBreaker(context, outage, breaker.threshold);
@@ -69,9 +73,13 @@ async function throughOutage(
     data,
   });
   const halfOpened = transitions.includes('open to half-open');
-  expect(`${name}-first`, 'it opened first', equals('closed to open', transitions[0]));
-  expect(`${name}-half-open`, 'a probe half-opened it', equals(true, halfOpened));
-  expect(`${name}-last`, 'a successful call closes it', equals('half-open to closed', transitions.at(-1)));
+  expect(`${name}-first`, 'the first transition opens the breaker', equals('closed to open', transitions[0]));
+  expect(`${name}-half-open`, 'a probe half-opens the breaker', equals(true, halfOpened));
+  expect(
+    `${name}-last`,
+    'a successful call closes the breaker',
+    equals('half-open to closed', transitions.at(-1)),
+  );
   const back = await cache.set(outage.key, 'after');
   expect(`${name}-redis-again`, 'Redis accepts writes again', equals('redis', back.source));
 }
@@ -98,7 +106,11 @@ async function tripBreaker({ expect, clock, parameters }: Context, outage: Outag
     await cache.get(key);
     calls++;
   }
-  expect(`${name}-opens`, `open after ${threshold} failures in a row, not before`, equals(threshold, calls));
+  expect(
+    `${name}-opens`,
+    `the breaker opens after ${threshold} consecutive failures, not before`,
+    equals(threshold, calls),
+  );
   return (clock.nowUs() - struckUs) / 1_000;
 }
 
@@ -107,8 +119,12 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
   remember(cache.physicalKey(`${key}:computed`));
   const startedAt = performance.now();
   const answer = await cache.getOrCompute(`${key}:computed`, () => 'computed');
-  expect(`${name}-answers-open`, 'while open getOrCompute still answers', equals('computed', answer));
-  expect(`${name}-fast-open`, 'immediately, without waiting for Redis', {
+  expect(
+    `${name}-answers-open`,
+    'getOrCompute answers while the breaker is open',
+    equals('computed', answer),
+  );
+  expect(`${name}-fast-open`, 'getOrCompute does not wait for Redis while the breaker is open', {
     relation: 'below',
     expected: parameters.commandTimeoutMs,
     actual: Math.round(performance.now() - startedAt),
@@ -127,6 +143,6 @@ async function resetBreaker({ expect, clock, parameters, signal }: Context, { ca
     },
     { boundMs: parameters.recoveryBoundMs, signal },
   ).catch(() => false);
-  expect(`${name}-closes`, 'closed again without a restart', equals(true, closed));
+  expect(`${name}-closes`, 'the breaker closes again without a restart', equals(true, closed));
   return (clock.nowUs() - healedUs) / 1_000;
 }

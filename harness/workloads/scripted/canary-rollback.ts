@@ -1,6 +1,6 @@
 /**
- * A canary rollout on a real Redis: two instances of the service, each with its own connection, record requests of the pattern
- * cache. The looks of the judge follow each other without waiting for their interval.
+ * A canary rollout on a real Redis: two instances of the service, each with its own connection, record requests of the
+ * pattern cache. The looks of the judge follow each other without waiting for their interval.
  *
  *   healthy looks ─▶ promotion ─▶ planted fault ─▶ rollback ─▶ more looks, a restart ─▶ an operator clears the latch
  *
@@ -82,7 +82,7 @@ export const canaryRollback = defineScript({
       for (const service of services) await service.close().catch(() => undefined);
       await caches[0]?.delete(...patterns).catch(() => undefined);
       await removeRollout(context, config, caches[0]);
-      // They are in a database that the final read of a trial does not read.
+      // The caches use a database that the final read of a trial does not read.
       for (const cache of caches) await retire(cache);
     }
   },
@@ -120,19 +120,19 @@ function inCanary({ users, services }: Pick<Rollout, 'users' | 'services'>, of =
   return new Set(users.filter((user) => services[of]?.isEnabled(user)));
 }
 
-/** Users whose arm differs in the second process. */
+/** Returns the number of users whose arm differs in the second process. */
 function differing(rollout: Rollout): number {
   return movedBetween(inCanary(rollout, 0), inCanary(rollout, 1));
 }
 
-/** Users that are in only one of the sets. */
+/** Returns the number of users that are in only one of the sets. */
 function movedBetween(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   const missing = (from: ReadonlySet<string>, other: ReadonlySet<string>) =>
     [...from].filter((user) => !other.has(user)).length;
   return missing(a, b) + missing(b, a);
 }
 
-/** A request of every user, then a look; every process has the decision afterwards. */
+/** Sends a request of every user, then takes a look; every process has the decision afterwards. */
 async function look(context: Context, rollout: Rollout, tally: Tally, isPlanted: boolean): Promise<Decision> {
   const { services, users, clock } = rollout;
   const { lanes } = context.parameters;
@@ -155,7 +155,7 @@ async function look(context: Context, rollout: Rollout, tally: Tally, isPlanted:
   return decision;
 }
 
-/** Records a decision with its figures, for the report; all figures are null if it has none. */
+/** Records a decision with its figures, for the report; all figures are null if the decision has none. */
 function recordLook(context: Context, { clock }: Rollout, decision: Decision): void {
   const { verdict, status, share, reasons, figures } = decision;
   recordObservation(context, 'canary-look', {

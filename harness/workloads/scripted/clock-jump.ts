@@ -1,6 +1,6 @@
 /**
  * The wall clock of a client's process steps by an hour, in both directions, between a write and its use and while a
- * load and a command are in progress. The clocks of the nodes do not.
+ * load and a command are in progress. The clocks of the nodes do not step.
  */
 import { waitUntil } from '../../wait.ts';
 import type { Caller, Performed } from '../calls/call.ts';
@@ -19,9 +19,9 @@ const defaults = {
   expiryBoundMs: 5_000,
   loadMs: 500,
   commandTimeoutMs: 500,
-  /** Writes are held for longer than the command timeout. */
+  /** Time in ms for which writes are held: longer than the command timeout. */
   heldMs: 1_500,
-  /** Beyond a timeout, for a busy machine. */
+  /** Tolerance in ms beyond a timeout, for a busy machine. */
   slackMs: 500,
 };
 
@@ -30,9 +30,9 @@ interface Setting {
   readonly clock: SteppedClock;
   /** Caches in processes whose clock steps. */
   readonly callers: readonly Caller[];
-  /** A cache in a process whose clock does not. */
+  /** A cache in a process whose clock does not step. */
   readonly other: Caller;
-  /** The same cache with a short command timeout. */
+  /** A cache in a process whose clock steps, with a short command timeout. */
   readonly impatient: Caller;
   /** Prefix of the physical keys. */
   readonly prefix: string;
@@ -84,7 +84,11 @@ async function expectDurations(setting: Setting, jump: Jump): Promise<void> {
     await expectEntries(setting, jump, caller);
     const [own, others] = [await loading[i], await waiting[i]];
     expect('load', 'a load in progress returns its value', equals(valueText('first'), own?.answers?.[0]));
-    expect('lease', 'its lease holds: another process does not load', equals(0, others?.loaded?.length ?? 0));
+    expect(
+      'lease',
+      'the lease of a load in progress holds: another process does not load',
+      equals(0, others?.loaded?.length ?? 0),
+    );
     await expired(setting, keyOf(jump, caller, 'brief'));
     const brief = await caller.perform({ operation: 'get', keys: [keyOf(jump, caller, 'brief')] });
     const read = brief.answers?.[0] ?? null;
@@ -135,12 +139,12 @@ async function expectEntries(setting: Setting, jump: Jump, caller: Caller): Prom
   await caller.perform({ operation: 'set', keys: [after], values: ['after'], ttlSeconds });
   const actual = await remainingMs(setting, after);
   const most = { relation: 'at-most', expected: ttlSeconds * 1_000, actual, unit: 'ms' } as const;
-  expect('ttl-at-most', 'a write after the jump has its TTL in Redis', most);
+  expect('ttl-at-most', 'a write after the jump has at most its TTL in Redis', most);
   const least = { ...most, relation: 'at-least', expected: most.expected * 0.8 } as const;
-  expect('ttl-at-least', 'and not much less', least);
+  expect('ttl-at-least', 'a write after the jump has almost its full TTL in Redis', least);
 }
 
-/** A command that waits for a held reply ends at its timeout, although the clock steps in between, and back. */
+/** Checks that a command that waits for a held reply ends at its timeout, although the clock steps in the meantime. */
 async function expectTimeout({ context, clock, impatient, prefix }: Setting, jump: Jump): Promise<void> {
   const { expect, masterOf, parameters } = context;
   const { commandTimeoutMs, heldMs, slackMs, jumpSeconds } = parameters;
@@ -159,8 +163,8 @@ async function expectTimeout({ context, clock, impatient, prefix }: Setting, jum
       actual: tookMs,
       unit: 'ms',
     } as const;
-    expect(`${jump.id}/timeout-at-least`, 'a command waits for its whole timeout', least);
-    expect(`${jump.id}/timeout-at-most`, 'and not much longer', {
+    expect(`${jump.id}/timeout-at-least`, 'a command waits for its full timeout', least);
+    expect(`${jump.id}/timeout-at-most`, 'a command waits only slightly longer than its timeout', {
       ...least,
       relation: 'at-most',
       expected: commandTimeoutMs + slackMs,
@@ -193,7 +197,7 @@ async function expired(setting: Setting, name: string): Promise<void> {
   await waitUntil(`${name} to expire`, isGone, { boundMs: parameters.expiryBoundMs, signal });
 }
 
-/** Remaining time as Redis reports it; -2: there is no such key. */
+/** Returns the remaining time in ms that Redis reports; -2 if the key does not exist. */
 async function remainingMs({ context, prefix }: Setting, name: string): Promise<number> {
   const physical = `${prefix}${name}`;
   return (await context.masterOf(physical)).pttl(physical);

@@ -1,4 +1,6 @@
-/** A mix of writes, overwrites, deletes and counters; then compares every node's raw bytes with the master's. */
+/**
+ * Runs a mix of writes, overwrites, deletes and counters, then compares the raw bytes on every node with the master's.
+ */
 import { defineScript, equals } from './script.ts';
 
 export const consistency = defineScript({

@@ -32,7 +32,7 @@ export const corruptPayload = defineScript({
       expect(`${poison}-not-thrown`, `${poison}: the read does not throw`, equals(null, thrown));
       expect(
         `${poison}-not-returned`,
-        `${poison}: nothing wrong is returned`,
+        `${poison}: no wrong value is returned`,
         equals(null, (seen ?? null) as null),
       );
       const purged = await waitUntil(
@@ -43,7 +43,7 @@ export const corruptPayload = defineScript({
           signal,
         },
       ).catch(() => false);
-      expect(`${poison}-purged`, `${poison}: it is purged from Redis`, equals(true, purged));
+      expect(`${poison}-purged`, `${poison}: the payload is purged from Redis`, equals(true, purged));
 
       await plantPayload();
       const computed = await cache.getOrCompute(key, () => GOOD, reading);

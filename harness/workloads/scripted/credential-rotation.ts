@@ -2,8 +2,8 @@
  * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A separate
  * user for the drill, with the rights of the app, exists on every node until the script ends.
  *
- *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2 ─▶ the same
- * for 3, without a delay
+ *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2
+ *              ─▶ the function returns 3, and the servers accept only password 3
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
@@ -70,7 +70,7 @@ async function expectRotated(context: Context, nodes: readonly Redis[], user: st
 
   password = 'third';
   await rotatePassword(nodes, user, password);
-  // A client that was not served with the second password is not waited for again.
+  // If Redis did not serve the client with the second password, the script waits only for `refusedMs`.
   const boundMs = isServed ? parameters.servedBoundMs : parameters.refusedMs;
   await expectServed(context, cache, { phase: 'third', key, boundMs });
   await retire(cache);

@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 
-/** Creates the user on every node. It is not in the ACL files: a restarted node does not have it. */
+/** Creates the user on every node. The user is not in the ACL files, so a restarted node does not have it. */
 export async function createUser(
   nodes: readonly Redis[],
   { user, like, password }: { readonly user: string; readonly like: string; readonly password: string },

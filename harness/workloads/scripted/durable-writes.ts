@@ -1,5 +1,5 @@
 /**
- * Durable writes while the master lives and its replicas do not confirm: all replicas are paused, so that WAIT returns
+ * Durable writes while the master runs and its replicas do not confirm: all replicas are paused, so that WAIT returns
  * fewer replicas than the write requires. Acknowledgements are compared with the raw replicas at the same time.
  */
 import type { Cache, Durability } from '../../../client/index.ts';

@@ -51,18 +51,18 @@ async function expectClear(context: ScriptContext, count: number): Promise<void>
   const { open, expect, remember, tag, spec, masterOf } = context;
   const namespace = `${spec.settings.namespace}:clear-${tag}`;
   const cleared = open({ namespace });
-  // Its namespace has the other one as a prefix, but is different.
+  // The namespace of this cache begins with the cleared namespace, but is different.
   const stranger = open({ namespace: `${namespace}-not` });
   const names = Array.from({ length: count }, (_, n) => `${n}`);
   remember(stranger.physicalKey('kept'), ...names.map((name) => cleared.physicalKey(name)));
   await cleared.setMany(new Map(names.map((name) => [name, name])));
   await stranger.set('kept', 'kept');
 
-  expect('clear-counts', 'clear returns how many keys it removed', equals(count, await cleared.clear()));
+  expect('clear-counts', 'clear returns the number of removed keys', equals(count, await cleared.clear()));
   let left = 0;
   for (const key of names.map((name) => cleared.physicalKey(name)))
     left += await (await masterOf(key)).exists(key);
-  expect('clear-removes', 'the keys of its namespace are gone from Redis', equals(0, left));
+  expect('clear-removes', 'Redis has no key of the cleared namespace', equals(0, left));
   expect(
     'clear-spares',
     'a key outside of the namespace is unchanged',

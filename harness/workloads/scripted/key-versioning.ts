@@ -15,7 +15,11 @@ export const keyVersioning = defineScript({
 
     const physical = cache.physicalKey(first);
     const shape = new RegExp(`^${namespace}:v1:natal:[0-9a-f]{16}$`);
-    expect('shape', 'namespace, v1, domain and a hash of 16', equals(true, shape.test(physical)));
+    expect(
+      'shape',
+      'the key consists of namespace, v1, domain and a hash of 16 hexadecimal digits',
+      equals(true, shape.test(physical)),
+    );
     expect(
       'at-physical-key',
       'the value is stored under its physical key',
@@ -26,14 +30,14 @@ export const keyVersioning = defineScript({
     });
     expect(
       'other-version',
-      'another version is another key',
+      'another version gives another key',
       equals(null, (await cache.get(second)) ?? null),
     );
 
     if (shared) return;
     expect(
       'not-unprefixed',
-      'and not without the namespace',
+      'the value is not stored under a key without the namespace',
       equals(0, await (await masterOf(first)).exists(first)),
     );
     let strangers = 0;

@@ -208,7 +208,7 @@ async function expectLeases({ context, cache, other, namesOf }: Setting): Promis
   expect('leases/answers', 'loads of two clients that threw or returned another value', {
     ...equals(0, failed.length),
   });
-  expect('leases/within', 'the slowest of them', {
+  expect('leases/within', 'the slowest of the loads of two clients', {
     relation: 'at-most',
     expected: parameters.leaseBoundMs,
     actual: Math.round(Math.max(...results.map(({ tookMs }) => tookMs))),
@@ -258,5 +258,5 @@ async function expectReplicas({ context, cache, namesOf }: Setting, before: Stat
   const differing = held.flatMap(({ values }) => values.filter((value, i) => value !== master[i]));
   expect('replicas/equal', 'keys on replicas that differ from the master', equals(0, differing.length));
   const evicted = held.reduce((sum, each) => sum + each.evicted, 0);
-  expect('replicas/evictions', 'keys that replicas evicted on their own', equals(0, evicted));
+  expect('replicas/evictions', 'keys that replicas evicted themselves', equals(0, evicted));
 }

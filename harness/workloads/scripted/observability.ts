@@ -38,10 +38,10 @@ export const observability = defineScript({
       ...equals(parameters.refused, seen.errors),
     });
     const stats = cache.stats();
-    expect('hits', 'hits in the statistics are the hits in the history', equals(seen.hits, stats.hits));
-    expect('misses', 'so are misses', equals(seen.misses, stats.misses));
-    expect('loads', 'and loads', equals(seen.loads, stats.loads));
-    expect('errors', 'and errors', equals(seen.errors, stats.errors));
+    expect('hits', 'the statistics count the hits of the history', equals(seen.hits, stats.hits));
+    expect('misses', 'the statistics count the misses of the history', equals(seen.misses, stats.misses));
+    expect('loads', 'the statistics count the loads of the history', equals(seen.loads, stats.loads));
+    expect('errors', 'the statistics count the errors of the history', equals(seen.errors, stats.errors));
     expect(
       'ratio',
       'the hit ratio is hits divided by reads',
@@ -54,7 +54,7 @@ export const observability = defineScript({
       ['cache_redis_misses_total', stats.misses],
       ['cache_redis_errors_total', stats.errors],
     ] as const) {
-      expect(metric, `${metric} has the same value`, equals(count, sumOf(text, metric)));
+      expect(metric, `${metric} equals the value in the statistics`, equals(count, sumOf(text, metric)));
     }
   },
 });

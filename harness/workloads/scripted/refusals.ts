@@ -31,13 +31,17 @@ export const refusals = defineScript({
       await restore();
     }
     const name = 'after';
-    expect('after', 'a load after the refusals', {
+    expect('after', 'a load after the refusals returns its value', {
       ...equals('loaded', await cache.getOrCompute(name, () => 'loaded')),
     });
     const isStored = async () => (await rawKeys(context, prefixOf(cache))).has(cache.physicalKey(name));
     const wait = { boundMs: parameters.storedBoundMs, signal };
     const stored = await waitUntil('the loaded value in Redis', isStored, wait).catch(() => false);
-    expect('stored-again', 'is stored in Redis, without a restart', equals(true, stored));
+    expect(
+      'stored-again',
+      'a load after the refusals is stored in Redis, without a restart',
+      equals(true, stored),
+    );
     remember(...(await rawKeys(context, prefixOf(cache))).keys());
   },
 });

@@ -51,7 +51,7 @@ async function expectRouted(setting: Setting, phase: string): Promise<void> {
     return (await readsOf(replicas)) - before;
   };
   const isRouted = async () => (await readFrom(cache, 5)) === 5;
-  // Replicas count as fresh only once they have been measured.
+  // A replica counts as fresh only once the client has measured its lag.
   await waitUntil('reads from replicas', isRouted, { boundMs, signal }).catch(() => signal.throwIfAborted());
   expect(`${phase}/replicas`, 'reads that replicas served, of a cache with replicaReads', {
     ...{ relation: 'at-least', expected: Math.ceil(0.9 * reads), actual: await readFrom(cache, reads) },

@@ -1,7 +1,7 @@
 /**
- * A password rotation under load, as `kit rotate` does it: every node accepts two passwords, the client moves to the new
- * one, then every node refuses the previous one. A separate user with the rights of the app exists on every node until
- * the script ends, so that the passwords of the environment stay.
+ * A password rotation under load, as `kit rotate` does it: every node accepts two passwords, the client moves to the
+ * new one, then every node refuses the previous one. A separate user with the rights of the app exists on every node
+ * until the script ends, so that the passwords of the environment stay unchanged.
  *
  *   load begins ─▶ both accepted ─▶ function returns the new one ─▶ switchover ─▶ previous one refused ─▶ switchover ─▶
  *   load ends
@@ -54,7 +54,7 @@ export function isEndedBySwitchover(error: unknown): boolean {
 
 type Nodes = ReadonlyMap<string, Redis>;
 
-/** Admin connections, opened again after each switchover: it closes those to the old master. */
+/** Admin connections, opened again after each switchover, which closes the connections to the old master. */
 async function openNodes({ environment }: Context): Promise<Nodes> {
   const nodes = environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const);
   return new Map(await Promise.all(nodes));
@@ -99,7 +99,7 @@ async function rotateUnderLoad(
   await retire(cache);
 }
 
-/** Moves the role of master: the client has to connect, and to log in, again. */
+/** Moves the master role to another node, so that the client has to connect and log in again. */
 async function expectSwitched(
   { environment, expect, inject }: Context,
   phase: 'between' | 'finished',
@@ -116,7 +116,7 @@ async function setPasswords(context: Context, user: string, rule: string): Promi
   for (const node of (await openNodes(context)).values()) await node.call('ACL', 'SETUSER', user, rule);
 }
 
-/** Replies of every node to a new connection with each password. */
+/** Checks the reply of every node to a new connection with each password. */
 async function expectLogins(
   context: Context,
   phase: 'both' | 'finished',
@@ -149,7 +149,7 @@ async function expectLogins(
   });
 }
 
-/** `OK`, or the first word of the error. */
+/** Returns `OK`, or the first word of the error. */
 async function loginReply(node: Redis, user: string, password: string): Promise<string> {
   const probe = node.duplicate({ username: '', password: '' });
   probe.on('error', () => undefined);
@@ -167,7 +167,7 @@ interface Load {
   readonly sent: number;
   /** Acknowledged durable writes, by name. */
   readonly durable: readonly string[];
-  /** Sets that failed or that Redis did not accept, gets that failed or returned another value. */
+  /** Sets that failed or that Redis did not accept, and gets that failed or returned another value. */
   readonly failed: readonly string[];
   /** Waits for more operations to complete. */
   more(): Promise<void>;
@@ -188,14 +188,14 @@ function startLoad({ remember, tag, parameters, signal }: Context, cache: Cache)
     const isDurable = n % 2 === 1;
     const { source, replicas = 0 } = await cache.set(name, name, isDurable ? { durability } : {});
     const read = await cache.lookup<string>(name);
-    // While no connection is open, a read is served from memory, which has no entry: a miss, and no failure.
+    // While no connection is open, a read is served from memory, which has no entry: a miss is not a failure.
     const isRead = read.source === 'memory' || (read.found && read.value === name);
     if (source !== 'redis' || !isRead) failed.push(`${name}: set by ${source}, read from ${read.source}`);
     if (isDurable && replicas > 0) durable.push(name);
   };
   const counted = async (n: number) => {
     await operate(n).catch((error: unknown) => {
-      // A set that was sent, or waited for its replicas, when the master changed: the switchover is judged by its own drill.
+      // The set was in flight, or waited for its replicas, when the master changed: another drill judges switchovers.
       if (error instanceof OutcomeUnknownError || isEndedBySwitchover(error)) return;
       failed.push(`${n}: ${error instanceof Error ? error.message : String(error)}`);
     });

@@ -1,6 +1,6 @@
 /**
  * A scripted workload: steps in a fixed order that record expected and actual values (`expect` events). It never
- * judges: a step that was not met is recorded like the others, and the script continues.
+ * judges: an expectation that is not met is recorded like the others, and the script continues.
  *
  * Scripts run in the harness's own process: they need the Environment, and none of them generates load.
  */
@@ -43,11 +43,13 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     what: string,
     seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
   ): void;
-  /** Opens the kit's client on the environment, or through a proxy in front of it. It is closed with the trial. */
+  /**
+   * Opens the kit's client on the environment, or through a proxy in front of it. The client is closed with the trial.
+   */
   open(overrides?: OpenOverrides, through?: MasterProxy): Cache;
   /** Closes a cache before the end of the script; the closing phase leaves it out. */
   retire(cache: Cache): ReturnType<Cache['close']>;
-  /** Starts a process with its own cache on the environment, and additional variables; ended with the trial. */
+  /** Starts a process with its own cache on the environment and with additional variables; it ends with the trial. */
   startProcess(
     name: string,
     overrides?: CacheOverrides,

@@ -38,7 +38,7 @@ export const timeoutFallback = defineScript({
       const right = answers.filter((answer) => answer.right).length;
       const slowestMs = Math.max(...answers.map(({ tookMs }) => tookMs));
       expect('all-answered', 'every getOrCompute returns the right value', equals(calls, right));
-      expect('within-deadline', 'the slowest of them within the deadline', {
+      expect('within-deadline', 'the slowest getOrCompute answers within the deadline', {
         relation: 'at-most',
         expected: commandTimeoutMs + slackMs,
         actual: Math.round(slowestMs),
@@ -57,7 +57,7 @@ export const timeoutFallback = defineScript({
         async () => (await cache.set(keyOf('after'), 'after')).source === 'redis',
         { boundMs: recoveryBoundMs, signal },
       ).catch(() => false);
-      expect('recovered', 'with Redis fast again, writes go to it without a restart', equals(true, back));
+      expect('recovered', 'writes go to Redis again once it is fast, without a restart', equals(true, back));
     } finally {
       process.off('unhandledRejection', onUnhandled);
     }

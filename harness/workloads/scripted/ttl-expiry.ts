@@ -24,7 +24,7 @@ export const ttlExpiry = defineScript({
     await cache.set(keyOf('short'), 'short', { ttlSeconds });
     expect(
       'before-expiry',
-      'before its TTL a value is a hit',
+      'a value is a hit before its TTL has passed',
       equals('short', await cache.get(keyOf('short'))),
     );
     await waitUntil(
@@ -37,26 +37,30 @@ export const ttlExpiry = defineScript({
     );
     expect(
       'after-expiry',
-      'after its TTL it is a miss',
+      'a value is a miss after its TTL has passed',
       equals(null, (await cache.get(keyOf('short'))) ?? null),
     );
     expect(
       'recomputed',
-      'and it is computed again',
+      'a value is computed again after its TTL has passed',
       equals('new', await cache.getOrCompute(keyOf('short'), () => 'new')),
     );
 
     await cache.set(keyOf('zero'), 'not stored', { ttlSeconds: 0 });
     expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(keyOf('zero'))));
-    expect('zero-miss', 'and it reads as a miss', equals(null, (await cache.get(keyOf('zero'))) ?? null));
+    expect(
+      'zero-miss',
+      'a value with a TTL of 0 is a miss',
+      equals(null, (await cache.get(keyOf('zero'))) ?? null),
+    );
 
     const refused = await errorOf(() => cache.set(keyOf('negative'), 'refused', { ttlSeconds: -1 }));
+    expect('negative-refused', 'a negative TTL is a configuration error', equals('CONFIGURATION', refused));
     expect(
-      'negative-refused',
-      'a negative TTL is an error of configuration',
-      equals('CONFIGURATION', refused),
+      'negative-not-stored',
+      'a negative TTL stores nothing',
+      equals(-2, await pttlMs(keyOf('negative'))),
     );
-    expect('negative-not-stored', 'and stores nothing', equals(-2, await pttlMs(keyOf('negative'))));
 
     if (context.shared) return;
     await cache.set(keyOf('none'), 'for ever', { ttlSeconds: null });
@@ -71,15 +75,15 @@ async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cach
   await cache.set(key, 'kept');
   const actual = await remainingMs(context, cache.physicalKey(key));
   const most = { relation: 'at-most', expected: defaultMs, actual, unit: 'ms' } as const;
-  expect('default-at-most', 'without a TTL the default applies', most);
-  expect('default-at-least', 'and not much less', {
+  expect('default-at-most', 'without a TTL at most the default applies', most);
+  expect('default-at-least', 'without a TTL almost the full default applies', {
     ...most,
     relation: 'at-least',
     expected: defaultMs * 0.8,
   });
 }
 
-/** Remaining time as Redis reports it; -2: there is no such key, -1: no expiry. */
+/** Returns the remaining time in ms that Redis reports; -2 if the key does not exist, -1 if it has no expiry. */
 async function remainingMs({ masterOf }: ScriptContext, physical: string): Promise<number> {
   return (await masterOf(physical)).pttl(physical);
 }

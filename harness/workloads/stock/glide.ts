@@ -46,7 +46,7 @@ export async function glideAdapter(spec: ClientSpec, onEvent: ClientEventSink): 
   if (spec.mode === 'sentinel') throw new Error(`glide: ${CLIENTS.glide.limit}`);
   const glide = await loadPackage<Glide>(CLIENTS.glide.package);
   const { GlideClient, GlideClusterClient, TimeUnit } = glide;
-  // By default, it writes warnings to stdout, which is reserved for the report.
+  // By default, GLIDE writes warnings to stdout, which is reserved for the report.
   glide.Logger.setLoggerConfig('off');
   const own = spec.mode === 'cluster' ? GlideClusterClient : GlideClient;
   const client = await own.createClient(optionsOf(spec));

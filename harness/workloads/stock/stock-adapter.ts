@@ -56,7 +56,7 @@ export function stockAdapter(client: ClientName, spec: ClientSpec, commands: Sto
       await commands.setMany(physical, defaultTtlSeconds);
       return { source: 'redis' };
     },
-    // Cache-aside as in seed 004 section 7: on a Redis error it computes the value, and it does not wait for the store.
+    // Cache-aside as in seed 004 section 7: after a Redis error the value is computed, and its store is not awaited.
     async getOrCompute(key, load) {
       const cached = await commands.get(physicalKey(key)).catch(() => null);
       if (cached !== null) return { source: 'redis', value: cached };

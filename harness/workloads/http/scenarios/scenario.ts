@@ -1,6 +1,6 @@
 /**
- * Common parts of the k6 scenarios: requests to the front end, thresholds that cannot pass without data, and the summary that the kit
- * reads. k6 runs these files; the kit never imports them.
+ * Common parts of the k6 scenarios: requests to the front end, thresholds that cannot pass without data, and the
+ * summary that the kit reads. k6 runs these files; the kit never imports them.
  *
  * A metric without samples passes its thresholds, so every scenario also requires requests, checks and iterations. An
  * arrival rate that k6 cannot maintain causes dropped iterations, of which there must be none.

@@ -1,4 +1,4 @@
-/** Stress: a rate that rises in steps to several times the normal one. */
+/** Stress: a rate that rises in steps to several times the normal rate. */
 import type { Options } from 'k6/options';
 import { rate, summaryTrendStats, thresholds, visit } from './scenario.ts';
 

@@ -1,12 +1,13 @@
 /**
- * Caches that are closed while Redis has not received their deletions. Redis returns in time: the deletions are done. Redis does not return:
- * they are reported as lost, after at most 5 s. Values whose store is in flight are stored before the cache is closed.
+ * Caches that are closed while Redis has not received their deletions. If Redis returns in time, it receives the
+ * deletions; otherwise they are reported as lost, after at most 5 s. Values whose store is in flight are stored before
+ * the cache is closed.
  */
 import type { Cache, CacheEvent } from '../../../../client/index.ts';
 import type { CacheOverrides } from '../../kit.ts';
 import { equals, type MasterProxy, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
-/** `close()` waits for at most 5 s; more is for a busy machine. */
+/** `close()` waits for at most 5 s; the rest is for a busy machine. */
 const CLOSE_MS = 6_000;
 /** Delay of each reply, so that `close()` begins before a store is acknowledged. */
 const STORE_DELAY_MS = 100;

@@ -1,6 +1,7 @@
 /**
- * Writes and deletions while Redis is unreachable, and their effect afterwards: no value from before the outage returns, and Redis serves
- * all reads again. Meanwhile `closing.ts` closes caches that have deletions which Redis has not received.
+ * Writes and deletions while Redis is unreachable, and their effect afterwards: no value from before the outage
+ * returns, and Redis serves all reads again. During the outage, `closing.ts` closes caches with deletions that Redis
+ * has not received.
  */
 import type { Cache } from '../../../../client/index.ts';
 import { waitUntil } from '../../../wait.ts';
