@@ -1,8 +1,8 @@
 /**
  * Benchmarks, started manually: `npm run bench -- <name> [options]`.
  *
- * Each benchmark measures all subjects in one run, because the speed of shared machines changes from hour to hour. Compare the
- * ratios, not the absolute figures.
+ * Each benchmark measures all subjects in one run, because the speed of shared machines changes from hour to hour.
+ * Compare the ratios, not the absolute figures.
  */
 
 /** Options and entry point of each benchmark. */

@@ -1,7 +1,7 @@
 /**
- * `npm run bench -- warming [--save <dir>]`: hit ratio of a cache with predictive warming against the same cache without it, on
- * recorded workloads of 14 days. The clock is simulated, so a run takes seconds; history, strategy and forecast come from
- * `client/extras/warming`.
+ * `npm run bench -- warming [--save <dir>]`: hit ratio of a cache with predictive warming against the same cache
+ * without it, on recorded workloads of 14 days. The clock is simulated, so a run takes seconds; history, strategy and
+ * forecast come from `client/extras/warming`.
  *
  *   recorded reads ─▶ cache with a TTL of 1 h ─▶ hits, misses
  *                        ▲ five minutes before each hour: none | predictive | all keys of yesterday's hour

@@ -107,7 +107,8 @@ async function prove({ alerts, fault, inject }: Scenario, subject: Subject): Pro
     const cells = [fired?.sinceFaultMs, fired?.sinceConditionMs, gone].map(seconds);
     print(`| ${alert} | ${fault} | ${seconds(forMs.get(alert))} | ${cells.join(' | ')} |`);
   });
-  // Secondary effects of the fault, such as a failover or a replica that synchronizes, end before the next one.
+  // The secondary effects of the fault, such as a failover or a replica that synchronizes, must end before the next
+  // fault.
   await awaitAllGone(environment);
 }
 

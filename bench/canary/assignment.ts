@@ -1,4 +1,7 @@
-/** One million ids: uniform over 1000 bins, monotone over the stages; and the cost of a request. */
+/**
+ * Measures whether the assignment of one million ids is uniform over 1000 bins and monotone over the stages, and the
+ * cost of a request.
+ */
 import { hash } from 'node:crypto';
 import { armOfHash, hashOf } from '../../canary/assignment/assignment.ts';
 import { murmur3 } from '../../canary/assignment/murmur3.ts';
@@ -99,7 +102,7 @@ export async function measureCost(
   const flushes = Math.floor(maxUsers / minBatch);
   for (let flush = 0; flush < flushes; flush++) {
     for (let i = 0; i < minBatch; i++) request(flushed, flush * minBatch + i);
-    // Replies of a server that has every acknowledged flush. The share is read in the same batch.
+    // Simulates the replies of a server that has every acknowledged flush. The share is read in the same batch.
     commands += 1 + (await flushed.flush(async (name) => (name === 'HGET' ? String(flush) : '0')));
   }
   return {

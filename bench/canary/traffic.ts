@@ -18,7 +18,7 @@ export interface Traffic {
   /** Increase of the error ratio in the canary. */
   readonly harm: number;
   /**
-   * Mean number of errors per affected user. 1: errors are independent. More: a user that fails keeps failing
+   * Mean number of errors per affected user. With 1, errors are independent; with more, a user who fails keeps failing
    * (geometric).
    */
   readonly clump: number;
@@ -120,7 +120,7 @@ function drawErrors(arm: Arm, requests: number, traffic: Traffic, random: Random
   const starts = binomial(random, requests, arm.errorRatio / traffic.clump);
   let errors = starts;
   for (let i = 0; i < starts; i++) {
-    // A user that had an error before is not newly affected.
+    // A user who had an error before is not newly affected.
     if (random.next() >= arm.affected / population) arm.affected += 1;
     let more = 0;
     while (traffic.clump > 1 && random.next() > 1 / traffic.clump) more += 1;

@@ -43,7 +43,7 @@ export class BenchRedis implements AsyncDisposable {
     // Without the ready check, because its INFO conflicts with MONITOR.
     const options = { host: HOST, port, lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 20 };
     this.admin = new Redis(options);
-    this.admin.on('error', () => {}); // The process is killed deliberately; pending commands report it.
+    this.admin.on('error', () => {}); // The process is killed deliberately; pending commands report the error.
   }
 
   static async start(): Promise<BenchRedis> {

@@ -1,10 +1,11 @@
 /**
- * Compares the client with its peers: `npm run bench -- client [--effort n] [--save folder] [--before checkout] [scenario …]`.
- * `--save` writes `client.json` and `client.md`; `docs/results/` contains the files of a full run. `--before` also
- * measures the client of another checkout, with the dependencies of that checkout.
+ * Compares the client with its peers:
+ * `npm run bench -- client [--effort n] [--save folder] [--before checkout] [scenario …]`. `--save` writes
+ * `client.json` and `client.md`; `docs/results/` contains the files of a full run. `--before` also measures the client
+ * of another checkout, with the dependencies of that checkout.
  *
- * It starts its own Redis, and measures all clients in one process, in turn in every round. Ratios are medians over the rounds.
- * The exit code is 0 even if goals are missed.
+ * The benchmark starts its own Redis and measures all clients in one process, in turn in every round. Ratios are
+ * medians over the rounds. The exit code is 0 even if goals are missed.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,8 +1,8 @@
 /**
  * The compared clients, each configured as in its own documentation, with the operations that it supports.
  *
- * The peers are in `bench/peers` with their own lock file, so that the kit does not depend on them. The first run installs
- * them.
+ * The peers are in `bench/peers` with their own lock file, so that the kit does not depend on them. The first run
+ * installs them.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,12 +1,12 @@
 /**
- * Measures what a failover costs the client: 500 asynchronous and 100 durable writes per second over one connection each, open loop, on
- * one master, two replicas and three sentinels.
+ * Measures what a failover costs the client: 500 asynchronous and 100 durable writes per second over one connection
+ * each, open loop, on one master, two replicas and three sentinels.
  *
  *   npm run bench -- failover <fault> [rounds] [down-after in ms] [interval between PINGs of the sentinels in ms]
  *
  * Prints one line of JSON per round, with times in ms. `gapMs`: longest time between two acknowledgements. `lost`:
  * acknowledged keys that the final master does not have. `electedMs` (the last `+elected-leader`) is counted from the
- * fault, the times after it from the election.
+ * fault, all later times from the election.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';

@@ -18,7 +18,7 @@ export interface TableRow {
   readonly trials: number;
   readonly downAfterMs: number;
   readonly settings: readonly string[];
-  /** Undefined: a drill that runs the kit's client alone, or the default. */
+  /** Value of `--clients`; undefined for a drill that runs only the kit's client, and for the default clients. */
   readonly clients?: string;
   readonly goals: readonly Goal[];
 }
@@ -142,7 +142,7 @@ export function commandOf(
   ];
 }
 
-/** `1.42 s`. */
+/** Formats milliseconds as `1.42 s`. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }

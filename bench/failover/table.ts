@@ -1,7 +1,8 @@
 /**
  * Runs the rows of the failover table one after the other, and writes their pooled figures next to the goals.
  *
- *   npm run bench -- failover-table [--minutes 20] [--trials N] [--batch 3] [--pool runs/failover-table] [--rows a,b] [--out FILE]
+ *   npm run bench -- failover-table [--minutes 20] [--trials N] [--batch 3] [--pool runs/failover-table] [--rows a,b]
+ *   [--out FILE]
  *
  * `--trials` overrides the number of trials of every row. The command may be interrupted and repeated: trials in the
  * pool are reused as long as the commit and the configuration are the same. No batch starts after `--minutes`; a
@@ -42,7 +43,8 @@ const rows = ROWS.filter(({ id }) => wanted?.includes(id) ?? true).map((row) => 
   trials: values.trials === undefined ? row.trials : Number(values.trials),
 }));
 
-// If a file of the checkout has changed, it is another version of the kit, whose trials are not pooled with the others.
+// By default the file is in the pool: a file in the checkout would make it another version of the kit, whose trials are
+// not pooled with the others.
 const out = values.out ?? join(values.pool, 'failover.md');
 const NOTHING = { measured: '-', state: 'not measured' } as const;
 const endMs = performance.now() + Number(values.minutes) * 60_000;

@@ -4,8 +4,8 @@
  *
  *   kit drill (or --run) ─▶ lines of one trial, repeated up to each size ─▶ kit analyze, kit verify in processes
  *
- * Exit code 1 if a command on at most 1,000 MB exceeds a bound. The time bound applies to CPU time, because elapsed time
- * depends on the other load of the machine. The folders are removed.
+ * Exit code 1 if a command on at most 1,000 MB exceeds a bound. The time bound applies to CPU time, because elapsed
+ * time depends on the other load of the machine. The folders are removed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -4,11 +4,11 @@
  *
  *   npm run bench -- rolling <redis@8.2|valkey@9.1|…> [rounds] [server program | docker]
  *
- * From the server on this machine to the named one: a program for local processes (default: the first in PATH), or
- * `docker` with the images on this machine (`kit images build --server PATH`). Prints a line of JSON per round: times
- * in ms. `gapMs`: longest time between two acknowledged writes, and `during` the step in which it ended. `lateMs`:
- * longest delay of the load itself. `writableMs`: pause of writes of each switchover. `lost`: acknowledged keys that
- * the final master does not have.
+ * The change is from the server on this machine to the named one. The last argument is the server program for local
+ * processes (default: the first in PATH), or `docker` for the images on this machine
+ * (`kit images build --server PATH`). Prints one line of JSON per round, with times in ms. `gapMs`: longest time
+ * between two acknowledged writes, and `during` the step in which it ended. `lateMs`: longest delay of the load itself.
+ * `writableMs`: pause of writes of each switchover. `lost`: acknowledged keys that the final master does not have.
  */
 import { once } from 'node:events';
 import { loadavg } from 'node:os';

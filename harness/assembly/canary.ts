@@ -1,4 +1,4 @@
-/** The looks of a canary rollout, from what its workload recorded. Shapes were checked when the history was read. */
+/** The looks of a canary rollout, as recorded by its workload. Shapes were checked when the history was read. */
 import type { History, ObservationEvent } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 

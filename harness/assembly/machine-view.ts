@@ -5,7 +5,9 @@ import type { MachineView } from '../reports/report.ts';
 const CLIENT = 'kit';
 const NOT_SAMPLED = 'not sampled: ';
 
-/** Returns undefined if the machine was not sampled. @param leftOutOf criteria for which the trial is left out */
+/**
+ * Returns the view; undefined if the machine was not sampled. @param leftOutOf criteria for which the trial is left out
+ */
 export function machineView(
   results: readonly CheckResult[],
   leftOutOf: readonly string[],

@@ -16,7 +16,7 @@ const SILENT_US = 2.5 * SAMPLE_US;
 const MAX_SPANS = 100;
 const MAX_EVENTS = 120;
 const MAX_MESSAGE = 120;
-/** Sent continuously to every sentinel's subscribers, and unrelated to failovers. */
+/** Matches the events that sentinels publish continuously and that are unrelated to failovers. */
 const ROUTINE = /^(__sentinel__|\+sentinel|\+slave$|\+fix-slave-config|\+reset-master|\+set)/;
 
 interface Span {
@@ -28,7 +28,7 @@ interface Span {
 
 /**
  * Returns the spans in which a node reported role master, ordered by start. A span has no end if the node still reports
- * it.
+ * the role at the end of the trial.
  */
 export function assembleMasters(history: History): NonNullable<TrialView['masters']> {
   const spans: Span[] = [];

@@ -37,7 +37,7 @@ export type DrillText = Pick<
 
 /** Maximum number of characters of a recorded value in a report; values may have any size. */
 const MAX_SHOWN_CHARACTERS = 2_000;
-/** Three sentinels report the same event within moments: one mark is enough. */
+/** Three sentinels report the same event almost at the same time: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
 /** Fault that is observed only when it is over: it lasts from the request to the observation. */
 const COORDINATED = 'planned-switch';

@@ -3,8 +3,8 @@
  * cached phase; an answer of the memory fallback is neither and is not counted. Totals are the sums of the callers'
  * waits per phase (one caller, one query after the other).
  *
- * "Throughput improvement" is the seed's name for the share of time saved: 79 % less time is 4.76 times the throughput, so both
- * are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.
+ * "Throughput improvement" is the seed's name for the share of time saved: 79 % less time is 4.76 times the throughput,
+ * so both are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.
  */
 
 import type { OperationList } from '../history/events.ts';

@@ -2,10 +2,10 @@
  * Capacity of the servers: connections that are open and answer at the same time, and the growth of memory with the
  * number of keys.
  *
- * `linearity` is the coefficient of determination of a straight line through memory over keys; `bytesPerKey` is its slope.
- * `connections` counts the connections that answered a PING after all of them were open. If this machine or the user's
- * limits allow fewer connections than the drill requested, the figure is not measured, because the limit is not a limit
- * of Redis.
+ * `linearity` is the coefficient of determination of a straight line through memory over keys; `bytesPerKey` is its
+ * slope. `connections` counts the connections that answered a PING after all of them were open. If this machine or the
+ * user's limits allow fewer connections than the drill requested, the figure is not measured, because the limit is not
+ * a limit of Redis.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { straightLine } from '../statistics/regression.ts';

@@ -6,7 +6,8 @@
  * The drill declares every expectation. A missing expectation was not checked, and an undeclared one could go missing
  * unnoticed: in both cases the share is not measured, unless a recorded expectation did not hold.
  *
- * The drill also names the expectations that a slow machine alone can break (`timed`). The share of the others is `untimed`.
+ * The drill also names the expectations that a slow machine alone can break (`timed`). The share of the others is
+ * `untimed`.
  */
 import { shorten } from '../evidence/excerpt.ts';
 import type { ExpectationEvent, Json } from '../history/events.ts';

@@ -4,8 +4,8 @@
  * operation that never completed counts up to the end of the history; one that was never sent has no wait.
  * `longerThan1s` counts every wait, regardless of its outcome.
  *
- * `<kind>` are distributions. `operation` is all operations on a single key, without computed values, whose time is the loader's;
- * `batch` is all batches.
+ * `<kind>` are distributions. `operation` is all operations on a single key, without computed values, whose time is the
+ * loader's; `batch` is all batches.
  */
 
 import type { History, Operation, OperationList } from '../history/events.ts';

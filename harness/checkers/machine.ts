@@ -4,10 +4,11 @@
  * provide is absent.
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
- * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`: longest time within a
- * window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU. `loop*`: longest delay of
- * an event loop, including the thread's own work: reported, and never a reason to leave a trial out. Ratios are shares
- * of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
+ * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`:
+ * longest time within a window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU.
+ * `loop*`: longest delay of an event loop, including the thread's own work: reported, and never a reason to leave a
+ * trial out. Ratios are shares of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some
+ * thread waited for a CPU.
  *
  * Only windows in which the client's generator had operations in flight count; in a trial without a generator, all
  * windows count.

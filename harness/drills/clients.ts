@@ -1,6 +1,6 @@
 /**
- * Clients that a drill can run, the kit's own first. Data only. `kit drill --clients` chooses among them; a readiness run
- * compares with `DEFAULT_CLIENTS`, because each additional client takes CPU time from the others.
+ * Clients that a drill can run, the kit's own first. Data only. `kit drill --clients` chooses among them; a readiness
+ * run compares with `DEFAULT_CLIENTS`, because each additional client takes CPU time from the others.
  */
 
 export interface ClientFacts {

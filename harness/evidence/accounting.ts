@@ -112,7 +112,7 @@ function findGaps(trials: readonly TrialRecord[]): readonly string[] {
     const last = records.reduce((most, { trial }) => Math.max(most, trial), 0);
     if (numbers.size === last) return [];
     const first = Array.from({ length: numbers.size + 1 }, (_, i) => i + 1).find((n) => !numbers.has(n));
-    return [`${drill} #${first} is not in the manifest, ${drill} #${last} is`];
+    return [`${drill} #${first} is not in the manifest, although ${drill} #${last} is`];
   });
 }
 

@@ -45,7 +45,7 @@ export function writeArchive(
   }
 }
 
-/** Writes one part of the archive, compressed on its own, because gzip files may be concatenated. */
+/** Writes one part of the archive. Each part is compressed separately, because gzip files may be concatenated. */
 function writeWhole(out: number, entry: Uint8Array): void {
   const bytes = gzipSync(entry);
   for (let written = 0; written < bytes.length; ) written += writeSync(out, bytes, written);

@@ -1,6 +1,6 @@
 /**
- * Gives each value exactly one text: keys sorted by code unit (`schema`, then `id` first, for a reader), two spaces,
- * one line feed at the end. Hashes and byte-for-byte comparisons depend on it.
+ * Formats each value as exactly one text: keys sorted by code unit (except that `schema` and `id` come first, for
+ * readers), an indent of two spaces, one line feed at the end. Hashes and byte-for-byte comparisons depend on this.
  */
 const LEADING = ['schema', 'id'];
 

@@ -5,7 +5,7 @@
 const MAX_CHARACTERS = 80;
 const MAX_NAMES = 3;
 
-/** Cuts a string to a maximum length. */
+/** Truncates a string to a maximum length. */
 export function shorten(text: string, maxCharacters = MAX_CHARACTERS): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }

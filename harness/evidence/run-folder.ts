@@ -50,7 +50,7 @@ export const SEAL = 'seal.json';
 export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
 /** Folder of logs: kept for readers, never judged. */
 export const LOGS = 'logs';
-/** File about external programs, one line of JSON each: command, exit code and output. */
+/** File with one line of JSON per external program: command, exit code and output. */
 export const PROGRAMS = `${LOGS}/programs.jsonl`;
 /** Names of the inputs of a run besides its configuration. */
 export const INPUTS = {
@@ -227,8 +227,8 @@ export function readText(path: string, maxBytes: number): string {
  * Returns the content of a regular file in pieces, each valid until the next one is read. The file is opened again for
  * each iteration.
  *
- * @throws KitError EVIDENCE_UNREADABLE at once if it is not a regular file or is larger than `maxBytes`, and later if it
- * cannot be read
+ * @throws KitError EVIDENCE_UNREADABLE immediately if it is not a regular file or is larger than `maxBytes`, and during
+ * the iteration if it cannot be read
  */
 export function readPieces(path: string, maxBytes: number): Iterable<Uint8Array> {
   const size = sizeOf(path);
@@ -292,7 +292,7 @@ function openRegularFile(path: string): number {
 
 function openError(path: string, cause: unknown): KitError {
   const { code, message } = cause as NodeJS.ErrnoException;
-  // A link that was not followed; a socket, which cannot be opened.
+  // ELOOP: a link, which is not followed. ENXIO: a socket, which cannot be opened.
   if (code === 'ELOOP') return irregularFileError(path, 'a link');
   if (code === 'ENXIO') return irregularFileError(path, 'a socket');
   return unreadableError(path, code === 'EACCES' ? 'permission denied' : message, cause);

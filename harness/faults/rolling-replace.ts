@@ -10,8 +10,8 @@ import type { Fault } from './fault.ts';
 const SYNC_TIMEOUT_MS = 30_000;
 
 /**
- * Every Redis node is stopped and started, one at a time, in the order and with the checks of `kit apply`. There is nothing
- * to undo, unless the change failed between the stop and the start of a node.
+ * Every Redis node is stopped and started, one at a time, in the order and with the checks of `kit apply`. There is
+ * nothing to undo, unless the change failed between the stop and the start of a node.
  */
 export const rollingReplace: Fault = {
   id: 'rolling-replace',

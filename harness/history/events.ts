@@ -22,8 +22,8 @@ export type OperationKind =
   | 'ping';
 
 /**
- * Source of an answer; `l1` is the client's own coherent tier. A write that only the memory fallback accepted was not written
- * to Redis.
+ * Source of an answer; `l1` is the client's own coherent tier. A write that only the memory fallback accepted was not
+ * written to Redis.
  */
 export type Source = 'redis' | 'l1' | 'memory' | 'loader';
 

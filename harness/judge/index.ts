@@ -1,7 +1,7 @@
 /**
  * The judging half of the data flow: evidence → check results → criteria → verdict → report. No module here acts, or
- * reads the clock or the current configuration, so that the same folder gives the same bytes on any day and under any
- * Node.
+ * reads the clock or the current configuration, so that the same folder gives the same bytes on any day and with any
+ * version of Node.
  *
  *   1. open      manifest, seal; files that are missing, altered or not accounted for
  *   2. inputs    configuration, gates and drills of the run

@@ -1,6 +1,6 @@
 /**
- * Obligations of a trial by its drill's definition: expectations for every node, faults that take effect and heal, and an
- * answer for each kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion
+ * Obligations of a trial by its drill's definition: expectations for every node, faults that take effect and heal, and
+ * an answer for each kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion
  * passes with a gap in a trial.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -9,7 +9,7 @@ import type { DrillText } from '../assembly/trial-view.ts';
 import { faultSpans, kindOf, operationsOf } from '../checkers/history-queries.ts';
 import type { History } from '../history/events.ts';
 
-/** Where a trial ran, which determines the conditions and placeholders of its drill. */
+/** Environment and substrate of a trial, which determine the conditions and placeholders of its drill. */
 export interface Place {
   readonly environment: EnvironmentConfig;
   readonly substrate: string;

@@ -1,6 +1,6 @@
 /**
- * Selects the trials that the next round of a run repeats: from the histories so far to a number of trials per drill.
- * Reads the run folder, changes nothing.
+ * Selects the trials that the next round of a run repeats: returns a number of trials per drill, computed from the
+ * histories so far. Reads the run folder and changes nothing.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Gates } from '../../config/gates.ts';

@@ -1,8 +1,9 @@
 /**
  * Compares the reports in a run folder with the reports that follow from its evidence.
  *
- * A run of this schema: every report, byte for byte. A run with reports of a previous schema: the decision, the
- * criteria and the measurements in its `report.json`; its texts were worded by another version.
+ * For a run of the current schema, every report is compared byte for byte. For a run with reports of a previous schema,
+ * only the decision, the criteria and the measurements in its `report.json` are compared, because another version
+ * worded its texts.
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';

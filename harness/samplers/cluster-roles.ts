@@ -25,7 +25,7 @@ export function sampleClusterRoles({ environment, clock, recorder }: SamplerCont
         data: { role },
       });
     } catch {
-      // Down or hung: the node has no role.
+      // The node is down or hung and therefore has no role.
     } finally {
       asked.delete(node);
     }

@@ -13,7 +13,7 @@ export function sampleNodeInfo({ environment, clock, recorder }: SamplerContext)
       const data = fieldsOf(info);
       recorder.record({ type: 'observe', from: 'info', name: 'sample', node, atUs: clock.nowUs(), data });
     } catch {
-      // Down or hung: the gap in the samples shows that.
+      // The node is down or hung, which the gap in the samples shows.
     } finally {
       asked.delete(node);
     }

@@ -17,7 +17,7 @@ export function sampleProcess({ clock, recorder }: Omit<SamplerContext, 'environ
     const data = {
       cpuRatio: Math.round(((used.user + used.system) / elapsedUs) * 1_000) / 1_000,
       rssBytes: process.memoryUsage.rss(),
-      // Measured from tick to tick: the resolution is part of each value.
+      // The histogram measures the time from tick to tick, so the resolution is part of each value.
       loopDelayP99Ms: Math.max(0, toMilliseconds(loop.percentile(99)) - RESOLUTION_MS),
       loopDelayMaxMs: Math.max(0, toMilliseconds(loop.max) - RESOLUTION_MS),
     };

@@ -20,7 +20,7 @@ export async function sampleReplicationBuffers({
       );
       recorder.record({ type: 'observe', from: 'info', name: 'buffers', node, atUs: clock.nowUs(), data });
     } catch {
-      // Down or hung: the gap in the samples shows that.
+      // The node is down or hung, which the gap in the samples shows.
     }
   };
   if (environment.substrate !== 'external') {

@@ -1,6 +1,7 @@
 /**
- * The regularized incomplete beta function, which is the binomial distribution's tail: P(Bin(n, p) >= k) = I_p(k, n-k+1).
- * Continued fraction by Lentz's method (Numerical Recipes, 6.4); log-gamma by Lanczos (g = 7, 9 terms).
+ * The regularized incomplete beta function, which is the binomial distribution's tail:
+ * `P(Bin(n, p) >= k) = I_p(k, n-k+1)`. Continued fraction by Lentz's method (Numerical Recipes, 6.4); log-gamma by
+ * Lanczos (g = 7, 9 terms).
  */
 
 const LANCZOS = [

@@ -1,6 +1,6 @@
 /**
- * One-sided bounds that hold without assuming a distribution. A normal bound fails exactly where it matters here: on
- * the rare slow mode of a failover.
+ * One-sided bounds that hold without assuming a distribution. A bound that assumes a normal distribution is wrong in
+ * the case that matters here: the rare slow mode of a failover.
  *
  * With no failure in n trials, the success probability is at least 0.05^(1/n) at 95 % confidence: at least 0.90 with 29
  * trials, 0.95 with 59 (then the largest of the 59 values bounds their p95), 0.99 with 299.

@@ -1,6 +1,6 @@
 /**
- * Histograms on fixed logarithmic buckets: ten per decade, at the preferred numbers (R10), from 0.01 to 100,000. Fixed,
- * so that two runs and two clients can be overlaid.
+ * Histograms on fixed logarithmic buckets: ten per decade, at the preferred numbers (R10), from 0.01 to 100,000. The
+ * buckets are fixed, so that two runs or two clients can be overlaid.
  */
 
 export interface Bucket {

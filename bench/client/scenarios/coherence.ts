@@ -1,4 +1,7 @@
-/** Coherence of the first tier: delay until a write by another client is visible, violations of the bound, and cost for Redis. */
+/**
+ * Coherence of the first tier: delay until a write by another client is visible, violations of the bound, and cost for
+ * Redis.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { encodeEnvelope } from '../../../client/envelope.ts';
@@ -117,8 +120,8 @@ async function cpuOf(redis: BenchRedis, operations: number, work: () => Promise<
 }
 
 /**
- * Measures the kinds in turn and discards the first round, because two measurements of the same kind, one second apart, differ
- * by up to 10 %. Returns figures by round and kind.
+ * Measures the kinds in turn and discards the first round, because two measurements of the same kind, one second apart,
+ * differ by up to 10 %. Returns figures by round and kind.
  */
 async function alternating(
   kinds: readonly { measure(): Promise<readonly number[]> }[],

@@ -1,6 +1,6 @@
 /**
- * Cold keys on a stock server (no library, default user) 20 ms away: commands per miss, and loaded values that a second process
- * finds afterwards.
+ * Cold keys on a stock server (no library, default user) 20 ms away: commands per miss, and loaded values that a second
+ * process finds afterwards.
  */
 import { atDistance } from '../distance.ts';
 import type { Row } from '../measure.ts';

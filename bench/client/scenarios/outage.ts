@@ -1,4 +1,7 @@
-/** Redis killed or hung for two seconds under a constant rate of getOrCompute calls: answered calls, latency, and recovery time. */
+/**
+ * Redis killed or hung for two seconds under a constant rate of getOrCompute calls: answered calls, latency, and
+ * recovery time.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cache, tieredCache } from '../../../client/index.ts';
 import { quantile } from '../measure.ts';
@@ -57,7 +60,7 @@ async function during(
   };
 }
 
-/** Writes and reads the key until the first tier holds it, which can take a moment after an outage. */
+/** Writes and reads the key until the first tier holds it, which can take several attempts after an outage. */
 async function hot(cache: Cache, key: string): Promise<void> {
   for (let i = 0; i < 1_000; i++) {
     const { source } = await cache.set(key, i);
@@ -70,7 +73,8 @@ async function hot(cache: Cache, key: string): Promise<void> {
 async function firstWriteMs(redis: BenchRedis, cache: Cache): Promise<number> {
   await redis.kill();
   await delay(500);
-  // The breaker is open: measures the time until it detects that Redis accepts commands again.
+  // These writes open the breaker. Afterwards, the time until the client detects that Redis accepts commands again is
+  // measured.
   for (let i = 0; i < 20; i++) await cache.set(`w${i}`, i).catch(() => {});
   redis.start();
   await redis.answers();

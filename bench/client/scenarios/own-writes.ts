@@ -55,7 +55,7 @@ async function merges({ host, port }: BenchRedis, rounds: number): Promise<numbe
   for (let i = 0; i < rounds; i++) {
     const before = told;
     await Promise.all([one.set('merge:k', `one ${i}`), two.set('merge:k', `two ${i}`)]);
-    // All earlier messages have arrived.
+    // When PING returns, all earlier messages have arrived.
     await listener.ping();
     if (told - before === 1) merged += 1;
   }

@@ -1,4 +1,6 @@
-/** Rows by client and operation id: 7 bytes per operation, where a `Map` with a string per operation takes about 150. */
+/**
+ * Rows by client and operation id: 7 bytes per operation, where a `Map` with a string per operation takes about 150.
+ */
 
 const FIRST_SLOTS = 1 << 8;
 /** Share of used slots above which the table grows. */

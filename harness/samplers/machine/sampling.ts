@@ -3,8 +3,8 @@
  * and the part of it spent waiting for a CPU, use of the CPUs, and the time that each watched thread waited for a
  * CPU.
  *
- *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms ─▶ window (every 100 ms) ─▶ one
- * line of the history
+ *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms
+ *     ─▶ window (every 100 ms) ─▶ one line of the history
  *
  * The samples do not depend on any client or result. Data that the system does not provide (not Linux, process
  * not visible) is absent and listed in `facts`.

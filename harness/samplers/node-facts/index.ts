@@ -85,8 +85,8 @@ async function factsOfNode(
 }
 
 /**
- * The port of each node, and the plain port of a node with TLS if there is one, because CONFIG SET port can open it in
- * a running server.
+ * Returns facts about the port of each node, and about the plain port of a node with TLS if it has one: CONFIG SET port
+ * can open a plain port in a running server.
  */
 async function portFacts(
   environment: Environment,

@@ -1,4 +1,6 @@
-/** Facts of a Redis node: every directive, every user, the classes of commands, its role, and its place in a cluster. */
+/**
+ * Facts of a Redis node: every directive, every user, the classes of commands, its role, and its place in a cluster.
+ */
 import type { Redis } from 'ioredis';
 import { SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
 import { parseInfo } from '../../../infra/redis/info.ts';
@@ -26,7 +28,7 @@ const INFO_FIELDS = new Set(
 
 export interface Asking {
   readonly redaction: Redaction;
-  /** Whether to take all facts, or only those that may change between two trials. */
+  /** Whether to collect all facts, or only those that may change between two trials. */
   readonly isComplete: boolean;
   readonly isCluster: boolean;
 }

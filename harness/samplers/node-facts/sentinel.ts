@@ -25,7 +25,7 @@ export async function sentinelFacts(
       ['SENTINEL', 'SENTINELS', service],
       ['SENTINEL', 'CONFIG', 'GET', '*'],
       ['SENTINEL', 'CKQUORUM', service],
-      // Without arguments it reports its periods; with arguments it would change them.
+      // Without arguments, SENTINEL DEBUG reports the periods; with arguments it would change them.
       ['SENTINEL', 'DEBUG'],
       ['ACL', 'LIST'],
       ['INFO'],

@@ -7,7 +7,9 @@ import type { Heal } from '../../../infra/substrates/environment.ts';
 import { waitUntil } from '../../wait.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
-/** `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s). */
+/**
+ * `timeoutMs` of a write while the replicas are paused: shorter than the lag at which a master refuses writes (2 s).
+ */
 const defaults = { writes: 10, batch: 20, timeoutMs: 5_000, heldTimeoutMs: 300, recoveryBoundMs: 15_000 };
 
 interface Way {

@@ -72,8 +72,8 @@ export function stockAdapter(client: ClientName, spec: ClientSpec, commands: Sto
 }
 
 /**
- * An error reply is a refusal. Any other error (connection closed, retries exhausted) may occur after the command was sent,
- * and stock clients do not report whether it was. The outcome is then unknown for a write, while a read applies
+ * An error reply is a refusal. Any other error (connection closed, retries exhausted) may occur after the command was
+ * sent, and stock clients do not report whether it was. The outcome is then unknown for a write, while a read applies
  * nothing.
  */
 function stockFailure(
