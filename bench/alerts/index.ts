@@ -5,8 +5,8 @@
  *   npm run bench -- alerts [alert …]
  *
  * The rules come from `dev`, with a scrape interval of 1 s instead of 15 s: every `for` and window is a fifteenth.
- * Prints one Markdown row per alert, and a description of the machine. Exit code 1: an alert did not fire or did not
- * clear, or an alert fired without a fault.
+ * Prints one Markdown row per alert, and a description of the machine. The exit code is 1 if an alert did not fire or
+ * did not clear, or if an alert fired without a fault.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

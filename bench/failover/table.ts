@@ -2,7 +2,7 @@
  * Runs the rows of the failover table one after the other, and writes their pooled figures next to the goals.
  *
  *   npm run bench -- failover-table [--minutes 20] [--trials N] [--batch 3] [--pool runs/failover-table] [--rows a,b]
- *   [--out FILE]
+ *     [--out FILE]
  *
  * `--trials` overrides the number of trials of every row. The command may be interrupted and repeated: trials in the
  * pool are reused as long as the commit and the configuration are the same. No batch starts after `--minutes`; a

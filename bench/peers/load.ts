@@ -1,4 +1,4 @@
-/** Loads a module from the dependencies of this folder. Its types are declared by the caller. */
+/** Loads a module from the dependencies of this folder. The caller declares its types. */
 export async function load<T>(name: string): Promise<T> {
   return (await import(name)) as T;
 }

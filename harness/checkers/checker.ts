@@ -49,7 +49,7 @@ export interface CheckResult {
   readonly client: string;
   /**
    * `invalid`: the property is violated. `unknown`: the history does not show it. The finding has no figure if the
-   * figure was not recorded (no final read, no fault), and a doubtful figure if something distorted it (evictions).
+   * figure was not recorded (no final read, no fault), and an unreliable figure if something distorted it (evictions).
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /**

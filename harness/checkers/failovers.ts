@@ -1,8 +1,8 @@
 /**
  * Counts the changes of master: either those that the sentinels published, each once regardless of how many sentinels
  * reported it, or those that the samples of the nodes' roles show. The larger number counts, because a subscription may
- * have missed a change, and a cluster publishes none. Measured only if the nodes were sampled after the last fault: a
- * trial that was not observed to its end cannot show that there was no failover.
+ * have missed a change, and a cluster publishes none. The figure is measured only if the nodes were sampled after the
+ * last fault: a trial that was not observed to its end cannot show that there was no failover.
  *
  * If the drill states how many failovers its faults require, the missing and the unnecessary failovers are counted too.
  * `withoutQuorum` counts the failovers that occurred while too few sentinels were left to agree.

@@ -3,7 +3,7 @@
  * requests lies between the quantiles of the segments, so the highest of these is an upper bound.
  *
  * A run without requests is not measured, regardless of its thresholds. `missedThresholds` counts the thresholds that
- * did not hold. If k6 dropped iterations, it did not maintain the rate, and its figures are doubtful: either the
+ * did not hold. If k6 dropped iterations, it did not maintain the rate, and its figures are unreliable: either the
  * service or the machine was too slow.
  */
 import type { Checker } from './checker.ts';

@@ -154,7 +154,7 @@ function movedAfterSwitch(
   return times.length === 0 ? undefined : valueFigure(largestOf(times), 'ms', times.length);
 }
 
-/** Describes what took the time in a recovery: the promotion of another node, or the client after the promotion. */
+/** Describes the cause of a long recovery: the promotion of another node, or the client after the promotion. */
 function causeOf(history: History, fault: FaultSpan, recovery: Recovery | undefined): string | undefined {
   const promotedUs = promotionAfter(history, fault.askedUs, fault.node);
   if (promotedUs === undefined || recovery === undefined) return undefined;

@@ -4,8 +4,8 @@
  *
  * `unsettled`: operations that were due before the last one of the client and have no completion. `pastDeadline`: those
  * that completed later. An operation does not count as late if the machine explains it: the waits for a CPU and the
- * late timers while it was in flight add up to at least the excess (`lateByMachine`). They add up because the client
- * extends deadlines by every stall of its process.
+ * late timers while it was in flight add up to at least the excess (`lateByMachine`). These delays are added because
+ * the client extends deadlines by every stall of its process.
  *
  * The deadline is the caller's if one is recorded, otherwise `client.commandTimeoutMs`; for a durable write, the
  * timeout for its replicas is added.

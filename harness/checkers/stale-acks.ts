@@ -1,9 +1,8 @@
 /**
- * Acknowledgements by a master that was already deposed: a write that completed after another node became master (and
- * not shortly before a second failover) and is not in that node's data, or a read that Redis
- * answered with a miss or with a value other than the value of the one surviving write acknowledged
- * before the read began. Answers and misses of the memory fallback carry their source and do not
- * count.
+ * Acknowledgements by a master that was already deposed. A write counts if it completed after another node became
+ * master (and not shortly before a second failover) and is not in that node's data. A read counts if Redis answered
+ * with a miss, or with a value other than that of the one surviving write acknowledged before the read began. Answers
+ * and misses of the memory fallback carry their source and do not count.
  */
 import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';

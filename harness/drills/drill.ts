@@ -6,8 +6,8 @@ import type { Capabilities } from '../../infra/substrates/environment.ts';
 import type { ClientName } from './clients.ts';
 
 /**
- * Nodes that a fault affects. The runner resolves them at the moment of injection; several are affected at the same
- * time.
+ * Nodes that a fault affects. The runner resolves them at the time of the injection; several nodes are affected at the
+ * same time.
  */
 export type Target =
   | 'master'

@@ -1,9 +1,9 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The heal follows 3 s after the sentinels report the successor. This is longer after the cut than
- * `minReplicasMaxLagSeconds` of every environment, so clients can reach both masters for as long as the previous
- * one accepts writes.
+ * The heal follows 3 s after the sentinels report the successor. By then, the cut has lasted longer than
+ * `minReplicasMaxLagSeconds` of every environment, so clients can reach both masters for as long as the previous one
+ * accepts writes.
  */
 export const partitionMaster = fullOnlyFailover({
   id: 'partition-master',

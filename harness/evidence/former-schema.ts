@@ -2,7 +2,7 @@
  * Translates evidence with manifest schema 1 to the current schema. Pure.
  *
  * Schema 1 called the deviations `departures` and the fault `drop-replies` `mute`. The digests of such a run apply to
- * the manifest as it was written, so it is checked first and translated afterwards.
+ * the original text of the manifest, so the manifest is checked first and translated afterwards.
  */
 import type { Manifest } from './manifest.ts';
 

@@ -85,7 +85,7 @@ export interface Manifest {
   };
   /** Digests of every judged file and of the manifest itself; written when the run is sealed. */
   readonly digests?: Digests;
-  /** Every requested drill, whether or not it was run. */
+  /** Every requested drill, including drills that were not run. */
   readonly trials: readonly TrialRecord[];
   /** Set when the run did not complete: such a run is never a GO. */
   readonly incomplete?: string;

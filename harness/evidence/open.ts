@@ -195,7 +195,7 @@ function compareRecords({
 }
 
 /**
- * Whether the seal was changed. It was written completely, as canonical JSON, from the files at that time, so any
+ * Whether the seal was changed. The seal was written completely, as canonical JSON, from the files at that time, so any
  * difference is a later change.
  */
 function isSealAltered(

@@ -49,8 +49,8 @@ function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): C
 function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly Reading[]): Claimed {
   const { quantile, confidence } = claim;
   const isUpper = largerIsWorse(gate.target);
-  // If smaller values are worse, the bound is a lower bound on the share `quantile` of all values. It is the upper
-  // bound of the mirrored values.
+  // If smaller values are worse, a lower bound is needed: the share `quantile` of all values is at least this bound,
+  // which is computed as the upper bound of the mirrored values.
   const mirrored = isUpper ? 1 : -1;
   const boundOn = (values: ArrayLike<number>) =>
     quantileUpperBound(

@@ -1,6 +1,6 @@
 /**
- * The only criterion that no file can remove: whether the evidence is complete and unchanged since the seal. It comes
- * before all others, is in scope in every run, and cannot be waived.
+ * The only criterion that no file can remove: whether the evidence is complete and unchanged since the seal. The
+ * criterion comes before all others, is in scope in every run, and cannot be waived.
  */
 import { joinFew, shorten } from '../evidence/excerpt.ts';
 import type { Manifest } from '../evidence/manifest.ts';

@@ -6,9 +6,9 @@
  * The worst reading wins: FAIL > INVALID > NOT_MEASURED > INSUFFICIENT > PASS. A trial with missing or altered evidence
  * is never judged by the remaining files.
  *
- * A checker's finding is read as follows: a certain figure is compared; a doubtful figure (`unknown`: keys were
- * evicted) is INVALID. Without a figure the reading is NOT_MEASURED if the history does not show it, and FAIL if the
- * finding itself is invalid (no write was ever acknowledged again: there is no time to compare).
+ * A checker's finding is read as follows: a reliable figure is compared with the target; an unreliable figure
+ * (`unknown`: keys were evicted) is INVALID. Without a figure the reading is NOT_MEASURED if the history does not show
+ * it, and FAIL if the finding itself is invalid (no write was ever acknowledged again: there is no time to compare).
  */
 import type { Gate, MachineBounds, Waiver } from '../../config/gates.ts';
 import { latestWaiverDay } from '../../config/waiver-days.ts';

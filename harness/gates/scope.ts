@@ -74,8 +74,8 @@ function whyNotAsked({ workload }: Gate, run: RunScope): string {
 }
 
 /**
- * Whether the run must have a result for the drill. `readiness` must have results for all drills of its profile,
- * whether or not its manifest lists them, except for those that this machine cannot run.
+ * Whether the run must have a result for the drill. `readiness` must have results for all drills of its profile, even
+ * if its manifest does not list them, except for those that this machine cannot run.
  */
 export function isAsked(drill: string, run: RunScope): boolean {
   // A few drills on an external Redis do not prove anything about its configuration, which is unknown.

@@ -2,7 +2,7 @@
  * Exact quantiles by order statistics, and the summary of a sample.
  *
  * Definition (nearest rank, Hyndman and Fan's type 1): the p-quantile of n samples is x(⌈p·n⌉), the smallest observed
- * value that at least a share p of the samples does not exceed. It is always a value that was observed; nothing is
+ * value that at least a share p of the samples does not exceed. The quantile is always an observed value; nothing is
  * interpolated, so a p99 of 100 samples is the second largest of them and never a number between two.
  */
 

@@ -1,7 +1,7 @@
 /**
- * The closing phase of a trial: each client writes and reads once more, and the raw master is asked for the same data.
- * The phase is repeated until all values match or the time limit is reached, because a client may need time after the
- * heal; this time is recorded.
+ * The closing phase of a trial: each client writes and reads again, and its data is compared with that of the raw
+ * master. The phase is repeated until all values match or the time limit is reached, because a client may need time
+ * after the heal; this time is recorded.
  *
  * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */

@@ -1,8 +1,9 @@
 /**
  * Runs one trial of a drill, from a healthy environment to a healthy one. `runTrial` is the table of contents.
  *
- * It acts and records; nothing here judges. On every path (an error, the drill's time limit, Ctrl-C) every fault is
- * healed, every generator ended and every history closed, and the record gives the reason if there is nothing to judge.
+ * This module acts and records, but does not judge. On every path (an error, the drill's time limit, Ctrl-C) every
+ * fault is healed, every generator ended and every history closed, and the record gives the reason if there is nothing
+ * to judge.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -8,8 +8,8 @@ import type { Capabilities, Environment, Heal } from '../../infra/substrates/env
 import { startProxy, type Toxic } from '../faults/proxy/index.ts';
 
 /**
- * Time, in ms, after which the connection ends. It is shorter than the deadline of any command, so replies are lost
- * while the client still waits.
+ * Time, in ms, after which the connection ends. This time is shorter than the deadline of any command, so replies are
+ * lost while the client still waits.
  */
 const CUT_AFTER_MS = 600;
 

@@ -3,7 +3,7 @@
  * outcome of earlier ones; after a stall all overdue operations are sent at once, each with its own intended time. A
  * closed loop would hide the stall.
  *
- * Node timers have a resolution of 1 ms, so every latency includes up to about that much, counted against the client.
+ * Node timers have a resolution of 1 ms, so every latency includes up to about 1 ms that is counted against the client.
  */
 import type { Clock } from '../history/clock.ts';
 import type { Issuer, PlannedOperation } from './issuer.ts';

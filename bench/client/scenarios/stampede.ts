@@ -1,6 +1,6 @@
 /**
- * One cold key requested by all callers at once: number of loads, commands, and latency of the slowest caller. Repeated
- * with the lease holder killed during the load.
+ * One cold key requested by all callers at once: number of loads, commands, and latency of the slowest caller. The
+ * measurement is repeated with the lease holder killed during the load.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';

@@ -28,7 +28,7 @@ export const hundredSets: Scenario = {
       const store = ({ set, setTagged }: Subject, i: number): Promise<unknown> | undefined =>
         setTagged ? setTagged(keyOf(i), value, [TAG]) : set?.(keyOf(i), value);
       const kit = subjects.find(({ name }) => name === 'kit');
-      // Wait until the cache tracks the version of the tag; until then it reads the version from Redis.
+      // Wait until the cache tracks the version of the tag; before that, it reads the version from Redis.
       for (let i = 0; kit && i < 200; i++) await store(kit, i);
       const sent = await bench.redis.commands(async () => kit && store(kit, 1));
       const measured = await inTurn(subjects, 4 + bench.effort, (subject) =>

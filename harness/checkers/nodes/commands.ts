@@ -1,7 +1,7 @@
 /**
- * Judges dangerous commands by class and not by sample: every user except the admin may run only those commands of
- * the classes @admin, @dangerous and @scripting that its work needs. The server defines the
- * classes. The lists below are a separate policy, independent of the renderer.
+ * Judges dangerous commands by class, not by example: every user except the admin may run only those commands of the
+ * classes @admin, @dangerous and @scripting that its work needs. The server defines the classes. The lists below are a
+ * separate policy, independent of the renderer.
  */
 
 import { allowedCommands, listCommands, parseUser } from './acl.ts';

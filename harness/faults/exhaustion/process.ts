@@ -1,6 +1,6 @@
 /**
- * Entry of the process that exhausts a resource of a server. It restores the resource on request and when the IPC
- * channel closes, so that a harness that crashes or is killed leaves no server without connections or memory.
+ * Entry of the process that exhausts a resource of a server. The process restores the resource on request and when the
+ * IPC channel closes, so that a harness that crashes or is killed leaves no server without connections or memory.
  */
 import '../../../config/es2024.ts';
 import { Redis } from 'ioredis';

@@ -5,8 +5,8 @@
  * `downstream` is from Redis to the client (the default, as in Toxiproxy), `upstream` from the client to Redis. `down`
  * is not a toxic but a disabled proxy: it refuses new connections and resets existing ones.
  *
- * One difference: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is removed in time,
- * they pass, as they would after a hang of the server.
+ * One difference from Toxiproxy: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is
+ * removed in time, they pass, as they would after a hang of the server.
  */
 export type Direction = 'upstream' | 'downstream';
 

@@ -1,6 +1,6 @@
 /**
- * The report as one self-contained page: no script, no network, no font. It reads from the
- * decision and the action at the top down to the evidence. Parts are in `html/`; drawings are inline SVG.
+ * The report as one self-contained page: no script, no network, no font. The page leads from the decision and the
+ * action at the top down to the evidence. Parts are in `html/`; drawings are inline SVG.
  */
 
 import type { Report } from '../report.ts';

@@ -52,7 +52,7 @@ export function slugOf(text: string): string {
   );
 }
 
-/** Returns a link to a file in the run folder. It starts with `./`, so that no path can become a scheme. */
+/** Returns a link to a file in the run folder. The link starts with `./`, so that no path can become a scheme. */
 export function fileHref(path: string): string {
   return `./${cleanText(path)
     .replace(/\ufffd/g, '')

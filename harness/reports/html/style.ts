@@ -1,8 +1,8 @@
 /**
  * The page's style: one column of at most 1080 px, a type scale of six steps, tabular figures, hairlines instead of
  * boxes. Colour-blind readers can distinguish the hues (blue, orange, amber; Okabe and Ito's order), and symbols also
- * differ in shape. Both schemes satisfy WCAG AA: text 4.5 to 1, strokes that carry meaning 3 to 1 (a test computes it
- * from these values).
+ * differ in shape. Both schemes satisfy WCAG AA: text 4.5 to 1, strokes that carry meaning 3 to 1 (a test computes the
+ * contrast from these values).
  */
 export const LIGHT = {
   paper: '#fdfcf9',

@@ -5,7 +5,7 @@
  *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *
  * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not reply is
- * recorded as the fact `unanswered`. External servers are asked only for INFO and ROLE.
+ * recorded as the fact `unanswered`. External servers receive only INFO and ROLE.
  */
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';

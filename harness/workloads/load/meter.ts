@@ -1,6 +1,6 @@
 /**
  * Measures one step in its thread: lag of the generator (actual minus intended send), latency (answer minus intended
- * send) and service time (answer minus actual send). Operations during the warm-up are not counted in any number.
+ * send) and service time (answer minus actual send). Operations during the warm-up are not counted in any figure.
  */
 import { HdrHistogram } from '../../statistics/hdr.ts';
 import type { LoadKind, StepCounts, StepPlan, StepResult } from './protocol.ts';

@@ -56,8 +56,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     env?: Readonly<Record<string, string>>,
   ): Promise<CallerProcess>;
   /**
-   * Starts a fault proxy in front of the master; in a cluster one in front of each master, controlled as one. It ends
-   * with the trial.
+   * Starts a fault proxy in front of the master; in a cluster one in front of each master, controlled as one. The
+   * proxies end with the trial.
    */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**

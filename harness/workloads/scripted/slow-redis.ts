@@ -23,7 +23,7 @@ const defaults = {
 
 interface Ailment {
   readonly toxics: readonly Toxic[];
-  /** Whether no reply arrives complete and in time. Then the breaker must open. */
+  /** Whether no reply arrives complete and in time, so that the breaker must open. */
   readonly isFatal: boolean;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Stock Valkey GLIDE 2 with its defaults: only the options required to connect are set. It does not support Sentinel.
+ * Stock Valkey GLIDE 2 with its defaults: only the options required to connect are set. GLIDE does not support
+ * Sentinel.
  */
 import { CLIENTS } from '../../drills/clients.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from '../adapter.ts';
