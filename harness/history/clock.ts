@@ -1,7 +1,7 @@
 /**
  * The only clock of a run: microseconds since its origin on CLOCK_MONOTONIC, which `process.hrtime` reads and which is
- * the same for every thread and process of the machine. Pass `originNs` to another thread to use the same timeline
- * there.
+ * the same for every thread and process of the machine. Another thread that receives `originNs` can use the same
+ * timeline.
  */
 export interface Clock {
   readonly originNs: bigint;

@@ -4,7 +4,8 @@
  * Times are microseconds since the run's origin (`Clock.originNs`, CLOCK_MONOTONIC, the same for every process of the
  * machine). Every operation is an `invoke` line and at most one completion: `ok`, `fail` (certainly not applied) or
  * `info` (outcome unknown). An invoke without a completion counts as `info`. `intendedUs` is the time at which the open
- * loop intended to send it. Latency is measured from there, so that a generator that waits does not hide a stall.
+ * loop intended to send the operation. Latency is measured from this time, so that a generator that waits does not hide
+ * a stall.
  *
  * Each writer (a workload's process, the main process) has its own file; `op` ids are unique within a `client`.
  */
@@ -36,7 +37,7 @@ export interface InvokeEvent {
   readonly client: string;
   readonly op: number;
   readonly kind: OperationKind;
-  /** Physical key in Redis, so that it can be read from the raw nodes. */
+  /** Physical key in Redis, so that the raw nodes can be queried for it. */
   readonly key: string;
   /**
    * Value that a write writes, as the final read returns it; for `getOrCompute` the value that the loader would return.
@@ -155,15 +156,18 @@ export interface Operation {
   readonly keyNumber: number;
   /** Number of `invoke.value` in `History.values`; undefined if it is absent. */
   readonly valueNumber: number | undefined;
-  /** Number of `completion.value` in `History.values`, also of null; undefined if it is absent. */
+  /**
+   * Number of `completion.value` in `History.values`, including the number of null; undefined if the value is absent.
+   */
   readonly answerNumber: number | undefined;
   /** Whether the completion has a value that is not null. */
   readonly hasAnswer: boolean;
 }
 
 /**
- * Operations in order of their intended time, then of client and id. A history may have millions, so a list need not
- * hold an object for each: `filter` keeps a list compact, the other methods visit one operation after the other.
+ * Operations in order of their intended time, then of client and id. A history may have millions of operations, so a
+ * list need not hold an object per operation: `filter` keeps a list compact, and the other methods visit one operation
+ * after the other.
  */
 export interface OperationList<T extends Operation = Operation> extends Iterable<T> {
   readonly length: number;
@@ -180,11 +184,11 @@ export interface OperationList<T extends Operation = Operation> extends Iterable
 /** Distinct texts of a history. Equal texts have equal numbers, above 0 and below `size`. */
 export interface TextIndex {
   readonly size: number;
-  /** Number that stands for null. */
+  /** Number of the value null. */
   readonly nullNumber: number;
   /** Returns the number of a text; undefined if it does not occur in the history. */
   numberOf(text: string): number | undefined;
-  /** Returns the text with a number, or null. */
+  /** Returns the text with the given number, which may be null; undefined for an unknown number. */
   textOf(number: number): string | null | undefined;
 }
 

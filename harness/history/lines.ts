@@ -3,7 +3,7 @@
  *
  *   pieces of bytes ─▶ text up to the last line feed of a piece ─▶ lines
  *
- * A line feed is never part of a longer UTF-8 sequence, so text cut there decodes as the whole file would.
+ * A line feed is never part of a longer UTF-8 sequence, so the text up to a line feed can be decoded separately.
  */
 
 const LINE_FEED = 10;

@@ -2,9 +2,10 @@
  * Parses JSONL into a History: reads the files that the recorders of one trial wrote, line by line, joins the two lines
  * of each operation and merges everything on the run's clock. Pure.
  *
- * A killed writer leaves a truncated line at the very end of a file: it is left out and listed in `torn`. A broken line
- * anywhere else, a number out of bounds, or an operation that completes twice, before it was sent or without an invoke
- * makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because judging the rest would be guessing.
+ * A killed writer leaves a truncated line at the very end of a file. The line is left out, and the file is listed in
+ * `torn`. A broken line anywhere else, a number out of bounds, or an operation that completes twice, before it was sent
+ * or without an invoke makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because a judgement of
+ * the rest would be unreliable.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
@@ -30,7 +31,7 @@ export type HistorySource = { readonly path: string } & (
   | { readonly pieces: Iterable<Uint8Array> }
 );
 
-/** A trial's start and end on the run's clock: all its events are in between. */
+/** A trial's start and end on the run's clock. All events of the trial must be within this span. */
 export interface TrialSpan {
   readonly startedUs: number;
   readonly endedUs: number;
@@ -166,7 +167,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
     if (problem !== undefined) throw brokenHistory(path, problem);
     assertFew(path, { faults, observations, finals });
   }
-  // Sorting is stable: events of the same moment keep the order in which they were recorded.
+  // Sorting is stable: events with the same time keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;
   return {
     history: {

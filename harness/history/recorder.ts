@@ -2,8 +2,9 @@
  * The recorder: a passive sink that streams events of a history to one file, one line of JSON each.
  *
  * Lines are buffered and written to the file in blocks of complete lines, a few times per second: a crash loses at most
- * the last moments and leaves complete lines before them. A write error (such as a full disk) is kept and thrown by
- * `close`, and reported once to `onError`, so that the trial can end: a history with holes must never be judged.
+ * the lines since the last block, and all earlier lines are complete. A write error (such as a full disk) is kept and
+ * thrown by `close`, and reported once to `onError`, so that the trial can end: a history with holes must never be
+ * judged.
  */
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -75,7 +76,8 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
 }
 
 /**
- * Creates the folder. Ignores an error, because opening the file then fails as well; this leaves only one error path.
+ * Creates the folder. Ignores an error, because opening the file then fails as well. All errors are thus reported in
+ * one place.
  */
 function makeFolder(folder: string): void {
   try {

@@ -59,7 +59,7 @@ function widened(chunk: Chunk): Chunk {
   return chunk instanceof Int16Array ? Int32Array.from(chunk) : Float64Array.from(chunk);
 }
 
-/** Returns a copy with four times the room. */
+/** Returns a copy with four times the capacity. */
 function grown(chunk: Chunk): Chunk {
   const size = Math.min(CHUNK, chunk.length * 4);
   const larger = new (chunk.constructor as new (size: number) => Chunk)(size);

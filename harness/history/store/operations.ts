@@ -3,7 +3,7 @@
  *
  *   invoke, completion ─▶ columns, joined by client and id ─▶ rows in order of time ─▶ `StoredOperations`
  *
- * The lists of a batch are runs of numbers in a common pool.
+ * The lists of a batch are sequences of numbers in a common pool.
  */
 import { excerpt } from '../../evidence/excerpt.ts';
 import type { CompletionEvent, InvokeEvent } from '../events.ts';

@@ -39,7 +39,7 @@ export class RowIndex {
     this.#slots[this.#slotOf(this.#rows.clientAt(row), this.#rows.opAt(row))] = row + 1;
   }
 
-  /** Returns the slot of an operation, or the free one where it belongs. */
+  /** Returns the slot of an operation, or the free slot in which to store it. */
   #slotOf(client: string, op: number): number {
     const mask = this.#slots.length - 1;
     let slot = this.#hash(client, op) & mask;

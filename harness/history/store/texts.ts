@@ -1,7 +1,7 @@
 /**
  * Distinct texts as bytes outside the JavaScript heap. Each has a number: equal texts have equal numbers, so that
- * checkers count and compare keys and values without their texts. A text of 20 characters takes about 35 bytes, in a
- * `Map` of strings about 130.
+ * checkers count and compare keys and values without their texts. A text of 20 characters takes about 35 bytes; in a
+ * `Map` of strings it takes about 130.
  *
  *   bytes: [prefix][size, 0-253][Latin-1]   [prefix][254][size, 4 bytes][Latin-1]   [0][255][size, 4 bytes][UTF-16]
  *   slots: hash of the text ─▶ number of the text ─▶ address of its bytes
@@ -34,7 +34,7 @@ export class TextStore implements TextIndex {
   #slots = new Int32Array(FIRST_SLOTS);
   /** Used bytes of the last chunk. */
   #used = 0;
-  /** Starts of texts, up to the last colon: the keys of a workload share it. The first one is empty. */
+  /** Prefixes of texts, up to the last colon; the keys of a workload share a prefix. The first prefix is empty. */
   readonly #prefixes: string[] = [''];
   /** Random, so that crafted texts cannot share a slot. No result depends on it. */
   readonly #seed = Math.floor(Math.random() * 2 ** 31);
@@ -80,7 +80,7 @@ export class TextStore implements TextIndex {
     return prefix + chunk.toString(head === LONG ? 'latin1' : 'utf16le', at + LONG_HEADER, end);
   }
 
-  /** Returns the slot that holds the text, or the free one where it belongs. */
+  /** Returns the slot that holds the text, or the free slot in which to store it. */
   #slotOf(text: string): number {
     const mask = this.#slots.length - 1;
     let slot = this.#hash(text) & mask;
@@ -108,7 +108,7 @@ export class TextStore implements TextIndex {
     const prefix = this.#prefixes[chunk[at] as number] as string;
     const from = prefix.length;
     if (from + head !== text.length) return false;
-    // From the end, where texts differ.
+    // Compares from the end, where texts usually differ.
     for (let i = head - 1; i >= 0; i--)
       if (chunk[at + SHORT_HEADER + i] !== text.charCodeAt(from + i)) return false;
     return text.startsWith(prefix);
