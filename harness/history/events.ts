@@ -188,7 +188,7 @@ export interface TextIndex {
   readonly nullNumber: number;
   /** Returns the number of a text; undefined if it does not occur in the history. */
   numberOf(text: string): number | undefined;
-  /** Returns the text with the given number, which may be null; undefined for an unknown number. */
+  /** Returns the text with the given number; null for `nullNumber`, undefined for 0. */
   textOf(number: number): string | null | undefined;
 }
 
