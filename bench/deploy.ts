@@ -128,7 +128,7 @@ function ownedCopy(from: string, to: string): void {
 const median = (values: readonly number[]) =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-/** Median, followed by the figure of each round. */
+/** Formats the median, followed by the figure of each round. */
 const figures = (values: readonly number[]) =>
   `${median(values).toFixed(2)} (${values.map((value) => value.toFixed(2)).join(' ')})`;
 

@@ -95,9 +95,9 @@ class SimulatedCache {
 }
 
 /**
- * Records reads of keys with a habit: each key has an hour of the day in which it is read one to five times, on 70 % of
- * the working days and 20 % of the other days. In addition: popular keys at all hours (Zipf), and keys that are read
- * once.
+ * Records reads of keys with a daily pattern: each key has an hour of the day in which it is read one to five times, on
+ * 70 % of the working days and 20 % of the other days. In addition, popular keys are read at all hours (Zipf), and
+ * other keys are read only once.
  */
 function habits(seed: number, share: number): Read[] {
   const random = seededRandom(seed);
@@ -108,7 +108,7 @@ function habits(seed: number, share: number): Read[] {
     const at = (hour: number) => START_MS + (day * 24 + hour + random.next()) * HOUR_MS;
     const isWorking = day % 7 < 5;
     for (const [i, hour] of hourOf.entries()) {
-      // Without habits the same key is read at any hour of the day.
+      // Without a daily pattern, the same key is read at any hour of the day.
       const own = random.next() < share ? hour : Math.floor(24 * random.next());
       if (random.next() > (isWorking ? 0.7 : 0.2)) continue;
       const times = 1 + Math.floor(5 * random.next());

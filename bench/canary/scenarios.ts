@@ -7,8 +7,8 @@ export interface Scenario {
   /** Stages in percent; the first one is the share in the simulated traffic. With one stage nothing is promoted. */
   readonly stages: readonly number[];
   /**
-   * Largest and smallest allowed share of runs that end in a rollback, and largest allowed share that is promoted;
-   * absent: no limit.
+   * Largest and smallest allowed share of runs that end in a rollback, and largest allowed share that is promoted; if
+   * absent, there is no limit.
    */
   readonly rollbackMax?: number;
   readonly rollbackMin?: number;

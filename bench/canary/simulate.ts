@@ -1,4 +1,4 @@
-/** Runs a scenario: the judge of `canary/`, and the two naive rules on the same looks. */
+/** Runs a scenario with the judge of `canary/` and with the two naive rules, on the same looks. */
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import { step } from '../../canary/judge/step.ts';
 import type { LookEvent, Rules } from '../../canary/judge/types.ts';

@@ -1,5 +1,6 @@
 /**
- * Traffic of two arms, drawn per look instead of per request: 200 requests/s for 30 minutes are 360 draws. Seeded.
+ * Traffic of two arms, drawn per look instead of per request: 200 requests/s for 30 minutes are 360 draws. The draws
+ * are seeded.
  *
  *   users ─▶ errors (independent, or in clumps of one user) ─▶ counts, distinct affected users, latency histograms
  */

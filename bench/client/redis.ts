@@ -40,7 +40,7 @@ export class BenchRedis implements AsyncDisposable {
     this.#dir = dir;
     this.port = port;
     this.#child = this.#spawn();
-    // Without the ready check, because its INFO conflicts with MONITOR.
+    // The ready check is disabled, because its INFO conflicts with MONITOR.
     const options = { host: HOST, port, lazyConnect: true, enableReadyCheck: false, retryStrategy: () => 20 };
     this.admin = new Redis(options);
     this.admin.on('error', () => {}); // The process is killed deliberately; pending commands report the error.
@@ -87,8 +87,8 @@ export class BenchRedis implements AsyncDisposable {
   }
 
   /**
-   * Counts the commands that clients sent while `act` ran, by name, except commands inside functions and of connection
-   * management.
+   * Counts the commands that clients sent while `act` ran, by name, except commands in functions and those of
+   * connection management.
    */
   async commands(act: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
     const seen = new Map<string, number>();

@@ -61,7 +61,7 @@ const kitTiered = kitTieredOf('kit, two tiers', { redisCache, tieredCache });
 /** Loads the client of another checkout, to compare with in the same run. */
 export async function openersOf(checkout: string): Promise<Pick<typeof openers, 'kit' | 'kitTiered'>> {
   const client = await load<Client>(pathToFileURL(resolve(checkout, 'client/index.ts')).href);
-  // Another instance of the module: if two clients shared a call site, its polymorphism would be measured too.
+  // Loads another instance of the module: if two clients shared a call site, its polymorphism would be measured too.
   const own = await load<typeof import('./kit-subjects.ts')>(
     new URL('kit-subjects.ts?before', import.meta.url).href,
   );

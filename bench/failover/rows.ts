@@ -5,7 +5,7 @@ type Judgement = 'met' | 'not met' | 'not measured';
 
 interface Goal {
   readonly text: string;
-  /** Figure of this client over the trials of the row, against the goal. */
+  /** Compares the figure of this client over the trials of the row with the goal. */
   readonly judge: (
     pool: Pool,
     downAfterMs: number,
@@ -125,7 +125,7 @@ export const ROWS: readonly TableRow[] = [
   row('full-restart', 5, [DURABLE, ALIVE]),
 ];
 
-/** Trials of the pool with the kit's client. */
+/** Returns the number of trials of the pool with the kit's client. */
 export function trialsIn(pool: Pool): number {
   return countOf(pool, 'kit', 'deadClients')?.n ?? 0;
 }

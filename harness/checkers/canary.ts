@@ -1,6 +1,6 @@
 /**
- * The error ratio of a healthy canary compared with its control, from the requests that the workload itself counted,
- * because the figures of the judge are what the drill tests.
+ * The error ratio of a healthy canary compared with its control, from the requests that the workload itself counted:
+ * the drill tests the figures of the canary judge, so these cannot be used.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';

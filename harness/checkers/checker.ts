@@ -48,8 +48,9 @@ export interface CheckResult {
   readonly trial: number;
   readonly client: string;
   /**
-   * `invalid`: the property is violated. `unknown`: the history does not show it. The finding has no figure if the
-   * figure was not recorded (no final read, no fault), and an unreliable figure if something distorted it (evictions).
+   * `invalid`: the property is violated. `unknown`: the history does not show whether it holds. The finding has no
+   * figure if the figure was not recorded (no final read, no fault), and an unreliable figure if something distorted it
+   * (evictions).
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /**
@@ -61,14 +62,14 @@ export interface CheckResult {
    * Action that makes the next history conclusive; only for `unknown`. If absent, the action is to run the drill again.
    */
   readonly remedy?: string;
-  /** Corrections, each with the node and both values (first three). They are shown before the gate's own remedy. */
+  /** Corrections, each with the node and both values; at most three. Reports show them before the gate's own remedy. */
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
   /**
    * Parts of figures that a slow machine cannot change. They count even if the machine was unsound.
    */
   readonly untimed?: Readonly<Record<string, Figure>>;
-  /** Figures that the history does not show, each with the reason, independent of the validity of the others. */
+  /** Figures that the history does not show, each with the reason, independent of the validity of the other figures. */
   readonly unmeasured?: Readonly<Record<string, string>>;
 }
 

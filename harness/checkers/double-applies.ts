@@ -125,7 +125,7 @@ function timesApplied(operation: Operation, state: FinalState): number {
   return Math.max(Number(state.finalOf(operation) ?? 0), Number(operation.completion?.value ?? 0));
 }
 
-/** Whether only this operation can have caused the effect. */
+/** Whether the effect is present and no other operation can have caused it. */
 function isApplied(operation: Operation, state: FinalState): boolean {
   const final = state.finalOf(operation);
   if (final === null || final === undefined) return false;

@@ -1,6 +1,6 @@
 /**
  * Lateness of the load generator itself. A late generator measures the machine it runs on, so timing gates are then
- * INVALID. Correctness gates are not, because a lost write is lost even if it was sent late.
+ * INVALID. Correctness gates are still judged, because a lost write is lost even if it was sent late.
  */
 import type { Checker } from './checker.ts';
 import { definedFigures, unknownResult, valueFigure } from './history-queries.ts';

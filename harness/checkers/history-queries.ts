@@ -177,15 +177,15 @@ export function acknowledgedWrites(operations: OperationList): OperationList<Ack
 
 /**
  * Whether Redis served an operation that completed as ok. An answer of the memory fallback counts as served only if a
- * fault made Redis unreachable; without a fault it hides that Redis did not answer. A computed value may come from its
- * loader.
+ * fault made Redis unreachable; without a fault such an answer hides that Redis did not reply. A computed value may
+ * come from its loader.
  */
 export function servedByRedis({ invoke, completion }: Operation): boolean {
   const source = completion?.source;
   return source === 'redis' || source === 'l1' || (source === 'loader' && invoke.kind === 'getOrCompute');
 }
 
-/** Whether no fault was injected. Then only Redis may answer. */
+/** Whether no fault was injected. If so, only Redis may answer. */
 export function isFaultless({ faults }: History): boolean {
   return faults.length === 0;
 }
@@ -261,8 +261,8 @@ export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs
 
 /**
  * Returns the time of the earliest evidence after `fromUs` that another node is master: Sentinel's `+promoted-slave`
- * (the observed role change), `+switch-master`, a client that moved after asking a node for its ROLE, or a sample of
- * the node itself. Sentinel's own events come up to a second after the fact.
+ * (the observed role change), `+switch-master`, a client that moved after querying the role of a node, or a sample of
+ * the node itself. Sentinel's own events are up to a second late.
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const inCluster = history.faults.some(({ shard }) => shard !== undefined);
@@ -296,7 +296,7 @@ export function isSentinel(node: string): boolean {
   return node.startsWith('sentinel-');
 }
 
-/** Returns the nodes whose last ROLE reported before `atUs` is master. */
+/** Returns the nodes whose last reported role before `atUs` is master. */
 function mastersAt(history: History, atUs: number): ReadonlySet<string> {
   const roles = new Map<string, unknown>();
   for (const event of history.observations) {

@@ -1,7 +1,8 @@
 /**
- * Hits over reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`. A read is a hit if Redis answered with
- * a value, and a miss if the loader or the memory fallback answered, or if there was no value. Reads of a phase without
- * a cache (`uncached`) or of the phase that fills it (`warm`) are not counted; failed reads are part of availability.
+ * Ratio of hits to reads. A read is a `get`, a key of a `getMany`, or a `getOrCompute`. A read is a hit if Redis
+ * answered with a value, and a miss if the loader or the memory fallback answered, or if there was no value. Reads of a
+ * phase without a cache (`uncached`) or of the phase that fills it (`warm`) are not counted; failed reads are part of
+ * availability.
  *
  * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
  */

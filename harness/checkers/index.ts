@@ -1,4 +1,4 @@
-/** All checkers by id. A new checker adds a file and a line here. */
+/** All checkers by id. To add a checker, add a file and a line here. */
 import { availability } from './availability.ts';
 import { benchmark } from './benchmark.ts';
 import { canary } from './canary.ts';

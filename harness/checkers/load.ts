@@ -1,16 +1,16 @@
 /**
  * Loads measured in steps. Latency counts from the intended start; the service time, which counts from the actual send,
- * is reported too. Every step has the lag of its generator, and a step whose generator is not sound makes the figures
- * of the trial unreliable, so that a gate reads them as INVALID: the machine or the generator may be the limit, rather
- * than Redis.
+ * is reported too. Every step records the lag of its generator, and a step whose generator is not sound makes the
+ * figures of the trial unreliable, so that a gate reads them as INVALID: the machine or the generator may be the limit,
+ * rather than Redis.
  *
  * A sweep (`load-plan` with the wanted rate) raises the rate until Redis no longer keeps up. `sustainedPerSecond` is
- * the highest rate of a sound step of which Redis answered at least 99 %, every kind within the knee's bound at p99.
- * The step that ends a sweep is expected to fail; if its generator was not sound and the wanted rate was not reached,
- * the figure is `unknown`.
+ * the highest rate of a sound step in which Redis answered at least 99 % of the operations, and the p99 of every kind
+ * was within the knee's bound. The step that ends a sweep is expected to fail; if its generator was not sound and the
+ * wanted rate was not reached, the figure is `unknown`.
  *
- * `step<n>.<mix>.…` are the figures for one step in the report: of every step, or of evenly spaced steps if there are
- * many.
+ * `step<n>.<mix>.…` are the figures of one step in the report, which contains every step, or evenly spaced steps if
+ * there are many.
  */
 import type { History } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';

@@ -13,8 +13,8 @@
  * `asyncLostMoreThanStock` is the number of lost async writes beyond the number that the stock client lost in the
  * trial, under the same faults.
  *
- * With fewer than 20 durable acknowledgements in a trial, no loss proves nothing: `durableLost` is left out then,
- * unless some were lost.
+ * With fewer than 20 durable acknowledgements in a trial, the absence of losses proves nothing: `durableLost` is then
+ * left out, unless some were lost.
  */
 
 import type { History, OperationList } from '../history/events.ts';

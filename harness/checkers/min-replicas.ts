@@ -54,7 +54,7 @@ export const minReplicas: Checker = {
   },
 };
 
-/** Returns the span from the moment at which too many replicas were lost to the first heal of one of them. */
+/** Returns the span from the loss of too many replicas to the first heal of one of them. */
 function spanBelow(history: History, gone: number): SpanUs | undefined {
   const spans = faultSpans(history).filter(
     (span) => span.observed && !isSentinel(span.node) && !hitMaster(history, span),

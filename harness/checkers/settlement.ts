@@ -2,10 +2,10 @@
  * Whether every promise of the client settles in time: an operation is answered, refused or reported as unknown within
  * its deadline plus 50 ms for timers. Times count from the call, not from the intended start.
  *
- * `unsettled`: operations that were due before the last one of the client and have no completion. `pastDeadline`: those
- * that completed later. An operation does not count as late if the machine explains it: the waits for a CPU and the
- * late timers while it was in flight add up to at least the excess (`lateByMachine`). These delays are added because
- * the client extends deadlines by every stall of its process.
+ * `unsettled`: operations that were due before the last operation of the client and have no completion. `pastDeadline`:
+ * those that completed later. An operation does not count as late if the machine explains it: the waits for a CPU and
+ * the late timers while it was in flight add up to at least the excess (`lateByMachine`). These delays are added
+ * because the client extends deadlines by every stall of its process.
  *
  * The deadline is the caller's if one is recorded, otherwise `client.commandTimeoutMs`; for a durable write, the
  * timeout for its replicas is added.

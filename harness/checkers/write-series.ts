@@ -8,9 +8,9 @@ import { type AcknowledgedWrite, kindOf } from './history-queries.ts';
 /** Writes of one kind, in order of their intended time. */
 interface KindSeries {
   readonly intendedUs: Float64Array;
-  /** Earliest completion of a write and all earlier ones. */
+  /** Earliest completion among a write and all earlier writes. */
   readonly earliestUntil: Float64Array;
-  /** Earliest completion of a write and all later ones. */
+  /** Earliest completion among a write and all later writes. */
   readonly earliestFrom: Float64Array;
   /** Position of each write among the writes of all kinds. */
   readonly positions: Uint32Array;
@@ -30,7 +30,9 @@ export class WriteSeries {
     this.#doneUs = doneUs.sort();
   }
 
-  /** Returns the kinds of which a write was acknowledged by a time, in the order of their first such writes. */
+  /**
+   * Returns the kinds with a write that was acknowledged by the given time, in the order of their first such writes.
+   */
   kindsAcknowledgedBefore(atUs: number): readonly string[] {
     return [...this.#kinds]
       .flatMap(([kind, { earliestUntil, positions }]) => {
@@ -41,7 +43,7 @@ export class WriteSeries {
       .map(({ kind }) => kind);
   }
 
-  /** Returns the earliest completion by kind, of the writes that were intended after a time. */
+  /** Returns, per kind, the earliest completion of the writes that were intended after a time. */
   firstAfter(atUs: number): ReadonlyMap<string, number> {
     const first = new Map<string, number>();
     for (const [kind, { intendedUs, earliestFrom }] of this.#kinds) {

@@ -24,7 +24,7 @@ export class WrittenValues {
     }
   }
 
-  /** Whether the value with a number was written to a key. */
+  /** Whether the value with the given number was written to a key. */
   has(keyNumber: number, valueNumber: number | undefined): boolean {
     return valueNumber !== undefined && this.#slots[this.#slotOf(keyNumber, valueNumber)] === keyNumber;
   }

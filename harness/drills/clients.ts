@@ -4,7 +4,7 @@
  */
 
 export interface ClientFacts {
-  /** npm package of the client; absent if the client is part of the kit or of its own dependencies. */
+  /** npm package of the client; absent if the client is part of the kit or one of its dependencies. */
   readonly package?: string;
   /** Topologies that the client supports. */
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];

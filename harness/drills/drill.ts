@@ -26,8 +26,9 @@ export interface ScheduledFault {
   /** Time of the injection, in ms after the start of the workload. */
   readonly atMs: number;
   /**
-   * Rounds run one after the other: each waits until the faults of the earlier rounds are healed and the topology is
-   * healthy, and preserves the intervals between its own faults. If no fault has a round, there is one.
+   * Number of the round. Rounds run one after the other: each waits until the faults of the earlier rounds are healed
+   * and the topology is healthy, and preserves the intervals between its own faults. If no fault has a round, there is
+   * one.
    */
   readonly round?: number;
   /**
@@ -76,8 +77,8 @@ export interface Drill {
   /** Clients that run in parallel, each in its own generator. With more than one, `--clients` chooses them. */
   readonly clients: readonly ClientName[];
   /**
-   * Set if the run itself records the drill, around all other trials. Such a drill has one trial and no workload in the
-   * catalogue.
+   * Set if the run itself records the drill while it runs all other trials. Such a drill has one trial and no workload
+   * in the catalogue.
    */
   readonly spansRun?: true;
   readonly workload: WorkloadSpec;
@@ -92,8 +93,8 @@ export interface Drill {
   readonly operations?: readonly string[];
   /**
    * Every expectation that the script records in each trial, by id. `{redis}`, `{sentinel}`, `{node}` (both) and
-   * `{replica}` (`replica-1` and so on) expand to one per node of the environment. `<topology>?<id>` is recorded on
-   * that topology alone. A missing expectation counts as not checked, so that a script that ends early does not pass on
+   * `{replica}` (`replica-1` and so on) expand to one per node of the environment. `<topology>?<id>` is recorded only
+   * on that topology. A missing expectation counts as not checked, so that a script that ends early does not pass on
    * the expectations that it did record.
    */
   readonly expectations?: readonly string[];

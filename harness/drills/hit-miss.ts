@@ -5,7 +5,7 @@ export const hitMiss = integrationDrill({
   title: 'A stored value is read; a missing key is a miss',
   source: 'seed 004 §5, test_redis_hit_miss_cycle',
   safeOutcome: 'every read returns the last value written, or a miss, and the counters agree',
-  // `clear` walks the whole keyspace.
+  // `clear` scans the whole keyspace.
   external: { except: ['clear-counts', 'clear-removes', 'clear-spares'] },
   expectations: [
     'miss-before',

@@ -1,6 +1,6 @@
 import { fullOnlyIntegration } from './families.ts';
 
-/** Toxics that keep every reply from arriving complete and in time. */
+/** Toxics that prevent every reply from arriving completely and in time. */
 const FATAL = ['latency', 'bandwidth', 'dribbled', 'cut', 'slow-close', 'replies-lost', 'requests-lost'];
 const ALL = [...FATAL, 'jitter', 'reset'];
 

@@ -60,7 +60,7 @@ export interface Manifest {
   readonly runId: string;
   readonly kind: RunKind;
   readonly kitVersion: string;
-  /** Commit of the kit's checkout, or null outside one. */
+  /** Commit of the kit's checkout; null outside a checkout. */
   readonly commit: string | null;
   readonly startedAt: string;
   /** Time that judging uses, for example for the expiry of waivers. Never the wall clock of a later analysis. */

@@ -68,14 +68,14 @@ export interface Evidence {
   /**
    * Returns the text of a file; undefined if it is missing, or if there is a seal that does not name it.
    *
-   * @throws KitError EVIDENCE_UNREADABLE if the file is larger than a file of JSON may be
+   * @throws KitError EVIDENCE_UNREADABLE if the file exceeds the limit for JSON files
    */
   read(path: string): string | undefined;
   /**
    * Returns the content of a history in pieces; undefined if it is missing, or if there is a seal that does not name
    * it.
    *
-   * @throws KitError EVIDENCE_UNREADABLE if the file is larger than a history may be
+   * @throws KitError EVIDENCE_UNREADABLE if the file exceeds the limit for histories
    */
   readHistory(path: string): Iterable<Uint8Array> | undefined;
 }

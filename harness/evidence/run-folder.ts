@@ -1,5 +1,5 @@
 /**
- * The run folder: names of its files, writing it, and access to its files. Lifecycle:
+ * The run folder: the names of its files, and functions that write the folder and read its files. Lifecycle:
  *
  *   1. `createRunFolder`   a new folder with a manifest marked `incomplete`, which a killed kit leaves behind
  *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   the inputs of judging

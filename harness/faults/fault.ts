@@ -13,7 +13,7 @@ export interface Injection {
  */
 export interface Fault {
   readonly id: string;
-  /** Injects the fault. An abort ends the injection, unless this would leave it half done. */
+  /** Injects the fault. An abort ends the injection, unless the fault would be left half injected. */
   inject(environment: Environment, nodeId: string, signal?: AbortSignal): Promise<Injection>;
   /** After a failed injection: undoes its effect. Returns whether there was anything to undo. */
   undo?(environment: Environment, nodeId: string): Promise<boolean>;

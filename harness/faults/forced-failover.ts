@@ -1,7 +1,8 @@
 /**
- * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. It
- * makes the second failover of `double-failover` happen in every trial; without it, the sentinels failed over twice in
- * 2 of 18 crashes. Unlike a planned switch nothing is coordinated, and the deposed master stays as it is.
+ * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. This
+ * fault makes the second failover of `double-failover` happen in every trial; without it, the sentinels failed over
+ * twice in 2 of 18 crashes. Unlike in a planned switch, nothing is coordinated, and the deposed master is left
+ * unchanged.
  */
 import { readRoles } from '../../infra/operations/roles.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -9,8 +10,8 @@ import { waitUntil } from '../wait.ts';
 import type { Fault } from './fault.ts';
 
 /**
- * Maximum time, in ms, until a sentinel accepts: it refuses until it has received the INFO of a replica. A later
- * failover would not be a double failover.
+ * Maximum time, in ms, until a sentinel accepts the failover: it refuses until it has received the INFO of a replica. A
+ * later failover would not be a double failover.
  */
 const ACCEPTED_BOUND_MS = 5_000;
 /**

@@ -13,9 +13,7 @@ export const pauseNode: Fault = {
     }
     return { heal: runOnce(await capabilities.pause(nodeId)) };
   },
-  /**
-   * Resumes a paused node. The substrate returns a heal only from its pause, so the node is paused again to get one.
-   */
+  /** Resumes a paused node. The substrate returns the heal only when it pauses a node, so the node is paused again. */
   async undo(environment, nodeId) {
     const { capabilities } = environment;
     if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;

@@ -1,6 +1,6 @@
 /**
  * A gate is a requirement on the evidence; a criterion is its result. Gates are YAML (`config/gates.yaml`);
- * `report.json` carries the criteria. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
+ * `report.json` contains the criteria. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
  */
 export type CriterionState =
   | 'PASS'
@@ -34,15 +34,15 @@ export interface Criterion {
   readonly state: CriterionState;
   /** Reason for the state, in words; for PASS the claim: "20 of 20 observed". */
   readonly reason: string;
-  /** Action for the state: change a setting if it is FAIL, measure again if it could not be judged. */
+  /** Action for the state: change a setting after FAIL, measure again if the criterion could not be judged. */
   readonly remedy: string;
-  /** Waiver of the criterion. The state is WAIVED only if it is in force. */
+  /** Waiver of the criterion. The state is WAIVED only if the waiver is in force. */
   readonly waiver?: {
     readonly owner: string;
     readonly reason: string;
-    /** Last day (UTC) on which the waiver counts: `2030-12-31`. */
+    /** Last day (UTC) on which the waiver is in force: `2030-12-31`. */
     readonly expires: string;
-    /** `too-long`: it expires more than 30 days after the judgement and is not applied. */
+    /** `too-long`: the waiver expires more than 30 days after the judgement and is not applied. */
     readonly status: 'in-force' | 'expired' | 'too-long';
   };
   /** Override of the shipped gate by a user's file; `target` is the shipped target. */

@@ -15,11 +15,11 @@ export interface JudgedTrial {
   readonly status: TrialRecord['status'];
   readonly reason?: string;
   readonly files: readonly EvidenceRef[];
-  /** Missing files; if there are any, nothing else of the trial counts. */
+  /** Missing files; if there are any, the trial is not judged. */
   readonly missing: readonly string[];
   /** Files that were altered or cannot be parsed. */
   readonly broken: readonly string[];
-  /** Reason why nothing of the trial counts although its files match the seal: "is listed twice in the manifest". */
+  /** Reason why the trial is not judged although its files match the seal: "is listed twice in the manifest". */
   readonly distrusted?: string;
   /**
    * Descriptions of obligations of the drill that the history does not show; no criterion passes with a trial that has

@@ -6,23 +6,23 @@ import type { Gate } from '../../config/gates.ts';
 import { trialsNeeded } from '../statistics/bounds.ts';
 import type { RunScope } from './scope.ts';
 
-/** For evidence that is missing, altered, broken or not accounted for. */
+/** Remedy for evidence that is missing, altered, broken or not accounted for. */
 export const SOUND_COPY =
   'Judge an unchanged copy of the run folder, or run again: lost or changed evidence cannot be restored.';
 
-/** For a run that did not measure everything that was requested. */
+/** Remedy for a run that did not measure everything that was requested. */
 export const RUN_AGAIN =
   'Remove the cause named above and run again, or select drills that this environment supports.';
 
-/** For a trial on a busy machine. */
+/** Remedy for a trial on a busy machine. */
 export const IDLE_MACHINE =
   'The measurement includes delays of the machine. Run again on an idle machine, or on one with more cores.';
 
-/** For a trial without samples of the machine. */
+/** Remedy for a trial without samples of the machine. */
 export const MACHINE_UNSAMPLED =
   'The run has no samples of the machine (machine.jsonl): delays of the machine cannot be ruled out. Run again.';
 
-/** For a trial in which the lateness of the generator was not recorded. */
+/** Remedy for a trial in which the lateness of the generator was not recorded. */
 export const GENERATOR_ENDED =
   'The load generator ended before it wrote its lateness. The logs and the trial’s events in the run folder show why; run again.';
 
@@ -35,18 +35,18 @@ const REJECTIONS: Readonly<Record<string, string>> = {
     'Redis rejected the writes because it cannot write its snapshot: look at the disk and the log of the master. ',
 };
 
-/** For a trial that did not complete. */
+/** Returns the remedy for a trial that did not complete. */
 export function completeFirst(drill: string, reason: string | undefined, run: RunScope): string {
   const [, word = ''] = /\b(OOM|NOREPLICAS|MISCONF) /.exec(reason ?? '') ?? [];
   return `${REJECTIONS[word] ?? ''}${runAgain(drill, run)}`;
 }
 
-/** For a drill without a result. */
+/** Returns the remedy for a drill without a result. */
 export function runAgain(drill: string, { environment }: RunScope): string {
   return `Run kit drill ${drill} --env ${environment}. The reason above and logs/ in the run folder show what was missing.`;
 }
 
-/** For too few trials or observations: how many more are needed, and how to get them. */
+/** Returns the remedy for too few trials or observations: how many more are needed, and how to get them. */
 export function moreTrials(gate: Gate, run: RunScope, minN: number): string {
   const claimed = run.profile === 'full' && gate.claim !== undefined ? claimNeeds(gate.claim) : 0;
   const needed = Math.max(minN, claimed);

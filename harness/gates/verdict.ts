@@ -1,12 +1,12 @@
 /**
  * Criteria → decision, exit code, and one of seed 004's three actions (§8).
  *
- * Decision. Any FAIL: NO_GO, exit 1. Else any criterion in scope that is neither PASS nor WAIVED by an unexpired
- * waiver: UNKNOWN, exit 3; so is a run whose only criterion is complete evidence. Else: GO if every criterion passes,
- * and CONDITIONAL_GO if some are waived; exit 0 for both, because an owner has accepted the waived criteria until a
+ * Decision. If any criterion is FAIL: NO_GO, exit 1. Otherwise, if any criterion in scope is neither PASS nor WAIVED by
+ * an unexpired waiver, or if complete evidence is the only criterion: UNKNOWN, exit 3. Otherwise: GO if every criterion
+ * passes, CONDITIONAL_GO if some are waived; exit 0 for both, because an owner has accepted the waived criteria until a
  * date.
  *
- * Action, a table over the states of the criteria in scope (a waived criterion counts as passed):
+ * Action, by the states of the criteria in scope (a waived criterion counts as passed):
  *
  * | correctness, configuration, process | performance | action | in the seed's words |
  * |---|---|---|---|

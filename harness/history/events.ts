@@ -40,7 +40,7 @@ export interface InvokeEvent {
   /** Physical key in Redis, so that the raw nodes can be queried for it. */
   readonly key: string;
   /**
-   * Value that a write writes, as the final read returns it; for `getOrCompute` the value that the loader would return.
+   * Value that a write stores, as the final read returns it; for `getOrCompute` the value that the loader would return.
    */
   readonly value?: string;
   readonly durability?: Durability;

@@ -13,7 +13,7 @@ export interface Line {
   readonly text: string;
   /** Number of the line in its file, from 1. */
   readonly number: number;
-  /** Whether a line feed ends it. Only the last line of a file may lack one. */
+  /** Whether the line ends with a line feed. Only the last line of a file may lack it. */
   readonly isComplete: boolean;
 }
 

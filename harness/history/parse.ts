@@ -163,7 +163,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
       else problem ??= table.addCompletion(event);
     });
     if (isTorn) torn.push(path);
-    // A broken line of a file is reported before operations that do not join.
+    // A broken line of a file is reported before events that contradict earlier events.
     if (problem !== undefined) throw brokenHistory(path, problem);
     assertFew(path, { faults, observations, finals });
   }

@@ -143,7 +143,7 @@ export interface StatementCheck {
 export interface StatementToCheck {
   /** Content of the file: a statement, or an envelope that contains a statement. */
   readonly text: string;
-  /** Statement that the run gives now. */
+  /** Statement computed from the run now. */
   readonly expected: string;
   /** Public key as PEM, and the path of its file. */
   readonly key?: { readonly pem: string; readonly file: string };

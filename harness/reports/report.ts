@@ -9,7 +9,7 @@ import type { Verdict } from '../gates/gate.ts';
 
 /** A point of a time series: one bin of a trial. */
 export interface TimelineBin {
-  /** Start of the bin, ms since the workload's start. */
+  /** Start of the bin, in ms since the workload's start. */
   readonly tMs: number;
   readonly ok: number;
   readonly failed: number;
@@ -108,7 +108,7 @@ export interface TrialView {
     readonly kind: string;
     readonly n: number;
     readonly distribution: Distribution;
-    /** Buckets, each with its upper bound in ms and the count in it. */
+    /** Buckets, each with its upper bound in ms and its count. */
     readonly histogram: readonly { readonly upToMs: number; readonly count: number }[];
   }[];
   /** Every expectation of a scripted workload. */

@@ -311,7 +311,8 @@ export function waivedCriteria(report: Report): readonly (readonly [criterion: C
 type Waiver = NonNullable<Criterion['waiver']>;
 
 /**
- * Formats a waiver: `waived by Ada until 2030-12-31: known and watched`; for a waiver that is not in force, the reason.
+ * Formats a waiver: `waived by Ada until 2030-12-31: known and watched`; for a waiver that is not in force, the text
+ * gives the reason.
  */
 export function formatWaiver({ waiver }: Pick<Criterion, 'waiver'>): string {
   if (waiver === undefined) return '';

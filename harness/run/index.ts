@@ -112,7 +112,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   const { external, environment: config, substrate, stateDir } = request;
   using _lock = external === undefined ? await lockEnvironment(substrate, config.name, stateDir) : undefined;
 
-  // 1. Checks that do not need anything to be started.
+  // 1. Checks that do not need a running environment.
   const gates = withExtensionDrills(request.gates ?? loadGates());
   requireKnownNames(gates, request.kind, knownNames());
   const compared = compareClients(drillsOf(request), request.clients, config.topology.kind);
@@ -281,7 +281,7 @@ function extensionsOf(): Pick<Manifest, 'extensions'> {
   return extensions.length === 0 ? {} : { extensions };
 }
 
-/** File next to a coverage summary that contains its commit. */
+/** File next to a coverage summary, with the commit of the summary. */
 const COVERAGE_STAMP = 'coverage-commit.json';
 
 /** Returns the version of the kit, from its package.json. */

@@ -1,7 +1,7 @@
 /**
  * A replacement for the kit's client in the drills of one run: a wrapper or subclass with a planted fault, so that a
  * suite can show that the verdict detects the fault. Only tests may import this file (test/architecture.test.ts): no
- * flag, variable or file of the `kit` command leads here, and the manifest of such a run lists the module among its
+ * flag, variable or file of the `kit` command refers to it, and the manifest of such a run lists the module among its
  * deviations.
  */
 

@@ -26,7 +26,7 @@ export interface RoundsRequest
   readonly trials: number | undefined;
   /** Maximum number of rounds after the first. */
   readonly retries: number;
-  /** Whether the run records the trial that spans it. */
+  /** Whether a trial that spans the whole run is recorded. */
   readonly asksNodes: boolean;
   readonly coverage: string | undefined;
   readonly progress: (line: string) => void;
@@ -49,7 +49,7 @@ interface Watches {
   readonly machine: MachineWatch;
 }
 
-/** Runs all rounds and adds each trial to `records` as soon as it is over. */
+/** Runs all rounds and adds each trial to `records` as soon as the trial ends. */
 export async function runRounds(request: RoundsRequest, records: TrialRecord[]): Promise<void> {
   const { drills, config, clock, signal, retries, progress } = request;
   const spanning = request.asksNodes ? await openConfigurationTrial(request) : undefined;

@@ -5,7 +5,7 @@ import { sampleReplicationBuffers } from './replication-buffers.ts';
 import type { Sampler, SamplerContext } from './sampler.ts';
 import { sampleSentinelEvents } from './sentinel-events.ts';
 
-/** Starts all samplers; subscriptions are in place when it resolves. */
+/** Starts all samplers; resolves when the subscriptions are in place. */
 export async function startSamplers(context: SamplerContext): Promise<Sampler> {
   const samplers = [
     sampleProcess(context),

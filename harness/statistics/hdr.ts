@@ -36,7 +36,7 @@ export class HdrHistogram {
     return this.#count;
   }
 
-  /** Records a value. @param value value, which is rounded and limited to the range */
+  /** Records a value, which is rounded and limited to the range. */
   record(value: number): void {
     const bucket = bucketOf(Math.min(MAX_VALUE, Math.max(0, Math.round(value))) >>> 0);
     this.#addTo(bucket, 1);

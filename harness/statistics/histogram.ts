@@ -12,7 +12,10 @@ export interface Bucket {
 const R10 = [1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8] as const;
 const DECADES = [0.01, 0.1, 1, 10, 100, 1_000, 10_000] as const;
 
-/** Upper bounds of all buckets, ascending. Rounded, because 1.25 * 0.1 is not 0.125 in binary on every path. */
+/**
+ * Upper bounds of all buckets, ascending. They are rounded, because binary arithmetic does not always give exactly
+ * 0.125 for 1.25 * 0.1.
+ */
 export const BUCKETS_MS: readonly number[] = Object.freeze([
   ...DECADES.flatMap((decade) => R10.map((step) => Number((decade * step).toPrecision(4)))),
   100_000,

@@ -3,7 +3,7 @@
  * master. The phase is repeated until all values match or the time limit is reached, because a client may need time
  * after the heal; this time is recorded.
  *
- * One observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
+ * There is one observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
  */
 import { ReplyError } from 'ioredis';
 import { encodeEnvelope } from '../../client/envelope.ts';

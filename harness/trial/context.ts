@@ -30,11 +30,13 @@ export interface TrialContext
     Pick<TrialRequest, 'clientModule' | 'stateDir'> {
   readonly recorder: Recorder;
   readonly machine: WatchedTrial;
-  /** Aborts on Ctrl-C, at the drill's bound and when a history cannot be written. */
+  /** Aborts on Ctrl-C, at the drill's time limit, and when a history cannot be written. */
   readonly signal: AbortSignal;
   readonly parameters: Readonly<Record<string, number>>;
   /** Tag that is unique to this trial and part of every key. */
   readonly tag: string;
-  /** Returns the path of a history file for this trial. The record lists the files that were named. */
+  /**
+   * Returns the path of a history file for this trial. The trial's record lists every file whose path was requested.
+   */
   historyPath(writer: string): string;
 }

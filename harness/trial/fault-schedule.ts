@@ -119,7 +119,7 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
       ...(detail !== undefined && { detail }),
     });
 
-  /** Returns the affected nodes. */
+  /** Injects the fault into its target and returns the affected nodes. */
   async function injectAll(scheduled: ScheduledFault, lag: Lag | undefined): Promise<readonly string[]> {
     const nodes = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
@@ -216,9 +216,9 @@ async function resultOf(injecting: Promise<Injection>): Promise<Injection | unde
 }
 
 /**
- * Waits until every client has an acknowledged write that was intended after the fault, until one client has and the
- * time for the others is over, or until the time limit. A client that never recovers must not block the trial: the
- * closing phase records it.
+ * Waits until every client has an acknowledged write that was intended after the fault, until one client has such a
+ * write and the time for the other clients has passed, or until the time limit. A client that never recovers must not
+ * block the trial: the closing phase records it.
  */
 async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;

@@ -60,7 +60,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
   const problem = await problemBefore(request);
   if (problem !== undefined) return trialRecord('not-measured', problem);
 
-  // 3. A trial ends on the drill's bound, on Ctrl-C, or when a history cannot be written.
+  // 3. A trial ends at the drill's time limit, on Ctrl-C, or when a history cannot be written.
   const bound = openTimeLimit(request);
   const historyPath = (writer: string) => {
     const file = `trials/${drill.id}-${trial}/${writer}.jsonl`;

@@ -122,7 +122,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
   }
 }
 
-/** After an early end: removes all written keys that the generators can still report. */
+/** Removes, after an early end, all written keys that the generators can still report. */
 async function removeEarly(context: TrialContext, generators: readonly GeneratorThread[]): Promise<void> {
   const written = await Promise.all(
     generators.map((generator) => generator.stop(EARLY_DRAIN_MS).catch(() => [])),

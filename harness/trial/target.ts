@@ -1,4 +1,4 @@
-/** Resolves the target of a fault to nodes, at the moment of its injection. */
+/** Resolves the target of a fault to nodes, at the time of its injection. */
 import { failoverBoundMs } from '../../infra/operations/roles.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { nodesOf } from '../../infra/topology.ts';

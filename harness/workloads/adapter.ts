@@ -34,8 +34,8 @@ export interface ClientSpec {
 }
 
 /**
- * Returns the spec of a client, with its passwords in clear text: it is passed to a worker by its data or directly to a
- * client, never to a file or an argv.
+ * Returns the spec of a client, with its passwords in clear text: it is passed to a worker as worker data, or directly
+ * to a client, never through a file or argv.
  */
 export function clientSpec(
   client: ClientName,

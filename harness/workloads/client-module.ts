@@ -5,7 +5,7 @@
  *   spec.module        ─▶ a module that replaces it, loaded by its URL in every thread and process that opens caches
  *
  * The suite of planted faults provides such a module; a run of the `kit` command never names one
- * (`harness/run/planted-client.ts`). It exports everything that the client exports
+ * (`harness/run/planted-client.ts`). The module exports everything that the client exports
  * (`export * from '…/client/index.ts'`), and replaces `openCache` or another export.
  */
 import * as ownClient from '../../client/index.ts';

@@ -1,6 +1,6 @@
 /**
- * Entry of a client's thread, which runs only the client under test. Its use of the event loop (TLS, parsing, garbage
- * collection) delays its own answers and not the schedule of the generator.
+ * Entry of a client's thread, which runs only the client under test. The client's use of the event loop (TLS, parsing,
+ * garbage collection) delays its own answers, but not the schedule of the generator.
  */
 import '../../config/es2024.ts';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

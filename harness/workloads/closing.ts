@@ -4,7 +4,7 @@
  * with the raw nodes, so that a client that answers from its own memory is not mistaken for one that Redis serves,
  * regardless of the source it reports.
  *
- *   closingWrites ─▶ the trial looks for the values on the master and plants others ─▶ closingReads
+ *   closingWrites ─▶ the trial checks the values on the master and plants other ones ─▶ closingReads
  */
 import { withTimeout } from '../wait.ts';
 import type { Adapter, Encoding } from './adapter.ts';

@@ -1,6 +1,6 @@
 /**
  * A generated workload: code that sends operations through one client's adapter, in its own thread (`worker.ts`),
- * started and stopped by messages (`protocol.ts`). It is independent of faults.
+ * started and stopped by messages (`protocol.ts`). The workload does not depend on faults.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../history/clock.ts';
@@ -21,7 +21,7 @@ export interface GeneratorContext<P extends Parameters = Parameters> {
   readonly parameters: P;
   /** Durability of durable writes in the environment. */
   readonly durableWrites: Durability;
-  /** Tag that is unique to trial and client, and the middle part of every key. */
+  /** Tag that is unique to trial and client; the middle part of every key. */
   readonly tag: string;
   /** Start of the open loop's schedule. */
   readonly startUs: number;

@@ -10,8 +10,8 @@ import type { Issuer, PlannedOperation } from './issuer.ts';
 import type { Random } from './random.ts';
 
 /**
- * A share of the load: its rate, and a function that returns the operation to send when it is due; undefined if there
- * is nothing to send yet.
+ * A share of the load: its rate, and a function that returns the operation to send when it is due, or undefined if
+ * there is nothing to send yet.
  */
 export interface Lane {
   readonly perSecond: number;

@@ -40,7 +40,7 @@ export type FromGenerator =
   | { readonly type: 'recovered'; readonly atUs: number }
   | { readonly type: 'closing-written'; readonly writes: readonly ClosingWrite[] }
   | { readonly type: 'closing-read'; readonly reads: readonly ClosingRead[] }
-  /** Resolves when the workload has completed. */
+  /** The workload has completed. */
   | { readonly type: 'finished' }
   | { readonly type: 'stopped'; readonly written: readonly WrittenKey[] }
   | { readonly type: 'failed'; readonly message: string };

@@ -68,7 +68,7 @@ export function wrongDirective(
   };
 }
 
-/** Returns the remedy: correct a difference from the file on the node, and a wrong value in the file itself. */
+/** Returns the remedy: a difference from the file is corrected on the node, a wrong value in the file itself. */
 export function remedyFor(of: {
   readonly directive: string;
   readonly setting: string;

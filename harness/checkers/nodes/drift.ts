@@ -155,8 +155,8 @@ function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
 }
 
 /**
- * Periods that are compiled into Sentinel, the same from Redis 7.0 to 8.2 and in Valkey 9.1. SENTINEL DEBUG changes
- * them in a running sentinel.
+ * Periods that are compiled into Sentinel. They are the same from Redis 7.0 to 8.2 and in Valkey 9.1. SENTINEL DEBUG
+ * changes them in a running sentinel.
  */
 const SENTINEL_PERIODS: Readonly<Record<string, string>> = {
   'info-period': '10000',
@@ -205,8 +205,8 @@ function judgeUsers(view: NodeView, about: RuleContext): Judged {
 }
 
 /**
- * Returns the classes of a node. They are read at the start and at the end; a node that keeps running has the same
- * classes in between.
+ * Returns the command classes of a node. They are read at the start and at the end; they do not change while a node
+ * runs.
  */
 function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
   return facts.probes.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;

@@ -36,7 +36,7 @@ export interface NodeRule {
   readonly id: string;
   readonly proves: string;
   readonly of: 'redis' | 'sentinel' | 'all';
-  /** Probes in which the node must be observed. Default: the probes at the start and at the end. */
+  /** Judges the replies of one node in one probe. */
   judge(view: NodeView, about: RuleContext): Judged;
 }
 

@@ -7,7 +7,7 @@ import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
-/** Minimum number of sentinels of which one may be lost. */
+/** Minimum number of sentinels that can lose one. */
 const FEWEST_SENTINELS = 3;
 
 export const quorum = nodeRule({

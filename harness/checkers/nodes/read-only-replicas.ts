@@ -1,4 +1,4 @@
-/** Whether a replica changes its data only through replication: no client writes, no evictions of its own. */
+/** Whether a replica changes its data only through replication, without writes by clients or evictions of its own. */
 import { directiveRule } from './directive.ts';
 
 export const readOnlyReplicas = directiveRule(

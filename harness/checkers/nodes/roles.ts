@@ -186,7 +186,7 @@ function namedMasters(sentinels: readonly NodeView[], about: RuleContext): reado
 function checkSlots(views: readonly NodeView[]): readonly Wrong[] {
   return views.flatMap(({ id, clusterNodes }): Wrong[] => {
     if (clusterNodes === undefined) return [];
-    // The sampler keeps a line's fields except the two ping times.
+    // The sampler keeps all fields of a line except the two ping times.
     const text = [...clusterNodes].map(([node, rest]) => {
       const [address, flags, master, epoch, link, ...ranges] = rest.split(' ');
       return [node, address, flags, master, 0, 0, epoch, link, ...ranges].join(' ');

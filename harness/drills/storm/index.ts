@@ -50,7 +50,7 @@ export function stormOf({ seed, minutes }: StormLength): Drill {
 /** Storm that the catalogue contains. */
 export const storm = stormOf({ seed: 1, minutes: DEFAULT_MINUTES });
 
-/** Returns the storm drawn for a run; any other drill is unchanged. */
+/** Returns the storm drawn for a run; returns any other drill unchanged. */
 export function drawnFor(drill: Drill, seed: number, minutes = DEFAULT_MINUTES): Drill {
   return drill.id === ID ? stormOf({ seed, minutes }) : drill;
 }

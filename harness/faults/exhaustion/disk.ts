@@ -3,7 +3,7 @@
  * root.
  *
  *   mount over the folder of the AOF ─▶ a rewrite opens the next file there ─▶ ballast until nothing fits
- *   restore: ballast removed ─▶ unmount ─▶ a rewrite that began after it succeeds: all files are on the disk below
+ *   restore: ballast removed ─▶ unmount ─▶ a later rewrite succeeds: all files are on the disk below
  *
  * The server keeps running. The rewrite on the small volume fails when it renames its base file across volumes; only
  * the file that it appends to must be there. Left out: snapshots, which are written outside the folder.
@@ -22,7 +22,7 @@ const FILLER = Buffer.alloc(64 * 1024, '.');
 const FILLER_KEY = 'kit:filler:disk';
 const FILLER_TTL_MS = 60_000;
 const BOUND = { boundMs: 10_000, everyMs: 20 };
-/** Includes a full synchronization with a new master. */
+/** Time limit of a restore, including a full synchronization with a new master. */
 const RESTORE_BOUND = { boundMs: 20_000, everyMs: 100 };
 
 export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
@@ -51,7 +51,7 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
   }
 };
 
-/** Rewrites the append-only file and waits for the end, whether it succeeds or fails. */
+/** Rewrites the append-only file and waits until the rewrite succeeds or fails. */
 async function rewrite(admin: Redis): Promise<void> {
   await waitUntil('no rewrite to be running', async () => !(await isRewriting(admin)), BOUND);
   await admin.bgrewriteaof();

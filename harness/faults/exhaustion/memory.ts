@@ -71,7 +71,7 @@ export const exhaustMemory: Exhaust = async (admin) => {
   }
 };
 
-/** Writes until the server evicts or refuses; returns which of the two. */
+/** Writes until the server evicts keys or refuses writes; returns which of the two happened. */
 async function fill(admin: Redis, write: () => Promise<boolean>, evictedBefore: number): Promise<string> {
   for (const endMs = performance.now() + BOUND_MS; performance.now() < endMs; ) {
     if (await write()) return 'writes are refused: OOM';

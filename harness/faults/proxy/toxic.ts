@@ -18,7 +18,7 @@ export interface ToxicAttributes {
   readonly bandwidth: { readonly rate: number };
   /** Delays the close of the connection. */
   readonly slow_close: { readonly delay: number };
-  /** Nothing passes; the connection is closed after the time, or never if it is 0. */
+  /** Nothing passes; the connection is closed after the time, or never if the time is 0. */
   readonly timeout: { readonly timeout: number };
   /** Resets the connection (RST) after the time, counted from the first byte. */
   readonly reset_peer: { readonly timeout: number };
@@ -39,7 +39,7 @@ interface ToxicOf<Type extends ToxicType> {
   readonly attributes: ToxicAttributes[Type];
   /** Default `downstream`. */
   readonly stream?: Direction;
-  /** Share of the connections that it affects, decided once per connection; default 1. */
+  /** Share of the connections that the toxic affects, decided once per connection; default 1. */
   readonly toxicity?: number;
 }
 

@@ -218,7 +218,7 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
       }
       kept[count++] = row;
     }
-    // Two lists with the same operations share their rows.
+    // If every operation is kept, the list itself is returned.
     if (count === this.length) return this;
     return new StoredOperations(this.#table, count === kept.length ? kept : kept.slice(0, count));
   }

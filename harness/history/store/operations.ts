@@ -50,7 +50,7 @@ export class OperationTable implements IndexedRows {
     return this.#op.length;
   }
 
-  /** Adds an invocation. Returns the reason why it does not join, if any. */
+  /** Adds an invocation. Returns the reason why it contradicts earlier events, if it does. */
   addInvoke(event: InvokeEvent): string | undefined {
     const { client, op, intendedUs, atUs } = event;
     if (this.#index?.rowOf(client, op) !== undefined) return `${nameOf(event)} is invoked twice`;
@@ -71,7 +71,7 @@ export class OperationTable implements IndexedRows {
     return undefined;
   }
 
-  /** Adds a completion. Returns the reason why it does not join, if any. */
+  /** Adds a completion. Returns the reason why it contradicts earlier events, if it does. */
   addCompletion(event: CompletionEvent): string | undefined {
     const row = this.#index?.rowOf(event.client, event.op);
     if (row === undefined) return `${nameOf(event)} completes without having been invoked`;

@@ -9,7 +9,7 @@
 import type { TextIndex } from '../events.ts';
 import { NumberColumn } from './numbers.ts';
 
-/** Numbers below the first text. */
+/** Numbers below that of the first text: for an absent value and for null. */
 export const ABSENT = 0;
 export const NULL = 1;
 const FIRST = 2;

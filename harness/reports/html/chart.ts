@@ -17,8 +17,8 @@ export function roundCoordinate(coordinate: number): number {
 }
 
 /**
- * Returns the decades from below the smallest to above the largest positive value, at least two. Values of zero and
- * below are ignored.
+ * Returns the powers of ten below the smallest and above the largest positive value, at least two decades apart. Values
+ * of zero and below are ignored.
  */
 export function decadesOf(values: readonly number[]): readonly [number, number] {
   const positive = values.filter((value) => value > 0 && Number.isFinite(value));

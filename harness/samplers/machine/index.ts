@@ -87,7 +87,7 @@ export function openMachineWatch(): MachineWatch {
   };
 }
 
-/** Returns the next message of that type, within a time limit. */
+/** Returns the next message of the given type, within a time limit. */
 async function nextMessageFrom<T extends FromWatch['type']>(
   worker: Worker,
   type: T,

@@ -153,7 +153,7 @@ export class MachineSampling {
     }
     if (this.#ticks % STAT_EVERY_TICKS === 0) {
       const seen = readCpuTimes();
-      // Excludes this thread.
+      // This thread is not counted.
       if (seen !== undefined) this.#window.runnable.push(Math.max(0, seen.runnable - 1));
     }
     if (nowUs - this.#window.beganUs >= WINDOW_US) this.#flush(nowUs);
@@ -178,7 +178,7 @@ export class MachineSampling {
       this.#asked.dueUs.push(dueUs);
       return;
     }
-    // Not connected: there is no sample.
+    // Without a connection there is no sample.
     this.#asked = undefined;
     if (!this.#control.isIdle) return;
     const ownMs = readScheduling(OWN_THREAD)?.waitedMs ?? 0;

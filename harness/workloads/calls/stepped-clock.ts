@@ -39,7 +39,7 @@ export function openSteppedClock(): SteppedClock {
     env: {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: path,
-      // Read at every call, so that a step takes effect immediately.
+      // The offset is read at every call, so that a step takes effect immediately.
       FAKETIME_NO_CACHE: '1',
       DONT_FAKE_MONOTONIC: '1',
     },

@@ -39,7 +39,7 @@ export interface StepRequest {
   readonly warmUpMs: number;
   readonly hotShare?: number;
   readonly burst?: number;
-  /** Default: the bound of the driver. */
+  /** Number of operations in flight per thread above which an operation is dropped; default: that of the driver. */
   readonly inFlightBound?: number;
   /** Time, in ms, for operations in flight after the end; default 1000. */
   readonly drainMs?: number;

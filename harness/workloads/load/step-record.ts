@@ -14,7 +14,7 @@ export interface StepOutcome {
   /** Share of the planned operations that Redis answered. */
   readonly answeredRatio: number;
   readonly lagP99Ms: number;
-  /** Whether the intended times match the plan. The times of a closed loop do not. */
+  /** Whether the intended times match the plan. Those of a closed loop would not. */
   readonly keptPlan: boolean;
   /** Returns a quantile in ms. @param measure `latency/get`, `service/set`, `lag` */
   quantileMs(measure: string, quantile: number): number;

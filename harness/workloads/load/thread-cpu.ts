@@ -1,4 +1,4 @@
-/** CPU time of the calling thread, on every supported Node. */
+/** CPU time of the calling thread, on every supported version of Node. */
 import { readFileSync } from 'node:fs';
 
 /**
@@ -14,7 +14,7 @@ export function readThreadCpuMs(
     return (user + system) / 1_000;
   }
   try {
-    // Nanoseconds that the thread ran, waited, and the number of its time slices.
+    // The fields are the nanoseconds that the thread ran, those that it waited, and the number of its time slices.
     const ranNs = Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
     return Number.isFinite(ranNs) ? ranNs / 1_000_000 : null;
   } catch {

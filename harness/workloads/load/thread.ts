@@ -195,7 +195,7 @@ function kindSampler({ mix }: StepPlan, random: Random): () => LoadKind {
 function sampleHeap(): HeapSample {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // Twice: finalizers of the first collection release more memory.
+  // Collects twice, because finalizers of the first collection release more memory.
   collect();
   collect();
   const { used_heap_size: heapBytes, external_memory: externalBytes } = getHeapStatistics();

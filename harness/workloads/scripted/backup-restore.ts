@@ -96,7 +96,7 @@ async function plantKeys({ remember, masterOf, tag, parameters }: Context, cache
   return { values, typed };
 }
 
-/** Takes the backup while a cache writes. Returns the durable writes that were acknowledged before it began. */
+/** Takes the backup while a cache writes. Returns the durable writes that were acknowledged before the backup began. */
 async function backUpUnderWrites(
   context: Context,
   cache: Cache,
@@ -141,7 +141,7 @@ interface Acknowledged {
   readonly atUs: number;
 }
 
-/** Sends writes until it is stopped. Writes that Redis does not acknowledge are left out. */
+/** Sends writes until stopped. Writes that Redis does not acknowledge are left out. */
 function startWrites(
   { clock, remember, tag, parameters }: Context,
   cache: Cache,

@@ -97,7 +97,7 @@ function watchTransitions({ record, clock }: Context, cache: Cache): readonly st
   return transitions;
 }
 
-/** Calls until the breaker is open; returns the time taken in ms. */
+/** Sends calls until the breaker is open; returns the time taken in ms. */
 async function tripBreaker({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
   const { cache, name, key } = outage;
   const struckUs = clock.nowUs();
@@ -132,7 +132,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
   });
 }
 
-/** Calls until the breaker is closed again; returns the time taken in ms. */
+/** Sends calls until the breaker is closed again; returns the time taken in ms. */
 async function resetBreaker({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
   const closed = await waitUntil(

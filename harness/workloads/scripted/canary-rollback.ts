@@ -29,7 +29,7 @@ const defaults = {
   patterns: 20,
   /** Time of a load, which makes a request of the control slower than a hit. */
   loadMs: 20,
-  /** Requests in flight. */
+  /** Number of requests in flight. */
   lanes: 40,
   healthyLooks: 40,
   plantedLooks: 3,
@@ -328,7 +328,7 @@ async function expectCleared(context: Context, rollout: Rollout, first: Readonly
   expect('cleared/log', 'first difference of the recomputed decisions', equals(null, problem));
 }
 
-/** Deletes the keys of the rollout: some have no expiry. All are in one slot of a cluster. */
+/** Deletes the keys of the rollout, because some have no expiry. In a cluster, all of them are in one slot. */
 async function removeRollout(
   { masterOf, spec }: Context,
   { flag, redis: { namespace, clusterSuffix } }: CanaryConfig,

@@ -120,7 +120,7 @@ async function writeBefore(setting: Setting, jump: Jump): Promise<readonly Promi
       load: { takesMs: loadMs },
     }),
   );
-  // The key of a load in progress holds its lease.
+  // While a load is in progress, its key holds the lease.
   const names = callers.flatMap((caller) => ['computed', 'loading'].map((name) => keyOf(jump, caller, name)));
   await awaitKeys(setting, names);
   return loading;

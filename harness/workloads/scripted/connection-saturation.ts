@@ -119,7 +119,7 @@ async function timed(call: () => Promise<unknown>): Promise<Ended> {
   );
 }
 
-/** Calls through a cache that has no connection and gets none. */
+/** Sends calls through a cache that has no connection and cannot get one. */
 async function expectErrors(context: Context, unconnected: Unconnected): Promise<void> {
   const { expect, record, clock, parameters } = context;
   const { name, cache, cause, counters } = unconnected;

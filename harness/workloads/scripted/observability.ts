@@ -59,7 +59,9 @@ export const observability = defineScript({
   },
 });
 
-/** Runs a seeded mix one after the other, then reads while Redis is cut off, and returns the recorded history. */
+/**
+ * Runs a seeded mix of calls one after the other, then reads while Redis is cut off, and returns the recorded history.
+ */
 async function exerciseCalls(
   { record, clock, random, tag, remember, parameters }: Context,
   cache: ReturnType<ScriptContext['open']>,

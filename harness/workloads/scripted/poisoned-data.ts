@@ -103,7 +103,10 @@ interface Planted {
   readonly poison?: string;
 }
 
-/** Returns the number of poisoned entries. */
+/**
+ * Reads good and poisoned entries through one read path, checks the answers, and returns the number of poisoned
+ * entries.
+ */
 async function readPoisoned(context: Context, name: string, way: Way, cache: Cache): Promise<number> {
   const { expect, parameters, signal } = context;
   const entries = await plant(context, name, cache);

@@ -1,6 +1,6 @@
 /**
- * Redis replies to every write with an error: the masters require more replicas than exist (NOREPLICAS). Loads
- * still answer, the error is counted and reported, and nothing is thrown to the caller.
+ * Redis replies to every write with an error: the masters require more replicas than exist (NOREPLICAS). Loads still
+ * return their values, the error is counted and reported, and nothing is thrown to the caller.
  */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';

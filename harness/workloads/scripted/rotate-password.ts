@@ -20,11 +20,11 @@ import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './scri
 const defaults = {
   perSecond: 300,
   durableTimeoutMs: 5_000,
-  /** Operations between two steps. */
+  /** Number of operations between two steps. */
   perStep: 300,
   loadBoundMs: 20_000,
 };
-/** Time between two groups of operations. */
+/** Time between two groups of operations, in ms. */
 const GROUP_INTERVAL_MS = 20;
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
@@ -47,7 +47,7 @@ export const rotatePassword = defineScript({
   },
 });
 
-/** Whether Redis ended the WAIT of a durable write, or refused it, because its master became a replica. */
+/** Whether Redis ended the WAIT of a durable write, or refused the write, because the master became a replica. */
 export function isEndedBySwitchover(error: unknown): boolean {
   return error instanceof DurabilityError && /UNBLOCKED|replica instances/.test(error.message);
 }

@@ -25,14 +25,14 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly clock: Clock;
   readonly parameters: P;
   readonly random: Random;
-  /** Tag that is unique to the trial and the middle part of every key. */
+  /** Tag that is unique to the trial; the middle part of every key. */
   readonly tag: string;
   readonly spec: ClientSpec;
   /** The client under test, as a module: scripts take its exports from here. */
   readonly client: ClientModule;
   readonly signal: AbortSignal;
   /**
-   * Whether the Redis is external. Then the script uses only the run's own keys, sets a TTL on all of them, and sends
+   * Whether the Redis is external. If so, the script uses only the run's own keys, sets a TTL on all of them, and sends
    * no global command.
    */
   readonly shared: boolean;
@@ -136,9 +136,9 @@ export function defineScript<const P extends Parameters>(workload: {
 }
 
 /**
- * Limits of a client that a busy machine does not reach. For drills that check the written and read data rather than
- * the speed: with the environment's limits, memory would answer instead of a slow Redis, which is a different
- * guarantee.
+ * Limits of a client that a busy machine does not reach. They are for drills that check the written and read data
+ * rather than the speed: with the environment's limits, memory would answer instead of a slow Redis, which is a
+ * different guarantee.
  */
 export const RELAXED_LIMITS = {
   commandTimeoutMs: 5_000,

@@ -25,7 +25,7 @@ const defaults = {
   storedBoundMs: 5_000,
 };
 
-/** Longer than any drill. */
+/** Duration that is longer than any drill. */
 const ENDLESS_MS = 600_000;
 
 type Context = ScriptContext<Resolved<typeof defaults>>;

@@ -1,7 +1,7 @@
 /**
- * Replies are late, slow, truncated or lost: toxics in front of every master, one after the other, and one cache
- * through all of them. Under each toxic all kinds of calls are sent in parallel, then one after the other until the
- * breaker is open. After each toxic Redis must serve the same cache again.
+ * Replies are late, slow, truncated or lost: the script sets toxics in front of every master, one after the other, and
+ * uses the same cache with all of them. Under each toxic all kinds of calls are sent in parallel, then one after the
+ * other until the breaker is open. After each toxic Redis must serve the same cache again.
  *
  * Each INCR uses its own key and bypasses cache and fallback, so a repeated INCR is visible at the end.
  */

@@ -68,7 +68,7 @@ export const ttlExpiry = defineScript({
   },
 });
 
-/** Jitter may shorten a TTL by some percent, so that keys set together do not expire together. */
+/** Jitter may shorten a TTL by a few percent, so that keys set together do not expire together. */
 async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cache): Promise<void> {
   const { expect, spec } = context;
   const defaultMs = spec.settings.defaultTtlSeconds * 1_000;

@@ -38,7 +38,7 @@ export async function openWithValues(
   return { cache, names };
 }
 
-/** Deletes and closes during the outage, which ends shortly afterwards. */
+/** Deletes the keys and closes the cache during the outage, which ends shortly afterwards. */
 export async function expectReplayed(
   context: Context,
   { cache, names }: Holder,

@@ -13,9 +13,9 @@ const defaults = { keys: 20, commandTimeoutMs: 500, recoveryBoundMs: 10_000 };
 
 interface Setting {
   readonly context: ScriptContext<Resolved<typeof defaults>>;
-  /** Reaches Redis through the proxy. */
+  /** Cache that reaches Redis through the proxy. */
   readonly cache: Cache;
-  /** Reaches Redis at all times. */
+  /** Cache that reaches Redis at all times. */
   readonly other: Cache;
   /** Logical keys that are set, deleted, and changed by `other` during the outage. */
   readonly set: readonly string[];

@@ -65,7 +65,7 @@ function writtenOf(
   return { key: cache.physicalKey(name), value, ttlSeconds: lifetime, extraSeconds };
 }
 
-/** Calls once per item, all at the same time. */
+/** Makes one call per item, all at the same time. */
 async function forEachItem(
   context: PathContext,
   write: (item: Item) => Promise<unknown>,
