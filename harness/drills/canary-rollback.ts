@@ -5,7 +5,7 @@ export const canaryRollback = fullOnlyIntegration({
   title: 'A canary of the pattern cache is promoted while healthy, and rolled back after a planted fault',
   source: 'mission D2; seed 000, CanaryTestingService',
   safeOutcome:
-    'the rollback is immediate and permanent, only canary users meet the fault, and no other event moves a user to another arm',
+    'the rollback is immediate and permanent, only canary users experience the fault, and no other event moves a user to another arm',
   checkers: ['expectations', 'liveness', 'canary'],
   profile: 'canary',
   expectations: [

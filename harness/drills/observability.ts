@@ -4,7 +4,7 @@ export const observability = integrationDrill({
   id: 'observability',
   title: 'Counters and metrics match the history',
   source: 'seed 004 §3, observability; §4.6, Prometheus counters',
-  safeOutcome: 'statistics and metrics text equal the recorded history, operation by operation',
+  safeOutcome: 'statistics and metrics match the recorded history, operation by operation',
   external: {},
   expectations: [
     'hits',

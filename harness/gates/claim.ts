@@ -36,7 +36,7 @@ export function boundOf(gate: Gate, claim: Claim, readings: readonly Reading[], 
 function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): Claimed {
   const value = proportionLowerBound(trials, trials, confidence);
   const holds = value >= share;
-  const claim = `at least ${inWords(value, 'ratio')} of all trials would meet it, at ${inWords(confidence, 'ratio')} confidence`;
+  const claim = `at least ${inWords(value, 'ratio')} of all trials would meet the target, at ${inWords(confidence, 'ratio')} confidence`;
   return {
     bound: { kind: 'lower', value, confidence, method: 'clopper-pearson' },
     holds,
@@ -79,7 +79,7 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
     holds,
     why: isUpper
       ? `the ${p} is at most ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`
-      : `${inWords(quantile, 'ratio')} of all are at least ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`,
+      : `${inWords(quantile, 'ratio')} of all values are at least ${inWords(value, gate.unit)} at ${inWords(confidence, 'ratio')} confidence`,
   };
 }
 

@@ -258,7 +258,7 @@ function renderBenchmarks(report: Report, layout: Layout): readonly string[] {
 function renderEvidence(report: Report, directory: string, layout: Layout): readonly string[] {
   return [
     layout.heading('Artifacts'),
-    ...layout.wrap(`${directory}/report.html   the same with plots`, 2),
+    ...layout.wrap(`${directory}/report.html   the same report with plots`, 2),
     ...layout.wrap(`kit verify ${directory}   checks the hashes and recomputes this verdict`, 2),
     ...(report.run.extensions ?? []).flatMap(({ name, path, sha256 }) =>
       layout.wrap(`extension: ${oneLine(name)} (${oneLine(path)}, SHA-256 ${shortSha(sha256)})`, 2, 4),

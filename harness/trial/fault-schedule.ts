@@ -192,7 +192,7 @@ async function healInjection(
 ): Promise<void> {
   const injection = await resultOf(injecting);
   if (injection === undefined) {
-    if (await undo()) tell('healed', 'the injection had failed after its effect');
+    if (await undo()) tell('healed', 'the injection failed after it had taken effect');
     return;
   }
   tell('heal');

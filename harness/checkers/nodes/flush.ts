@@ -3,7 +3,7 @@ import { directiveRule } from './directive.ts';
 
 export const flush = directiveRule(
   'flush',
-  'an append-only file is flushed to disk at least once a second',
+  'an append-only file is flushed to disk at least once per second',
   [
     {
       directive: 'appendfsync',

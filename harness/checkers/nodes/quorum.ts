@@ -38,8 +38,8 @@ export const quorum = nodeRule({
         what: 'num-other-sentinels',
         live: String(others),
         wanted: String(topology.sentinels - 1),
-        reason: 'the number of sentinels that it has discovered differs from topology.sentinels',
-        remedy: `it has discovered ${others} other sentinels, expected ${topology.sentinels - 1}: run SENTINEL RESET ${topology.serviceName} while all of them run.`,
+        reason: 'the number of sentinels that this sentinel has discovered differs from topology.sentinels',
+        remedy: `it has discovered ${others} other sentinels, expected ${topology.sentinels - 1}: run SENTINEL RESET ${topology.serviceName} while all sentinels run.`,
       });
     }
     return mergeFindings([{ wrong, checked: 2 }, judgeFailoverAbility(view, about)]);
@@ -51,7 +51,7 @@ function judgeFailoverAbility({ id, replicas, info }: NodeView, about: RuleConte
   if (about.probe.when === 'between') return { wrong: [], checked: 0 };
   const { topology } = about.environment;
   if (replicas === undefined) return { wrong: [], checked: 0, missing: 'SENTINEL REPLICAS' };
-  const reset = `run SENTINEL RESET ${topology.serviceName} while all of them run`;
+  const reset = `run SENTINEL RESET ${topology.serviceName} while all nodes run`;
   const values = [
     ['num-slaves', String(replicas.length), String(topology.replicas), reset],
     ['sentinel_tilt', info?.get('sentinel_tilt') ?? '0', '0', 'check the clock and the load of its machine'],

@@ -98,7 +98,7 @@ function checkLinks(views: readonly NodeView[]): readonly Wrong[] {
         what: 'the link to its master',
         live: link,
         wanted: 'connected',
-        reason: 'it falls behind, and a failover to it loses the writes that it does not have',
+        reason: 'the replica falls behind, and a failover to it loses the writes that it does not have',
         remedy: `its link to the master is '${link}': look at masteruser, masterauth and the log of the node.`,
       },
     ];
@@ -117,7 +117,7 @@ function checkReplicas(views: readonly NodeView[], wanted: number): readonly Wro
         live,
         wanted: String(wanted),
         reason:
-          'with fewer, it has no successor or refuses durable writes; with more, one does not belong to the environment',
+          'with fewer replicas, it has no successor or refuses durable writes; with more, one does not belong to the environment',
         remedy: `it has ${live} replicas, expected ${wanted}: INFO replication of the node lists them.`,
       },
     ];
@@ -145,7 +145,7 @@ function otherMasters(views: readonly NodeView[], { facts }: RuleContext): reado
         what: 'replicaof',
         live,
         wanted: master,
-        reason: 'it does not copy from the master: a failover to it loses writes of the master',
+        reason: 'the replica does not copy from the master: a failover to it loses writes of the master',
         remedy: `it follows ${live}, the master is ${master}: run REPLICAOF ${master.replace(':', ' ')}.`,
       },
     ];

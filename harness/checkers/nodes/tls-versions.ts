@@ -28,7 +28,7 @@ const PROTOCOLS: Demand = {
 const CIPHERS: Demand = {
   directive: 'tls-ciphers',
   setting: 'redis.extra',
-  wanted: 'without NULL, EXPORT, RC4, 3DES, MD5 and a lower security level',
+  wanted: 'a list without NULL, EXPORT, RC4, 3DES, MD5 and a lower security level',
   value: '',
   reason: 'these ciphers are insecure',
   holds: (value) =>

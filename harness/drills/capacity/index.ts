@@ -51,7 +51,7 @@ export const memoryGrowth = capacityDrill({
   id: 'memory-growth',
   title: 'Memory over the number of keys',
   source: 'mission C3: memory that grows linearly with the number of keys',
-  safeOutcome: 'memory grows in a straight line',
+  safeOutcome: 'memory grows linearly with the number of keys',
   checkers: ['capacity', 'memory'],
 });
 
@@ -67,7 +67,7 @@ const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'by
   },
   { id: 'http-stress', title: 'k6 stress: a rate that rises in steps' },
   { id: 'http-spike', title: 'k6 spike: five times the rate within a second' },
-  { id: HTTP_SOAK, title: 'k6 soak: the usual rate for a long time (--hours)', byNameOnly: true },
+  { id: HTTP_SOAK, title: 'k6 soak: the normal rate for a long time (--hours)', byNameOnly: true },
 ];
 
 const httpDrills: readonly Drill[] = HTTP.map((own) =>

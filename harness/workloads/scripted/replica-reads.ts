@@ -53,10 +53,10 @@ async function expectRouted(setting: Setting, phase: string): Promise<void> {
   const isRouted = async () => (await readFrom(cache, 5)) === 5;
   // A replica counts as fresh only once the client has measured its lag.
   await waitUntil('reads from replicas', isRouted, { boundMs, signal }).catch(() => signal.throwIfAborted());
-  expect(`${phase}/replicas`, 'reads that replicas served, of a cache with replicaReads', {
+  expect(`${phase}/replicas`, 'reads of a cache with replicaReads that replicas served', {
     ...{ relation: 'at-least', expected: Math.ceil(0.9 * reads), actual: await readFrom(cache, reads) },
   });
-  expect(`${phase}/master`, 'reads that replicas served, of a cache without replicaReads', {
+  expect(`${phase}/master`, 'reads of a cache without replicaReads that replicas served', {
     ...equals(0, await readFrom(plain, reads)),
   });
 }

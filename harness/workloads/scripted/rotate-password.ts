@@ -228,7 +228,7 @@ async function expectServed({ expect, open, parameters }: Context, load: Load): 
   expect('load/sent', 'sets, each followed by a get', {
     ...{ relation: 'at-least', expected: 3 * parameters.perStep, actual: load.sent },
   });
-  expect('load/failed', 'sets that Redis did not accept, gets that failed or returned another value', {
+  expect('load/failed', 'sets that Redis did not accept, and gets that failed or returned another value', {
     ...equals([], load.failed.slice(0, 5)),
   });
   const reader = open(RELAXED_LIMITS);

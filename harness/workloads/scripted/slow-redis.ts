@@ -215,6 +215,6 @@ async function expectAppliedOnce({ expect, masterOf }: Context, counters: readon
     if (value > 1) twice++;
     if (acknowledged && value === 0) lost++;
   }
-  const what = 'increments that were applied twice, acknowledged ones that are not in Redis';
+  const what = 'increments that were applied twice, and acknowledged increments that are not in Redis';
   expect('all/applied-once', what, equals([0, 0], [twice, lost]));
 }
