@@ -18,7 +18,7 @@ export interface PrometheusInput {
   readonly alertmanager: Address;
   /** Address of the certificate probe; absent without TLS. */
   readonly certificateProbe?: Address | undefined;
-  /** Paths as Prometheus reads them. */
+  /** Paths at which Prometheus reads the rules. */
   readonly ruleFiles: readonly string[];
 }
 

@@ -7,7 +7,7 @@
  * Master and replicas write the same commands in the same order, even if their files begin differently. Two lists of
  * digests therefore show which node has more (`compare.ts`). SELECT, MULTI and EXEC are left out of the list: a file
  * begins with its own SELECT, and the database is part of each digest. Left out: executing commands, so an unknown
- * command passes.
+ * command is not detected.
  */
 
 export interface AofScan {

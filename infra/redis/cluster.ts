@@ -1,6 +1,6 @@
 /**
  * State of a cluster as its own nodes report it: its shards, and whether it is healthy. The same on every substrate:
- * reads over admin connections and changes nothing.
+ * this module reads over admin connections and changes nothing.
  */
 import type { Redis } from 'ioredis';
 import { CLUSTER_SLOTS, type SlotRange, type Topology } from '../topology.ts';

@@ -29,8 +29,8 @@ export function readProbes(path: string): readonly Input[] {
 }
 
 /**
- * Parses `NAME|TEXT`, one per line, with `\n`, `\t`, `\r`, `\v`, `\f`, `\\` and `\xHH` in the text. Lines with # are
- * comments.
+ * Parses `NAME|TEXT`, one per line, with `\n`, `\t`, `\r`, `\v`, `\f`, `\\` and `\xHH` in the text. Lines that begin
+ * with # are comments.
  */
 export function parseProbes(file: Buffer): readonly Input[] {
   // Latin-1 preserves every byte, independent of the encoding of the file.

@@ -1,6 +1,6 @@
 /**
- * Seal of a collected incident: `manifest.json` has the SHA-256 of every file and of itself, like the manifest of a
- * run. A hash shows a change, not its author.
+ * Seal of a collected incident: `manifest.json` contains the SHA-256 of every file and of itself, like the manifest of
+ * a run. A hash shows a change, not its author.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -61,7 +61,7 @@ export async function saveBundle(file: string, stateDir: string): Promise<Bundle
     }
     const manifest: Manifest = { schema: SCHEMA, images, ...(plugin === undefined ? {} : { plugin }) };
     writeFileSync(join(work, 'bundle.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    // Most files are already compressed: a higher compression level takes minutes and saves a tenth.
+    // Most files are already compressed: a higher compression level takes minutes and saves about 10 %.
     await runTar(['--use-compress-program=gzip -1', '-cf', resolve(file), '-C', work, '.'], file);
     return { file, images: tags, plugin };
   });

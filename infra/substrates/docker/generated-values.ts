@@ -38,7 +38,7 @@ export function drawValues(stateDir: string, name: string): EnvironmentValues {
 }
 
 /**
- * Reads the values and draws none: a missing id is empty, and a missing password is replaced by one that no node
+ * Reads the values and generates none: a missing id is empty, and a missing password is replaced by one that no node
  * accepts.
  *
  * @param secrets the passwords, if they were read before

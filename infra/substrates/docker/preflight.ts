@@ -115,7 +115,7 @@ async function takenSubnet(
 ): Promise<{ readonly name: string; readonly subnet: string } | undefined> {
   const ids = (await docker(['network', 'ls', '--quiet'])).split('\n');
   const format = '{{.Name}}\t{{range .IPAM.Config}}{{.Subnet}} {{end}}';
-  // Exit code 1 only means that a network was removed meanwhile; stdout has the others.
+  // Exit code 1 only means that a network was removed meanwhile; stdout contains the other networks.
   const { stdout } = await tryDocker(['network', 'inspect', '--format', format, ...ids]);
   const networks = stdout
     .trim()

@@ -338,8 +338,8 @@ mv $conf.next $conf`;
 const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-epoch$/ { print $NF }' /data/sentinel.conf`;
 
 /**
- * Makes the node the master of the next start. Writes to the Redis nodes first, because they decide if the sentinels
- * are late.
+ * Makes the node the master of the next start. Writes to the Redis nodes first, because they choose the master
+ * themselves if the sentinels start late.
  */
 async function recordMaster(context: RecoveryContext, first: string): Promise<void> {
   const { plan, volumes } = context;
