@@ -14,8 +14,8 @@ interface Run {
   readonly verdict: 'rollback' | 'promote' | 'none';
   readonly seconds: number;
   /**
-   * Whether the naive rule rolls back within the 30 minutes, applied to all requests so far, and to the requests of
-   * each look.
+   * Whether the naive rule rolls back within the 30 minutes if it is applied to all requests so far, or to the requests
+   * of each look.
    */
   readonly naiveCumulative: boolean;
   readonly naivePerLook: boolean;

@@ -46,8 +46,8 @@ export const BASE: Traffic = {
 const MEDIAN_MS = 20;
 const SIGMA = 0.5;
 /**
- * Minimum probability of a latency bucket. Buckets with a smaller one are never drawn: they would get fewer than one
- * request in a thousand runs.
+ * Minimum probability of a latency bucket. Buckets with a smaller probability are never drawn: they would get fewer
+ * than one request in a thousand runs.
  */
 const LEAST_SHARE = 1e-9;
 

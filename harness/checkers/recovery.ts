@@ -112,7 +112,7 @@ export const recovery: Checker = {
   },
 };
 
-/** Returns a function that gives the writes to the shard of a fault; all writes outside a cluster. */
+/** Returns a function that selects the writes to the shard of a fault; outside a cluster, it selects all writes. */
 function writesByShard(
   history: History,
   writes: OperationList<AcknowledgedWrite>,

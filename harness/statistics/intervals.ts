@@ -1,7 +1,7 @@
 /** Two-sided intervals from the one-sided bounds: each side has half of the error. No distribution is assumed. */
 import { proportionLowerBound, proportionUpperBound, quantileUpperBound } from './bounds.ts';
 
-/** Ends in ascending order, both included. */
+/** Ends of an interval in ascending order, both included. */
 export type Interval = readonly [low: number, high: number];
 
 /** Returns the Clopper-Pearson interval. @throws RangeError unless 0 <= successes <= n */

@@ -145,7 +145,10 @@ export class TextStore implements TextIndex {
     return this.#prefixes.length < MAX_PREFIXES ? this.#prefixes.push(prefix) - 1 : 0;
   }
 
-  /** Returns the last chunk if it has room, otherwise a new one. The first chunks are small, as most histories are. */
+  /**
+   * Returns the last chunk if it has room, otherwise a new one. The first chunks are small, because most histories are
+   * small.
+   */
   #chunkFor(bytes: number): Buffer {
     const last = this.#chunks.at(-1);
     if (last !== undefined && this.#used + bytes <= last.length) return last;

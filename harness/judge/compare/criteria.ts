@@ -7,8 +7,8 @@
  * statistics of all samples for a percentile, order statistics of the trials for a value per trial. Samples within a
  * trial are not independent, and their interval is too narrow on a machine with other work. A time must therefore also
  * differ by more than the delay of the machine that the two runs recorded. A value of few trials is undecided, except
- * for a criterion that the machine never excuses (`timing: false`): there a change in the state reflects a change in
- * the subject.
+ * for a criterion that the machine never excuses (`timing: false`): a change of its state reflects a change of the
+ * subject.
  */
 import type { Gate } from '../../../config/gates.ts';
 import { amountsOf, poolProportions, type Reading } from '../../gates/aggregate.ts';

@@ -21,7 +21,7 @@ export function loadFigures(trial: TrialView, criteria: readonly Criterion[], id
   // The panel of a single client fits next to the histograms; several clients get a separate figure.
   const beside = enough && clients.length === 1;
   return html`<figure><div class="panels">${shown.length > 0 && renderDistributions(trial, shown, criteria, `${id}-l`)}<div class="stack">${read && hitRatio(trial, bins, criteria, `${id}-h`)}${beside && overTimePanels(trial, `${id}-t`)}</div></div>
-<figcaption>${shown.length > 0 && html`${renderLegend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, as high as its own peak.'}</figcaption>
+<figcaption>${shown.length > 0 && html`${renderLegend(trial, shown, criteria)}`}${beside && html`${overTimeLegend(trial)} `}Trial ${trial.trial}.${shown.length > 0 && ' Each hill is a histogram on a log scale, scaled to its own maximum.'}</figcaption>
 ${trial.latencies.length > 0 && html`<details><summary>As a table</summary>${latencyTable(trial)}</details>`}</figure>
 ${enough && !beside && overTimeFigure(trial, `${id}-t`)}`;
 }
