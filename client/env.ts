@@ -31,13 +31,13 @@ export type EnvironmentPlan =
  * | `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`, `REDIS_PASSWORD`, `REDIS_DB` | the parts of the address |
  * | `REDIS_CLUSTER_ENABLED` | `true`: the named Redis is a node of a cluster |
  * | `REDIS_SENTINEL_USERNAME`, `REDIS_SENTINEL_PASSWORD` | for the sentinels |
- * | `REDIS_NAT_MAP` | `announced=reachable`, comma-separated: `10.0.0.1:6379=127.0.0.1:7001`; where nodes of sentinels or of a cluster announce addresses that this process cannot reach |
- * | `REDIS_TLS` | `true`: TLS, with the CA of the file `REDIS_TLS_CA` where given; a CA alone means TLS too |
+ * | `REDIS_NAT_MAP` | `announced=reachable`, comma-separated: `10.0.0.1:6379=127.0.0.1:7001`; for nodes, behind sentinels or in a cluster, that announce addresses that this process cannot reach |
+ * | `REDIS_TLS` | `true`: TLS, with the CA in the file `REDIS_TLS_CA` if given; a CA alone also enables TLS |
  * | `CACHE_DEFAULT_TTL`, `REDIS_TTL` | seconds; the first takes precedence; default 3600 |
  * | `CACHE_NAMESPACE` | default `cache` |
  * | `CIRCUIT_BREAKER_ENABLED`, `CIRCUIT_BREAKER_THRESHOLD`, `CIRCUIT_BREAKER_TIMEOUT` | the last in seconds, at most 60 |
  *
- * Also a memory cache: with Redis enabled, `NODE_ENV=development` and no variable that names a Redis.
+ * The cache is also in memory if Redis is enabled, `NODE_ENV` is `development` and no variable names a Redis server.
  *
  * @throws ConfigurationError if a variable is invalid; the message names it and quotes its value
  */
@@ -47,7 +47,7 @@ export function fromEnv(variables: Variables = process.env): Cache {
 }
 
 /**
- * Returns which features an application starts in addition to the cache: a `CacheWarmer`, and metrics, logs or
+ * Returns the features that an application starts in addition to the cache: a `CacheWarmer`, and metrics, logs or
  * analytics. Controlled by `CACHE_WARMING_ENABLED` and `CACHE_MONITORING_ENABLED`, both true by default.
  */
 export function featuresFromEnv(variables: Variables = process.env): {
@@ -77,7 +77,7 @@ export function planFromEnv(variables: Variables = process.env): EnvironmentPlan
     readVariable(variables, name),
   );
   if (!named && variables.NODE_ENV === 'development')
-    return { kind: 'memory', why: 'NODE_ENV is development and no Redis is named', cache };
+    return { kind: 'memory', why: 'NODE_ENV is development and no variable names a Redis server', cache };
   return { kind: 'redis', cache, redis: redisOptions(variables) };
 }
 
@@ -120,7 +120,7 @@ function redisOptions(variables: Variables): RedisOptions {
   }
   if (natMap(variables) !== undefined)
     throw new ConfigurationError(
-      'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS nor REDIS_CLUSTER_ENABLED is: a single Redis announces no addresses',
+      'REDIS_NAT_MAP: requires REDIS_SENTINEL_HOSTS or REDIS_CLUSTER_ENABLED, because a single Redis server announces no addresses',
     );
   return { ...common, mode: 'standalone', address: { host, port }, ...fromUrl, ...secure };
 }
@@ -148,7 +148,7 @@ function cacheOptions(variables: Variables): CacheOptions {
 
 function tlsFromEnv(variables: Variables): TlsOptions | undefined {
   const file = readVariable(variables, 'REDIS_TLS_CA');
-  // A CA implies TLS: without this, the password would be sent in clear text.
+  // A CA implies TLS. Otherwise the password would be sent in clear text.
   if (!(readBoolean(variables, 'REDIS_TLS') ?? file !== undefined)) return undefined;
   if (file === undefined) return {};
   try {

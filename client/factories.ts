@@ -1,4 +1,4 @@
-/** Factories of caches for the common cases. All options have defaults (`types.ts`). */
+/** Factories of caches for the common cases. `api/types.ts` documents the options and their defaults. */
 
 import { ConfigurationError } from './api/errors.ts';
 import type {
@@ -27,7 +27,7 @@ import { ConnectionFactory } from './transport/connection-factory.ts';
 import { dedicatedConnections } from './transport/dedicated-connection.ts';
 import { openConnection } from './transport/index.ts';
 
-/** Options of a cache in one Redis server, by address or URL. */
+/** Options of a cache on one Redis server, by address or URL. */
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
   /** Address of the server; default 127.0.0.1:6379. */
   readonly address?: StandaloneOptions['address'];
@@ -35,7 +35,7 @@ export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions,
   readonly url?: string;
 }
 
-/** Options of a cache in a master that sentinels monitor. */
+/** Options of a cache on a master that sentinels monitor. */
 export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions, 'mode'> {}
 
 /** Options of a cache in a Redis Cluster. */
@@ -49,7 +49,7 @@ export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOption
 /** Number of entries of a memory cache without `fallbackEntries`, or with 0. */
 const MEMORY_ENTRIES = 1000;
 
-/** Opens a cache in one Redis server. @throws ConfigurationError if an option is invalid */
+/** Opens a cache on one Redis server. @throws ConfigurationError if an option is invalid */
 export function redisCache(options: RedisCacheOptions = {}): Cache {
   assertOptions('', options, REDIS_CACHE_OPTIONS);
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
@@ -60,7 +60,7 @@ export function redisCache(options: RedisCacheOptions = {}): Cache {
 }
 
 /**
- * Opens a cache in the master that the sentinels report, and follows its failovers.
+ * Opens a cache on the master that the sentinels report, and follows its failovers.
  *
  * @throws ConfigurationError if an option is invalid
  */
@@ -98,7 +98,7 @@ export function tieredCache(options: TieredCacheOptions): Cache {
   return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
 }
 
-/** Opens any of these caches; the options select which. `enabled: false` opens a memory cache. */
+/** Opens a cache with any kind of connection, which `mode` selects. `enabled: false` opens a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   assertOptions('', options, allNames(CACHE_OPTIONS, CONNECTION_OPTIONS[target.mode]));

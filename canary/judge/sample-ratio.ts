@@ -1,8 +1,8 @@
 /**
  * Sample-ratio test: does the share of users in the canary equal the share that the stage sets? Pure.
  *
- * Bayes factor of "any share" (uniform) against "this share", an e-value at every look (Lindon and Malek 2022): 1/e is a
- * p-value that stays valid however often it is read. A chi-squared test at each look would not be valid.
+ * Bayes factor of "any share" (uniform) against "this share", an e-value at every look (Lindon and Malek 2022): 1/e is
+ * a p-value that stays valid however often it is read. A chi-squared test at each look would not be valid.
  */
 import { logGamma } from '../../harness/statistics/beta.ts';
 

@@ -142,7 +142,10 @@ export class DecisionLog {
     return restored;
   }
 
-  /** Starts the log again with a snapshot of a remembered head. Processes that remember the same head write the same entry. */
+  /**
+   * Starts the log again with a snapshot of a remembered head. Processes that remember the same head write the same
+   * entry.
+   */
   async #startFrom(known: Head, stored: Head | undefined): Promise<Head | undefined> {
     const { entry } = snapshotAfter(known, known.rules, known.state);
     if (stored !== undefined) await this.#send('DEL', this.#keys.log);

@@ -3,9 +3,9 @@
  *
  *   record ─▶ absolute counts in memory ─flush─▶ HSET of this process's hash, SADD of new users
  *
- * A hash has one writer and absolute values, so sending twice changes nothing, and a flush after a failover replaces what the
- * failover lost. The number of the last acknowledged flush is read before each flush: a different number means that
- * writes were lost, and the user sets are sent again.
+ * A hash has one writer and absolute values, so sending twice changes nothing, and a flush after a failover replaces
+ * what the failover lost. The number of the last acknowledged flush is read before each flush: a different number means
+ * that writes were lost, and the user sets are sent again.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { Arm } from '../assignment/assignment.ts';

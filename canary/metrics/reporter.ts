@@ -1,8 +1,8 @@
 /**
  * Reports the counts of this process, generation by generation, and reads the share in the same batch.
  *
- * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so it waits for `minBatch` requests, for at most
- * `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12 requests/s per
+ * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so it waits for `minBatch` requests, for at
+ * most `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12 requests/s per
  * process. A process with a lower rate sends at most 1.2 commands per second.
  */
 import type { SupervisedConnection } from '../../client/types.ts';

@@ -5,9 +5,9 @@ import type { StandardSchema } from './standard-schema.ts';
 /** Options of a read that validate the stored value. */
 export interface ReadOptions<T = unknown> {
   /**
-   * Validates the value on reads; a value that fails is purged and counts as a miss. An entry that was stored with
-   * another shape is treated in the same way, if the schema has a name for its shape (zod, arktype, joi: `schemaIdOf`).
-   * An entry without a shape name is validated.
+   * Validates the value on reads; a value that fails validation is purged and counts as a miss. An entry that was
+   * stored with another shape is treated in the same way, if the schema has a name for its shape (zod, arktype, joi:
+   * `schemaIdOf`). An entry without a shape name is validated.
    */
   readonly schema?: StandardSchema<T>;
   /**
@@ -38,8 +38,8 @@ export interface WriteOptions {
 }
 
 /**
- * Argument of a loader: an abort signal, and functions that control how the result is stored. Calls after the load have no
- * effect.
+ * Argument of a loader: an abort signal, and functions that control how the result is stored. Calls after the load have
+ * no effect.
  */
 export interface LoadContext {
   /** Aborted when the load exceeds its hard timeout; the reason is the `LoadTimeoutError`. */
@@ -61,7 +61,7 @@ export interface LoadContext {
    * @throws SerializationError if there are more than 64 tags
    */
   readonly addTags: (...tags: readonly string[]) => Promise<void>;
-  /** Returns the result without storing it. */
+  /** Prevents the result from being stored. The caller still receives it. */
   readonly skip: () => void;
 }
 
@@ -72,8 +72,8 @@ export interface LoadManyContext extends LoadContext {
 }
 
 /**
- * Loads the value for `getOrCompute`. null, false, 0 and '' are ordinary values. `undefined` means that there is no value: it is
- * returned, and stored only if `negativeTtlSeconds` is set.
+ * Loads the value for `getOrCompute`. null, false, 0 and '' are ordinary values. `undefined` means that there is no
+ * value: it is returned, and stored only if `negativeTtlSeconds` is set.
  */
 export type Load<T> = (context: LoadContext) => Promise<T> | T;
 
@@ -87,8 +87,8 @@ export interface ComputeOptions {
   /** Seconds after the TTL in which a value is returned if the loader fails or takes too long; default 0. */
   readonly graceSeconds?: number;
   /**
-   * Time, in ms, during which the loader is not called after a failed load that a stale value replaced. Doubles with
-   * each further failure, up to 30000 or the first pause if that is longer; default 1000.
+   * Time, in ms, for which the loader is not called again after a failed load for which a stale value was returned.
+   * Doubles with each further failure, up to 30000, or up to this value if that is longer; default 1000.
    */
   readonly graceBackoffMs?: number;
   /**
@@ -97,8 +97,8 @@ export interface ComputeOptions {
    */
   readonly softTimeoutMs?: number;
   /**
-   * Maximum time, in ms, that a caller waits for a load, of this or of another process. After this time the signal of
-   * the load is aborted, its result is dropped, and a stale value is returned or `LoadTimeoutError` thrown; default:
+   * Maximum time, in ms, that a caller waits for a load in this or another process. After this time, the signal of the
+   * load is aborted, its result is dropped, and a stale value is returned or `LoadTimeoutError` is thrown; default:
    * none.
    */
   readonly hardTimeoutMs?: number;
@@ -135,8 +135,8 @@ export interface ComputeDefaults extends ComputeOptions {
 }
 
 /**
- * Options of one call to `getOrCompute`. An absent option has the value of the cache (`compute`, `defaultTtlSeconds`,
- * `durability`).
+ * Options of one call to `getOrCompute`. An absent option takes its value from the options of the cache (`compute`,
+ * `defaultTtlSeconds`, `durability`).
  */
 export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
   /**

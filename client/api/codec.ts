@@ -16,7 +16,7 @@ export interface Codec {
   decode(bytes: Buffer): unknown;
 }
 
-/** Names of the built-in codecs. `json`: JSON, with binary data unchanged. `binary`: `binaryCodec`. */
+/** Names of the built-in codecs. `json`: JSON; binary data is stored unchanged. `binary`: `binaryCodec`. */
 export type CodecName = 'json' | 'binary';
 
 /** Assigns a codec to keys. */

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 
 /**
  * Guarantee that an acknowledgement gives. `async`: only the guarantee of Redis itself. An object: at least `replicas`
- * replicas confirmed the write (WAIT), so that a crash or hang of the master does not lose it. A manual SENTINEL
- * FAILOVER may promote a replica that did not confirm. To exclude this loss as well, let `replicas` cover all replicas
+ * replicas confirmed the write (WAIT), so a crash or hang of the master does not lose it. A manual SENTINEL FAILOVER
+ * may promote a replica that did not confirm the write. To exclude this loss as well, let `replicas` cover all replicas
  * that may be promoted, or use a switchover that waits for equal offsets.
  */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
@@ -35,11 +35,11 @@ export interface TlsOptions {
 /**
  * User name or password: a fixed string, or a function that every connection calls when it connects (IAM and Entra
  * tokens, rotated passwords). If the function throws, or returns nothing within `connectTimeoutMs`, waiting commands
- * fail with that reason; retries are delayed by 250 ms at first and by at most 5000 ms.
+ * fail with that reason; retries are delayed by 250 ms at first, and by up to 5000 ms after further failures.
  */
 export type Credential = string | (() => string | Promise<string>);
 
-/** Options that all connections have. */
+/** Options common to all connections. */
 export interface ConnectionOptions {
   /** ACL user; default: the Redis user `default`. */
   readonly username?: Credential;
@@ -58,8 +58,8 @@ export interface ConnectionOptions {
   readonly commandTimeoutMs?: number;
   /**
    * Time, in ms, without bytes from the server while a reply is due, after which the connection is suspect and other
-   * nodes are queried; at most 5000; default 150, or four times the usual latency if that is longer. Arriving bytes
-   * restart this time. A command of more than 16 kB gets one more millisecond per 1000 bytes.
+   * nodes are queried; at most 5000; default 150, or four times the usual latency if that is longer. Received bytes
+   * restart this interval. A command of more than 16 kB gets one more millisecond per 1000 bytes.
    */
   readonly hangSuspectedMs?: number;
   /**
@@ -89,8 +89,8 @@ export interface StandaloneOptions extends ConnectionOptions {
 }
 
 /**
- * Options of reads from replicas. Such reads may be older than reads from the master and than this process's own
- * writes, up to this limit.
+ * Options of reads from replicas. Such a read may return older data than a read from the master, and may miss writes of
+ * this process, within `maxStalenessMs`.
  */
 export interface ReplicaReads {
   /** Maximum time, in ms, during which a read may miss an acknowledged write; 20 to 60000, default 1000. */
@@ -123,7 +123,8 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly nodes: readonly Address[];
   /**
    * Maps announced addresses to reachable ones. An announced address is `ip:port`, or `hostname:port` for a node that
-   * announces a host name. The map also applies to redirections, whichever of a node's names they contain.
+   * announces a host name. The map also applies to redirections, which may name a node by its IP address or its host
+   * name.
    */
   readonly natMap?: Readonly<Record<string, Address>>;
   /** Reads from replicas; default: all reads go to the master. */
@@ -158,14 +159,14 @@ export interface SentinelStatus {
 }
 
 /**
- * Persistent connection to the current master. The connection leaves a master that hangs, is deposed or has ended, and
- * queries all sentinels (in an outage also the replicas) in parallel, so that a hung sentinel does not delay it. It
- * retries without limit.
+ * Persistent connection to the current master. When the master hangs, stops or is deposed, the connection moves to the
+ * next master: it queries all sentinels (in an outage also the replicas) in parallel, so a hung sentinel does not delay
+ * it. It retries without limit.
  *
  * A write that was sent and got no reply is rejected with `OutcomeUnknownError`; it is never sent twice.
  */
 export interface SupervisedConnection {
-  /** Current state; listeners added by `on` get its changes. */
+  /** Current state. Listeners added with `on` are called for each change. */
   readonly state: ConnectionState;
   /** Returns the state that the sentinels report; undefined without sentinels. */
   sentinels?(): SentinelStatus | undefined;

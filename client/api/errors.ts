@@ -4,8 +4,8 @@
  */
 
 /**
- * Effect of a command on Redis. `unknown`: the command was sent and got no reply; it may have been applied, or may
- * still be.
+ * Effect of a command on Redis. `unknown`: the command was sent and got no reply; it may have been applied, or may be
+ * applied later.
  */
 export type Outcome = 'applied' | 'not-applied' | 'unknown';
 
@@ -24,7 +24,9 @@ export interface CacheErrorOptions {
 /** Base class of all errors of the client. */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError';
-  /** Stable code, for use in programs: `NOT_SENT`, `OUTCOME_UNKNOWN`, or the first word of an error reply (`WRONGTYPE`). */
+  /**
+   * Stable code, for use in programs: `NOT_SENT`, `OUTCOME_UNKNOWN`, or the first word of an error reply (`WRONGTYPE`).
+   */
   readonly code: string;
   /** Whether repeating the same call is safe and may succeed. */
   readonly retryable: boolean;
@@ -148,7 +150,9 @@ export class DurabilityError extends CacheError {
   /** Number of replicas that confirmed in time. */
   readonly confirmed: number;
 
-  /** @param refusal the server's error reply to WAIT, if there is one */
+  /**
+   * @param refusal the server's error reply to WAIT, if any
+   */
   constructor(required: number, confirmed: number, timeoutMs: number, refusal?: Error) {
     const reason = refusal ? `: WAIT is refused: ${refusal.message}` : '';
     super(`${confirmed} of ${required} replicas confirmed the write within ${timeoutMs} ms${reason}`, {
@@ -162,7 +166,7 @@ export class DurabilityError extends CacheError {
   }
 }
 
-/** A loader, of this or of another process, took longer than `hardTimeoutMs`. */
+/** A loader in this or another process took longer than `hardTimeoutMs`. */
 export class LoadTimeoutError extends CacheError {
   override readonly name = 'LoadTimeoutError';
 
@@ -215,7 +219,10 @@ export function isServerFailure(error: unknown): boolean {
   return isConnectivityError(error) && !(error instanceof CommandError && REDIRECTIONS.has(error.code));
 }
 
-/** Whether Redis was not reached or did not reply. False for error replies and errors of the caller. */
+/**
+ * Whether Redis was not reached, did not reply, or replied that this node cannot serve the command. False for other
+ * error replies and for errors of the caller.
+ */
 export function isConnectivityError(error: unknown): boolean {
   return (
     error instanceof NotSentError ||

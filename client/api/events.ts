@@ -1,4 +1,4 @@
-/** Listeners for one kind of event. A listener that throws does not disturb the other listeners or the emitter. */
+/** Listeners for one kind of event. A listener that throws does not affect the other listeners or the emitter. */
 export class Emitter<E> {
   readonly #listeners = new Set<(event: E) => void>();
   readonly #first: ((event: E) => void)[] = [];

@@ -27,7 +27,7 @@ export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
  */
 export interface InvalidationReceipt {
   readonly outcome: 'applied' | 'pending';
-  /** Number of entries deleted by key or pattern. Entries that became misses by their tags are not counted. */
+  /** Number of entries deleted by key or pattern. Entries that became misses because of their tags are not counted. */
   readonly deleted: number;
 }
 
@@ -59,8 +59,8 @@ export interface Invalidation {
    */
   depend(key: string, on: readonly string[]): void;
   /**
-   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes the
-   * mapping.
+   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes
+   * the mapping.
    */
   on<P>(event: string, mapping: Mapping<P>): () => void;
   /**

@@ -67,9 +67,9 @@ export interface L1Options {
 }
 
 /**
- * Options for procedures that consist of several commands, in Redis 6.2 or later, or Valkey 8 or later. The client uses
- * the first of these methods that the server and the user allow: functions (FCALL, Redis 7.0 and later), one script
- * (EVALSHA), plain commands (more commands per load).
+ * Options for procedures that consist of several commands. The client uses the first of these methods that the server
+ * and the ACL user allow: functions (FCALL, Redis 7.0 and later), one script (EVALSHA), plain commands (more commands
+ * per load).
  */
 export interface ScriptingOptions {
   /** Loads the function library `redis_cache_kit_2` (FUNCTION LOAD) if the server lacks it; default true. */
@@ -85,7 +85,10 @@ export interface CacheOptions {
    * (`tieredCache` has one).
    */
   readonly l1?: L1Options;
-  /** Prefix of every key; default `cache`. It must not be a prefix of another namespace: clearing `shop` also clears `shop:eu`. */
+  /**
+   * Prefix of every key; default `cache`. It must not be a prefix of another namespace: clearing `shop` also clears
+   * `shop:eu`.
+   */
   readonly namespace?: string;
   /** TTL, in seconds, of writes that do not set one, 0 to 315360000 (ten years); default 3600. */
   readonly defaultTtlSeconds?: number;
@@ -232,7 +235,10 @@ export type CacheEvent =
       readonly reason: 'revalidating' | 'slow' | 'failed' | 'resting';
     }
   | { readonly type: 'fallback'; readonly operation: string; readonly reason: string }
-  /** `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL ends. */
+  /**
+   * `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL
+   * ends.
+   */
   | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string }
   /**
    * A loader's value was returned but not stored, because its codec cannot encode it. `reason` names the key and the
@@ -268,9 +274,9 @@ export interface Cache {
   /**
    * Stores the value; `undefined` cannot be stored.
    *
-   * @throws SerializationError if the value cannot be stored without being changed: JSON carries plain data without
-   * `undefined`, the binary codec also rich values; neither carries a class instance
-   * @throws DurabilityError if Redis has the value, but fewer replicas confirmed it than `durability` requires
+   * @throws SerializationError if the value cannot be stored without being changed: JSON stores plain data without
+   * `undefined`, the binary codec also rich values; neither stores class instances
+   * @throws DurabilityError if Redis has stored the value, but fewer replicas confirmed it than `durability` requires
    * @throws OutcomeUnknownError if a durable write, or a write with the fallback off, was sent and got no reply
    * @throws NotSentError if such a write was not sent: certainly not stored
    */
@@ -291,17 +297,17 @@ export interface Cache {
   /** Like `getMany`, with a result for every key, including misses, and with its source. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
   /**
-   * Stores all entries with the same options, in batches of 500. The receipt is the one of the entry with the weakest
+   * Stores all entries with the same options, in batches of 500. Returns the receipt of the entry with the weakest
    * result.
    */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
-   * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis replies, in all
-   * processes. Concurrent callers share the load and the options of the first caller, and do not wait until the value is stored. While
-   * Redis is unreachable each process loads for itself.
+   * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis
+   * replies, in all processes. Concurrent callers share the load and the options of the first caller, and do not wait
+   * until the value is stored. While Redis is unreachable each process loads for itself.
    *
    * @throws the error of the loader, unless a stale value can be returned (`graceSeconds`)
-   * @throws LoadTimeoutError `hardTimeoutMs` has passed, unless a stale value can be returned
+   * @throws LoadTimeoutError if `hardTimeoutMs` passes, unless a stale value can be returned
    */
   getOrCompute<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<T>;
   /** Like `getOrCompute`, with the source. */
@@ -359,9 +365,9 @@ export interface Cache {
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: CacheEvent) => void): () => void;
   /**
-   * Waits for stores in flight and replays pending deletions, for up to 5000 ms in total, then ends connections and
-   * timers. The result and the event `deletions-lost` report the deletions that could not be replayed. Calls of a
-   * closed cache throw `ClosedError`.
+   * Waits for stores in flight and replays pending deletions, for up to 5000 ms in total, then closes the connections
+   * and stops the timers. The result and the event `deletions-lost` report the deletions that could not be replayed.
+   * Calls to a closed cache throw `ClosedError`.
    */
   close(): Promise<CloseReport>;
 }

@@ -1,13 +1,13 @@
 /**
- * Splits bulk operations of any number of keys into batches. The size of a batch and the number of batches in flight
- * are bounded. Redis serves other clients between two batches, a batch is answered within the deadline of a command,
- * and the memory for batches in flight is bounded.
+ * Splits bulk operations on any number of keys into batches of bounded size, with a bounded number of batches in
+ * flight. Redis therefore serves other clients between two batches, each batch is answered within the deadline of a
+ * command, and the memory in use is bounded.
  */
 import type { Names } from '../api/invalidation.ts';
 
 /** Number of keys per batch. UNLINK of 500 keys with their leases takes Redis less than 1 ms. */
 export const BATCH_KEYS = 500;
-/** Number of concurrent batches, so that a slow network is used while the first replies are in transit. */
+/** Number of concurrent batches: further batches use a slow network while the first replies are in transit. */
 const BATCHES_AHEAD = 4;
 
 export function namesIn(names: Names): readonly string[] {
@@ -31,7 +31,7 @@ export async function inBatches<T, R>(
     const next = batches.next();
     if (next.done) return;
     const result = start(next.value);
-    // Awaited later, in order.
+    // The result is awaited later, in order.
     result.catch(() => {});
     started.push({ batch: next.value, result });
   };

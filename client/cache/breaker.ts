@@ -5,8 +5,8 @@
  *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
  *                          ▲──────────────one failure──────────────────┘
  *
- * While open a probe runs in the background, so that an outage of a second does not cost a minute. Only connectivity failures
- * count; an error reply of Redis is an answer.
+ * While the breaker is open, a probe runs in the background, so an outage of one second does not cost a minute. Only
+ * connectivity failures count; an error reply from Redis counts as a success.
  */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
@@ -88,7 +88,10 @@ export class Breaker {
     else if (this.#state.kind === 'closed') this.#count(this.#state.failures + 1, cause);
   }
 
-  /** Reports that a call did not reach Redis, so it does not count. The next call decides a half-open breaker. */
+  /**
+   * Reports that a call did not reach Redis and does not count. The next call decides whether a half-open breaker
+   * closes.
+   */
   abstain(permit: Permit): void {
     if (permit === 'trial') this.#trial = false;
   }
@@ -115,7 +118,7 @@ export class Breaker {
       });
   }
 
-  /** Ends all probes. */
+  /** Stops the probes. */
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#timer);
@@ -123,7 +126,7 @@ export class Breaker {
 
   #open(cause: string): void {
     const [at, since] = [this.#now(), Date.now()];
-    // The breaker reopened from the half-open state, so the outage continues.
+    // A breaker that reopens from the half-open state continues the same outage.
     if (this.#state.kind === 'closed') this.#openedAt = at;
     this.#reopensAt = at + this.#options.openMs;
     this.#move({ kind: 'open', since, until: since + this.#options.openMs, cause }, cause);

@@ -11,13 +11,13 @@ import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Versions of tags. An entry is valid while every stamp on it equals the current version of its tag. */
+/** Versions of tags. An entry is valid while each of its stamps equals the current version of the tag. */
 export interface Tags {
   /** Returns the current stamps of these tags; creates missing ones. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /** Returns the stamps without waiting; undefined if this process does not know a version. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
-  /** Like `stamps`, without Redis, for entries that exist only in this process. */
+  /** Like `stamps`, but without calling Redis, for entries that exist only in this process. */
   stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /**
    * Whether the stamps are current. The result is synchronous if this process knows all versions. `ofRedis`: the entry

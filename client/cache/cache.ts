@@ -1,10 +1,10 @@
 /**
- * The cache: composes its parts.
+ * Composes the parts of a cache.
  *
  *   read:  `reader.ts`: first tier ─▶ Redis, or memory while Redis is unreachable ─▶ envelope and schema checked
  *   write: `writer.ts`: envelope ─▶ Redis, or memory while Redis is unreachable (never for a durable write)
  *
- * Without a connection it is a memory cache with the same semantics.
+ * Without a connection, the result is a memory cache with the same semantics.
  */
 
 import { ClosedError, ConfigurationError, SerializationError } from '../api/errors.ts';
@@ -136,7 +136,7 @@ export class SupervisedCache implements Cache {
 
   physicalKey(key: string): string {
     assertName('key', key);
-    // Keys with this prefix are internal: versions of tags, leases, statistics.
+    // Keys that begin with a tilde are internal: versions of tags, leases, statistics.
     if (key.charCodeAt(0) === TILDE)
       throw new ConfigurationError(
         `key: must not begin with '~', which is reserved, got ${JSON.stringify(key)}`,
@@ -155,7 +155,7 @@ export class SupervisedCache implements Cache {
     return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
   }
 
-  /** Looks up a key. Not async, which saves one promise per read; errors are rejections nevertheless. */
+  /** Looks up a key. Not async, which saves one promise per read; errors still reject the promise. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
       this.#assertCall(options);
@@ -223,7 +223,9 @@ export class SupervisedCache implements Cache {
     return this.#compute.many(keys, load, options);
   }
 
-  /** Continues work in the background. Its failure has already been counted, and no caller waits for it. */
+  /**
+   * Continues work in the background. A failure of the work has already been counted, and no caller waits for the work.
+   */
   #later(work: Promise<unknown>): void {
     const tracked = work
       .catch((error: unknown) => {
@@ -304,7 +306,7 @@ export class SupervisedCache implements Cache {
     return this.#context.events.on(listener);
   }
 
-  /** Waits for stores in flight and replays pending deletions, together for at most the timeout of one command. */
+  /** Waits for stores in flight and replays pending deletions, for at most `LIMITS.timeoutMs` in total. */
   close(): Promise<CloseReport> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -1,6 +1,6 @@
 /**
- * TTL and presence of entries. An entry exists if `get` would return it: an entry past its freshness, with an invalidated tag, or
- * that fails a check, is absent here too.
+ * TTL and presence of entries. An entry exists if `get` would return it. An entry that is stale, has an invalidated
+ * tag, or fails a check counts as absent.
  *
  *                       command                             while Redis is unreachable
  *   getWithTtl, ttl     GET and PTTL, sent together         answered from memory
@@ -144,7 +144,7 @@ export class Expiry {
       const [payload, ttl] = await Promise.all([remote.get(physical), remote.pttl(physical)]);
       if (fallback.pending) fallback.recover();
       if (fallback.wasDirty(physical, mark)) return inMemory();
-      // The entry may have expired between the two replies, and is absent in this case.
+      // The entry may have expired between the two replies, in which case it is absent.
       const remainingMs = ttl === -2 ? undefined : ttl === -1 ? null : ttl;
       return { reading: await this.#reader.interpret(key, payload, options, undefined), remainingMs };
     } catch (error) {
@@ -222,7 +222,7 @@ export class Expiry {
     return false;
   }
 
-  /** Changes the expiry. Returns true if the entry existed and got its new expiry. */
+  /** Changes the expiry. Returns true if the entry existed and its expiry was changed. */
   async #expire(remote: Remote, physical: string, ttlSeconds: number | null): Promise<boolean> {
     const ms = ttlSeconds === null ? null : Math.max(1, Math.round(ttlSeconds * 1000));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

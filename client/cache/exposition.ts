@@ -65,6 +65,6 @@ export function mergeFamilies(groups: readonly NamespaceFamilies[]): readonly Me
 
 export function sameNamespace(namespace: string): ConfigurationError {
   return new ConfigurationError(
-    `namespace: ${JSON.stringify(namespace)} is used by two caches, whose metrics only the namespace can distinguish; give each cache a namespace of its own`,
+    `namespace: ${JSON.stringify(namespace)} is used by two caches, whose metrics only the namespace can distinguish; give each cache a different namespace`,
   );
 }

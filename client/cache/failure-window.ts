@@ -1,6 +1,6 @@
 /**
- * Number of time slices of the window over which the failure ratio of recent calls is computed. The ratio opens a
- * breaker although some calls succeed. A call counts in the slice in which it ended; slices expire as a whole.
+ * Number of time slices of the window over which the failure ratio of recent calls is computed. A high ratio opens the
+ * breaker even if some calls succeed. A call counts in the slice in which it ended; slices expire as a whole.
  */
 const SLICES = 10;
 

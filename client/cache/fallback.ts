@@ -1,9 +1,9 @@
 /**
- * Memory fallback for the time in which Redis is unreachable. It leaves no outdated values in Redis.
+ * Memory fallback while Redis is unreachable. It leaves no outdated values in Redis.
  *
  * Entries written during an outage are served from memory and dropped afterwards. Redis still has the old values of
  * keys that were set or deleted during the outage. Until the journal has deleted these keys in Redis, they are answered
- * from memory and never from Redis. The same holds for deletions that were lost with a deposed master.
+ * from memory and never from Redis. This also applies to deletions that were lost with a deposed master.
  */
 
 import { Journal, type JournalOptions } from '../invalidation/journal.ts';
@@ -25,7 +25,7 @@ export class Fallback {
   readonly #reachable: (key: string) => boolean;
 
   /**
-   * @param reachable whether the shard of a key replies, in a cluster, where other shards may reply while it does not
+   * @param reachable whether the shard of a key replies; in a cluster, other shards may reply while this shard does not
    */
   constructor(
     entries: number,
@@ -81,7 +81,7 @@ export class Fallback {
 
   /**
    * Adds the key to the journal again because the write that replaced the deletion has failed, so Redis is outdated
-   * again. Never refused.
+   * again. The journal never refuses this call.
    */
   restore(key: string, place: number): void {
     this.journal.restore(key, place);

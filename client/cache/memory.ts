@@ -56,8 +56,8 @@ export class MemoryStore {
   }
 
   /**
-   * Stores an entry. Returns false if nothing is kept here, or if the entry alone exceeds `maxBytes`. The previous
-   * entry is always removed.
+   * Stores an entry. Returns false if the capacity is 0, or if the entry alone exceeds `maxBytes`. The previous entry
+   * is always removed.
    */
   set(key: string, payload: Buffer, ttlSeconds: number | null): boolean {
     this.#remove(key);

@@ -46,7 +46,7 @@ export interface ResolvedCache {
   readonly scripting: ScriptingTerms;
 }
 
-/** Removes prefixes that another one covers, because Redis refuses overlapping prefixes. */
+/** Removes duplicate prefixes. Rejects a prefix that covers another one, because Redis refuses overlapping prefixes. */
 function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   for (const prefix of prefixes) {
     assertName('l1.prefixes', prefix);

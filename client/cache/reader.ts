@@ -147,7 +147,7 @@ export class Reader {
     for (const [n, i] of missing.entries()) {
       const [key, place] = [keys[i] as string, physical[n] as string];
       const reading = this.#answer(key, place, payloads?.[n], options, mark, fills?.[n]);
-      // Awaited only if it is a promise, because each await costs time.
+      // The reading is awaited only if it is a promise, because each await costs time.
       readings[i] = reading instanceof Promise ? await reading : reading;
     }
     return readings;
@@ -168,7 +168,7 @@ export class Reader {
     return this.fromMemory(key, options);
   }
 
-  /** Checks a payload of Redis (null: no entry), and fills the first tier. */
+  /** Checks a payload from Redis (null: no entry), and fills the first tier. */
   interpret<T>(
     key: string,
     payload: Buffer | null,
@@ -325,8 +325,8 @@ export class Reader {
   }
 
   /**
-   * Whether the tags are current. While Redis is unreachable, the last known versions of the tags count, as the last
-   * known entries do.
+   * Whether the tags are current. While Redis is unreachable, the last known versions of the tags are used, as are the
+   * last known entries.
    */
   async #tagsHold(
     stamps: NonNullable<Extract<Decoded, { ok: true }>['tags']>,
@@ -362,7 +362,7 @@ export class Reader {
     return { found: false, source: reading.source };
   }
 
-  /** Lets memory answer instead of Redis, or throws the error. */
+  /** Reports that memory answers instead of Redis, or throws the error if memory must not answer. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;

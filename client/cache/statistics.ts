@@ -104,7 +104,7 @@ export class Statistics {
       singleFamily('fallback_hits_total', 'counter', 'Hits served from memory.', this.fallbackHits),
       singleFamily('local_hits_total', 'counter', 'Hits of the first tier of the process.', this.localHits),
       singleFamily('purged_total', 'counter', 'Invalid payloads purged.', this.purged),
-      singleFamily('loads_total', 'counter', 'Calls of loaders.', this.loads),
+      singleFamily('loads_total', 'counter', 'Loader calls.', this.loads),
       singleFamily('stale_total', 'counter', 'Stale values returned.', this.stale),
       singleFamily(
         'breaker_state',
@@ -129,7 +129,12 @@ export class Statistics {
       },
       singleFamily('connected', 'gauge', '1 while a master replies.', connected ? 1 : 0),
       singleFamily('memory_entries', 'gauge', 'Entries kept in memory.', memoryEntries),
-      singleFamily('memory_entries_bytes', 'gauge', 'Estimated memory of these entries.', memoryEntryBytes),
+      singleFamily(
+        'memory_entries_bytes',
+        'gauge',
+        'Estimated memory of the entries kept in memory.',
+        memoryEntryBytes,
+      ),
       this.#latencies(),
     ];
   }

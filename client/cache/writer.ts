@@ -264,7 +264,7 @@ export class Writer {
     return physical.filter((key) => this.#context.fallback.memory.delete(key)).length;
   }
 
-  /** Lets memory answer instead of Redis, or throws the error. */
+  /** Reports that memory answers instead of Redis, or throws the error if memory must not answer. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;

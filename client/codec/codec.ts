@@ -1,6 +1,6 @@
 /**
- * Encodes values as bytes. The envelope stores the id of the codec, so that a reader needs no configuration, and a codec can
- * be changed without clearing the cache.
+ * Encodes values as bytes. The envelope stores the id of the codec, so that a reader needs no configuration, and a
+ * codec can be changed without clearing the cache.
  */
 
 import { types } from 'node:util';
@@ -11,8 +11,8 @@ import { readBinary } from './binary-reader.ts';
 import { writeBinary } from './binary-writer.ts';
 
 /**
- * Encodes Date, Map, Set, typed arrays, bigint, undefined in objects, NaN, Infinity, -0 and holes without loss, and refuses
- * anything else.
+ * Encodes Date, Map, Set, typed arrays, bigint, undefined in objects, NaN, Infinity, -0 and holes without loss, and
+ * refuses anything else.
  */
 export const binaryCodec: Codec = Object.freeze({
   id: 3,

@@ -16,8 +16,8 @@ export const encodedBytes = (key: string, payload: Buffer): number =>
 export const decodedBytes = (jsonBytes: number): number => HEAP_PER_JSON_BYTE * jsonBytes;
 
 /**
- * Copies the payload into its own memory. A small Buffer is a slice of a shared block of 8 KB, or of 64 KB from a socket, and
- * would keep the whole block alive.
+ * Copies the payload into its own memory. A small Buffer is a slice of a shared block of 8 KB, or of 64 KB from a
+ * socket, and would keep the whole block alive.
  */
 export function ownMemory(payload: Buffer): Buffer {
   if (payload.length * 2 > payload.buffer.byteLength) return payload;

@@ -21,7 +21,9 @@ import { tokenOf } from './placeholder.ts';
 export interface EnvelopeFacts {
   /** Version of the format; only entries of the current version are read. */
   readonly format: number;
-  /** `json`, `binary`, `buffer`, `array` (Uint8Array), `nothing` (known to have no value), or the id of another codec. */
+  /**
+   * `json`, `binary`, `buffer`, `array` (Uint8Array), `nothing` (known to have no value), or the id of another codec.
+   */
   readonly codec: string;
   /** Whether the payload is deflated. */
   readonly deflated: boolean;

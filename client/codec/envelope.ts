@@ -10,8 +10,9 @@
  *   + 8    with freshness: fresh until (48 bits, Unix time in ms), duration of the load (uint16, ms)
  *   + 16   per tag: 8 bytes of its id, 8 of its version
  *
- * The checksum detects truncated, damaged and foreign values; they are never returned. Without tags an entry has an overhead of at
- * most 20 bytes. Left out: the codec of a key (`codec.ts`), and whether the version of a tag is current (`invalidation/tags/`).
+ * The checksum detects truncated, damaged and foreign values; they are never returned. Without tags an entry has an
+ * overhead of at most 20 bytes. Left out: the codec of a key (`codec.ts`), and whether the version of a tag is current
+ * (`invalidation/tags/`).
  */
 import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
@@ -41,7 +42,8 @@ export const TAGS_MAX = 64;
 const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
- * Reason why bytes are not a value: not an envelope, another format version, damaged, another `schemaId`, or an unknown codec.
+ * Reason why bytes are not a value: not an envelope, another format version, damaged, another `schemaId`, or an unknown
+ * codec.
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 

@@ -1,5 +1,5 @@
 /**
- * State of a cache and the servers behind it, for people and for a health endpoint.
+ * Reports the state of a cache and its servers, for people and for health endpoints.
  *
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
@@ -58,11 +58,13 @@ export interface Health {
 
 /** Options of a check: thresholds of its warnings. */
 export interface HealthOptions {
-  /** Ratio of used to maximum memory from which there is a warning; default 0.8. */
+  /** Ratio of used to maximum memory at and above which the check warns; default 0.8. */
   readonly memoryWarnRatio?: number;
-  /** Number of connected replicas below which there is a warning; default 0. */
+  /** Number of connected replicas below which the check warns; default 0. */
   readonly minReplicas?: number;
-  /** false: without Redis the service is `degraded` (memory answers) instead of `unhealthy`; default true. */
+  /**
+   * false: while Redis is unreachable, the status is `degraded` (memory answers) instead of `unhealthy`; default true.
+   */
   readonly redisRequired?: boolean;
   /** Timeout of the whole check, in ms; default 2000. */
   readonly timeoutMs?: number;
@@ -99,7 +101,7 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
   const { connection } = cache;
   const circuitBreaker = breakerCheck(cache);
   if (!connection) {
-    const none = unknown('a memory cache: there is no Redis');
+    const none = unknown('a memory cache does not use Redis');
     return healthOf('healthy', {
       connectivity: none,
       memory: none,
@@ -145,8 +147,8 @@ export async function healthCheck(cache: Cache, options: HealthOptions = {}): Pr
 }
 
 /**
- * Returns a handler for `http.createServer`, which replies 200 while the cache answers (also if it is degraded), else
- * 503.
+ * Returns a handler for `http.createServer` that replies 200 while the status is `healthy` or `degraded`, and 503 while
+ * it is `unhealthy`.
  */
 export function healthHandler(cache: Cache, options: HealthOptions = {}) {
   assertCache(cache);
@@ -183,10 +185,10 @@ function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
   };
 }
 
-/** Fields of INFO, or a check with the reason why there are none. */
+/** Fields of INFO, or a check with the reason why they are missing. */
 type Answer = RedisInfo | 'denied' | Check;
 function missingCheck(answer: Answer): Check | undefined {
-  if (answer === 'denied') return unknown('the user has no permission for it');
+  if (answer === 'denied') return unknown('the command is denied or not available');
   return answer instanceof Map ? undefined : (answer as Check);
 }
 
@@ -196,7 +198,8 @@ function memoryCheck(answer: Answer, warnRatio: number): Health['checks']['memor
   const info = answer as RedisInfo;
   const usedBytes = numberOf(info, 'used_memory');
   const maxBytes = numberOf(info, 'maxmemory');
-  if (usedBytes === undefined || maxBytes === undefined) return unknown('INFO does not report it');
+  if (usedBytes === undefined || maxBytes === undefined)
+    return unknown('INFO does not report used_memory or maxmemory');
   if (maxBytes === 0) return { status: 'pass', usedBytes };
   const usageRatio = usedBytes / maxBytes;
   return usageRatio >= warnRatio
@@ -209,13 +212,13 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
   if (missing) return missing;
   const info = answer as RedisInfo;
   const role = info.get('role');
-  if (role === undefined) return unknown('INFO does not report it');
+  if (role === undefined) return unknown('INFO does not report role');
   if (role !== 'master')
     return info.get('master_link_status') === 'up'
       ? { status: 'pass', role }
       : { status: 'fail', role, reason: 'the replica has lost its master' };
   const replicas = numberOf(info, 'connected_slaves');
-  if (replicas === undefined) return unknown('INFO does not report it');
+  if (replicas === undefined) return unknown('INFO does not report connected_slaves');
   const lagBytes = longestLagBytes(info);
   const seen = { role, replicas, ...(lagBytes !== undefined && { lagBytes }) };
   return replicas < minReplicas
@@ -237,7 +240,7 @@ function longestLagBytes(info: RedisInfo): number | undefined {
 
 function sentinelCheck(cache: Cache): Health['checks']['sentinel'] {
   const status = cache.connection?.sentinels?.();
-  if (!status) return unknown('not under sentinels');
+  if (!status) return unknown('no sentinels are configured');
   const { configured, answering, agreeing, troubled } = status;
   const seen = { configured, answering, agreeing };
   if (answering <= configured / 2)
@@ -248,7 +251,7 @@ function sentinelCheck(cache: Cache): Health['checks']['sentinel'] {
     };
   if (troubled) return { status: 'warn', ...seen, reason: 'a sentinel reports the master as down' };
   if (agreeing < configured)
-    return { status: 'warn', ...seen, reason: 'not all sentinels name the same master' };
+    return { status: 'warn', ...seen, reason: 'not all sentinels report the same master' };
   return { status: 'pass', ...seen };
 }
 
@@ -257,12 +260,12 @@ function clusterCheck(answer: Answer): Health['checks']['cluster'] {
   if (missing) return missing;
   const info = answer as RedisInfo;
   const state = info.get('cluster_state');
-  if (state === undefined) return unknown('CLUSTER INFO does not report it');
+  if (state === undefined) return unknown('CLUSTER INFO does not report cluster_state');
   const slotsOk = numberOf(info, 'cluster_slots_ok');
   const nodes = numberOf(info, 'cluster_known_nodes');
   const seen = { state, ...(slotsOk !== undefined && { slotsOk }), ...(nodes !== undefined && { nodes }) };
   if (state !== 'ok') return { status: 'fail', ...seen, reason: `cluster_state is ${state}` };
-  if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not report it'), ...seen };
+  if (slotsOk === undefined) return { ...unknown('CLUSTER INFO does not report cluster_slots_ok'), ...seen };
   return slotsOk === SLOTS
     ? { status: 'pass', ...seen }
     : { status: 'warn', ...seen, reason: `${slotsOk} of ${SLOTS} slots` };

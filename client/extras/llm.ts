@@ -1,7 +1,7 @@
 /**
  * Caches answers of language models. The same question to the same model with the same parameters returns the stored
- * answer, so that the model is called once. Answers are stored with model, time and metadata; one command invalidates
- * all answers of a model.
+ * answer, so the model is called once. Answers are stored with model, time and metadata; one command invalidates all
+ * answers of a model.
  *
  * @module llm
  */
@@ -44,7 +44,7 @@ export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'sc
   readonly prefix?: string;
 }
 
-/** Cache of answers of language models. */
+/** Cache of language model answers. */
 export interface LlmCache {
   /**
    * Returns the cached answer, or the answer of `call`; `cached` states which of the two. Errors of `call` are not
@@ -116,7 +116,7 @@ function escapeModel(model: string): string {
   );
 }
 
-/** Schema of stored answers. Another program's entry under the key is a miss. */
+/** Schema of stored answers. An entry that another program stored under the key is a miss. */
 const ANSWER = {
   '~standard': {
     version: 1 as const,

@@ -108,7 +108,7 @@ export function observeCache(cache: Cache, observer: Observer): Cache {
 }
 
 /**
- * Replaces members of an object and reports calls of the others.
+ * Replaces some members of an object, and reports calls to its other methods.
  *
  * @param members replacements for members of the target
  * @param call reports a call to any other operation
@@ -121,7 +121,7 @@ function observeMethods<T extends object>(
 ): T {
   const made = new Map<PropertyKey, unknown>(Object.entries(members));
   const make = (name: PropertyKey, method: Method): Method => {
-    // Private fields belong to the target, so its methods are called on it.
+    // Methods are called on the target, because its private fields are not accessible through the proxy.
     const bound = method.bind(target) as (...args: readonly unknown[]) => unknown;
     if (typeof name !== 'string' || notOperations.has(name)) return bound;
     return (...args: readonly unknown[]) => call(name, async () => bound(...args), args);

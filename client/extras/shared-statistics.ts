@@ -4,7 +4,7 @@
  *   operations ─▶ counters of the cache ─timer, close─▶ difference since the last time ─▶ INCRBY ─▶ Redis
  *
  * An operation sends no command. A difference that could not be sent is included in the next flush. An INCRBY with an
- * unknown outcome is not repeated, so that the totals are never too high; `uncertain` is the number that may be
+ * unknown outcome is not repeated, so the totals are never too high; `uncertain` is the number of counts that may be
  * missing.
  *
  * @module shared-statistics
@@ -98,7 +98,7 @@ export class SharedStatistics {
     await Promise.all(COUNTERS.map((name) => connection?.call('UNLINK', this.key(name))));
   }
 
-  /** Flushes for the last time. Call it before the cache is closed. */
+  /** Stops the timer and sends the last differences. Must be called before the cache is closed. */
   async close(): Promise<void> {
     if (this.#closed) throw new ClosedError('The shared statistics are closed');
     this.#closed = true;

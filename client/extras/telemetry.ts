@@ -39,7 +39,9 @@ const METER = ['createHistogram', 'createObservableCounter'];
 const CLIENT = 2;
 const ERROR = 2;
 
-/** Meters and tracers of each cache, because a second registration would count twice. */
+/**
+ * Meters and tracers that are registered for each cache, because a second registration would count operations twice.
+ */
 const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 
 /**
@@ -52,8 +54,8 @@ export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
   assertCache(cache);
   assertGiven('options', options);
   assertOptions('', options, TELEMETRY);
-  if (options.tracer) assertMethods('tracer', options.tracer, TRACER, 'a tracer of OpenTelemetry');
-  if (options.meter) assertMethods('meter', options.meter, METER, 'a meter of OpenTelemetry');
+  if (options.tracer) assertMethods('tracer', options.tracer, TRACER, 'an OpenTelemetry tracer');
+  if (options.meter) assertMethods('meter', options.meter, METER, 'an OpenTelemetry meter');
   const known = sinks.get(cache) ?? new Set<object>();
   const tracer = options.tracer && !known.has(options.tracer) ? options.tracer : undefined;
   const meter = options.meter && !known.has(options.meter) ? options.meter : undefined;

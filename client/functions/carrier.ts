@@ -14,7 +14,7 @@ import { Substitutes } from '../transport/substitutes.ts';
 import { now, withTimeout } from '../transport/timing.ts';
 
 /**
- * Sends a command now or not at all, because a part of a transaction is useless without the others. Replies are
+ * Sends a command now or not at all, because a part of a transaction is useless without the other parts. Replies are
  * Buffers.
  */
 export type Send = (name: string, ...args: readonly Argument[]) => Promise<unknown>;

@@ -6,22 +6,22 @@ import { createHash } from 'node:crypto';
 
 /** Source for FUNCTION LOAD. */
 export const LIBRARY = String.raw`#!lua name=redis_cache_kit_2
--- The steps of the cache client that take more than one command. The client runs them as functions of this library
--- (FUNCTION LOAD, by provisioning or by the client itself), or as one script with the same text (EVALSHA), or does the same
--- with plain commands (client/load/lease.ts).
+-- Operations of the cache client that take more than one command. The client runs them as functions of this library
+-- (FUNCTION LOAD, by provisioning or by the client itself), as one script with the same text (EVALSHA), or as plain
+-- commands (client/load/lease.ts).
 --
 -- The lease of an absent entry takes the place of the entry: a placeholder, which every reader treats as a miss. A set,
--- deletion, flush or eviction of the entry ends the lease, so that a load in flight then stores nothing. The lease of
--- an entry that is to be replaced is a separate key.
+-- deletion, flush or eviction of the entry ends the lease, so a load in flight then stores nothing. The lease of an
+-- entry that is to be replaced is a separate key.
 --
 -- All keys of a call are in one slot. The number in the library's name identifies its contract: a changed contract gets
--- another number, so that clients of two versions can share a server.
+-- another number, so clients of two versions can share a server.
 
--- A placeholder is an envelope (client/codec/placeholder.ts): 4 bytes of header, CRC-32, schema 0, fresh until 1970; the holder's token;
--- 1 in the last byte once a process waits.
+-- A placeholder is an envelope (client/codec/placeholder.ts): 4 bytes of header, CRC-32, schema 0, fresh until 1970;
+-- the holder's token; 1 in the last byte once a process waits.
 local HEAD, MIDDLE = '\206\2\36\0', '\0\0\0\0\0\0\0\0\0\0\0\0'
 local TOKEN_FROM, TOKEN_TO, LENGTH = 21, 36, 37
--- CRC-32 is linear: a message whose last bit is flipped has a sum that differs by this, low byte first.
+-- CRC-32 is linear: flipping the last bit of a message changes its checksum by these bytes, low byte first.
 local FLIPPED = { 0x96, 0x30, 0x07, 0x77 }
 -- A value up to this size is published with the wake-up, so that waiters need not read it.
 local PUBLISHED_BYTES = 8192
@@ -38,7 +38,7 @@ end
 local function head_of(entry)
   local head = redis.pcall('GETRANGE', entry, 0, LENGTH)
   if type(head) ~= 'table' then return head end
-  -- A key of another type, or a user without GETRANGE.
+  -- The key has another type, or the user may not call GETRANGE.
   local value = redis.call('MGET', entry)[1]
   return value and string.sub(value, 1, LENGTH + 1) or ''
 end
@@ -83,7 +83,7 @@ local function keep(entry, ms)
   if left >= 0 and left < tonumber(ms) then redis.call('PEXPIRE', entry, ms) end
 end
 
--- The token of a lease in a separate key; a w follows it once a process waits.
+-- A lease in a separate key is a token, followed by a w once a process waits.
 local function is_held(lease, token)
   local held = redis.call('GET', lease)
   return held and string.sub(held, 1, #token) == token, held and #held > #token
@@ -93,15 +93,15 @@ local procedures = {}
 
 -- KEYS entry; ARGV placeholder, lease in ms. Returns the value, or the result of claim.
 function procedures.fetch(keys, args)
-  -- MGET: nothing, and no error, for a key of another type.
+  -- MGET returns nothing, and no error, for a key of another type.
   local value = redis.call('MGET', keys[1])[1]
   if value and not token_of(value) then return value end
   return claim(keys[1], value, args[1], args[2])
 end
 
--- To replace an entry. KEYS entry, its lease (absent: none in its slot); ARGV placeholder, lease in ms, 1 if the caller
--- waits for the holder. Returns the first bytes of the entry if the caller now holds the separate lease; otherwise the
--- result of claim.
+-- Takes the lease to replace an entry. KEYS entry, its lease (absent: none in its slot); ARGV placeholder, lease in ms,
+-- 1 if the caller waits for the holder. Returns the first bytes of the entry if the caller now holds the separate
+-- lease; otherwise the result of claim.
 function procedures.take(keys, args)
   local entry, lease = keys[1], keys[2]
   local head = head_of(entry)
@@ -178,7 +178,8 @@ function procedures.release(keys, args)
   return 1
 end
 
--- KEYS entry; ARGV SHA-1 of the value that was read. Deletes the entry if it is unchanged. Returns 1 if it did.
+-- KEYS entry; ARGV SHA-1 of the value that was read. Deletes the entry if it is unchanged. Returns 1 if the entry was
+-- deleted.
 function procedures.purge(keys, args)
   local value = redis.call('MGET', keys[1])[1]
   if not value or redis.sha1hex(value) ~= args[1] then return 0 end

@@ -85,10 +85,11 @@ export class Transactions {
 
   async #drainShared(queue: Queue): Promise<void> {
     queue.isDraining = true;
-    // The wait also lets the changes of one tick share the first transaction.
+    // Waiting for the end of the tick lets all changes of the tick share the first transaction.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const carrier = sharedCarrier(queue.connection);
-    // Checked again after the last transaction, because changes that arrived during the wait would not be drained.
+    // The queue is checked again after each drain, because changes that arrived at its end would not be drained
+    // otherwise.
     while (queue.waiting.length > 0) await this.#drain(queue, carrier);
     queue.isDraining = false;
     this.#forget(queue);
@@ -130,7 +131,7 @@ export class Transactions {
     link.destroy('no transaction waits');
   }
 
-  /** Closes lanes without work, because a shard of a cluster may be replaced. */
+  /** Drops a queue without work, because a shard of a cluster may be replaced. */
   #forget(queue: Queue): void {
     if (!queue.isDraining && queue.opened === 0 && queue.waiting.length === 0)
       this.#queues.delete(queue.connection);
@@ -203,7 +204,7 @@ function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonl
       !change.keys.some((key) => keys.has(key)) &&
       slotOf?.(change.keys[0] ?? '') === slot;
     (fits ? batch : rest).push(change);
-    // A later change to the same key waits for it.
+    // A later change to the same key waits for this change.
     for (const key of change.keys) keys.add(key);
   }
   queue.splice(0, queue.length, ...rest);
@@ -280,8 +281,8 @@ async function compareThenWrite({ send }: Carrier, batch: readonly Waiting[]): P
 }
 
 /**
- * Whether an error concerns one change, which is rejected together with the others of its transaction, for a reason
- * other than the state of the server.
+ * Whether an error concerns a single change rather than the state of the server. All changes of the transaction are
+ * rejected together.
  */
 const isAboutOne = (error: unknown): boolean => error instanceof CommandError && !error.retryable;
 

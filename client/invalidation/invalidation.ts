@@ -104,8 +104,8 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes the
-   * mapping.
+   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes
+   * the mapping.
    */
   on<P>(event: string, mapping: Mapping<P>): () => void {
     const mappings = this.#mappings.get(event) ?? new Set();

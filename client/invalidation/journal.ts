@@ -12,13 +12,12 @@
  *
  * Bounds: replay starts with the event `ready` of the connection or a reply of Redis, and is retried every 250 ms, with
  * 500 keys per command. A key is pending until it has been replayed, and this process must not use its value in Redis
- * (`isPending`). Beyond `pendingMax` keys a deletion fails with a typed error instead of being forgotten. A replay may
- * delete a newer value that Redis accepted as an `async` write, which causes a miss. A replay never deletes a durable
- * value: `hold`, then `supersede`.
+ * (`isPending`). Beyond `pendingMax` keys, a deletion fails with a typed error instead of being dropped silently. A
+ * replay may delete a newer value that Redis accepted as an `async` write, which causes a miss. A replay never deletes
+ * a durable value: `hold`, then `supersede`.
  *
- * A reply may be older than the time of its arrival suggests: it was requested before the replay, and arrives or is
- * joined with others after the replay. A read therefore records `ends` before it is sent, and trusts its reply only if
- * the key has not been pending at any time since (`wasPending`).
+ * A reply that arrives after a replay may have been requested before the replay. A read therefore records `ends` before
+ * it is sent, and uses its reply only if the key has not been pending at any time since (`wasPending`).
  *
  * A write has a place in the order of this process (`write-order.ts`), and settles only earlier deletions.
  *
@@ -35,13 +34,15 @@ const PENDING_MAX = 10_000;
 const RECENT_MAX = 100_000;
 const BATCH = 500;
 const RETRY_MS = 250;
-/** Maximum number of remembered ends. A read that began before the oldest of them trusts no reply. */
+/** Maximum number of ends that are kept. A read that began before the oldest one does not use its reply. */
 const ENDED_MAX = PENDING_MAX;
 
 export interface JournalOptions {
   /** Deletes the keys in Redis; resolves when Redis has replied. */
   readonly unlink: (keys: readonly string[]) => Promise<unknown>;
-  /** Returns false if the shard of the key is unreachable: its deletion waits without delaying others. */
+  /**
+   * Returns false if the shard of the key is unreachable. The deletion of such a key waits without delaying the others.
+   */
   readonly reachable?: (key: string) => boolean;
   /**
    * Time, in ms, in which an acknowledged deletion may be lost in a failover; longer than the replication lag. Default
@@ -88,8 +89,8 @@ export class Journal {
   /** Acknowledged keys, oldest first. */
   readonly #recent = new Map<string, Recent>();
   /**
-   * Pending keys that durable writes are replacing, with the number of these writes. They are not replayed in the
-   * meantime.
+   * Pending keys that durable writes are replacing, with the number of these writes. Such keys are not replayed until
+   * the writes have ended.
    */
   readonly #held = new Map<string, number>();
   /** Time at which each part of the connection became suspect. */
@@ -101,7 +102,7 @@ export class Journal {
   #running = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
-  /** Number of acknowledged keys that a full window dropped, and which would not be replayed. */
+  /** Number of acknowledged keys that were dropped because the window was full, and that would not be replayed. */
   dropped = 0;
   /** Number of replayed keys. */
   replayed = 0;
@@ -119,7 +120,7 @@ export class Journal {
     return this.#pending.size > 0 && this.#pending.has(key);
   }
 
-  /** Returns how many pending keys have ended so far. A read records this number before it is sent. */
+  /** Number of keys that have stopped being pending so far. A read records this number before it is sent. */
   get ends(): number {
     return this.#ends;
   }
@@ -229,8 +230,8 @@ export class Journal {
   }
 
   /**
-   * Records that Redis has acknowledged a write of the key, which makes earlier deletions obsolete. Returns true if one
-   * was pending.
+   * Records that Redis has acknowledged a write of the key, which makes earlier deletions obsolete. Returns true if
+   * such a deletion was pending.
    */
   settle(key: string, place: number): boolean {
     const pending = this.#pending.get(key);
@@ -304,14 +305,16 @@ export class Journal {
     this.#retry.unref();
   }
 
-  /** Ends all replays. @returns the keys that were never replayed */
+  /** Stops all replays. @returns the keys that were never replayed */
   close(): readonly string[] {
     this.#closed = true;
     clearTimeout(this.#retry);
     return [...this.#pending.keys()];
   }
 
-  /** Makes the last deletions pending that the previous master acknowledged, because the new master may lack them. */
+  /**
+   * Marks the last deletions that the previous master acknowledged as pending, because the new master may lack them.
+   */
   #moved(part: ConnectionPart): void {
     const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;
     for (const [key, { at, place }] of this.#recent) {

@@ -1,5 +1,5 @@
 /**
- * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so that Redis is never blocked for long. A load in
+ * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so Redis is never blocked for long. A load in
  * flight has its lease in place of its entry. The lease is deleted like an entry, and the load stores nothing.
  *
  * The deletion is complete for keys that exist from its beginning to its end. A cursor is valid only on the server that
@@ -23,7 +23,7 @@ const RETRY_MS = 100;
 interface Page {
   readonly next: string | undefined;
   readonly keys: readonly string[];
-  /** Keys that are not UTF-8. No cache wrote them, and converted to strings they would be other keys. */
+  /** Keys that are not UTF-8. No cache wrote such keys, and a conversion to strings would change them. */
   readonly foreign: readonly Buffer[];
 }
 
@@ -55,7 +55,7 @@ export interface PatternResult {
 /**
  * Deletes the entries whose logical key matches a Redis pattern (`user:*`).
  *
- * @throws NotSentError, TimeoutError if Redis was unreachable for longer than `maxOutageMs`; keys found until then are
+ * @throws NotSentError, TimeoutError if Redis was unreachable for longer than `maxOutageMs`; keys found before that are
  * deleted or in the journal
  */
 export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {

@@ -1,4 +1,7 @@
-/** The running deletion of a scan, one at a time, ordered with this process's writes of the same keys. */
+/**
+ * Deletion in progress of a scan, which sends one deletion at a time. The deletion is ordered with this process's
+ * writes to the same keys.
+ */
 import { isConnectivityError } from '../api/errors.ts';
 import type { WriteOrder } from '../cache/write-order.ts';
 

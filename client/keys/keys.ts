@@ -1,6 +1,6 @@
 /**
- * Builds keys from a version, a domain and a hash: `v1:natal:3f1c…`. The cache adds its namespace. `normalize.ts` defines
- * which inputs give the same key.
+ * Builds keys from a version, a domain and a hash: `v1:natal:3f1c…`. The cache adds its namespace. `normalize.ts`
+ * defines which inputs give the same key.
  */
 import { createHash } from 'node:crypto';
 import { ConfigurationError } from '../api/errors.ts';
@@ -29,8 +29,8 @@ const KEY = optionNames<KeyOptions>({ version: true, schemaId: true, schema: tru
 const SEARCH = optionNames<VectorSearch>({ namespace: true, vector: true, topK: true, params: true });
 
 /**
- * Builds the key `v{version}:{domain}:{hash of parts}`. With a schema: `v{version}.{hash of its name}:…`. With a
- * namespace: `namespace:` is put in front.
+ * Builds the key `v{version}:{domain}:{hash of parts}`. With a schema, the key begins with `v{version}.{hash of the
+ * schema's name}:`. A namespace is prepended as `{namespace}:`.
  */
 export function buildKey(
   domain: string,
@@ -82,9 +82,9 @@ export const VECTOR_DECIMALS = 4;
  * that rounding noise of float32, or of another order of summation, does not result in another key.
  *
  * Vectors that share a key differ by at most 10^-decimals in each component. Noise of size e moves one of d components
- * over a boundary with a probability of about 2 d e 10^decimals: 3 % for 1536 components around 0.03 that went through
- * float32 once. Such noise costs a miss, never a wrong answer. With fewer decimals there are fewer misses, and more
- * vectors share a key.
+ * over a boundary with a probability of about 2 d e 10^decimals: 3 % for 1536 components around 0.03 that were
+ * converted to float32 once. Such noise costs a miss, never a wrong answer. With fewer decimals there are fewer misses,
+ * and more vectors share a key.
  */
 export function buildVectorKey(
   search: VectorSearch,

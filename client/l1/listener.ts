@@ -64,8 +64,8 @@ export class Listener {
   }
 
   /**
-   * Sends a PING, unless a reply arrived recently; `proven` is called when the reply arrives. Ends the connection if the last
-   * reply is overdue.
+   * Sends a PING, unless a reply arrived recently; `proven` is called when the reply arrives. Ends the connection if
+   * the last reply is overdue.
    */
   beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();

@@ -1,7 +1,9 @@
 /**
- * Checks the names of options. TypeScript refuses an unknown name; without this check JavaScript would silently use the default.
+ * Checks the names of options. TypeScript rejects an unknown name; in JavaScript, without this check, the default would
+ * be used silently.
  *
- * Each file lists its names with `optionNames`, which the compiler compares with the type, and calls `assertOptions`.
+ * Each file that reads options lists their names with `optionNames`, which the compiler compares with the type, and
+ * calls `assertOptions`.
  */
 
 import { ConfigurationError } from '../api/errors.ts';
@@ -9,7 +11,7 @@ import { isBareObject, isPlainObject } from '../codec/plain.ts';
 
 export type OptionNames = ReadonlySet<string>;
 
-/** Lists the names of all options of a type. The compiler refuses missing and additional names. */
+/** Lists the names of all options of a type. The compiler rejects missing and additional names. */
 export const optionNames = <T>(names: Readonly<Record<keyof T, true>>): OptionNames =>
   new Set(Object.keys(names));
 

@@ -5,7 +5,11 @@ import type { ResolvedConnection } from '../options/connection-options.ts';
 import { ConnectionFactory } from './connection-factory.ts';
 import type { Link } from './link.ts';
 
-/** Opens RESP2 links with the login, database and TLS of the shared connection. @param factory factory of the shared connection */
+/**
+ * Opens RESP2 links with the login, database and TLS of the shared connection.
+ *
+ * @param factory factory of the shared connection
+ */
 export function dedicatedConnections(
   options: ResolvedConnection,
   factory = new ConnectionFactory(options),

@@ -1,6 +1,6 @@
 /**
- * Finds the ends of RESP frames (commands and replies, of both versions of the protocol) in a stream of bytes, without decoding them.
- * Chunks may end anywhere.
+ * Finds the ends of RESP frames (commands and replies, of both versions of the protocol) in a stream of bytes, without
+ * decoding them. Chunks may end anywhere.
  */
 const [LF, MINUS, ZERO, NINE, STAR, DOLLAR, ATTRIBUTE] = [0x0a, 0x2d, 0x30, 0x39, 0x2a, 0x24, 0x7c];
 /** Types whose header is a length in bytes: string, blob error, verbatim string. */

@@ -1,6 +1,6 @@
 /**
- * Detects commands that are not available to this user: denied by ACL, renamed, unknown to an older server, or disabled by a
- * provider. The error texts differ:
+ * Detects commands that are not available to this user: denied by ACL, renamed, unknown to an older server, or disabled
+ * by a provider. The error texts differ:
  *
  *   NOPERM this user has no permissions to run the 'role' command                  Redis 6.2
  *   NOPERM User app has no permissions to run the 'client|tracking' command        Redis 7.0 and later, Valkey

@@ -5,10 +5,10 @@
  *                          └────▶ lost (closed, demoted) ─▶ discovery …
  *                          └────▶ being replaced (`failover-announcement.ts`: writes wait, a discovery runs) ─▶ moved, or ready again
  *
- * No state is final except closed: a loss starts a discovery in the same call, a discovery ends only when it has found the master, and
- * an error inside it is one more failed probe. `topology-history.ts` keeps the known topology, `master-election.ts` decides,
- * `silence.ts` evaluates a master that owes a reply, `traffic.ts` sends the commands. A cluster has one supervisor per shard
- * (`cluster/`).
+ * No state is final except closed: a loss starts a discovery in the same call, a discovery ends only when it has found
+ * the master, and an error inside it is one more failed probe. `topology-history.ts` keeps the known topology,
+ * `master-election.ts` decides, `silence.ts` evaluates a master that owes a reply, `traffic.ts` sends the commands. A
+ * cluster has one supervisor per shard (`cluster/`).
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';
@@ -346,7 +346,9 @@ export class Supervisor implements SupervisedConnection {
     this.#startDiscovery();
   }
 
-  /** Handles a silent link that replies again. After a long silence a replica may have been promoted: query them first. */
+  /**
+   * Handles a silent link that replies again. After a long silence a replica may have been promoted: query them first.
+   */
   #considerCalm(): void {
     const link = this.#link;
     const { since, isSuspected } = this.#silence;

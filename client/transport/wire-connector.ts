@@ -1,12 +1,12 @@
 /**
- * The socket of one link. The client opens it, counts its bytes, and writes its frequent commands to it; ioredis gets a stream that
- * writes to the same socket, through its public option `Connector`, and sends everything else.
+ * The socket of one link. The client opens it, counts its bytes, and writes its frequent commands to it; ioredis gets a
+ * stream that writes to the same socket, through its public option `Connector`, and sends everything else.
  *
  *   OwnCommand ───────────────▶ socket ─▶ Redis ─▶ socket ─▶ Replies ─▶ OwnCommand
  *   ioredis ─▶ SharedStream ──▶                                      ─▶ SharedStream ─▶ ioredis
  *
- * Both write complete commands to the same socket immediately, and both register them in `PendingReplies`, so
- * replies match commands regardless of the sender. See docs/decisions/047-public-ioredis.md.
+ * Both write complete commands to the same socket immediately, and both register them in `PendingReplies`, so replies
+ * match commands regardless of the sender. See docs/decisions/047-public-ioredis.md.
  */
 import { createConnection, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';

@@ -1,15 +1,15 @@
 /**
- * An extension module of a repository that uses the kit: a drill, a fault, a checker, a workload, a warming strategy and
- * a report.
+ * Extension module for a repository that uses the kit. It adds a drill, a fault, a checker, a workload, a warming
+ * strategy and a report.
  *
  *     kit drill key-loss --module examples/extension/module.ts --gates examples/extension/gates.yaml
  *     kit warm --config examples/extension/kit.yaml
  *
  * The fault deletes some keys on the master, as a careless script would. The workload writes products, injects the
- * fault and reads the products again. The checker counts products whose value differs from the written one: a
- * deleted product must be a miss, and never another value.
+ * fault and reads the products again. The checker counts products whose value differs from the written one: a deleted
+ * product must be a miss, and never another value.
  *
- * In a repository with the package, import from 'redis-cache-kit/extension'.
+ * In a repository that has the package installed, import from 'redis-cache-kit/extension'.
  */
 import {
   type Checker,
@@ -23,7 +23,9 @@ import {
 
 const PATTERN = '*product:*:victim-*';
 
-/** Deletes the keys of one pattern on a node. There is nothing to heal: a cache computes them again. */
+/**
+ * Deletes the keys that match a pattern on one node. There is nothing to heal, because a cache recomputes the values.
+ */
 const deleteKeys: Fault = {
   id: 'delete-keys',
   async inject(environment, nodeId) {
@@ -40,7 +42,7 @@ const deleteKeys: Fault = {
 };
 
 const productReads = defineScript({
-  // A drill of `integrationDrill` runs the script of its own id.
+  // `integrationDrill` runs the script whose name equals the id of the drill.
   name: 'key-loss',
   defaults: { products: 20 },
   async run({ open, expect, inject, remember, record, clock, tag, parameters }) {
@@ -98,7 +100,7 @@ const criteriaCsv: ReportFormat = {
       .join(''),
 };
 
-/** Entries that `kit warm` writes; an application reads them from its database. */
+/** Entries that `kit warm` writes. An application would read them from its database. */
 const products = Array.from({ length: 20 }, (_, i) => [`product:${i}`, { name: `product ${i}` }] as const);
 
 export default defineExtension({

@@ -196,7 +196,7 @@ describe('fromEnv', () => {
     ],
     [
       { ...on, REDIS_HOST: 'h', REDIS_NAT_MAP: 'a:1=b:2' },
-      'REDIS_NAT_MAP: given, but neither REDIS_SENTINEL_HOSTS',
+      'REDIS_NAT_MAP: requires REDIS_SENTINEL_HOSTS or REDIS_CLUSTER_ENABLED',
     ],
     [{ ENABLE_REDIS_CACHE: 'perhaps' }, 'ENABLE_REDIS_CACHE: must be true or false, got "perhaps"'],
     [{ ...on, REDIS_PORT: 'x' }, 'REDIS_PORT: must be an integer between 1 and 65535, got "x"'],

@@ -1,6 +1,5 @@
 /**
- * Measures the value of a cache: hits per domain or model, size over time, an alert when the cache stops helping, and
- * savings.
+ * Measures the value of a cache: hits per domain or model, size over time, an alert on a low hit ratio, and savings.
  *
  *   reads, loads ─▶ groups ─sample─▶ window (alert), trend ─▶ report
  *
@@ -67,7 +66,7 @@ export interface SizeSample {
   readonly usedBytes: number | null;
 }
 
-/** Observations since the analytics were opened. */
+/** Results since the analytics were created. */
 export interface AnalyticsReport {
   readonly total: GroupReport;
   /** Groups by number of reads, descending. */
@@ -89,7 +88,7 @@ export interface AnalyticsReport {
   readonly perYear: Savings | null;
 }
 
-/** Events. The hit ratio fell below `alertBelow`, or has recovered. */
+/** Events: the hit ratio fell below `alertBelow`, or has recovered. */
 export type AnalyticsEvent =
   | {
       readonly type: 'low-hit-ratio';
@@ -114,7 +113,7 @@ const GROUPS_MAX = 1000;
  * Measures the value of a cache. Use `analytics.cache` instead of the original cache, whose operations are not counted.
  */
 export class CacheAnalytics {
-  /** The same cache, with counting. */
+  /** The cache, with its operations counted. */
   readonly cache: Cache;
   readonly #options: Required<Omit<AnalyticsOptions, 'loadMs' | 'costPerCall'>> & AnalyticsOptions;
   readonly #groups = new Map<string, Group>();
@@ -132,7 +131,7 @@ export class CacheAnalytics {
     const whole = (name: 'sampleMs' | 'samplesMax' | 'minReads', fallback: number): number =>
       checkInteger(name, options[name], fallback, 1, 2 ** 31 - 1);
     if (options.groupOf !== undefined) assertFunction('groupOf', options.groupOf);
-    // Only checked here, because both options are optional and are read when they are used.
+    // These two options are only checked here, because they have no default.
     numberOption('loadMs', options.loadMs, 0, Number.MAX_VALUE);
     numberOption('costPerCall', options.costPerCall, 0, Number.MAX_VALUE);
     this.#options = {
@@ -214,7 +213,7 @@ export class CacheAnalytics {
     };
   }
 
-  /** Ends the sampling. Does not close the cache. */
+  /** Stops sampling. Does not close the cache. */
   close(): void {
     clearInterval(this.#timer);
   }

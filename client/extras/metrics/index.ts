@@ -1,5 +1,5 @@
 /**
- * Metrics of caches and their servers: as Prometheus text, or in a registry of prom-client.
+ * Metrics of caches and their servers: as Prometheus text, or in a prom-client registry.
  *
  * @module metrics
  */

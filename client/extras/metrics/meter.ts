@@ -14,7 +14,7 @@ const COUNTERS = {
   writes: 'Values written.',
   deletes: 'Keys deleted.',
   purged: 'Invalid payloads purged.',
-  loads: 'Calls of loaders.',
+  loads: 'Loader calls.',
   stale: 'Stale values returned.',
 } as const satisfies Partial<Record<keyof CacheStatistics, string>>;
 

@@ -1,7 +1,7 @@
 /**
  * Registers the metrics of caches in a prom-client registry, together with the metrics of the application. The user
  * provides the registry; prom-client is not imported. When the registry is scraped, it calls `get` of each metric.
- * Several caches share a registry: each metric is registered once and has the samples of all of them, with the label
+ * Several caches share a registry: each metric is registered once and has the samples of all caches, with the label
  * `namespace`.
  */
 
@@ -16,7 +16,9 @@ import { assertSources, collectFamilies, type MetricSource, namespaceOf } from '
 export interface PrometheusRegistry {
   /** Registers a metric. */
   registerMetric(metric: never): void;
-  /** Returns the metric with this name; undefined if there is none, for example after the registry was cleared. */
+  /**
+   * Returns the metric with this name; undefined if it is not registered, for example after the registry was cleared.
+   */
   getSingleMetric?(name: string): unknown;
 }
 
@@ -27,7 +29,7 @@ interface RegisteredMetric {
   get(): Promise<unknown>;
 }
 
-/** Metric families that have no samples at registration, and are registered nevertheless. */
+/** Metric families that are registered although they have no samples at that time. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
   { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time until Redis replies, by operation.' },
 ];
@@ -51,7 +53,7 @@ export async function registerMetrics(
   sources: readonly MetricSource[] = [],
 ): Promise<() => void> {
   assertCache(cache);
-  assertMethods('registry', registry, ['registerMetric'], 'a registry of prom-client');
+  assertMethods('registry', registry, ['registerMetric'], 'a prom-client registry');
   assertSources(sources);
   const registration = registrations.get(registry) ?? new Registration(registry);
   registrations.set(registry, registration);
@@ -94,7 +96,7 @@ class Registration {
 
   #register({ name, type, help }: Pick<MetricFamily, 'name' | 'type' | 'help'>): void {
     const { getSingleMetric } = this.#registry;
-    // A cleared registry has lost the metric.
+    // A registry that was cleared no longer contains the metric.
     const isThere = getSingleMetric === undefined || getSingleMetric.call(this.#registry, name) !== undefined;
     if (this.#names.has(name) && isThere) return;
     this.#names.add(name);

@@ -1,6 +1,6 @@
 /**
  * Metrics that the server reports: evictions, memory, connections. Sends one INFO per scrape, on the shared connection.
- * Without the permission (NOPERM) these metrics are omitted without an error.
+ * If the user may not call INFO (NOPERM), these metrics are omitted without an error.
  */
 
 import { ConfigurationError } from '../../api/errors.ts';
@@ -85,7 +85,7 @@ export async function collectMetrics(
 
 /**
  * Returns the Prometheus text of several caches as one exposition, with the label `namespace`. Sends no command, like
- * `cache.metrics()`. Two concatenated texts are not valid.
+ * `cache.metrics()`. Two concatenated texts are not a valid exposition.
  *
  * @throws ConfigurationError if two caches have the same namespace
  */

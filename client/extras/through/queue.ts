@@ -1,6 +1,6 @@
 /**
  * Changes that wait for the sink, with the last change for each key. A change counts against the limits from the call
- * on, but is sent only once the cache has it, so that a change that the cache rejects never reaches the sink.
+ * on, but is sent only after the cache has it, so a change that the cache rejects never reaches the sink.
  */
 import { QueueFullError } from '../../api/errors.ts';
 import type { Change } from './source.ts';

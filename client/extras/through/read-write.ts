@@ -30,7 +30,9 @@ const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
 export interface ThroughStore<T> {
   /** Returns the cached value, or reads it from the source and caches it. */
   get(key: string): Promise<T | undefined>;
-  /** Writes to the source, then to the cache. If the source throws, the error is thrown and the cache keeps its value. */
+  /**
+   * Writes to the source, then to the cache. If the source throws, the error is thrown and the cache keeps its value.
+   */
   set(key: string, value: T): Promise<WriteReceipt>;
   /** Deletes from the source, then from the cache. */
   delete(key: string): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * A copy of a value at one moment. Later changes to the original do not affect the copy, and each reader gets a copy of
- * its own.
+ * Copy of a value at one point in time. Later changes to the original do not affect the copy, and each reader gets a
+ * separate copy.
  *
  * The copy is kept as bytes of the binary codec. Values that only a custom codec can encode are returned without a
  * copy.

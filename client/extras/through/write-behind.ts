@@ -28,7 +28,7 @@ export type { Change, Sink, Source } from './source.ts';
 
 /** Limits of delays, queue and retries. */
 export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
-  /** Longest wait of a change before it is sent, in ms; default 1000. */
+  /** Maximum time, in ms, that a change waits before it is sent; default 1000. */
   readonly maxDelayMs?: number;
   /**
    * Maximum number of changes per batch, and number of waiting changes at which a batch is sent at once; default 100.
@@ -43,7 +43,7 @@ export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   readonly queueBytes?: number;
   /** Maximum number of attempts per batch; default 5. */
   readonly attempts?: number;
-  /** Delay before the second attempt, in ms; doubled each time, with jitter, up to 30 s; default 100. */
+  /** Delay before the second attempt, in ms; doubles with each attempt, with jitter, up to 30 s; default 100. */
   readonly backoffMs?: number;
   /** Timeout of the sink, in ms; default 10000. */
   readonly storeTimeoutMs?: number;
@@ -58,8 +58,8 @@ export interface WriteBehindStatistics {
   /** Number of changes that the sink has stored. */
   readonly stored: number;
   /**
-   * Number of changes that a later change to the same key replaced before they were sent. With `stored`, `lost` and
-   * `queued`, these are all acknowledged changes.
+   * Number of changes that a later change to the same key replaced before they were sent. The sum of `coalesced`,
+   * `stored`, `lost` and `queued` is the number of acknowledged changes.
    */
   readonly coalesced: number;
   /** Number of repeated batches. */
@@ -70,7 +70,7 @@ export interface WriteBehindStatistics {
   readonly refused: number;
 }
 
-/** Outcome of a batch. `ms`: duration of the sink's call. */
+/** Outcome of a batch. `ms`: duration of the call to the sink. */
 export type WriteBehindEvent =
   | { readonly type: 'stored'; readonly changes: number; readonly ms: number }
   | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
@@ -291,8 +291,8 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 
   /**
-   * Removes lost changes from the cache, also because another process may have loaded the sink's old value in the
-   * meantime.
+   * Deletes the keys that the sink has removed from the cache again, because another process may have loaded the old
+   * value before the sink removed it.
    */
   async #removed(batch: Changes<T>): Promise<void> {
     const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));

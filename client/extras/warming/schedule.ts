@@ -3,7 +3,7 @@ import { ConfigurationError } from '../../api/errors.ts';
 import type { ResolvedStrategy } from './strategy.ts';
 
 export interface Schedule {
-  /** Returns the time of the next run; undefined: there is none. */
+  /** Returns the time of the next run; undefined: there is no further run. */
   next(): Date | undefined;
   stop(): void;
 }
@@ -26,7 +26,7 @@ export async function runOnSchedule(
   try {
     // The job is unref'd, so that a schedule does not keep the process alive.
     const job = new Cron(schedule, { unref: true, ...(timezone !== undefined && { timezone }) }, run);
-    // croner checks the time zone at its first use, so it is used here.
+    // croner checks the time zone when it computes a run, so the next run is computed here.
     job.nextRun();
     return { next: () => job.nextRun() ?? undefined, stop: () => job.stop() };
   } catch (error) {

@@ -19,7 +19,9 @@ export interface WarmingStrategy {
   readonly priority?: number;
   /** false: the strategy is registered but never run; default true. */
   readonly enabled?: boolean;
-  /** Cron expression (requires the package croner), such as `0,15,30,45 * * * *` for every 15 minutes. Default: none. */
+  /**
+   * Cron expression (requires the package croner), such as `0,15,30,45 * * * *` for every 15 minutes. Default: none.
+   */
   readonly schedule?: string;
   /** IANA time zone of `schedule`; default: the time zone of the process. */
   readonly timezone?: string;

@@ -3,7 +3,7 @@
  *
  *   start, schedule or demand ─▶ strategies by priority ─▶ generate ─▶ batches ─▶ cache
  *
- * A strategy has one run at a time; a second request joins the running one. A generator that fails ends only its own
+ * A strategy has one run at a time; a second request joins the current run. A generator that fails ends only its own
  * run. A value that only the memory fallback stored counts as failed.
  */
 
@@ -87,7 +87,7 @@ export class CacheWarmer {
     if (this.#started) await this.#schedule(name);
   }
 
-  /** Removes a strategy. Returns false if there is none with this name. A run in progress continues. */
+  /** Removes a strategy. Returns false if no strategy has this name. A run in progress continues. */
   remove(name: string): boolean {
     this.#schedules.get(name)?.stop();
     this.#schedules.delete(name);
@@ -129,7 +129,7 @@ export class CacheWarmer {
     }));
   }
 
-  /** Returns the metrics of warming, for `metricsOf`. */
+  /** Returns the metrics of warming, for `collectMetrics` and `registerMetrics`. */
   families(): readonly MetricFamily[] {
     const family = (
       name: string,
@@ -159,7 +159,7 @@ export class CacheWarmer {
     return this.#events.on(listener);
   }
 
-  /** Ends schedules and runs, and waits for batches that are being written. Does not close the cache. */
+  /** Stops schedules and runs, and waits for batches that are being written. Does not close the cache. */
   async close(): Promise<void> {
     this.#ended.abort();
     for (const schedule of this.#schedules.values()) schedule.stop();
@@ -176,7 +176,7 @@ export class CacheWarmer {
     const strategy = this.#strategies.get(name);
     if (!strategy?.enabled || strategy.schedule === undefined || this.#schedules.has(name)) return;
     const schedule = await runOnSchedule(strategy, () => void this.#run(strategy));
-    // The warmer was closed, or the strategy registered again, in the meantime.
+    // In the meantime, the warmer may have been closed or the strategy registered again.
     if (this.#ended.signal.aborted || this.#strategies.get(name) !== strategy || this.#schedules.has(name))
       schedule.stop();
     else this.#schedules.set(name, schedule);
@@ -244,7 +244,7 @@ export class CacheWarmer {
       }
       const { source } = await this.#cache.set(key, value, options);
       if (source === 'memory' && this.#cache.connection)
-        throw new Error(`${key}: Redis is unreachable, only this process has the value`);
+        throw new Error(`${key}: Redis is unreachable, so only this process has the value`);
     };
     await inBatches(
       batch,

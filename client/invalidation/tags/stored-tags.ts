@@ -3,8 +3,9 @@ import { assertName } from '../../keys/identity.ts';
 import { tagId, tagKey } from './id.ts';
 
 /**
- * Returns the id of a tag, 16 hexadecimal digits, as stored in the entries that carry the tag. @throws
- * ConfigurationError if the tag is not a valid name
+ * Returns the id of a tag, 16 hexadecimal digits, as stored in the entries that carry the tag.
+ *
+ * @throws ConfigurationError if the tag is not a valid name
  */
 export function tagIdOf(tag: string): string {
   assertName('tag', tag);

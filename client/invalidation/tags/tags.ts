@@ -90,7 +90,7 @@ export class Tags {
     const ids = [...new Set(tags)].map(tagId);
     const live = this.#listening()?.live === true;
     const unknown = live ? ids.filter((id) => !this.#known.has(id)) : ids;
-    // A single version is created without a read, because the reply is the same.
+    // A single version needs no read first, because its creation returns an existing version.
     const found = unknown.length > 1 ? await this.#ask(unknown) : undefined;
     return Promise.all(
       ids.map(async (id) => ({
@@ -247,8 +247,8 @@ export class Tags {
     } catch (error) {
       if (!isForeign(error)) throw error;
     }
-    // Another program's value under this key, or a key that was deleted in the meantime: neither is a version, so it is
-    // overwritten.
+    // Another program wrote a value under this key, or the key was deleted between the two commands. In both cases a
+    // new version is written.
     await this.#send('SET', [key, fresh, ...expiry]);
     return fresh;
   }

@@ -32,12 +32,12 @@ describe('a wrong argument leads to a ConfigurationError', () => {
     [
       'registerMetrics: no registry',
       () => registerMetrics(cache, wrong()),
-      'registry: must be a registry of prom-client; got undefined',
+      'registry: must be a prom-client registry; got undefined',
     ],
     [
       'registerMetrics: another object',
       () => registerMetrics(cache, wrong({})),
-      'registry: must be a registry of prom-client; has no method registerMetric',
+      'registry: must be a prom-client registry; has no method registerMetric',
     ],
     ['registerMetrics: no cache', () => registerMetrics(URL_TEXT, registry), CACHE],
     [
@@ -82,12 +82,12 @@ describe('a wrong argument leads to a ConfigurationError', () => {
     [
       'withTelemetry: tracer',
       () => withTelemetry(cache, { tracer: wrong({}) }),
-      'tracer: must be a tracer of OpenTelemetry; has no method startActiveSpan',
+      'tracer: must be an OpenTelemetry tracer; has no method startActiveSpan',
     ],
     [
       'withTelemetry: meter',
       () => withTelemetry(cache, { meter: wrong('m') }),
-      'meter: must be a meter of OpenTelemetry; got "m"',
+      'meter: must be an OpenTelemetry meter; got "m"',
     ],
     ['readThrough: no cache', () => readThrough(URL_TEXT, source), CACHE],
     [

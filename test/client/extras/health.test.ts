@@ -28,7 +28,7 @@ describe('the health of a cache', () => {
         memory: { status: 'pass', maxBytes: 104_857_600 },
         circuitBreaker: { status: 'pass', state: 'closed' },
         replication: { status: 'pass', role: 'master', replicas: 0 },
-        sentinel: { status: 'unknown', reason: 'not under sentinels' },
+        sentinel: { status: 'unknown', reason: 'no sentinels are configured' },
         cluster: { status: 'unknown', reason: 'not a cluster' },
       },
     });
@@ -43,7 +43,7 @@ describe('the health of a cache', () => {
     const health = await healthCheck(
       closeAfterTest(redisCache({ address, username: 'shy', password: 'secret' })),
     );
-    const denied = { status: 'unknown', reason: 'the user has no permission for it' };
+    const denied = { status: 'unknown', reason: 'the command is denied or not available' };
     expect(health).toMatchObject({ status: 'healthy', checks: { memory: denied, replication: denied } });
   });
 
@@ -119,7 +119,7 @@ describe('the health of a cache', () => {
     expect(health.status).toBe('healthy');
     expect(health.checks.connectivity).toEqual({
       status: 'unknown',
-      reason: 'a memory cache: there is no Redis',
+      reason: 'a memory cache does not use Redis',
     });
   });
 
