@@ -1,6 +1,6 @@
 /**
- * Switches of a canary. Both must be on, or every user is served without the pattern cache. The service reads them
- * again every few seconds, so a change needs no deployment.
+ * Switches of a canary. Both must be on; otherwise every user is served without the pattern cache. The service reads
+ * them again every few seconds, so a change needs no deployment.
  */
 import { parseSwitch, readVariables } from '../config/env.ts';
 import { KitError } from '../config/errors.ts';

@@ -96,8 +96,8 @@ export class Rollout {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const head = await this.#current();
       const { lastLookAtMs } = head.state;
-      // If this clock is far behind the time of the last look, the clock of the other process is ahead. That does not
-      // stop the judge.
+      // If this clock is far behind the time of the last look, the clock of another process is ahead. The look is made
+      // in this case, too.
       const distanceMs = Math.abs(this.#now() - (lastLookAtMs ?? Number.NEGATIVE_INFINITY));
       if (head.decision !== null && (distanceMs === 0 || distanceMs < gapMs))
         return { decision: head.decision, isOwn: false };
@@ -123,7 +123,10 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** Returns the head, after the snapshot if one is due: it starts the log, repeats the state, or changes the rules. */
+  /**
+   * Returns the head, and the snapshot if one is due. A snapshot starts the log, repeats the state, or changes the
+   * rules.
+   */
   #prepared(stored: Head | undefined): { readonly head: Head; readonly due?: Appended } {
     const isSame = stored !== undefined && digestOf(stored.rules) === digestOf(this.#rules);
     if (isSame && (stored.index + 1) % this.#config.log.snapshotEvery !== 0) return { head: stored };

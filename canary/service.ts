@@ -5,7 +5,8 @@
  *   record(user, …) ─▶ counts in memory ─flush every few seconds─▶ Redis ◀─ evaluate, adjust: judge all processes ─▶ share
  *                                        └─▶ the same batch reads the share back
  *
- * Without Redis no user is in the canary until the share has been read once; then the last known share applies.
+ * No user is in the canary until the share has been read once. While Redis is unreachable, the last known share
+ * applies.
  */
 import type { Cache } from '../client/index.ts';
 import type { MetricFamily } from '../client/types.ts';
@@ -101,7 +102,7 @@ export class CanaryTestingService implements AsyncDisposable {
 
   /**
    * Starts the timers for flushes and, with `judges`, for looks. Reads the switches and the share before it returns. If
-   * Redis is unreachable it returns anyway, and no user is in the canary.
+   * Redis is unreachable, the service opens anyway, and no user is in the canary.
    *
    * @throws KitError `CONFIG_INVALID` if the settings are invalid; TypeError if the cache is a memory cache
    */
@@ -130,7 +131,7 @@ export class CanaryTestingService implements AsyncDisposable {
     return { arm: armOfHash(hash, control.share), hash, generation: control.generation };
   }
 
-  /** Counts a request, in memory. @throws TypeError `ms` is not a finite number */
+  /** Counts a request, in memory. @throws TypeError if `ms` is not a finite number */
   record(user: string | Assignment, outcome: Outcome): void {
     if (!Number.isFinite(outcome.ms))
       throw new TypeError(`ms: must be the duration of the request in milliseconds, got ${outcome.ms}`);
@@ -188,8 +189,9 @@ export class CanaryTestingService implements AsyncDisposable {
   }
 
   /**
-   * Returns the texts of the decisions that are kept, in order, for `replay`. @throws CacheError if Redis does not
-   * reply
+   * Returns the texts of the decisions that are kept, in order, for `replay`.
+   *
+   * @throws CacheError if Redis does not reply
    */
   logLines(): Promise<readonly string[]> {
     return this.#rollout.lines();

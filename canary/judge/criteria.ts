@@ -8,7 +8,7 @@ export function limitOf(alpha: number): number {
   return Number((1 / alpha).toPrecision(3));
 }
 
-/** Proven harm, in words; empty: none. */
+/** Returns the proven harms, in words; empty if there are none. */
 export function harmsOf({ judge }: Rules, evidence: Evidence): readonly string[] {
   const reasons: string[] = [];
   if (evidence.users >= -Math.log(judge.errorAlpha)) {
@@ -24,7 +24,7 @@ export function harmsOf({ judge }: Rules, evidence: Evidence): readonly string[]
   return reasons;
 }
 
-/** Reasons why the stage is not promoted; empty if it is proven. */
+/** Returns the reasons why the stage is not promoted; empty if there are none. */
 export function holdsOf(rules: Rules, state: JudgeState, evidence: Evidence): readonly string[] {
   return [...exposureHolds(rules, state), ...evidenceHolds(rules, evidence), ...hitRatioHolds(rules, state)];
 }
@@ -69,7 +69,7 @@ function hitRatioHolds({ judge }: Rules, { arms }: JudgeState): readonly string[
     : [`hit ratio of at least ${lower.toFixed(3)}, target >= ${judge.hitRatioMin}`];
 }
 
-/** Reasons why the bounds, which are expensive to compute, do not prove the stage. */
+/** Returns the reasons why the bounds, which are expensive to compute, do not allow a promotion. */
 export function unprovenOf({ judge }: Rules, { errorDeltaUpper, slowDeltaUpper }: Bounds): readonly string[] {
   const points = (ratio: number) => `${(ratio * 100).toFixed(2)} points`;
   return [

@@ -42,13 +42,15 @@ export interface Split {
   readonly share: number;
 }
 
-/** Drops every copy and starts the next one, because its events are counted in a new window. */
+/** Drops all copies, because the next copy counts events in a new window. */
 export function restarted(process: EProcess): EProcess {
   return { copies: [], next: process.next, startedAtMs: null };
 }
 
 /**
- * Adds a look. @param atMs time of the look; a new copy starts `restartMs` after the newest one, and includes this look
+ * Adds a look. A new copy starts `restartMs` after the newest one, and includes this look.
+ *
+ * @param atMs time of the look
  */
 export function advance(process: EProcess, split: Split, atMs: number, restartMs: number): EProcess {
   const { copies, next, startedAtMs } = process;

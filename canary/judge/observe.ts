@@ -17,8 +17,8 @@ const LEAST_PAST = 500;
 const MOST_PAST = 100_000;
 const PERCENTILE = 0.95;
 /**
- * Maximum number of looks with lower counts before they count as lost. A minute by default, longer than a failover and
- * the flush after it.
+ * Maximum number of looks with lower counts before the missing requests count as lost. By default, this is one minute,
+ * which is longer than a failover and the flush after it.
  */
 const MOST_LOW_LOOKS = 12;
 

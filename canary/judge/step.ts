@@ -32,9 +32,8 @@ export interface StepOptions {
 /**
  * Applies one event to a state.
  *
- * @throws RangeError if the look has another generation or window, or is not later than the last one: the caller reads
- * the
- *   state again
+ * @throws RangeError if the look has another generation or window, or is not later than the last look; the caller then
+ * reads the state again
  */
 export function step(rules: Rules, state: JudgeState, event: CanaryEvent, options: StepOptions = {}): Step {
   if (event.type === 'look') return judgeLook(rules, state, event, options);

@@ -86,11 +86,9 @@ export interface JudgeState {
   readonly evidence: { readonly requests: EProcess; readonly users: EProcess; readonly slow: EProcess };
   readonly sampleRatioAlarm: boolean;
   readonly redis: RedisFacts | null;
-  /**
-   * Number of consecutive looks at which the guard was breached; during a pause, number of consecutive looks without a
-   * breach.
-   */
+  /** Number of consecutive looks, up to the last one, at which the guard was breached. */
   readonly breachLooks: number;
+  /** Number of consecutive looks, up to the last one, without a breach. */
   readonly clearLooks: number;
   /** Reason for the last change to the share. */
   readonly since: {

@@ -4,7 +4,7 @@ import type { Status } from '../judge/types.ts';
 import type { Head } from './entry.ts';
 
 export interface Control {
-  /** Index of the log entry from which it was derived. */
+  /** Index of the log entry from which the record was derived. */
   readonly index: number;
   readonly generation: number;
   readonly window: number;

@@ -5,8 +5,8 @@
  *                                              └▶ state and control keys: caches of the log, replaced by each look
  *
  * A failover may lose the newest entries. A process that has seen them writes them again before it continues. If the
- * log was lost, or another process started it again, it continues from the entries that a process remembers. Therefore
- * neither case undoes a rollback.
+ * log was lost, or another process started it again, the log continues from the entries that a process remembers.
+ * Therefore neither case undoes a rollback.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryKeys } from '../metrics/keys.ts';
@@ -41,7 +41,7 @@ export class DecisionLog {
     this.#limits = limits;
   }
 
-  /** Reads the head; undefined if there is no log yet. @throws CacheError; Error the log is damaged */
+  /** Reads the head; undefined if there is no log yet. @throws CacheError; Error if the log is damaged */
   async read(): Promise<Head | undefined> {
     let head = await this.#cachedHead();
     // Without the cached head, the log may begin after index 0, because old entries are dropped.
@@ -60,7 +60,7 @@ export class DecisionLog {
     return head;
   }
 
-  /** Appends an entry. @returns false if another process appended one first */
+  /** Appends an entry. @returns false if another process appended an entry first */
   async append({ entry, head }: Appended): Promise<boolean> {
     const line = entryText(entry);
     const added = Number(await this.#send('HSETNX', this.#keys.log, entry.index, line));
@@ -121,8 +121,8 @@ export class DecisionLog {
   }
 
   /**
-   * Writes the remembered entries after the stored head again. Another process may have continued without these
-   * entries: then its own entries remain, unless they undo a rollback.
+   * Writes the remembered entries that follow the stored head to Redis again. If another process has continued without
+   * these entries, the entries of that process remain, unless they undo a rollback.
    */
   async #restore(head: Head | undefined, known: Head): Promise<Head | undefined> {
     let restored = head;
@@ -161,8 +161,8 @@ export class DecisionLog {
   }
 
   /**
-   * Writes the caches of the newest entry. If another process has appended an entry in the meantime, it writes them
-   * again, so that no older cache remains.
+   * Writes the caches (the state and control keys) for the newest entry. If another process has appended an entry in
+   * the meantime, the caches are written again for that entry, so that no older cache remains.
    */
   async #cache(head: Head): Promise<void> {
     let newest = head;

@@ -8,7 +8,7 @@ export interface Outcome {
   readonly ok: boolean;
   /** Duration in ms; below 0 (a clock that was set back) it counts as 0. */
   readonly ms: number;
-  /** Result of the cache lookup; absent if the request had none. */
+  /** Result of the cache lookup; absent if the request made no lookup. */
   readonly lookup?: 'hit' | 'miss';
 }
 

@@ -2,7 +2,7 @@
  * Names of the keys of a canary. All contain the flag as hash tag, so that they are in one slot of a cluster.
  *
  *   {namespace}:~canary:{flag}:control            share, generation and window, for every process
- *   …:state, …:log, …:changes                     the judge's memory, its decisions, those that changed the share
+ *   …:state, …:log, …:changes                     state of the judge, all decisions, decisions that changed the share
  *   …:g<generation>:members                       processes that reported
  *   …:g<generation>:p:<process>                   counts of one process
  *   …:g<generation>:w<window>:seen:<arm>          distinct users; `affected`: those with an error

@@ -1,9 +1,9 @@
 /**
  * Reports the counts of this process, generation by generation, and reads the share in the same batch.
  *
- * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so it waits for `minBatch` requests, for at
- * most `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12 requests/s per
- * process. A process with a lower rate sends at most 1.2 commands per second.
+ * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so a flush waits for `minBatch` requests,
+ * for at most `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12
+ * requests/s per process. A process with a lower rate sends at most 1.2 commands per second.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryConfig } from '../../config/canary.ts';
@@ -19,8 +19,8 @@ import type { CanaryKeys } from './keys.ts';
  */
 const MAX_UNSENT = 8;
 /**
- * Time, in ms, after which an older share is accepted. A failover causes one briefly, until a judge restores the log
- * within a look; one that persists means that the log was started again.
+ * Time, in ms, after which an older share is accepted. A failover causes an older share briefly, until a judge restores
+ * the log at its next look. An older share that persists means that the log was started again.
  */
 const OLDER_ACCEPTED_AFTER_MS = 60_000;
 /** Maximum duration of `close`, in ms, including the pauses between its flushes: a failover takes seconds. */
@@ -171,7 +171,7 @@ export class Reporter {
 
   #countsOf(generation: number): GenerationCounts | undefined {
     const known = this.#counts.get(generation);
-    // New counts would overwrite those in Redis, so a request from a share that old is not counted.
+    // New counts would overwrite the counts in Redis, so a request of a generation that was dropped is not counted.
     if (known !== undefined || this.#control === undefined || generation <= this.#forgotten) return known;
     const { window } = generation === this.#control.generation ? this.#control : { window: 1 };
     const { maxUsers } = this.#metrics;

@@ -1,5 +1,5 @@
 /**
- * Parts of a page about a rollout, as HTML: arms, evidence over time, decisions. They use the classes `evidence`,
+ * Parts of a page about a rollout, as HTML: arms, evidence over time, decisions. The parts use the classes `evidence`,
  * `users`, `slow` and `limit`, which the style sheet of the page defines. Pure.
  */
 import type { RollbackLimits, RolloutLook, ShownDecision } from './rollout-view.ts';

@@ -1,8 +1,8 @@
 /**
  * Format of the binary codec: a type byte, followed by lengths as LEB128 and the data, little-endian.
  *
- * The bytes 0x80 to 0xff are the whole numbers 0 to 127. Objects are names and values in their own order. A value that
- * occurs twice is written twice, as in JSON; a cyclic value is rejected.
+ * The bytes 0x80 to 0xff are the whole numbers 0 to 127. An object is written as its names and values, in their order
+ * in the object. A value that occurs twice is written twice, as in JSON; a cyclic value is rejected.
  */
 import { isDeepStrictEqual, types } from 'node:util';
 import { hasOnlyNames } from './plain.ts';
@@ -83,8 +83,8 @@ const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
 );
 
 /**
- * Returns the bytes of an ArrayBuffer, typed array or DataView. undefined: the object is none of these, or has more
- * than its bytes: a subclass, properties of its own, a resizable length, memory that was transferred or is shared
+ * Returns the bytes of an ArrayBuffer, typed array or DataView. undefined: the object is none of these, or its bytes do
+ * not restore it: a subclass, additional properties, a resizable length, memory that was transferred or is shared
  * (SharedArrayBuffer).
  */
 export function bytesOf(value: object): { readonly kind: number; readonly content: Uint8Array } | undefined {

@@ -5,7 +5,7 @@
 import { SerializationError } from '../api/errors.ts';
 import { DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from './binary-format.ts';
 
-/** Maximum length of strings that are remembered. */
+/** Maximum length of strings that are cached. */
 const SHORT = 24;
 const HOLE = Symbol('hole');
 
@@ -20,7 +20,7 @@ export function readBinary(bytes: Uint8Array): unknown {
 }
 
 const malformed = (what: string): SerializationError =>
-  new SerializationError(`The bytes are not of the binary codec: ${what}`);
+  new SerializationError(`The bytes are not in the format of the binary codec: ${what}`);
 
 /**
  * Cache of short texts, which repeat (mostly names of fields). Each slot keeps its last text. The bytes are compared,

@@ -19,7 +19,7 @@ let spare: Buffer | undefined;
 /** Encodes a value. @throws SerializationError with the part of the value that cannot be stored */
 export function writeBinary(value: unknown, maxBytes = BYTES_MAX): Buffer {
   const writer = new Writer(spare ?? Buffer.allocUnsafeSlow(KEPT), maxBytes);
-  // A getter may call this function again, and gets a separate buffer then.
+  // A getter in the value may call this function again, and must not get the same buffer.
   spare = undefined;
   try {
     writer.value(value, 0);
@@ -238,7 +238,7 @@ class Writer {
   }
 }
 
-const HIDDEN = 'Hidden properties, and those with a symbol as name, cannot be stored';
+const HIDDEN = 'Hidden and symbol-named properties cannot be stored';
 
 /** Checks that a value has no properties in addition to its entries. @throws SerializationError if it has */
 function assertOnly(value: object): void {

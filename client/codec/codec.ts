@@ -1,6 +1,6 @@
 /**
- * Encodes values as bytes. The envelope stores the id of the codec, so that a reader needs no configuration, and a
- * codec can be changed without clearing the cache.
+ * Encodes values as bytes. The envelope stores the id of the codec, so a reader needs no configuration, and a codec can
+ * be changed without clearing the cache.
  */
 
 import { types } from 'node:util';
@@ -28,7 +28,7 @@ const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });
 /** Substrings of keys that use JSON by default, so that programs in other languages can read the values. */
 const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 
-/** Maximum number of keys whose codec is remembered. */
+/** Maximum number of keys whose codec is cached. */
 const CHOICES = 10_000;
 
 export interface CodecChoice {

@@ -6,12 +6,12 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { BYTES_MAX } from './binary-format.ts';
 
 /**
- * Largest share of the original size for which a payload is deflated. Deflating must save a tenth, because each reader
- * pays for the inflation.
+ * A payload is stored deflated if its deflated size is at most this share of its size. Deflating must save a tenth,
+ * because each reader pays for the inflation.
  */
 const GAIN = 0.9;
 
-/** Deflates a payload. undefined: not small enough, keep the original. */
+/** Returns the deflated payload; undefined: the saving is too small. */
 export function deflated(payload: string | Uint8Array): Buffer | undefined {
   const small = deflateRawSync(payload, { level: 1 });
   return small.length <= Buffer.byteLength(payload) * GAIN ? small : undefined;

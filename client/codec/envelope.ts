@@ -236,7 +236,7 @@ export function plainValue(buffer: Buffer, at: number): unknown {
   }
 }
 
-/** Whether a valid envelope holds plain data, which can be frozen. */
+/** Whether a valid envelope contains JSON, whose value can be frozen. */
 export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;
 }
@@ -270,7 +270,7 @@ function rawBytes(value: unknown): Payload | undefined {
 
 function tooLarge(bytes: number, maxBytes: number, how: string): SerializationError {
   return new SerializationError(
-    `The value has ${bytes} bytes; at most ${maxBytes} can be stored ${how}. Store parts under keys of their own`,
+    `The value has ${bytes} bytes; at most ${maxBytes} can be stored ${how}. Store its parts under separate keys`,
   );
 }
 

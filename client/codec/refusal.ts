@@ -93,13 +93,16 @@ export function nameOf(value: object): string {
   return typeof type === 'function' && type.name !== '' ? type.name : 'class instance';
 }
 
-/** Returns why an object is refused because of hidden properties or symbols, or of any property if it is not plain. */
+/**
+ * Returns the reason if an object is refused because of hidden or symbol-named properties or, if it is not plain,
+ * because of any property.
+ */
 function whyNotNames(value: object): string | undefined {
   const names = isPlainObject(value) || isBareObject(value) ? Object.keys(value).length : 0;
   if (hasOnlyNames(value, names)) return undefined;
   return names === 0 && Object.keys(value).length > 0
-    ? `a ${nameOf(value)} with properties of its own cannot be stored`
-    : 'hidden properties, and those with a symbol as name, cannot be stored';
+    ? `a ${nameOf(value)} with additional properties cannot be stored`
+    : 'hidden and symbol-named properties cannot be stored';
 }
 
 const isIndex = (name: string): boolean => String(Number(name) >>> 0) === name && Number(name) < 2 ** 32 - 1;

@@ -2,8 +2,8 @@
  * Derives a name for the shape of a value from its schema, so that a changed schema invalidates old entries.
  *
  * A validator that exports JSON Schema (zod from 4.2, arktype, joi, valibot with its adapter) needs no explicit name.
- * Any other needs a `schemaId`: a function has no shape that could be hashed. Rules that JSON Schema cannot express
- * (refinements, transforms) are not part of the name; only the validation on reads enforces them.
+ * Any other validator needs a `schemaId`: a function has no shape that could be hashed. Rules that JSON Schema cannot
+ * express (refinements, transforms) are not part of the name; only the validation on reads enforces them.
  *
  * The name is derived once per schema object, at its first use.
  */

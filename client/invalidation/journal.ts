@@ -200,7 +200,7 @@ export class Journal {
    * @throws OutcomeUnknownError if the journal is closed and replays nothing
    */
   failed(keys: readonly string[], place = this.order.next()): void {
-    if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis answered');
+    if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis replied');
     const outdated = keys.filter((key) => !this.order.isSuperseded(key, place));
     const fresh = outdated.filter((key) => !this.#pending.has(key));
     if (this.#pending.size + fresh.length > this.#pendingMax)

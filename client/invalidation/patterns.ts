@@ -75,8 +75,8 @@ export function deleteAll(options: PatternOptions): Promise<PatternResult> {
 }
 
 /**
- * Whether a key belongs to any canary rollout in the namespace. In a cluster the pattern cache has its own namespace
- * below it.
+ * Whether a key belongs to any canary rollout in the namespace. In a cluster, the namespace of the pattern cache begins
+ * with this namespace.
  */
 function isOfCanary(key: string): boolean {
   return key.includes(':~canary:{');

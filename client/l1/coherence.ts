@@ -3,28 +3,30 @@
  * invalidation: the server reports every change to a key, by any client and of any kind (SET, DEL, expiry, eviction,
  * FLUSHALL).
  *
- *   master of the connection ─▶ listener (one per master) ─▶ 'invalidate' keys | 'reset' ─▶ the first tier, the table of tags
+ *   master of the connection ─▶ listener (one per master) ─▶ 'invalidate' keys | 'reset' ─▶ first tier, table of tags
  *                                   └─ PING ─▶ `live`: may entries be served without a query to Redis?
  *
- * Bound: an entry is served only while `live`, and it is live only while every message that the master sent up to `boundMs` ago has
- * certainly arrived. So no value is served that was overwritten more than `boundMs` ago, even if the listener hangs, is cut or
- * killed, or this process is too busy to read. Usually the value is dropped within 0.2 ms.
+ * Bound: an entry is served only while `live` is true, which means that every message that the master sent up to
+ * `boundMs` ago has certainly arrived. Therefore no value is served that was overwritten more than `boundMs` ago, even
+ * if the listener hangs or is disconnected, or this process is too busy to read. Usually the value is dropped within
+ * 0.2 ms.
  *
  * Use:
- *   read:   if (coherence.live) look into the first tier; else, and on a miss:
- *           const fill = coherence.begin(key); read from the master; if (fill.end()) keep it (call `end` after a failed read, too)
- *   write:  coherence.forget([key]) when the write was acknowledged or has failed. The process's own write may be
- * served until `boundMs` after
- *           it was sent, and no longer: the server sends one message for all changes to a key in one iteration of its
- * event loop, so
- *           the message may also report another write. Only a later read shows that nothing followed the write.
- *   events: 'invalidate' drop these keys; 'reset' drop all; 'lost' and 'live' for information
+ *   read:   if `live`, look into the first tier. Otherwise, and on a miss: `fill = begin(key)`, read from the master,
+ *           keep the value if `fill.end()` returns true. `end` must also be called after a failed read.
+ *   write:  `forget([key])` when the write was acknowledged or has failed. The process's own write may be served until
+ *           `boundMs` after it was sent, and no longer: the server sends one message for all changes to a key in one
+ *           iteration of its event loop, so the message may also report another write. Only a later read shows that no
+ *           other write followed.
+ *   events: 'invalidate': drop these keys. 'reset': drop all keys. 'lost' and 'live': for information.
  *
- * 'reset' is emitted when coherence is live again after a gap, not when the gap begins: entries may serve as a fallback, marked as
- * such, while Redis is unreachable. A short suspicion of the shared connection that ends with the same master is not a gap.
+ * 'reset' is emitted when coherence is live again after a gap, not when the gap begins: while Redis is unreachable,
+ * entries may serve as a fallback, marked as such. A short suspicion of the shared connection that ends with the same
+ * master is not a gap.
  *
- * Left out: replies of replicas (they may be older than an invalidation that was received: never fill from them), SWAPDB (the server
- * does not report it), and an expired key that Redis has not removed yet: it counts when Redis removes it.
+ * Left out: replies of replicas (they may be older than an invalidation that was received, so they must not fill the
+ * first tier), SWAPDB (the server does not report it), and an expired key that Redis has not removed yet: its change is
+ * reported when Redis removes it.
  */
 
 import { Emitter } from '../api/events.ts';
@@ -91,11 +93,11 @@ export class Coherence {
   readonly #unfollow: () => void;
   /** Whether every master has a listener, without a gap since the last reset. */
   #whole = false;
-  /** Reason why the last complete period ended. A reset must precede the next period. */
+  /** Reason of the current gap, which a reset ends; undefined: there is no gap. */
   #gap: string | undefined = 'the first connection';
   /** Whether every master has a listener, and the shared connection is not suspect. */
   #serving = false;
-  /** Time before which every message has arrived. */
+  /** Every message that a master sent before this time has arrived. */
   #provenAt = 0;
   #failure: string | undefined;
   #closed = false;
@@ -224,8 +226,8 @@ export class Coherence {
         post.listener = undefined;
         this.#interrupted(`listener of ${addressKey(post.address)}: ${reason}`);
       } catch (error) {
-        // The listener was refused, or the node is unreachable. Retry while the node is master; until then nothing is
-        // served.
+        // The listener was refused, or the node is unreachable. Retry while the node is master. Without a listener,
+        // nothing is served.
         this.#failed(error);
         retryMaxMs = isReply(error) ? REFUSED_MAX_MS : RETRY_MAX_MS;
       }

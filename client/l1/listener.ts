@@ -19,7 +19,7 @@ const ASKED_AFTER = 0.4;
 
 export class Listener {
   readonly #link: Link;
-  /** Time before which every message of the node has arrived. */
+  /** Every message that the node sent before this time has arrived. */
   provenAt: number;
   #askedAt: number | undefined;
 
@@ -75,7 +75,7 @@ export class Listener {
       if (silentMs > allowedSilenceMs) this.close(`no reply to PING for ${Math.round(silentMs)} ms`);
       return;
     }
-    // Each PING is work for the server, and half of the allowed silence is sufficient.
+    // Each PING is work for the server, so the next one is sent only some time after the last reply.
     if (at - this.provenAt < allowedSilenceMs * ASKED_AFTER) return;
     this.#askedAt = at;
     const answered = (): void => {

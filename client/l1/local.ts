@@ -11,7 +11,7 @@
  * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was
  * sent, so any later write happened less than `boundMs` ago. The first read of the value checks in the background
  * whether Redis still has it; after this check it is an ordinary entry. The first read after a write therefore still
- * costs a command, but no wait.
+ * costs a command, but does not wait for it.
  *
  * Eviction is SIEVE: a hit only sets a mark, and the hand skips marked entries once (Zhang et al., NSDI 2024). Left
  * out: invalidation (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
@@ -38,7 +38,7 @@ export interface LocalEntry {
 
 /** State of a value that this process wrote, until a read from Redis has confirmed it. */
 interface Own {
-  /** End of the time in which any overwriting is at most `boundMs` old, on the monotonic clock. */
+  /** Time on the monotonic clock until which any overwrite of the value is at most `boundMs` old. */
   readonly untilMs: number;
   /**
    * Whether the server has reported a change, presumably this write. A second report concerns a write of another
@@ -223,7 +223,7 @@ export class LocalTier {
     if (kept) this.#writes.set(key, writing);
     return {
       end: (entry) => {
-        // If the mark was removed in the meantime, there was another write, a deletion or a gap.
+        // If the record of this write was removed, there was another write, a deletion or a gap.
         const undisturbed = this.#writes.get(key) === writing && writing.told <= 1;
         this.#coherence.forget([physical]);
         if (!entry || !undisturbed || !this.#coherence.live) return;

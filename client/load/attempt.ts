@@ -1,10 +1,10 @@
 /**
- * One load's access to its entry, used by the engine: through the first tier, Redis with its lease, or the memory
+ * Access of one load to its entry, used by the engine: through the first tier, Redis with its lease, or the memory
  * fallback.
  *
  * While Redis is unreachable, memory answers and stores loaded values. If Redis refuses commands (memory limit, too few
  * replicas, no permission), entries are still read from it, and loaded values are returned but not stored. A refusal is
- * an event and a counter, never an error for the caller.
+ * reported by an event and a counter, never as an error to the caller.
  */
 
 import { CommandError, isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -295,7 +295,7 @@ export class CacheAttempt<T> implements Attempt<T> {
         return;
       case 'memory':
         writer.keep(this.#key, value, options);
-        // Others must not wait for a lease whose value stays in this process.
+        // Other processes must not wait for a lease whose value stays in this process.
         return this.release('again').catch(() => {});
       case 'nowhere':
         return this.release('again');

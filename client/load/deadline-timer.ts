@@ -1,7 +1,7 @@
 /**
  * Limits how long `getOrCompute` waits for Redis before it loads without Redis. Its callers have an alternative, and a
  * hung Redis must not delay them until hang detection reacts. All waits share one timer, which runs only while there
- * are waits, because a timer per wait would cost a tenth of a hit.
+ * are waits, because one timer per wait would take a tenth of the time of a hit.
  *
  * Time is counted in ticks, and a late tick counts only as two: if this process was stalled, or the machine is
  * overloaded, missing replies do not indicate a problem of Redis. The timer fires after the replies in the socket have

@@ -1,5 +1,5 @@
 /**
- * Collects the requests of a loader about its own result: a TTL, tags, or not to store it.
+ * Collects what a loader requests for its result: a TTL, tags, or that the result is not stored.
  *
  *   loader ─▶ setTtlSeconds, skip ─▶ how the result is kept
  *          └▶ addTags ─▶ versions of the tags, from this moment on

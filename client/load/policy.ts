@@ -44,14 +44,14 @@ export function evaluateFreshness(
   const pastMs = nowMs - freshness.freshUntilMs;
   if (pastMs < 0) {
     if (terms.earlyRefresh === 0) return 'fresh';
-    // 1 - random is never 0, whose logarithm would be infinite.
+    // `1 - random()` is never 0, so the logarithm is finite.
     return pastMs - freshness.loadMs * terms.earlyRefresh * Math.log(1 - random()) >= 0 ? 'early' : 'fresh';
   }
   if (pastMs < terms.staleMs) return 'revalidate';
   return pastMs < terms.graceMs ? 'grace' : 'expired';
 }
 
-/** Decision how a loaded value is stored. */
+/** Decision on how a loaded value is stored. */
 export interface StorePolicy {
   /** Seconds until the value is stale; null: no expiry. */
   readonly ttlSeconds: number | null;

@@ -15,8 +15,7 @@ export interface Flight<T = unknown> {
 }
 
 /**
- * Maximum number of remembered invalidations, with the last one for each tag, because a running loader may still add
- * one of these tags.
+ * Maximum number of invalidations that are kept, one per tag, because a running loader may still add one of these tags.
  */
 const INVALIDATIONS_MAX = 10_000;
 
@@ -26,7 +25,7 @@ export class SingleFlight {
   /** Number of the last invalidation of each tag, oldest first. */
   readonly #invalidations = new Map<string, number>();
   #last = 0;
-  /** Number of the last forgotten invalidation. */
+  /** Number of the last invalidation that was dropped. */
   #forgotten = 0;
 
   join<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {

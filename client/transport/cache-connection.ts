@@ -15,14 +15,14 @@ export interface CacheConnection extends SupervisedConnection {
   at(key: string): CacheConnection;
   /**
    * Counter that changes while a part of a reply arrives or a large command is being sent. A command that waits behind
-   * it is not hung. For a pool and a cluster the counter is the sum of all connections; for one key use
+   * such a transfer is not hung. For a pool and a cluster the counter is the sum of all connections; for one key use
    * `at(key).pieces`.
    */
   readonly pieces?: number;
   /**
    * Opens a separate RESP2 link, without a name, to the current master; in a cluster to one of the masters.
    *
-   * @throws the reason why there is no master
+   * @throws NotSentError with the reason if there is no master
    */
   subscriber(): Promise<Link>;
   /** Calls the listener for each event of each connection, before the listeners of `on`. */

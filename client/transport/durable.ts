@@ -1,8 +1,8 @@
 /**
  * Durable writes, on separate connections (WAIT blocks its connection), with one WAIT for many writes. All waiting
- * writes with the same promise are sent together, followed by one WAIT; later writes form the next batch. Different
- * promises use different connections ("lanes"), so that a promise that cannot be met does not delay the others. A write
- * is acknowledged when enough replicas have confirmed it *and* its node is still the master.
+ * writes with the same guarantee (replicas and timeout) are sent together, followed by one WAIT; later writes form the
+ * next batch. Different guarantees use different connections ("lanes"), so one that cannot be met does not delay the
+ * others. A write is acknowledged when enough replicas have confirmed it *and* its node is still the master.
  */
 import {
   ClientLimitError,
@@ -23,7 +23,7 @@ import { delay, jittered, now, withTimeout } from './timing.ts';
 const BATCH_MAX = 1000;
 const WAITING_MAX = 10_000;
 const RETRY_MS = 50;
-/** Maximum number of promises in flight; each needs a connection. */
+/** Maximum number of guarantees in flight; each needs a connection. */
 const LANES_MAX = 8;
 /** Time without a write after which all lanes but one are closed, in ms. */
 const LANE_IDLE_MS = 30_000;
@@ -32,7 +32,7 @@ export interface DurableWrite {
   readonly durability: Exclude<Durability, 'async'>;
   readonly command: string;
   readonly args: readonly Argument[];
-  /** Deadline of the write and its reply. WAIT has a separate limit, the promise's timeout. */
+  /** Deadline of the write and its reply. WAIT has a separate limit, the timeout of the guarantee. */
   deadline: number;
   readonly asking?: boolean;
   readonly resolve: (result: { readonly reply: unknown; readonly replicas: number }) => void;
@@ -51,9 +51,9 @@ interface Lane {
 interface Session {
   readonly open: () => Promise<Link>;
   readonly lanes: Set<Lane>;
-  /** Promises with a batch in flight. The next batch of the same promise waits for it. */
+  /** Guarantees with a batch in flight. The next batch of the same guarantee waits for that batch. */
   readonly running: Set<string>;
-  /** Whether another node is master, so that confirmations of this one are rejected. */
+  /** Whether another node is master, so that confirmations of this node are rejected. */
   left: boolean;
 }
 
@@ -107,7 +107,7 @@ export class DurableChannel {
   }
 
   /**
-   * Leaves the master. With `drain` waits for the running batches: a demoted node rejects them, and they are sent to
+   * Leaves the master. With `drain`, waits for the running batches: a demoted node rejects them, and they are sent to
    * the next master.
    */
   detach(reason: string, drain: boolean): void {
@@ -127,7 +127,9 @@ export class DurableChannel {
     this.#held = true;
   }
 
-  /** Like `hold`, for writes during an election. Its end does not release confirmations that `doubt` holds. */
+  /**
+   * Like `hold`, for writes during an election. The end of this hold does not release confirmations that `doubt` holds.
+   */
   holdWrites(hold: boolean): void {
     if (this.#held === hold) return;
     this.#held = hold;
@@ -148,7 +150,7 @@ export class DurableChannel {
     this.#pump();
   }
 
-  /** Longest time without a due reply on one of the connections, without the time that a WAIT may take. */
+  /** Longest time for which a reply has been due on one of the connections, excluding the time that a WAIT may take. */
   owedMs(at: number): number {
     return this.#longest((progress) => progress.owedMs(at));
   }
@@ -190,16 +192,16 @@ export class DurableChannel {
     }
   }
 
-  /** Returns an error with the cause: a full queue of its own, or no connection to the master. */
+  /** Returns an error with the cause: a limit of this channel, or no connection to the master. */
   #notSent({ command }: DurableWrite, key: string): NotSentError {
     const session = this.#session;
     const late = `${command}: not sent in time`;
     if (session && !this.#held && session.running.has(key))
       return new ClientLimitError(
-        `${late} (earlier writes with the same promise still wait for their replicas)`,
+        `${late} (earlier writes with the same guarantee still wait for their replicas)`,
       );
     if (session && !this.#held && session.running.size >= LANES_MAX)
-      return new ClientLimitError(`${late} (${LANES_MAX} other promises still wait for their replicas)`);
+      return new ClientLimitError(`${late} (${LANES_MAX} other guarantees still wait for their replicas)`);
     return new NotSentError(`${late} (${this.#why()})`);
   }
 
@@ -244,7 +246,7 @@ export class DurableChannel {
     this.#waiting += 1;
   }
 
-  /** Assigns a free lane to each waiting promise, starting with the one that has waited longest. */
+  /** Assigns a free lane to each waiting guarantee, starting with the one that has waited longest. */
   #pump(): void {
     const session = this.#session;
     if (!session || this.#held || this.#closed) return;
@@ -265,7 +267,7 @@ export class DurableChannel {
     }
   }
 
-  /** Takes a batch of the promise; the remaining writes go to the end of the queue. */
+  /** Takes a batch of the guarantee; the remaining writes go to the end of the queue. */
   #take(key: string): readonly DurableWrite[] {
     const writes = this.#groups.get(key) ?? [];
     this.#groups.delete(key);
@@ -303,7 +305,7 @@ export class DurableChannel {
 
   async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
-    // Without ASKING the node redirects the write back, so its refusal is the reason for the caller.
+    // Without ASKING, the node redirects the write back, so the refusal of ASKING is the error for the caller.
     const unasked = new Map<DurableWrite, Error>();
     const answers = batch.map((write) => {
       if (write.asking)

@@ -1,6 +1,5 @@
 /**
- * Follows the failover of the master that the sentinels announce, and decides whether the replicas are queried and
- * whether writes wait.
+ * Follows a failover that the sentinels announce, and decides whether the replicas are queried and whether writes wait.
  */
 import { type Election, NO_ELECTION, nextElection } from './failover-announcement.ts';
 import type { SentinelView } from './sentinel-monitor.ts';

@@ -9,9 +9,9 @@
  *   overdue     no promotion within the limit; writes are sent again, and the replicas are still queried
  *
  * One sentinel can attempt a failover alone and repeatedly. Only the votes of a majority, or an operator's SENTINEL
- * FAILOVER, make it announce `+elected-leader`. It promotes a replica two of its timer ticks later, and publishes
- * `+switch-master` another second later. Writes that the old master acknowledges between promotion and publication are
- * lost.
+ * FAILOVER, make a sentinel announce `+elected-leader`. This sentinel promotes a replica two of its timer ticks later,
+ * and publishes `+switch-master` another second later. Writes that the old master acknowledges between promotion and
+ * publication are lost.
  */
 import type { Address } from '../api/types.ts';
 
@@ -92,7 +92,7 @@ const FAILOVER_STATES: ReadonlyMap<string, Reading> = new Map([
   ['update_config', PROMOTED],
 ]);
 
-/** Returns the failover that a sentinel reports by this state; undefined: none. */
+/** Returns the failover that a sentinel reports with this state; undefined: none. */
 export function failoverOfState(state: string | undefined): AnnouncedFailover | undefined {
   return FAILOVER_STATES.get(state ?? 'none')?.(undefined);
 }
@@ -119,8 +119,8 @@ export function parseSentinelEvent(
 }
 
 /**
- * Returns a failover with the name of its replica. A later announcement of the same sentinel without the name concerns
- * the same replica.
+ * Returns a failover with the address of its replica. A later announcement of the same sentinel without the address
+ * concerns the same replica.
  */
 export function continued(
   before: AnnouncedFailover | undefined,
@@ -159,7 +159,7 @@ export function nextElection(
     case 'attempted':
       return { kind: 'attempted' };
     case 'promoted':
-      // The old master loses every write from now on.
+      // Every further write to the old master is lost.
       if (before.kind === 'overdue' && before.after === 'promotion') return before;
       if (before.kind !== 'elected') return { kind: 'elected', since: at };
       return at - before.since < PROMOTED_HOLD_MS ? before : { kind: 'overdue', after: 'promotion' };

@@ -1,6 +1,6 @@
 /**
- * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so that no command of
- * the old one is repeated by accident.
+ * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so no command of the old
+ * link is repeated by accident.
  *
  * ioredis logs in and sends all commands except the frequent ones (`wire-connector.ts`); its own reconnecting, queueing
  * and resending are switched off. The link measures for how long a reply is due, to detect hangs.
@@ -173,7 +173,7 @@ export class Link {
     return goesOn ? at : progress.pieces;
   }
 
-  /** Progress of the replies on this connection: how long one has been due (`progress.ts`). */
+  /** Progress of the replies on this connection: how long a reply has been due (`progress.ts`). */
   get progress(): Progress {
     return this.#progress;
   }
@@ -306,7 +306,7 @@ export function parseReplication(text: string): Role {
 }
 
 export function parseRole(reply: unknown): Role {
-  if (!Array.isArray(reply)) return { kind: 'unready', reason: `ROLE answered ${String(reply)}` };
+  if (!Array.isArray(reply)) return { kind: 'unready', reason: `ROLE replied ${String(reply)}` };
   const [kind, second, third] = reply as unknown[];
   if (kind === 'slave') return { kind: 'replica', of: { host: String(second), port: Number(third) } };
   if (kind !== 'master') return { kind: 'unready', reason: `the role is ${String(kind)}` };

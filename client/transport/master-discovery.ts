@@ -83,7 +83,7 @@ export class MasterDiscovery {
     );
   }
 
-  /** Role that the former master has reported since then. */
+  /** Role that the former master has reported at or after `since`. */
   #former(since: number): OutageState['former'] {
     const { current } = this.#context.topology();
     const probe = current && this.#probes.get(addressKey(current.address));

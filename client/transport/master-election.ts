@@ -3,10 +3,10 @@
  * returns a decision.
  *
  * ROLE=master alone is not sufficient, because a deposed master reports it, too, until it is reconfigured. A candidate
- * is accepted in two cases. Either the newest configuration that the sentinels know contains it. Or it was a replica of
- * the last known master, reports a promotion (0.85 s before the sentinels publish it), and there is further evidence of
- * a failover. A replica that was promoted by mistake is not accepted. The last known master is accepted again if there
- * is no evidence against it.
+ * is accepted in two cases. Either it is the master in the newest configuration of the sentinels. Or it was a replica
+ * of the last known master, reports a promotion (0.85 s before the sentinels publish it), and there is further evidence
+ * of a failover. A replica that was promoted by mistake is not accepted. The last known master is accepted again if
+ * there is no evidence against it.
  */
 
 import type { Address } from '../api/types.ts';
@@ -18,11 +18,11 @@ import type { SentinelView } from './sentinel-monitor.ts';
 export const DEPOSED_MS = 5000;
 
 export interface KnownTopology {
-  /** Master that was adopted last; undefined before the first. */
+  /** Master that was adopted last; undefined before the first adoption. */
   readonly current: { readonly address: Address; readonly epoch: number } | undefined;
   /** Nodes that were replicas of `current`. */
   readonly replicas: ReadonlySet<string>;
-  /** Former masters, with the epoch of the sentinels at the time. */
+  /** Former masters, with the time at which each was replaced and the epoch of the sentinels at that time. */
   readonly deposed: ReadonlyMap<string, { readonly epoch: number; readonly at: number }>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Polls the role of one node until the probe is stopped or its link is taken over.
  *
- * Its timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles them, up to
- * the connect timeout of the options, so that a slow network is not mistaken for a dead node.
+ * The timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles the
+ * timeouts, up to the connect timeout of the options, so that a slow network is not mistaken for a dead node.
  */
 import type { Address } from '../api/types.ts';
 import type { Link, Role } from './link.ts';

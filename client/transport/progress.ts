@@ -4,9 +4,9 @@
  *   sent ─▶ due, once all earlier replies have arrived ─▶ first bytes ─▶ more bytes … ─▶ settled
  *
  * Arriving bytes are progress, regardless of how long the complete reply takes: slow is not hung. Sending is not
- * visible, because the kernel accepts bytes long before the node has them. A large command may be silent for as long as
- * its bytes take on a slow network, and WAIT for as long as its timeout. Replies arrive in the order of the commands,
- * so only the reply that is due counts.
+ * visible, because the kernel accepts bytes long before the node has them. After a large command, silence is allowed
+ * for as long as its bytes take on a slow network; after WAIT, for as long as its timeout. Replies arrive in the order
+ * of the commands, so only the reply that is due counts.
  */
 import { now } from './timing.ts';
 
@@ -102,14 +102,14 @@ export class Progress {
     else this.#latencyMs += (ms - this.#latencyMs) / 8;
   }
 
-  /** Returns the silence while a reply is due, without the time that WAIT may take, in ms. */
+  /** Returns the silence while a reply is due, excluding the time that WAIT may take, in ms. */
   silentMs(at: number): number {
     if (this.isIdle) return 0;
     const { waitMs } = this.#allowance;
     return Math.max(0, at - Math.max(this.#dueSince, this.#heardAt) - waitMs);
   }
 
-  /** Like `silentMs`, also without the time to send a large command. */
+  /** Like `silentMs`, but also excludes the time to send a large command. */
   owedMs(at: number): number {
     return Math.max(0, this.silentMs(at) - this.#allowance.sendMs);
   }

@@ -1,4 +1,4 @@
-/** Last node that refused a command (READONLY, LOADING). It is queried again after a delay. */
+/** Last node that refused a command (READONLY, LOADING). The node is queried again after a delay. */
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
@@ -14,7 +14,7 @@ export class RejectionBackoff {
     this.#last = { key: addressKey(address), at: now() };
   }
 
-  /** Whether the node has refused a command since then. */
+  /** Whether the node has refused a command at or after `at`. */
   since(at: number, address: Address | undefined): boolean {
     return address !== undefined && this.#last?.key === addressKey(address) && this.#last.at >= at;
   }

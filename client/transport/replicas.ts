@@ -54,7 +54,7 @@ export class Replicas implements Receiver<Read> {
   readonly #reads = new Set<Read>();
   readonly #ended = new AbortController();
   #master: Link | undefined;
-  /** Recent offsets of the master. A lagging replica reaches one after the other. */
+  /** Recent offsets of the master. A lagging replica reaches these offsets one after the other. */
   #measures: { readonly at: number; readonly offset: number }[] = [];
   #turn = 0;
 
@@ -129,7 +129,7 @@ export class Replicas implements Receiver<Read> {
       const { link } = replica;
       if (!link || link.closed !== undefined) continue;
       if (link.progress.owedMs(at) <= this.#toleratedMs(link.latencyMs)) continue;
-      link.destroy('it owes a reply');
+      link.destroy('a reply is overdue');
       for (const read of this.#reads) {
         if (read.replica !== replica) continue;
         this.#reads.delete(read);
@@ -214,7 +214,7 @@ export class Replicas implements Receiver<Read> {
     const known = this.#known();
     for (const [key, { link }] of this.#replicas) {
       if (known.has(key)) continue;
-      link?.destroy('it is no longer a replica');
+      link?.destroy('the node is no longer a replica');
       this.#replicas.delete(key);
     }
     for (const key of known) {
@@ -238,7 +238,7 @@ export class Replicas implements Receiver<Read> {
       if (this.#ended.signal.aborted) link.destroy('closed');
       else replica.link = link;
     } catch {
-      link?.destroy('it cannot serve reads');
+      link?.destroy('the node cannot serve reads');
       await delay(jittered(RECONNECT_MS), this.#ended.signal);
     }
     replica.opening = false;

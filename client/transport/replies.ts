@@ -41,7 +41,7 @@ export class Replies {
   #value: Buffer | undefined;
   #valueType = DOLLAR;
   #filled = 0;
-  /** Whether a reply is being passed on that ends in a later chunk. */
+  /** Whether a reply that ends in a later chunk is being passed to ioredis. */
   #isPassing = false;
   #isResp3 = false;
 

@@ -4,7 +4,7 @@
  *
  *   NOPERM this user has no permissions to run the 'role' command                  Redis 6.2
  *   NOPERM User app has no permissions to run the 'client|tracking' command        Redis 7.0 and later, Valkey
- *   ERR unknown command 'ROLE', with args beginning with:                          renamed, or not there
+ *   ERR unknown command 'ROLE', with args beginning with:                          renamed or missing
  *   ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.
  *   ERR command is not allowed, ERR unsupported command                            providers, proxies
  *   ERR command 'ROLE' not support for normal user                                 Alibaba Cloud

@@ -1,6 +1,6 @@
 /**
  * Substitutes for commands that are not available to this user: DEL for UNLINK, one GET per key for MGET, GET for
- * GETRANGE. After the first rejection, the substitute is used for the rest of the connection.
+ * GETRANGE. After the first rejection, the substitute is used until the connection ends.
  */
 import { CommandError } from '../api/errors.ts';
 import type { Argument, CallOptions, Submit } from './commands.ts';
@@ -41,7 +41,7 @@ export class Substitutes {
         return;
       }
       this.#closed.add(command);
-      // A write is useless without the rest of its sequence. A read may be repeated later.
+      // A write without the rest of its sequence would be wrong. A read may be repeated later.
       if (options.once && command === 'UNLINK') reject(error);
       else replace();
     });

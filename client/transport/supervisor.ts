@@ -3,12 +3,11 @@
  *
  *   discovery ─▶ link ─▶ ready ─▶ suspect (a reply is overdue: a discovery runs in parallel) ─▶ ready again, or moved
  *                          └────▶ lost (closed, demoted) ─▶ discovery …
- *                          └────▶ being replaced (`failover-announcement.ts`: writes wait, a discovery runs) ─▶ moved, or ready again
+ *                          └────▶ being replaced (writes wait, a discovery runs) ─▶ moved, or ready again
  *
- * No state is final except closed: a loss starts a discovery in the same call, a discovery ends only when it has found
- * the master, and an error inside it is one more failed probe. `topology-history.ts` keeps the known topology,
- * `master-election.ts` decides, `silence.ts` evaluates a master that owes a reply, `traffic.ts` sends the commands. A
- * cluster has one supervisor per shard (`cluster/`).
+ * No state is final except closed: a loss starts a discovery in the same call, and a discovery ends only when it has
+ * found the master. `topology-history.ts` keeps the known topology, `master-election.ts` decides, `silence.ts`
+ * evaluates a master whose reply is overdue, `traffic.ts` sends the commands. A cluster has one supervisor per shard.
  */
 import type { Redis } from 'ioredis';
 import type { SentinelStatus } from '../api/connection.ts';
@@ -85,7 +84,8 @@ export class Supervisor implements SupervisedConnection {
       hasBeenReady: () => this.#history.number > 0,
     });
     this.#monitor = monitor?.(() => this.#consult());
-    // Ticks run after the poll phase, so that a busy process reads the replies in the socket before it judges the node.
+    // Ticks run after the poll phase, so that a busy process reads the replies in the socket before it evaluates the
+    // node.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
     this.#startDiscovery();
@@ -126,7 +126,7 @@ export class Supervisor implements SupervisedConnection {
     return this.#traffic.get(key, failFast);
   }
 
-  /** Like `request`, without a promise of its own. `startedAt`: start of the command's deadline. */
+  /** Like `request`, without a promise. `startedAt`: start of the command's deadline. */
   readonly submit: Submit = (command, args, options, startedAt, resolve, reject) =>
     this.#traffic.submit(command, args, options, startedAt, resolve, reject);
 
@@ -346,9 +346,7 @@ export class Supervisor implements SupervisedConnection {
     this.#startDiscovery();
   }
 
-  /**
-   * Handles a silent link that replies again. After a long silence a replica may have been promoted: query them first.
-   */
+  /** Handles a silent link that replies again. After a long silence, the replicas are queried first for a promotion. */
   #considerCalm(): void {
     const link = this.#link;
     const { since, isSuspected } = this.#silence;

@@ -1,4 +1,4 @@
-/** Waits that always end: by timeout, by signal, or by the awaited result. */
+/** Waits with a bound: each ends by timeout, by signal, or with the awaited result. */
 
 /** Returns milliseconds on the monotonic clock. */
 export const now = (): number => performance.now();

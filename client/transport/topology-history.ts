@@ -1,4 +1,4 @@
-/** Records the known state of the nodes since each adoption of a master. */
+/** Records the state of the nodes since the last adoption of a master. */
 
 import type { Address } from '../api/types.ts';
 import { addressKey } from './address.ts';
@@ -8,7 +8,7 @@ import { type KnownTopology, leadingView, namesAnother, sameView } from './maste
 import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
-/** Time, in ms, after which a replica that its master no longer lists is no longer its replica. */
+/** Time, in ms, for which a replica that the master no longer lists is kept. */
 const UNLISTED_MS = 15_000;
 /** How long, in ms, recreated sentinels must agree before their lower epochs are accepted. */
 const REBUILT_MS = 5000;
@@ -51,8 +51,8 @@ export class TopologyHistory {
     const deposed = new Map(this.#topology.deposed);
     const former = this.#topology.current?.address;
     if (former && learnedFrom !== 'same') {
-      // The report of the sentinels about the new master has the new epoch; a master learned through ROLE precedes this
-      // report.
+      // The report of the sentinels about the new master has the new epoch; a master that was found through ROLE was
+      // adopted before this report.
       deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
       this.#listedAt.clear();
     }
@@ -74,7 +74,7 @@ export class TopologyHistory {
 
   /**
    * Records that the current master reports that it follows another node, which may be its successor. Returns true if
-   * this is new.
+   * that node was not known as a replica.
    */
   follows(node: Address, announced: Address): boolean {
     const { current, replicas } = this.#topology;
@@ -96,8 +96,8 @@ export class TopologyHistory {
   /**
    * Accepts lower epochs. Recreated sentinels count their epochs from 0, and waiting for a higher epoch would take as
    * many failovers as have occurred so far. Lower epochs are accepted if a majority replies, all agree, one sentinel
-   * reported a higher epoch before (it was recreated, because an epoch never decreases otherwise), and all of this
-   * lasts. `views`: the views of the sentinels that reply.
+   * reported a higher epoch before (it was recreated, because an epoch never decreases otherwise), and this lasts for
+   * `REBUILT_MS`. `views`: the views of the sentinels that reply.
    */
   rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
     const { current } = this.#topology;

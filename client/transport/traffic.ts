@@ -1,7 +1,7 @@
 /**
  * All paths of a command to the master behind one interface: shared (`dispatcher.ts`), durable (`durable.ts`),
  * coalesced reads (`get-coalescer.ts`) and replica reads (`replicas.ts`). The supervisor sets the current link, and
- * whether the link is trusted.
+ * whether the link is suspect.
  */
 
 import type { Address, Durability } from '../api/types.ts';
@@ -27,7 +27,7 @@ export interface TrafficContext {
   readonly reach: (announced: Address) => Address;
   /** Allowed time without a due reply for a node whose usual latency is `latencyMs`. */
   readonly toleratedMs: (latencyMs: number) => number;
-  /** Whether there has been a master. */
+  /** Whether a master has been found before. */
   readonly hasBeenReady: () => boolean;
 }
 
@@ -148,7 +148,7 @@ export class Traffic {
     this.#durable.doubt();
   }
 
-  /** Ends `hold` and `doubt`, because the link is trusted again. */
+  /** Ends `hold` and `doubt`, because the link is no longer suspect. */
   release(): void {
     this.#dispatcher.believe();
     this.#dispatcher.release();

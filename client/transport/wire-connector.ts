@@ -119,9 +119,9 @@ export class Wire {
   }
 
   /**
-   * Sends the commands of ioredis at once from now on. Until then they are combined: a server that refuses the
-   * connection sends the reason and closes it, and a second write to the closed socket would end it before that reply
-   * is read.
+   * Sends the commands of ioredis at once from now on. Before the login, they are combined into one write: a server
+   * that refuses the connection sends the reason and closes the socket, and a second write would end the socket before
+   * the reason is read.
    */
   loggedIn(): void {
     this.#isLoggedIn = true;

@@ -16,10 +16,7 @@ const PLAIN = (
 
 const plain = new Set(PLAIN);
 
-/**
- * Whether a command is plain. Only names in upper case are: ioredis treats `get` and `GET` differently, and so does
- * this client.
- */
+/** Whether a command is plain. Only upper-case names are plain, because ioredis treats `get` and `GET` differently. */
 export function isPlain(command: string): boolean {
   return plain.has(command);
 }

@@ -221,7 +221,7 @@ export class ClusterConnection implements CacheConnection {
     this.#events.emit({ type: 'closed' });
   }
 
-  /** Scans all masters one after the other; the cursor contains the current one. */
+  /** Scans all masters one after the other; the cursor contains the current master. */
   async #scan(args: readonly Argument[], options: CallOptions): Promise<unknown> {
     const supervisors = await this.#supervisors();
     return scanMasters(supervisors, args, (supervisor, rest) => supervisor.request('SCAN', rest, options));
@@ -240,7 +240,7 @@ export class ClusterConnection implements CacheConnection {
     const deadline = now() + this.#options.commandTimeoutMs;
     while (this.#topology.shards.size === 0) {
       if (this.#closed) throw new ClosedError();
-      if (now() >= deadline) throw new NotSentError(`no node of the cluster answers (${this.#addresses})`);
+      if (now() >= deadline) throw new NotSentError(`no node of the cluster replies (${this.#addresses})`);
       await delay(RETRY_MS);
     }
     return [...this.#topology.shards].map((shard) => this.#member(shard).supervisor);
@@ -301,7 +301,7 @@ export class ClusterConnection implements CacheConnection {
 
   #why(slot: number): string {
     return this.#topology.shards.size === 0
-      ? `no node of the cluster answers (${this.#addresses})`
+      ? `no node of the cluster replies (${this.#addresses})`
       : `slot ${slot} has no master`;
   }
 

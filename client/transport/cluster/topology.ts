@@ -13,7 +13,7 @@ import { isNamed, type Located } from './redirection.ts';
 import { SLOTS } from './slot.ts';
 
 export class Shard {
-  /** Node that owns its slots, as far as is known. */
+  /** Id of the node that owns the slots of the shard, according to the last views. */
   masterId: string;
 
   constructor(masterId: string) {
@@ -57,8 +57,8 @@ export class Topology {
 
   /**
    * Returns the shard to which a redirection leads. A node may omit its host (`cluster-preferred-endpoint-type`); the
-   * host is then that of the redirecting node, or of the only node with this port. A node with an unknown name is found
-   * by the migrating slot.
+   * shard is then found by the host of the redirecting node, or as the only node with this port. A node with an unknown
+   * name is found by the migrating slot.
    *
    * @param from reachable address of the redirecting node
    */

@@ -112,7 +112,7 @@ describe('a connection to a cluster without one command', () => {
     const nodes = await without('-cluster|nodes');
     const cache = clusterCache({ nodes, ...login, commandTimeoutMs: 300 });
     await expect(cache.ping()).rejects.toThrowError(
-      /no node of the cluster answers .*NOPERM .*'cluster\|nodes'/,
+      /no node of the cluster replies .*NOPERM .*'cluster\|nodes'/,
     );
     expect((await cache.lookup('k')).source).toBe('memory');
     await cache.close();

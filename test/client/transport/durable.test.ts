@@ -59,7 +59,7 @@ describe('durable writes', () => {
     for (let i = 0; i < 20; i++) expect(await write(met)).toMatchObject({ replicas: 1 });
     const late = await second;
     expect(late).toBeInstanceOf(NotSentError);
-    expect((late as Error).message).toMatch(/earlier writes with the same promise still wait/);
+    expect((late as Error).message).toMatch(/earlier writes with the same guarantee still wait/);
     expect(waiting).toBe(true);
     expect(await first).toMatchObject({ code: 'DURABILITY', required: 2, confirmed: 1 });
   });

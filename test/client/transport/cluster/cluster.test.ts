@@ -127,7 +127,7 @@ describe('a connection to a cluster', () => {
       ClosedError,
     );
     open({ nodes: [{ host: '127.62.0.1', port: 1 }], commandTimeoutMs: 200 });
-    await expect(connection.call('GET', 'k')).rejects.toThrowError(/no node of the cluster answers \(127/);
+    await expect(connection.call('GET', 'k')).rejects.toThrowError(/no node of the cluster replies \(127/);
     await expect(connection.call('PING')).rejects.toThrowError(NotSentError);
     await expect(connection.callDurable({ replicas: 1, timeoutMs: 1 }, 'SET', 'k', 1)).rejects.toThrowError(
       NotSentError,
