@@ -1,4 +1,4 @@
-/** The documents are correct: their links resolve, their tables agree with the code, their proofs exist. */
+/** The documents are correct: their links resolve, their tables match the code, and the proofs that they name exist. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ const DOCUMENTS = [
     .map((name) => `docs/${name}`),
 ];
 
-/** Rows of the mission: every one has a line in docs/traceability.md. */
+/** Rows of the mission. Each of them has a line in docs/traceability.md. */
 const ROWS = [...ids('A', 11), ...ids('B', 20), ...ids('C', 7), ...ids('D', 3), ...ids('E', 5)];
 
 function ids(letter: string, count: number): string[] {
@@ -58,7 +58,7 @@ describe('the exit codes', () => {
 describe('the traceability table', () => {
   const rows = tableRows(read('docs/traceability.md')).filter(([id]) => /^[A-E]\d+$/.test(id ?? ''));
 
-  it('has every row of the mission, once and in order', () => {
+  it('has every row of the mission exactly once and in order', () => {
     expect(rows.map(([id]) => id)).toEqual(ROWS);
   });
 
@@ -89,7 +89,7 @@ describe('the traceability table', () => {
   });
 });
 
-it('every decision page is in the list of decisions', () => {
+it('the list of decisions contains every decision page', () => {
   const list = read('docs/decisions/README.md');
   const pages = readdirSync(join(TOP, 'docs/decisions')).filter((name) => name !== 'README.md');
   expect(pages.filter((page) => !list.includes(`(${page})`))).toEqual([]);

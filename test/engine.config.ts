@@ -2,14 +2,15 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests on a real Docker engine, one file after the other: they share its images, networks and ports, and the two cores of
- * this machine. In parallel, one would remove the images that another deploys, and a busy machine would fail over in
- * the middle of a deploy. `npm run test:engine` builds the images once before the tests.
+ * Tests on a real Docker engine, one file after the other, because they share images, networks and ports of the engine,
+ * and the two cores of this machine. In parallel, one test would remove the images that another one deploys, and a busy
+ * machine would cause a failover in the middle of a deploy. `npm run test:engine` builds the images once before the
+ * tests.
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
-    // Includes the tests of the same folder that need no engine, for the coverage.
+    // The tests of the Docker folder that need no engine also run, for the coverage.
     include: ['test/**/*.engine.ts', 'test/infra/substrates/docker/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts', 'test/support/kept-code.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
@@ -19,7 +20,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['infra/substrates/docker/**/*.ts'],
-      // Runs in its own process, started by cdktf.
+      // cdktf starts this module in a separate process, where coverage is not measured.
       exclude: ['infra/substrates/docker/app.ts'],
       reporter: ['text-summary', 'json-summary'],
       reportOnFailure: true,
@@ -27,7 +28,8 @@ export default defineConfig({
       thresholds: { lines: 80, branches: 80 },
     },
     retry: 0,
-    // The image of its own cleanup container is in no registry here; the tests stop the containers that they start.
+    // The image of the cleanup container of testcontainers is not available offline; the tests stop the containers that
+    // they start.
     env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
   },
 });

@@ -1,4 +1,4 @@
-/** The examples run on a real Redis as documented; the guides show regions of them verbatim. */
+/** The examples behave on a real Redis as documented, and the guides show regions of them verbatim. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -39,7 +39,7 @@ describe('the examples of the caching guide', () => {
     prices: async (ids: readonly string[]) => new Map(ids.map((id) => [id, id.length])),
   });
 
-  it('load a user once, and show the update of one', async () => {
+  it('load a user once, and show the update of a user', async () => {
     await withCache(redisCache({ url, namespace: 'guide' }), async (cache) => {
       const data = shop();
       expect(await caching.readUser(cache, data, 1)).toEqual({ id: 1, name: 'Ada' });
@@ -62,7 +62,7 @@ describe('the examples of the caching guide', () => {
     });
   });
 
-  it('keep a page for the lifetime that its server sets, and no error page', async () => {
+  it('keep a page for the lifetime that its server sets, and do not keep an error page', async () => {
     await withCache(caching.withRichValues(url), async (cache) => {
       let fetched = 0;
       const answer = (status: number) => async () => {
@@ -85,7 +85,7 @@ describe('the examples of the caching guide', () => {
     });
   });
 
-  it('keep rich values', async () => {
+  it('preserve rich values', async () => {
     await withCache(caching.withRichValues(url), async (cache) => {
       const session = { since: new Date(0), seen: new Set(['a']), ids: new Float64Array(500) };
       await cache.set('session:1', session);
@@ -176,7 +176,7 @@ describe('the example programs', () => {
     expect(rows[2]?.hitRatio).toBe(0.8);
   });
 
-  it('migration: the new code has the same behaviour as the old code', async () => {
+  it('migration: the new code behaves like the old code', async () => {
     const loadUser = async (id: number) => ({ id, name: 'Ada' });
     const ada = { id: 42, name: 'Ada' };
     await withCache(redisCache({ url }), async (cache) => {
@@ -200,7 +200,7 @@ describe('the snippets', () => {
     expect(shown).toBe(dedented(body ?? 'no such region'));
   });
 
-  it('show every example in some guide', () => {
+  it('show every example in at least one guide', () => {
     const named = new Set(
       GUIDES.flatMap((guide) =>
         [...readFileSync(join(TOP, guide), 'utf8').matchAll(/examples\/[\w-]+\.ts/g)].map(([name]) => name),

@@ -3,11 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Planted faults, each run for real. The three files run side by side: their drills wait most of the time (170 s of CPU
- * in 470 s, `time npm run test:gates` with one file after the other), and a fault must fail its criterion on a busy
- * machine, too.
+ * in 470 s, `time npm run test:gates` with one file after the other), and a fault must also fail its criterion on
+ * a busy machine.
  *
  *   npm run test:gates                                                      runs them and prints the table
- *   npm run test:gates -- --outputFile.faults=docs/results/planted-faults.md   writes it, too
+ *   npm run test:gates -- --outputFile.faults=docs/results/planted-faults.md   writes it as well
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),

@@ -1,9 +1,9 @@
-/** The production checklist of seed 002 as gates: docs/checklist.md against config/gates.yaml. */
+/** The production checklist of seed 002 as gates: docs/checklist.md is compared with config/gates.yaml. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 
-/** Boxes of seed 002, "Production Checklist". */
+/** Checkboxes of seed 002, "Production Checklist". */
 const BOXES = {
   before: [
     'Redis password configured and secured',
@@ -34,12 +34,12 @@ const rows = readFileSync(new URL('../../docs/checklist.md', import.meta.url), '
 const gates = new Map(loadGates().gates.map((gate) => [gate.id, gate]));
 
 describe('docs/checklist.md', () => {
-  it.each(['before', 'after'] as const)('has every box of the checklist %s the deployment', (when) => {
+  it.each(['before', 'after'] as const)('has every checkbox of the list %s the deployment', (when) => {
     const boxes = rows.filter((row) => row.when === when).map(({ box }) => box);
     expect([...new Set(boxes)]).toEqual(BOXES[when]);
   });
 
-  it.each(rows)('ticks "$box" by existing gates of a $run run', ({ gates: ids, run }) => {
+  it.each(rows)('refers to existing gates of a $run run for "$box"', ({ gates: ids, run }) => {
     expect(ids.length).toBeGreaterThan(0);
     for (const id of ids) {
       expect([...gates.keys()], id).toContain(id);

@@ -20,7 +20,7 @@ describe('variables', () => {
     expect(found.get('CACHE_NAMESPACE')).toEqual({ text: 'a b', origin: `${join(dir, '.env')}:4` });
   });
 
-  it('variables of the process override .env, and empty ones count as unset', () => {
+  it('of the process override .env, and empty variables count as unset', () => {
     writeFileSync(join(dir, '.env'), 'REDIS_TTL=300\nREDIS_PASSWORD=\n');
     const found = readVariables({ env: { REDIS_TTL: '5', REDIS_DB: '' }, directory: dir });
     expect(found.get('REDIS_TTL')).toEqual({ text: '5', origin: 'variable' });
@@ -32,18 +32,18 @@ describe('variables', () => {
     expect(readVariables().get('PATH')?.origin).toBe('variable');
   });
 
-  it('an unreadable file of variables gives an error that names the file', () => {
+  it('in an unreadable file lead to an error that names the file', () => {
     mkdirSync(join(dir, '.env'));
     expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
   });
 
-  it('variables of an application’s connection override no setting', () => {
+  it('for the connection of an application override no setting', () => {
     const connection = Object.entries(VARIABLES).filter(([, { serves }]) => serves !== 'environment');
     const env = Object.fromEntries(connection.map(([name]) => [name, '1']));
     expect(environmentOverrides(readVariables({ env, directory: dir }))).toEqual([]);
   });
 
-  it('each variable of an environment overrides a setting', () => {
+  it('for an environment each override one setting', () => {
     for (const [name, { serves }] of Object.entries(VARIABLES)) {
       if (serves !== 'environment') continue;
       expect(
@@ -59,14 +59,14 @@ describe('variables', () => {
     ['0', false],
     ['off', false],
     ['perhaps', 'perhaps'],
-  ])('a variable that is a switch maps %s to %s', (text, value) => {
+  ])('that are switches map %s to %s', (text, value) => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_ENABLED: text }, directory: dir }),
     );
     expect(override?.value).toBe(value);
   });
 
-  it('variables in seconds keep text that is not a number', () => {
+  it('in seconds keep text that is not a number', () => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_TIMEOUT: '1m' }, directory: dir }),
     );
@@ -75,7 +75,7 @@ describe('variables', () => {
 });
 
 describe('the compile cache', () => {
-  it('is shared with the threads and the processes that are started', () => {
+  it('is shared with the threads and processes that the process starts', () => {
     const script = `
       import { execFileSync } from 'node:child_process';
       import { enableCompileCache, getCompileCacheDir } from 'node:module';

@@ -7,7 +7,7 @@ const promise: Partial<PromiseConstructor> = {};
 const map: Partial<MapConstructor> = {};
 polyfill(promise, map);
 
-it('groups items by key in the order of their first occurrence, as Map.groupBy does', () => {
+it('groups items by key in the order of their first occurrence, like Map.groupBy', () => {
   const lengths = (groupBy = map.groupBy) => [...(groupBy?.(['a', 'bb', 'c'], (word) => word.length) ?? [])];
   expect(lengths()).toEqual([
     [1, ['a', 'c']],
@@ -16,8 +16,8 @@ it('groups items by key in the order of their first occurrence, as Map.groupBy d
   expect(lengths()).toEqual([...Map.groupBy(['a', 'bb', 'c'], (word) => word.length)]);
 });
 
-it('resolves and rejects a promise from outside, as Promise.withResolvers does', async () => {
-  // The function needs the constructor as `this`, as the native one does.
+it('resolves and rejects a promise from outside, like Promise.withResolvers', async () => {
+  // Like the native function, this one needs the constructor as `this`.
   const make = () => (promise as PromiseConstructor).withResolvers.call(Promise);
   const kept = make();
   kept.resolve(7);
@@ -27,7 +27,7 @@ it('resolves and rejects a promise from outside, as Promise.withResolvers does',
   await expect(broken.promise).rejects.toThrow('no');
 });
 
-it('leaves functions that exist', () => {
+it('does not replace existing functions', () => {
   const native = { withResolvers: Promise.withResolvers };
   polyfill(native, {});
   expect(native.withResolvers).toBe(Promise.withResolvers);

@@ -1,5 +1,5 @@
 /**
- * The address of an external Redis: flags override variables, the parts of a URL come first, and no error has a
+ * The address of an external Redis: flags override variables, parts of a URL take precedence, and no error contains a
  * password.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -79,11 +79,11 @@ describe('a target', () => {
   it.each([
     [{ REDIS_URL: 'redis://u:7000/2', REDIS_HOST: 'h' }, 'u', 7000, 2],
     [{ REDIS_HOST: 'h', REDIS_PORT: '7001', REDIS_DB: '4' }, 'h', 7001, 4],
-  ])('comes from %j when no flag names one', (env, host, port, db) => {
+  ])('comes from %j if no flag gives an address', (env, host, port, db) => {
     expect(readExternalTarget({}, variables(env))).toMatchObject({ addresses: [{ host, port }], db });
   });
 
-  it('ignores the address variables when a flag names an address', () => {
+  it('ignores the address variables if a flag gives an address', () => {
     const env = variables({
       REDIS_SENTINEL_HOSTS: 's',
       REDIS_CLUSTER_ENABLED: 'true',
@@ -95,7 +95,7 @@ describe('a target', () => {
     expect(readExternalTarget({}, variables({ REDIS_SENTINEL_HOSTS: 's' })).mode).toBe('sentinel');
   });
 
-  it('reads the password and CA from files; a CA enables TLS', () => {
+  it('reads the password and the CA from files, and enables TLS if there is a CA', () => {
     const flags = { url: 'redis://h', passwordFile: join(dir, 'password') };
     expect(readExternalTarget(flags, noVariables()).app.password?.reveal()).toBe('from-file');
     const byVariable = variables({ REDIS_PASSWORD_FILE: join(dir, 'password') });
@@ -113,7 +113,7 @@ describe('a target', () => {
 
 describe('an invalid target', () => {
   it.each([
-    ['nothing named', () => readExternalTarget({}, noVariables()), /no address of an external Redis/],
+    ['no address', () => readExternalTarget({}, noVariables()), /no address of an external Redis/],
     [
       'two addresses',
       () => readExternalTarget({ url: 'redis://h', sentinels: 's' }, noVariables()),
@@ -147,7 +147,7 @@ describe('an invalid target', () => {
       /must be host:port, got ''/,
     ],
     [
-      'a port by variable',
+      'an invalid port in a variable',
       () => readExternalTarget({}, variables({ REDIS_HOST: 'h', REDIS_PORT: 'x' })),
       /'x'/,
     ],
@@ -162,7 +162,7 @@ describe('an invalid target', () => {
       /'\/none'/,
     ],
     [
-      'a CA by variable',
+      'a missing CA file in a variable',
       () => readExternalTarget({ url: 'redis://h' }, variables({ REDIS_TLS_CA: '/none' })),
       /'\/none'/,
     ],
@@ -177,7 +177,7 @@ describe('an invalid target', () => {
         readExternalTarget({}, variables({ REDIS_URL: 'redis://:sesame@h/5', REDIS_CLUSTER_ENABLED: 'yes' })),
       /only database 0, got 5/,
     ],
-  ])('%s', (_what, act, says) => {
+  ])('is rejected: %s', (_what, act, says) => {
     const error = catchKitError(act);
     expect(error).toMatchObject({ code: 'EXTERNAL_INVALID', exitCode: 2 });
     expect(error.message).toMatch(says);
@@ -199,7 +199,7 @@ it('cluster nodes are seed nodes, in database 0', () => {
 });
 
 describe('an environment of an external Redis', () => {
-  it('keeps the client’s settings, with its own namespace and TTL, and has no server settings', () => {
+  it('keeps the settings of the client, with a separate namespace and TTL, and has no server settings', () => {
     const target = readExternalTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
     const config = loadEnvironment(
       'production',

@@ -18,7 +18,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-/** The shipped file with one text replaced by another, loaded. */
+/** Loads the built-in file with one text replaced by another, and returns the error. */
 function changed(from: string, to: string): KitError {
   const text = readFileSync(FILE, 'utf8');
   if (!text.includes(from)) throw new Error(`gates.yaml has no '${from}'`);
@@ -28,7 +28,7 @@ function changed(from: string, to: string): KitError {
 }
 
 describe('config/gates.yaml', () => {
-  it('names only existing checkers and drills in gates of a run', () => {
+  it('refers only to existing checkers and drills in gates of a run', () => {
     const known = new Set([...drills.map(({ id }) => id), 'configuration', 'coverage']);
     for (const gate of asked) {
       expect(
@@ -46,7 +46,7 @@ describe('config/gates.yaml', () => {
     expect(without.map(({ id }) => id)).toEqual([]);
   });
 
-  it('judges the expectations of every drill that records some', () => {
+  it('judges the expectations of every drill that records expectations', () => {
     const judging = asked.filter(({ sli }) => sli.checker === 'expectations');
     const isJudged = (drill: string, id: string) =>
       judging.some(
@@ -62,7 +62,7 @@ describe('config/gates.yaml', () => {
     expect(unjudged).toEqual([]);
   });
 
-  it('may name the substrate `external` by its previous name', () => {
+  it('accepts the previous name of the substrate `external`', () => {
     const [gate] = gates;
     const text = JSON.stringify({ gates: [{ ...gate, scope: { substrates: ['attached', 'local'] } }] });
     expect(parseGates(text, 'gates.json').gates[0]?.scope.substrates).toEqual(['external', 'local']);
@@ -71,7 +71,7 @@ describe('config/gates.yaml', () => {
   it('requires at most the number of trials that its drills run per profile', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {
-        // A drill without trials in quick has one if it is requested by name.
+        // A drill that has no trials in profile quick runs once if it is requested by name.
         const run = drills
           .filter(({ id }) => gate.workload.includes(id))
           .reduce((sum, drill) => sum + Math.max(1, drill.trials[profile]), 0);
@@ -99,12 +99,12 @@ describe('config/gates.yaml', () => {
     ['coverage-lines', 'lines >= 0.8'],
     ['coverage-branches', 'branches >= 0.8'],
     ['canary-error-delta', 'canaryErrorDelta < 0.01'],
-  ])('contains the target of the mission for %s: %s', (id, target) => {
+  ])('has the target of the mission for %s: %s', (id, target) => {
     const gate = gates.find((one) => one.id === id);
     expect(gate && `${gate.sli.figure} ${gate.target.op} ${gate.target.value}`).toBe(target);
   });
 
-  it('contains seven criteria and ten enhancements', () => {
+  it('covers the seven criteria and ten enhancements of seed 004', () => {
     const sources = gates.map(({ source }) => source).join('\n');
     const criteria = [
       'Coverage',
@@ -123,7 +123,7 @@ describe('config/gates.yaml', () => {
     expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
   });
 
-  it('excuses only timed expectations and failovers, no other criterion of correctness or configuration, on a busy machine', () => {
+  it('excuses on a busy machine only timed expectations and failovers among correctness and configuration criteria', () => {
     const excused = gates.filter(
       ({ group, timing }) => (group === 'correctness' || group === 'configuration') && timing !== false,
     );
@@ -134,7 +134,7 @@ describe('config/gates.yaml', () => {
     expect(drillsOf('expectations').filter((drill) => !timed.has(drill))).toEqual([]);
   });
 
-  it('bounds the machine for every latency, and for every other figure that a timeout affects', () => {
+  it('limits the load of the machine for every latency and every other figure that a timeout affects', () => {
     const unbounded = gates.filter(
       ({ sli, timing, scope }) =>
         ['latency', 'hit-ratio', 'benchmark'].includes(sli.checker) &&
@@ -142,7 +142,7 @@ describe('config/gates.yaml', () => {
         timing === false,
     );
     expect(unbounded.map(({ id }) => id)).toEqual([]);
-    // A count of operations has no share of its target.
+    // A count of operations has no target of which a control could use a share.
     const latencies = gates.filter(({ sli }) => sli.checker === 'latency' && sli.stat !== undefined);
     for (const { id, timing } of latencies) expect(timing, id).toHaveProperty('controlMaxShare');
   });
@@ -168,13 +168,13 @@ describe('an invalid gates file', () => {
       /is defined twice/,
     ],
     [
-      'a waiver of nothing',
+      'a waiver of an unknown gate',
       'waivers: []',
       "waivers: [{ gate: nothing, owner: Ada, reason: 'a long reason', expires: 2030-01-01 }]",
       /'nothing' must be a gate/,
     ],
     [
-      'a waiver without a day',
+      'a waiver without a valid day',
       'waivers: []',
       "waivers: [{ gate: tls, owner: Ada, reason: 'a long reason', expires: soon }]",
       /soon/,
@@ -193,11 +193,11 @@ describe('an invalid gates file', () => {
 });
 
 describe('gates in a run folder', () => {
-  it('are read as they were written', () => {
+  it('are the same when they are read back', () => {
     expect(parseGates(JSON.stringify(loadGates()), 'gates.json')).toEqual(loadGates());
   });
 
-  it('are rejected with the invalid path', () => {
+  it('are rejected with the path of the invalid value', () => {
     const text = JSON.stringify({ gates: [{ id: 'x' }] });
     expect(() => parseGates(text, 'gates.json')).toThrow(KitError);
     expect(gatesSchema.safeParse({ gates: [] }).success).toBe(false);

@@ -34,7 +34,7 @@ describe('placement on hosts', () => {
     expect(placeNodes(dev).size).toBe(0);
   });
 
-  it('gives each of three hosts a Redis node and a sentinel, in the order of the list', () => {
+  it('assigns a Redis node and a sentinel to each of three hosts, in the order of the list', () => {
     expect(byHost({ hosts: hosts('a', 'b', 'c') })).toEqual({
       a: ['redis-1', 'sentinel-1'],
       b: ['redis-2', 'sentinel-2'],
@@ -42,7 +42,7 @@ describe('placement on hosts', () => {
     });
   });
 
-  it('uses a fourth host before it gives another one a second node', () => {
+  it('uses a fourth host before it assigns a second node to another host', () => {
     expect(byHost({ hosts: hosts('a', 'b', 'c', 'd') })).toEqual({
       a: ['redis-1', 'sentinel-2'],
       b: ['redis-2', 'sentinel-3'],
@@ -51,13 +51,13 @@ describe('placement on hosts', () => {
     });
   });
 
-  it('spreads five sentinels so that each host has at most two', () => {
+  it('distributes five sentinels so that each host has at most two', () => {
     const change = { hosts: hosts('a', 'b', 'c'), topology: topology({ sentinels: 5, quorum: 3 }) };
     const counts = Object.values(byHost(change)).map((ids) => ids.filter((id) => id.startsWith('s')).length);
     expect(counts.sort()).toEqual([1, 2, 2]);
   });
 
-  it('follows `placement`, and spreads the other nodes around it', () => {
+  it('follows `placement`, and distributes the other nodes over the remaining hosts', () => {
     const placement = { 'redis-1': 'c' };
     expect(byHost({ hosts: hosts('a', 'b', 'c'), placement })).toEqual({
       a: ['redis-2', 'sentinel-1'],
@@ -68,7 +68,7 @@ describe('placement on hosts', () => {
 });
 
 describe('the loss of a host', () => {
-  it('is refused with two hosts, with what is lost and the remedy', () => {
+  it('is refused with two hosts, and the error states the consequence and the remedy', () => {
     const [problem, ...others] = problemsOf({ hosts: hosts('a', 'b') });
     expect(others).toEqual([]);
     expect(problem).toMatch(/^hosts: the loss of host 'b' \(redis-2, sentinel-1, sentinel-3\)/);
@@ -98,7 +98,7 @@ describe('the loss of a host', () => {
     ]);
   });
 
-  it('is refused if a quorum above the majority is lost with it', () => {
+  it('is refused if a quorum above the majority is lost with the host', () => {
     const problems = problemsOf({ hosts: hosts('a', 'b', 'c'), topology: topology({ quorum: 3 }) });
     expect(problems).toEqual([
       expect.stringContaining('Remedy: set topology.quorum to at most 2, or spread the sentinels'),
@@ -136,7 +136,7 @@ describe('hosts', () => {
     expect(problemsOf({ hosts: list })).toEqual([]);
   });
 
-  it('refuse a cluster, whose masters no sentinel moves', () => {
+  it('refuse a cluster, because no sentinel fails over its masters', () => {
     const cluster = loadEnvironment('cluster');
     const result = environmentSchema.safeParse({ ...cluster, hosts: hosts('a', 'b', 'c') });
     expect(result.error?.issues.map(({ message }) => message)).toEqual([

@@ -25,7 +25,7 @@ function lock(redis: string = PUBLISHED.redis): void {
 
 beforeEach(() => lock());
 
-it('a lock is read as it was written; without a lock images are pulled by version', () => {
+it('a lock is the same when it is read back, and without a lock images are pulled by version', () => {
   expect(readImagesLock(file)?.images.exporter).toEqual({ version: PUBLISHED.exporter, digest: digest('b') });
   expect(publishedImages(source)).toMatchObject({
     locked: true,
@@ -41,7 +41,7 @@ it('a mirror replaces the registry and keeps the digests', () => {
   expect(repositoryOf('127.0.0.1:5000/library/redis:8')).toBe('127.0.0.1:5000/library/redis');
 });
 
-it('a lock of another version of the kit is stale, and names the versions', () => {
+it('a lock of another version of the kit is reported as stale, with the versions', () => {
   lock('redis:7.4.0-bookworm');
   expect(() => publishedImages(source)).toThrow(
     expect.objectContaining({

@@ -63,10 +63,13 @@ describe('the predefined environments', () => {
     },
   );
 
-  it.each(['dev', 'staging', 'production'])('%s retries a lost election within the 30 s target', (name) => {
-    const { sentinel } = loadEnvironment(name, {}, noVariables);
-    expect(sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs).toBeLessThan(30_000);
-  });
+  it.each(['dev', 'staging', 'production'])(
+    '%s retries a lost election within the target of 30 s',
+    (name) => {
+      const { sentinel } = loadEnvironment(name, {}, noVariables);
+      expect(sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs).toBeLessThan(30_000);
+    },
+  );
 
   it('production has TLS and the documented sizes and times', () => {
     const { redis, sentinel, security, topology } = loadEnvironment('production', {}, noVariables);
@@ -91,7 +94,7 @@ describe('precedence', () => {
     expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
     expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
     expect(config.redis.replBacklogSize).toBe(64 * 1024 ** 2);
-    // An absent setting withholds no promise; durableWrites alone sets the promise of durable writes.
+    // An absent setting removes no promise. Only durableWrites sets the promise of durable writes.
     expect(promisesOf(config)).toEqual(new Set(['persistence', 'failover', 'eviction', 'encryption']));
   });
 
@@ -104,7 +107,7 @@ describe('precedence', () => {
     expect(loadEnvironment('dev', {}, variables({ REDIS_TTL: '11' })).client.defaultTtlSeconds).toBe(11);
   });
 
-  it('overrides the other variables with the more specific one', () => {
+  it('overrides a variable with a more specific variable', () => {
     const both = variables({ CACHE_DEFAULT_TTL: '12', REDIS_TTL: '11' });
     expect(loadEnvironment('dev', {}, both).client.defaultTtlSeconds).toBe(12);
   });
@@ -130,12 +133,12 @@ describe('precedence', () => {
     expect(config.durability.durableWrites).toEqual({ replicas: 2, timeoutMs: 50 });
   });
 
-  it('treats a flag that must be YAML as a string, and reports it when it does not fit', () => {
+  it('treats a flag that is not valid YAML as a string, and quotes an invalid value in the error', () => {
     const error = catchKitError(() => loadEnvironment('dev', { 'redis.appendfsync': '[' }, noVariables));
     expect(error.message).toContain("'['");
   });
 
-  it('maps every variable of the settings', () => {
+  it('maps every variable to its setting', () => {
     const config = loadEnvironment(
       'dev',
       {},
@@ -152,7 +155,7 @@ describe('precedence', () => {
 });
 
 describe('an exported address of an application', () => {
-  it('never redirects an environment', () => {
+  it('never changes the address of an environment', () => {
     const exported = variables({
       REDIS_URL: 'redis://elsewhere:1/3',
       REDIS_HOST: 'elsewhere',
@@ -170,7 +173,7 @@ describe('an exported address of an application', () => {
 });
 
 describe('an error', () => {
-  it('lists the environments for an unknown one, and suggests one', () => {
+  it('lists the environments if the name is unknown, and suggests a similar name', () => {
     const error = catchKitError(() => loadEnvironment('prod', {}, noVariables));
     expect(error).toMatchObject({ code: 'ENVIRONMENT_UNKNOWN', exitCode: 2 });
     expect(error.message).toBe(
@@ -214,11 +217,11 @@ describe('an error', () => {
       { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200', 'sentinel.pingPeriodMs': '150' },
       /^must be at most half of sentinel\.downAfterMs \(100\)/,
     ],
-  ])('rejects a failure detection that would silently count a stall as a loss: %j', (settings, message) => {
+  ])('rejects a failure detection that would treat a short stall as a failure: %j', (settings, message) => {
     expect(catchKitError(() => loadEnvironment('dev', settings, noVariables)).message).toMatch(message);
   });
 
-  it('a fast detection gives frequent pings and an early suspicion of the client, unless they are set', () => {
+  it('fast detection leads to frequent pings and to an early suspicion by the client, unless these are set', () => {
     const fast = { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200' };
     const config = loadEnvironment('dev', fast, noVariables);
     expect(planTopology(config).watchdog?.pingPeriodMs).toBe(100);
@@ -256,7 +259,7 @@ describe('an error', () => {
     expect(message).toContain(`${path}:7: redis.appendonly: must be true or false, got 'maybe'`);
   });
 
-  it('names the variable, or the line of .env, that an invalid value comes from', () => {
+  it('names the variable, or the line of .env, from which an invalid value comes', () => {
     const byProcess = catchKitError(() =>
       loadEnvironment('dev', {}, variables({ CACHE_DEFAULT_TTL: 'soon' })),
     );
@@ -270,7 +273,7 @@ describe('an error', () => {
     expect(byFile.where).toBe(`${join(home, '.env')}:2: CIRCUIT_BREAKER_TIMEOUT=600: client.breaker.openMs`);
   });
 
-  it('an error in a flag names the flag', () => {
+  it('names the flag that has an invalid value', () => {
     const error = catchKitError(() => loadEnvironment('dev', { 'client.breaker': 5 }, noVariables));
     expect(error.where).toBe('flag client.breaker=5: client.breaker');
     expect(error.message).toBe("must be a map with the keys enabled, threshold, openMs, got '5'");
@@ -320,12 +323,17 @@ describe('an error', () => {
       { purpose: 'x' },
       "must be one sentence of at least 10 characters, got 'x'",
     ],
-  ])('gives the reason: %s', (_, flags, reason) => {
+  ])('states the reason: %s', (_, flags, reason) => {
     expect(catchKitError(() => loadEnvironment('dev', flags, noVariables)).message).toContain(reason);
   });
 
   it.each([
-    ['masters of one group', 'dev', { 'topology.masters': 3 }, "must be 1 for kind 'sentinel', got '3'"],
+    [
+      'several masters in a topology with sentinels',
+      'dev',
+      { 'topology.masters': 3 },
+      "must be 1 for kind 'sentinel', got '3'",
+    ],
     ['a cluster of two masters', 'cluster', { 'topology.masters': 2 }, 'at least three masters'],
     ['a cluster with sentinels', 'cluster', { 'topology.sentinels': 3 }, 'no sentinels'],
     ['more nodes than addresses', 'cluster', { 'topology.replicas': 3 }, 'must be at most 10 nodes, got 12'],
@@ -337,12 +345,12 @@ describe('an error', () => {
       "must be from 1 to 65530 to leave 6 ports, got '65535'",
     ],
     [
-      'writes that require two replicas where there is one',
+      'writes that require two replicas if there is only one',
       'cluster',
       { 'redis.minReplicasToWrite': 2 },
       'every write would be rejected',
     ],
-  ])('gives the reason in a second form: %s', (_, name, flags, reason) => {
+  ])('states the reason in another environment: %s', (_, name, flags, reason) => {
     const error = catchKitError(() => loadEnvironment(name, flags, noVariables));
     expect(`${error.where}: ${error.message}`).toContain(reason);
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);

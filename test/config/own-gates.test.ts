@@ -54,7 +54,7 @@ describe('a file of gates', () => {
     expect(load(['# later'])).toEqual(loadGates());
   });
 
-  it('overrides a built-in gate by its id and records owner, reason, file and the shipped target', () => {
+  it('overrides a built-in gate by its id, and records owner, reason, file and the built-in target', () => {
     const before = shipped('get-latency');
     const gate = gateIn([OVERRIDE], 'get-latency');
     expect(gate).toEqual({
@@ -72,7 +72,7 @@ describe('a file of gates', () => {
     expect(load([OVERRIDE]).gates.map(({ id }) => id)).toEqual(loadGates().gates.map(({ id }) => id));
   });
 
-  it('keeps the built-in target in the record of a second override', () => {
+  it('keeps the built-in target in the record after a second override', () => {
     const second = `
 gates:
   - id: get-latency
@@ -100,7 +100,7 @@ gates:
     expect(gates).toHaveLength(loadGates().gates.length + 1);
   });
 
-  it('adds waivers, including that of a gate of the same file', () => {
+  it('adds waivers, including a waiver of a gate in the same file', () => {
     const waivers =
       'waivers: [{ gate: our-gate, owner: Ada, reason: known and watched, expires: 2026-12-29 }]';
     expect(load([`${NEW}\n${waivers}`]).waivers).toEqual([
@@ -122,7 +122,7 @@ gates:
       message: /must name its owner and its reason/,
     },
     {
-      problem: 'an override of nothing',
+      problem: 'an override that changes no field',
       text: 'gates:\n  - id: get-latency\n    owner: Ada\n    reason: a good reason\n',
       where: /gates\.0$/,
       message: /must change a field/,
@@ -146,7 +146,7 @@ gates:
       message: /unknown key 'units'; did you mean 'unit'/,
     },
     {
-      problem: 'an id twice',
+      problem: 'a duplicate id',
       text: `${OVERRIDE}${OVERRIDE.replace('\ngates:', '')}`,
       where: /gates\.1\.id$/,
       message: /'get-latency' is defined twice/,
@@ -175,24 +175,21 @@ gates:
       where: /waivers\.0\.expires$/,
       message: /at most 30 days ahead \(2026-12-29\), got '2026-12-30'/,
     },
-  ])(
-    'a file of gates with $problem gives one error with its file, line and path',
-    ({ text, where, message }) => {
-      const error = catchKitError(() => load([text]));
-      expect(error.message).toMatch(message);
-      expect(error).toMatchObject({ code: 'CONFIG_INVALID', where: expect.stringMatching(where) });
-    },
-  );
+  ])('with $problem leads to one error with file, line and path', ({ text, where, message }) => {
+    const error = catchKitError(() => load([text]));
+    expect(error.message).toMatch(message);
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', where: expect.stringMatching(where) });
+  });
 });
 
 describe('waivers of another file', () => {
   const waiver = { gate: 'get-latency', owner: 'Ada', reason: 'known and watched', expires: '2026-12-29' };
 
-  it('follow the waivers of the gate files', () => {
+  it('are added after the waivers of the gate files', () => {
     expect(load([], { waivers: { file: 'kit.yaml', waivers: [waiver] } }).waivers).toEqual([waiver]);
   });
 
-  it('are checked like them', () => {
+  it('are checked like the waivers of the gate files', () => {
     const waivers = [waiver, { ...waiver, expires: '2027-01-31' }];
     expect(catchKitError(() => load([], { waivers: { file: 'kit.yaml', waivers } }))).toMatchObject({
       where: 'kit.yaml: waivers.1.expires',
@@ -200,6 +197,6 @@ describe('waivers of another file', () => {
   });
 });
 
-it('the latest day of a waiver crosses months and leap days', () => {
+it('the latest day of a waiver is correct across months and leap days', () => {
   expect(['2026-11-29', '2028-01-31T23:59:59Z'].map(latestWaiverDay)).toEqual(['2026-12-29', '2028-03-01']);
 });

@@ -1,4 +1,4 @@
-/** The steps of a rotation in the file of passwords. */
+/** The steps of a rotation in the secrets file. */
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const texts = ({ redis, sentinel }: PasswordSet) => ({
 });
 const placeholders = () => {
   const { placeholders: set } = load();
-  if (set === undefined) throw new Error('loaded secrets have placeholders');
+  if (set === undefined) throw new Error('loaded secrets must have placeholders');
   return texts(set);
 };
 const begin = (...names: string[]) => beginRotation('dev', dir, usersNamed(names, true), noVariables);
@@ -50,7 +50,7 @@ describe('a rotation of passwords', () => {
     expect(statSync(secretsFile('dev', dir)).mode & 0o777).toBe(0o600);
   });
 
-  it('exchanges both, and exchanges them back', () => {
+  it('exchanges the current and the other passwords, and exchanges them back', () => {
     const former = texts(load());
     begin('app');
     const drawn = load().other;
@@ -64,7 +64,7 @@ describe('a rotation of passwords', () => {
     expect(load().other?.redis.app.reveal()).toBe(drawn?.redis.app.reveal());
   });
 
-  it('ends with the new passwords, and without a trace of the previous ones', () => {
+  it('ends with the new passwords, and removes the previous ones from the file', () => {
     const former = texts(load());
     begin('app', 'admin');
     switchPasswords('dev', dir);
@@ -77,7 +77,7 @@ describe('a rotation of passwords', () => {
     }
   });
 
-  it('keeps the placeholders over several rotations, until a password changes in another way', () => {
+  it('keeps the placeholders over several rotations, until a password changes without a rotation', () => {
     const before = placeholders();
     for (let round = 0; round < 2; round += 1) {
       begin('app');
@@ -93,7 +93,7 @@ describe('a rotation of passwords', () => {
     expect(changed?.redis.admin.reveal()).toBe(before.redis.admin);
   });
 
-  it('is refused while another one is in progress, and for a password that a variable sets', () => {
+  it('is refused while another rotation is in progress, and for a password that a variable sets', () => {
     begin('app');
     expect(() => begin('admin')).toThrow(
       expect.objectContaining({
@@ -112,7 +112,7 @@ describe('a rotation of passwords', () => {
     expect(readRotation('dev', dir)).toBeUndefined();
   });
 
-  it('names no user of sentinels that do not exist', () => {
+  it('includes no user of sentinels if there are no sentinels', () => {
     expect(usersNamed(['app', 'peer'], false)).toEqual({ redis: ['app'], sentinel: [] });
   });
 });

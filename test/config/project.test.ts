@@ -13,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Writes a kit.yaml into a separate folder, and reads it. */
+/** Writes a kit.yaml and other files into a new folder, and reads the project. */
 function project(text: string, others: Readonly<Record<string, string>> = {}) {
   const folder = join(dir, String(++files));
   mkdirSync(folder);
@@ -56,7 +56,7 @@ describe('kit.yaml', () => {
     ]);
   });
 
-  it('accepts waivers of the shape of config/gates.yaml', () => {
+  it('accepts waivers in the format of config/gates.yaml', () => {
     const waiver =
       '{ gate: hit-ratio, owner: team shop, reason: the cache is cold on Mondays, expires: 2030-01-31 }';
     expect(project(`waivers: [${waiver}]`).read().waivers).toMatchObject([{ owner: 'team shop' }]);
@@ -73,7 +73,7 @@ describe('kit.yaml', () => {
 });
 
 describe('an environment of kit.yaml', () => {
-  it('extends a built-in environment: its own settings replace single values and lists', () => {
+  it('extends a built-in environment, and its own settings replace single values and entire lists', () => {
     const shop = load(
       'shop',
       'environments:\n  shop: { extends: dev, redis: { maxmemory: 512mb, save: [] } }\n',
@@ -87,7 +87,7 @@ describe('an environment of kit.yaml', () => {
     expect(Object.isFrozen(shop.redis)).toBe(true);
   });
 
-  it('extends another one of the file, and a YAML file relative to kit.yaml', () => {
+  it('extends another environment of the file, or a YAML file relative to kit.yaml', () => {
     const text =
       'environments:\n  one: { extends: ./base.yaml }\n  two: { extends: one, client: { namespace: two } }\n';
     const base = 'extends: dev\nname: base\nclient: { namespace: base, defaultTtlSeconds: 7 }\n';
@@ -104,25 +104,25 @@ describe('an environment of kit.yaml', () => {
     expect(dev().client.defaultTtlSeconds).toBe(300);
   });
 
-  it('is listed with the built-in ones', () => {
+  it('is listed with the built-in environments', () => {
     const { read } = project('environments: { shop: { extends: dev } }');
     expect(environmentNames(read())).toEqual(['cluster', 'dev', 'production', 'shop', 'single', 'staging']);
   });
 
-  it('takes flags before its own settings', () => {
+  it('is overridden by flags', () => {
     const { read } = project('environments: { shop: { extends: dev, redis: { maxmemory: 512mb } } }');
     expect(loadEnvironment('shop', { 'redis.maxmemory': '64mb' }, new Map(), read()).redis.maxmemory).toBe(
       64 * 1024 ** 2,
     );
   });
 
-  it('keeps the path of --config for hints', () => {
+  it('has the path of --config in its source, for hints', () => {
     const { folder } = project('environments: { shop: { extends: dev } }');
     const named = findProject(join(folder, 'kit.yaml'), dir);
     expect(sourceOf(loadEnvironment('shop', {}, new Map(), named))?.config).toBe(join(folder, 'kit.yaml'));
   });
 
-  it('is named in hints as the user named it, including for the configuration that was recorded at its start', () => {
+  it('is named in hints as the user named it, even if its configuration was recorded at the start', () => {
     const file = join(dir, 'mine.yaml');
     writeFileSync(
       file,
@@ -160,7 +160,7 @@ describe('an environment of kit.yaml', () => {
       message: /must be the name of an environment or a YAML file/,
     },
     {
-      problem: 'a circle of bases',
+      problem: 'a cycle of bases',
       text: 'environments:\n  shop:\n    extends: two\n  two:\n    extends: shop\n',
       where: 'kit.yaml:5: environments.two.extends',
       message: /must not extend itself, got shop → two → shop/,
@@ -172,18 +172,18 @@ describe('an environment of kit.yaml', () => {
       message: /must be the name of the environment, 'shop', got 'other'/,
     },
     {
-      problem: 'a missing setting, if it extends nothing',
+      problem: 'a missing setting without a base',
       text: 'environments:\n  shop:\n    topology: { kind: single, replicas: 0, sentinels: 0, quorum: 1 }\n',
       where: 'kit.yaml',
       message: /kit\.yaml:2: environments\.shop\.purpose: is missing/,
     },
-  ])('$problem is one error with its file, line and path', ({ text, where, message }) => {
+  ])('with $problem leads to one error with file, line and path', ({ text, where, message }) => {
     const error = catchKitError(() => load('shop', text));
     expect(error.message).toMatch(message);
     expect(error.where).toMatch(new RegExp(`${where.replaceAll('.', '\\.')}$`));
   });
 
-  it('reports an invalid value of its base in the file of the base', () => {
+  it('reports an invalid value of its base with the file of the base', () => {
     const base = 'extends: dev\nname: base\nclient:\n  defaultTtlSeconds: soon\n';
     const error = catchKitError(() =>
       load('shop', 'environments: { shop: { extends: base.yaml } }', { 'base.yaml': base }),
@@ -193,7 +193,7 @@ describe('an environment of kit.yaml', () => {
 });
 
 describe('an environment file', () => {
-  it('may extend a built-in environment, and needs a name of its own', () => {
+  it('may extend a built-in environment, and needs a different name', () => {
     const { folder } = project('', {
       'mine.yaml': 'extends: dev\nname: mine\n',
       'nameless.yaml': 'extends: dev\n',

@@ -55,7 +55,7 @@ describe('secrets', () => {
     expect(printed).toContain('[redacted]');
   });
 
-  it('are overridden by a variable, or by the file that one names', () => {
+  it('are overridden by a variable, or by a file that a variable names', () => {
     const path = join(dir, 'peer');
     writeFileSync(path, 'from-a-file-0123\n');
     const secrets = loadSecrets(
@@ -69,10 +69,13 @@ describe('secrets', () => {
   });
 
   it.each([
-    ['too short', { KIT_REDIS_APP_PASSWORD: 'hunter2' }],
-    ['with a space', { KIT_REDIS_APP_PASSWORD: 'one two three four' }],
+    ['that are too short', { KIT_REDIS_APP_PASSWORD: 'hunter2' }],
+    ['that contain a space', { KIT_REDIS_APP_PASSWORD: 'one two three four' }],
     ['from a file that does not exist', { KIT_REDIS_APP_PASSWORD_FILE: '/nowhere/at/all' }],
-    ['set twice', { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' }],
+    [
+      'that are set twice',
+      { KIT_REDIS_APP_PASSWORD: 'long-enough-to-take', KIT_REDIS_APP_PASSWORD_FILE: '/nowhere' },
+    ],
   ])('%s are rejected without being shown', (_, env) => {
     let message = '';
     try {
@@ -85,7 +88,7 @@ describe('secrets', () => {
     expect(message).not.toMatch(/hunter2|one two/);
   });
 
-  it.each([0o640, 0o604, 0o666])('secrets in a file of mode %o are rejected', (mode) => {
+  it.each([0o640, 0o604, 0o666])('in a file with mode %o are rejected', (mode) => {
     loadSecrets('dev', dir, noVariables);
     chmodSync(file, mode);
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
@@ -102,7 +105,7 @@ describe('secrets', () => {
   });
 
   it.each(['', '{', '{"schema":"redis-cache-kit/secrets/0"}'])(
-    'a broken file (%j) gives an error that contains no part of it',
+    'in a broken file (%j) lead to an error that contains no part of the file',
     (text) => {
       loadSecrets('dev', dir, noVariables);
       const kept = readFileSync(file, 'utf8');
@@ -114,7 +117,7 @@ describe('secrets', () => {
     },
   );
 
-  it('an unreadable or unwritable file of secrets gives an error that names the file', () => {
+  it('in a file that cannot be read or written lead to an error that names the file', () => {
     writeFileSync(join(dir, 'environments'), 'in the way');
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
       expect.objectContaining({ code: 'STATE_UNREADABLE' }),

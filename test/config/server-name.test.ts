@@ -17,7 +17,7 @@ describe('the server of an environment', () => {
     'mirror.example:5000/library/redis:8.2.1-bookworm',
     `valkey/valkey@sha256:${'0'.repeat(64)}`,
     `valkey/valkey:9.0@sha256:${'0'.repeat(64)}`,
-  ])('may be in the image %s', (image) => {
+  ])('may come from the image %s', (image) => {
     const settings = { 'redis.server': 'redis@8.2', 'docker.image': image };
     expect(loadEnvironment('dev', settings, noVariables).docker.image).toBe(image);
   });
@@ -47,7 +47,7 @@ describe('the server of an environment', () => {
       "must be an image with a tag or a digest, such as redis:8.2.1-bookworm, got 'redis'",
     ],
     [{ 'docker.image': 'mirror:5000/redis' }, "got 'mirror:5000/redis'"],
-  ])('rejects a server that no substrate can have: %j', (flags, reason) => {
+  ])('is rejected if no substrate can run it: %j', (flags, reason) => {
     expect(catchKitError(() => loadEnvironment('dev', flags, noVariables)).message).toContain(reason);
   });
 });

@@ -1,4 +1,4 @@
-/** Changes to settings in an environment file. */
+/** Edits of settings in an environment file. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const edit = (changes: Readonly<Record<string, string>>, text = DEV) =>
   editSettings(text, 'dev.yaml', new Map(Object.entries(changes)));
 
 describe('editSettings', () => {
-  it('replaces a value and leaves every other byte of every built-in environment', () => {
+  it('replaces a value, and changes no other byte of any built-in environment', () => {
     for (const name of readdirSync(FOLDER)) {
       const before = textOf(name);
       const { after, difference } = edit({ 'redis.maxmemory': '768mb' }, before);
@@ -27,7 +27,7 @@ describe('editSettings', () => {
     expect(edit({ 'redis.maxmemory': '512mb' }, text).after).toContain('maxmemory: 512mb # measured\n');
   });
 
-  it('adds a setting that the file does not have after the last one of its map', () => {
+  it('adds a missing setting after the last setting of its map', () => {
     const { difference } = edit({ 'redis.extra.maxclients': '20000', 'redis.maxmemory': '512mb' });
     expect(difference).toEqual([
       '-   maxmemory: 256mb',
@@ -36,7 +36,7 @@ describe('editSettings', () => {
     ]);
   });
 
-  it('adds a setting to a map on one line, and to one on several lines', () => {
+  it('adds a setting to a map on one line, and to a map on several lines', () => {
     const flow = DEV.replace('  activedefrag: true', '  activedefrag: true\n  extra: { hz: 20 }');
     expect(edit({ 'redis.extra.maxclients': '5' }, flow).after).toContain(
       'extra: { hz: 20, maxclients: 5 }\n',
@@ -45,7 +45,7 @@ describe('editSettings', () => {
     expect(edit({ 'redis.extra.maxclients': '5' }, block).after).toContain('    hz: 20\n    maxclients: 5\n');
   });
 
-  it('adds two settings to a map that the file does not have, and one to the inner map of two on one line', () => {
+  it('adds two settings with a new map, and one setting to the inner of two maps on one line', () => {
     const text = 'environments:\n  shop: { extends: dev, redis: { extra: { hz: 20 }}}\n';
     const at = ['environments', 'shop'];
     const client = new Map([
@@ -69,7 +69,7 @@ describe('editSettings', () => {
     );
   });
 
-  it('changes an environment of a kit.yaml, whose settings have a place in the file', () => {
+  it('changes an environment of kit.yaml at its path in the file', () => {
     const text =
       'environments:\n  shop:\n    extends: dev # base\n    redis:\n      port: 7000\n  other:\n    extends: dev\n';
     const changes = new Map([

@@ -1,4 +1,4 @@
-/** The contract of every cache, independent of its storage. */
+/** The contract of every cache, whatever its storage is. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, ConfigurationError, SerializationError } from '../../client/index.ts';
 import type { StandardSchema } from '../../client/types.ts';
@@ -23,8 +23,9 @@ const throwing: StandardSchema = {
 };
 
 /**
- * `tiered`: written to Redis, read from any tier that has the entry, and read values are frozen. `shortTtlSeconds`: a
- * short TTL that does not end before the entry has been read once.
+ * @param kept where values are written to. `tiered`: to Redis; values are read from any tier that has the entry, and
+ * are frozen.
+ * @param shortTtlSeconds a TTL that is short, but does not end before the entry is read once
  */
 export function cacheContract(
   name: string,
@@ -77,7 +78,7 @@ export function cacheContract(
       expect(await cache.get('k')).toEqual({ list: [1] });
     });
 
-    it('expires an entry after its TTL, stores nothing at 0 and rejects negative values', async () => {
+    it('expires an entry after its TTL, stores nothing with a TTL of 0, and rejects negative TTLs', async () => {
       await cache.set('k', 1, { ttlSeconds: 60 });
       expect(await cache.get('k')).toBe(1);
       await cache.set('k', 1, { ttlSeconds: shortTtlSeconds });
@@ -89,7 +90,7 @@ export function cacheContract(
         await expect(cache.set('k', 1, { ttlSeconds: bad })).rejects.toThrowError(ConfigurationError);
     });
 
-    it('deletes, and returns the number of deleted entries', async () => {
+    it('deletes entries, and returns the number of deleted entries', async () => {
       await cache.set('a', 1);
       await cache.set('b', 1);
       expect(await cache.delete('a', 'b', 'absent')).toBe(2);
@@ -97,7 +98,7 @@ export function cacheContract(
       expect(await cache.get('a')).toBeUndefined();
     });
 
-    it('reads and writes many entries at once', async () => {
+    it('reads and writes many entries with one call', async () => {
       const entries = new Map([
         ['a', 1],
         ['b', 2],
@@ -108,7 +109,7 @@ export function cacheContract(
       expect(await cache.setMany(new Map())).toEqual({ source: 'none' });
     });
 
-    it('loads once for concurrent callers, but not again afterwards', async () => {
+    it('loads once for concurrent callers, and not again while the value is stored', async () => {
       let loads = 0;
       const load = async (): Promise<number> => {
         loads += 1;
@@ -124,7 +125,7 @@ export function cacheContract(
       expect(loads).toBe(1);
     });
 
-    it('throws the error of a loader to all waiting callers, and loads again for the next', async () => {
+    it('throws the error of a loader to all waiting callers, and loads again for the next caller', async () => {
       let loads = 0;
       const load = (): number => {
         loads += 1;
@@ -136,7 +137,7 @@ export function cacheContract(
       expect(loads).toBe(2);
     });
 
-    it('does not store a value whose key was deleted or set during the load', async () => {
+    it('does not store a loaded value if its key was deleted or set during the load', async () => {
       const gate = Promise.withResolvers<string>();
       const slow = cache.getOrCompute('k', () => gate.promise);
       await waitUntil('the load has begun', () => cache.stats().loads > 0);
@@ -146,12 +147,12 @@ export function cacheContract(
       expect(await cache.get('k')).toBeUndefined();
     });
 
-    it('returns undefined from a loader, and stores nothing', async () => {
+    it('returns the undefined result of a loader, and does not store it', async () => {
       expect(await cache.getOrCompute('k', () => undefined)).toBeUndefined();
       expect(await cache.get('k')).toBeUndefined();
     });
 
-    it('validates on read: an entry that the schema rejects is purged and a miss', async () => {
+    it('validates on read: an entry that the schema rejects is a miss and is purged', async () => {
       await cache.set('k', 'text');
       const { purged } = cache.stats();
       expect(await cache.get('k', { schema: numbers })).toBeUndefined();
@@ -183,7 +184,7 @@ export function cacheContract(
       await expect(cache.get('')).rejects.toThrowError(ConfigurationError);
     });
 
-    it('counts, and exposes its counters to Prometheus', async () => {
+    it('counts operations, and exposes the counters to Prometheus', async () => {
       const before = cache.stats();
       await cache.set('k', 1);
       await cache.get('k');

@@ -1,5 +1,6 @@
 /**
- * Contract of any substrate with a Redis Cluster: formed only by its first start, and never formed again.
+ * Contract of any substrate with a Redis Cluster. Only the first start of the cluster forms it; it is never formed
+ * again.
  */
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +15,7 @@ import { waitUntil } from '../support/redis-process.ts';
 
 export interface ClusterUnderTest {
   readonly substrate: Substrate;
-  /** Three masters with a replica each; no environment of that name runs yet. */
+  /** Three masters with one replica each. No environment of that name may be running. */
   readonly configuration: EnvironmentConfig;
 }
 
@@ -35,7 +36,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       await substrate?.destroy(topology.environment.name);
     });
 
-    it('is formed when apply returns: every slot served, every master with a replica in sync, all nodes in agreement', async () => {
+    it('is formed when apply returns: every slot is served, every master has a replica in sync, all nodes agree', async () => {
       expect(await environment.cluster?.healthProblem()).toBeUndefined();
       expect(await shards()).toEqual([
         { master: 'redis-1', slots: [[0, 5460]], replicas: ['redis-4'] },
@@ -53,7 +54,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
     });
 
-    it('serves an ioredis cluster client with the app user: every slot, and durable writes', async () => {
+    it('serves every slot and durable writes to an ioredis cluster client with the app user', async () => {
       const app = await client();
       try {
         for (let i = 0; i < 60; i += 1) expect(await app.set(`cluster:${i}`, String(i))).toBe('OK');
@@ -71,7 +72,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       }
     });
 
-    it('replaces a dead master by its replica, and the master returns as replica', async () => {
+    it('replaces a killed master with its replica, and the master returns as a replica', async () => {
       const kept = await durably('failover:key');
       await environment.capabilities.kill?.('redis-1');
       expect((await environment.status())[0]?.state).toBe('stopped');
@@ -84,7 +85,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect(await kept()).toBe('value');
     });
 
-    it('keeps the topology after a failover: neither an apply nor a restart of every node reverts it', async () => {
+    it('keeps the topology after a failover, after an apply, and after a restart of every node', async () => {
       const before = await epochs();
       await substrate.apply(topology, { ephemeral: false }).then((it) => it[Symbol.asyncDispose]());
       expect(await epochs()).toEqual(before);
@@ -96,7 +97,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect(await kept()).toBe('value');
     });
 
-    it('replaces a hung master, which follows its successor when it resumes', async () => {
+    it('replaces a hung master, which follows the new master when it resumes', async () => {
       const heal = await environment.capabilities.pause?.('redis-2');
       const view = async () =>
         parseClusterNodes(String(await (await environment.admin('redis-5')).cluster('NODES')));
@@ -128,14 +129,14 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
         expect((await shards())[2]).toMatchObject({ master: 'redis-6', replicas: ['redis-3'] });
         const values = await Promise.all(acknowledged.map((key) => app.get(key)));
         expect(values).toEqual(acknowledged.map((_, i) => String(i)));
-        // Three shards share the keys.
+        // The keys are distributed over three shards.
         expect(values.length).toBeGreaterThan(3);
       } finally {
         app.disconnect();
       }
     });
 
-    it('refuses to switch a node that is not a master, and names the masters', async () => {
+    it('refuses to switch over a node that is not a master, and names the masters', async () => {
       await expect(clusterSwitchover(environment, 'redis-3')).rejects.toMatchObject({
         code: 'SWITCHOVER_FAILED',
         message: expect.stringMatching(/'redis-3' is not a master; masters: redis-4, redis-5, redis-6$/),
@@ -157,7 +158,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
         60_000,
       );
 
-    /** The epoch that each master reports for itself: gossip delivers those of the others later. */
+    /** The epoch that each master reports for itself. Gossip delivers the epochs of other masters later. */
     async function epochs(): Promise<readonly string[]> {
       const views = topology.redis.map(async ({ id }) => {
         const lines = parseClusterNodes(String(await (await environment.admin(id)).cluster('NODES')));
@@ -184,9 +185,11 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       return cluster;
     }
 
-    /** Writes to the first shard, confirmed by its replica; returns a function that reads it as a client does. */
+    /**
+     * Writes to the first shard with confirmation by its replica. Returns a function that reads the key like a client.
+     */
     async function durably(key: string): Promise<() => Promise<string | null>> {
-      // Slot 0.
+      // The hash tag is in slot 0.
       const tagged = `{06S}:${key}`;
       const app = await client();
       try {

@@ -1,6 +1,4 @@
-/**
- * Contract of any substrate, regardless of how it runs the nodes. One suite for all of them: call it with a factory.
- */
+/** Contract of any substrate, whatever it runs the nodes with. The suite takes a factory of the substrate. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -12,7 +10,7 @@ import { waitUntil } from '../support/redis-process.ts';
 
 export interface SubstrateUnderTest {
   readonly substrate: Substrate;
-  /** A master, two replicas and three sentinels, quorum 2; no environment of that name runs yet. */
+  /** A master, two replicas and three sentinels with quorum 2. No environment of that name may be running. */
   readonly configuration: EnvironmentConfig;
 }
 
@@ -36,7 +34,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await substrate?.destroy(topology.environment.name);
     });
 
-    it('is healthy when apply returns: one master, replicas in sync, sentinels in agreement', async () => {
+    it('is healthy when apply returns: there is one master, replicas are in sync, and sentinels agree', async () => {
       expect(await environment.masterId()).toBe('redis-1');
       expect((await environment.status()).map(({ id, state }) => `${id} ${state}`)).toEqual(
         nodesOf(topology).map(({ id }) => `${id} running`),
@@ -108,7 +106,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await environment.masterId()).toBe('redis-1');
     });
 
-    it('pauses a node, which then does not reply, and heals it, idempotently', async () => {
+    it('pauses a node, which then does not reply, and heals it idempotently', async () => {
       const heal = await pauseOf(environment)('redis-3');
       expect(stateOf(await environment.status(), 'redis-3')).toBe('paused');
       await expect((await environment.admin('redis-2')).ping()).resolves.toBe('PONG');
@@ -140,7 +138,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('separates nodes from the others where it can: they lose each other, but clients lose no node', async () => {
+    it('separates nodes from the other nodes, if it supports that, but not from clients', async () => {
       const { partition } = environment.capabilities;
       if (partition === undefined) return expect(environment.substrate).toBe('local');
       const replication = async (id: string) =>
@@ -148,7 +146,8 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       const status = (await environment.status()).find(({ id }) => id === 'redis-3');
       const { host, port } = status?.announced ?? status?.address ?? { host: '', port: 0 };
       /**
-       * Seconds since the last message from redis-3 to the master; undefined if the master has closed the connection.
+       * Age of the last message from redis-3 to the master in seconds; undefined if the master has closed the
+       * connection.
        */
       const lagS = async () =>
         replicasOf(await replication('redis-1')).find((it) => it.ip === host && Number(it.port) === port)
@@ -156,7 +155,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(Number(await lagS())).toBeLessThan(3);
       const heal = await partition(['redis-3'], { clientsStillReach: true });
       try {
-        // Neither side receives anything from the other, so that a master counts no replica that it cannot reach.
+        // Neither side receives messages from the other, so a master counts no replica that it cannot reach.
         await waitUntil(
           'redis-3 to miss its master',
           async () => Number((await replication('redis-3')).master_last_io_seconds_ago) >= 3,
@@ -172,7 +171,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('never accepts a killed master as master after a failover', async () => {
+    it('does not restart a killed master as master after a failover', async () => {
       await durably(environment, 'failover:key');
       await environment.capabilities.kill?.('redis-1');
       await waitUntil(
@@ -185,7 +184,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await (await environment.admin('redis-1')).get('failover:key')).toBe('value');
     });
 
-    it('never accepts a killed master as master before its death was detected', async () => {
+    it('does not restart a killed master as master before the sentinels detect the failure', async () => {
       await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       await environment.capabilities.kill?.(master);
@@ -194,25 +193,25 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       expect(await environment.masterId()).not.toBe(master);
     });
 
-    it('prevents a paused master from acknowledging a write later than 1 s after its return, before a sentinel reconfigures it', async () => {
+    it('lets a paused master acknowledge writes for at most 1 s after it resumes, before a sentinel reconfigures it', async () => {
       await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       const index = topology.redis.findIndex(({ id }) => id === master);
-      // Connected before the pause: such a client gets no notice of another master.
+      // This client connects before the pause, so it is not notified of the new master.
       const app = connect(environment, index);
       await app.set('returning:before', 'value');
       const heal = await pauseOf(environment)(master);
       await waitUntil('a failover', async () => ![undefined, master].includes(await environment.masterId()));
       const successor = (await environment.masterId()) as string;
-      // Until the sentinels reconfigure the other replica, about a second later, it still follows the old master. The
-      // promoted node closes its connections.
+      // The other replica follows the old master until the sentinels reconfigure it, about a second later. The promoted
+      // node closes its connections.
       await waitUntil('the other replica to follow it', async () => {
         const info = await environment
           .admin(successor)
           .then((redis) => redis.info('replication').catch(() => ''));
         return /^slave0:.*state=online/m.test(info);
       });
-      // The sentinels give it a role only about 10 s after its return.
+      // The sentinels reconfigure the paused master only about 10 s after it resumes.
       const outcomes = await writesAcross(app, heal, () => inSync(environment, master, 30_000));
       app.disconnect();
       expect(outcomes.length).toBeGreaterThan(0);
@@ -229,7 +228,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await waitUntil('the sentinels to agree', async () => sentinelsAgree(environment));
     });
 
-    it('stops and removes everything on destroy, and nothing on a second one', async () => {
+    it('stops and removes everything on destroy, and does nothing on a second destroy', async () => {
       const { name } = topology.environment;
       expect((await substrate.destroy(name)).ended).toEqual(nodesOf(topology).map(({ id }) => id));
       expect(await substrate.destroy(name)).toEqual({ ended: [], removed: [] });
@@ -249,7 +248,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
   });
 }
 
-/** A write of the app user on the bootstrap master, through a client's connection, confirmed by both replicas. */
+/** Writes with the app user to the bootstrap master, like a client; both replicas confirm the write. */
 async function durably(environment: Environment, key: string): Promise<void> {
   const app = connect(environment, 0);
   await app.set(key, 'value');
@@ -264,14 +263,11 @@ function connect({ endpoints }: Environment, index: number): Redis {
     password: endpoints.app.password.reveal(),
     ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
   });
-  // The caller's commands report the error.
+  // The commands of the caller report the error.
   return redis.on('error', () => undefined);
 }
 
-/**
- * Replies of a node to writes, from its return until the condition holds; each write waits for the reply to the
- * previous one.
- */
+/** Replies of a node to sequential writes, from its return until `done` resolves. */
 async function writesAcross(
   app: Redis,
   heal: () => Promise<void>,
@@ -296,7 +292,7 @@ async function writesAcross(
 
 async function inSync(environment: Environment, id: string, timeoutMs = 10_000): Promise<void> {
   const synced = async () => {
-    // With a new role the node closes its connections, including this one: ask again.
+    // A node that changes its role closes all connections, so the query is repeated.
     const info = await environment.admin(id).then((redis) => redis.info('replication').catch(() => ''));
     return info.includes('role:slave') && info.includes('master_link_status:up');
   };

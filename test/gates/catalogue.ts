@@ -1,11 +1,13 @@
-/** Every fault of a folder `faults/`, by the name of its file. */
+/** Every fault in a folder `faults/`. The name of the file is the id of the fault. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ClientFault } from './client-fault.ts';
 import type { ServerFault } from './fault.ts';
 
-/** Faults of the drills of profile quick, which CI runs, and faults of the drills that only profile full has. */
+/**
+ * Suites: faults for the drills of profile quick, which CI runs, and faults for the drills that only profile full has.
+ */
 export type Suite = '.' | 'full';
 
 export type Named<T> = T & { readonly id: string };
@@ -14,7 +16,7 @@ function folderOf(suite: Suite, side: string): string {
   return join(import.meta.dirname, suite, 'faults', side);
 }
 
-/** URL of the file of a client's fault. */
+/** URL of the module that contains a fault of the client. */
 export function clientModuleUrl(id: string, suite: Suite): URL {
   return pathToFileURL(join(folderOf(suite, 'client'), `${id}.ts`));
 }

@@ -1,10 +1,10 @@
-/** Shared by planted clients: the client's own `openCache`, with some methods of the cache replaced. */
+/** Builders that planted clients share: the client's own `openCache` with some methods of the cache replaced. */
 import { type Cache, openCache } from '../../client/index.ts';
 import type { ClientFault } from './client-fault.ts';
 
 type Methods = { readonly [Name in keyof Cache]?: Cache[Name] };
 
-/** An `openCache` whose caches have replaced methods. */
+/** Returns an `openCache` that replaces methods of the cache. */
 export function withReplacedMethods(
   change: (cache: Cache, options: Parameters<typeof openCache>[0]) => Methods,
 ): typeof openCache {
@@ -21,7 +21,7 @@ export function withReplacedMethods(
   };
 }
 
-/** A connection whose commands of the caller (`call`) pass through a function. */
+/** Returns a connection that passes the caller's commands (`call`) through a function. */
 export function replaceCalls(
   own: NonNullable<Cache['connection']>,
   through: (call: () => Promise<unknown>) => Promise<unknown>,
@@ -35,14 +35,16 @@ export function replaceCalls(
   });
 }
 
-/** An `openCache` whose connections send the commands of the caller through a function. */
+/** Returns an `openCache` whose connections pass the caller's commands through a function. */
 export function withReplacedCalls(through: Parameters<typeof replaceCalls>[1]): typeof openCache {
   return withReplacedMethods(({ connection }) =>
     connection === undefined ? {} : { connection: replaceCalls(connection, through) },
   );
 }
 
-/** An `openCache` whose connections send no command of the caller after one has failed. */
+/**
+ * Returns an `openCache` whose connections send none of the caller's commands after one of these commands has failed.
+ */
 export function withCallsDeadAfterFailure(): typeof openCache {
   let isDead = false;
   return withReplacedCalls(async (call) => {
@@ -54,7 +56,7 @@ export function withCallsDeadAfterFailure(): typeof openCache {
   });
 }
 
-/** An `openCache` whose connections send one command of the caller in fifty twice. */
+/** Returns an `openCache` whose connections send one in fifty of the caller's commands twice. */
 export function withCallsSentTwice(): typeof openCache {
   let calls = 0;
   return withReplacedCalls(async (call) => {
@@ -63,7 +65,7 @@ export function withCallsSentTwice(): typeof openCache {
   });
 }
 
-/** Calls the password function for the first connection only. */
+/** Returns an `openCache` that calls the password function for the first connection only. */
 export function withPasswordAskedOnce(): typeof openCache {
   return (options) => {
     const { password } = options;
@@ -79,7 +81,7 @@ export function withPasswordAskedOnce(): typeof openCache {
   };
 }
 
-/** An `openCache` whose caches acknowledge one write in fifty, of those with the durability, without sending it. */
+/** Returns an `openCache` whose caches acknowledge one in fifty writes of this durability without sending it. */
 export function withUnsentWrites(isDurable: boolean): typeof openCache {
   return withReplacedMethods((cache) => {
     let sets = 0;
@@ -92,13 +94,13 @@ export function withUnsentWrites(isDurable: boolean): typeof openCache {
   });
 }
 
-/** Result of an operation after which a cache may stop working. */
+/** Result of an operation; certain results make a faulty cache stop working. */
 interface OperationResult {
   readonly tookMs: number;
   readonly error?: unknown;
 }
 
-/** An `openCache` whose caches stop answering once an operation has had such a result. */
+/** Returns an `openCache` whose caches do not serve any operation after one with a fatal result. */
 export function deadAfter(isFatal: (ended: OperationResult) => boolean): typeof openCache {
   return withReplacedMethods((cache) => {
     let isDead = false;
@@ -125,7 +127,7 @@ export function deadAfter(isFatal: (ended: OperationResult) => boolean): typeof 
   });
 }
 
-/** A fault that must make the run a no-go. */
+/** Adds the default state: a fault that must make the run a no-go. */
 export function clientFault(fault: Omit<ClientFault, 'state'> & Partial<ClientFault>): ClientFault {
   return { state: 'FAIL', ...fault };
 }

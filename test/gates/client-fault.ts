@@ -7,13 +7,16 @@
 export interface ClientFault {
   /** The fault as a statement: "A batch of 100 keys is acknowledged and not written". */
   readonly what: string;
-  /** Drills that must show it. */
+  /** Drills in which the fault must be detected. */
   readonly drills: readonly string[];
   readonly criterion: string;
-  /** `FAIL` makes the run a no-go, `NOT_MEASURED` leaves it unknown. */
+  /** With `FAIL` the run must be a no-go, with `NOT_MEASURED` its decision must be unknown. */
   readonly state: 'FAIL' | 'NOT_MEASURED';
-  /** The criterion is a measured time: on a busy machine it is INVALID, and the run is no GO either. */
+  /**
+   * True if the criterion is a measured time. On a busy machine the criterion is INVALID, and the run is not a GO
+   * either.
+   */
   readonly isTimed?: boolean;
-  /** Words that the remedy of the criterion must contain. */
+  /** Texts that the remedy of the criterion must contain. */
   readonly remedy: readonly string[];
 }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { clientFaults } from './catalogue.ts';
 import { integrationFaults, testClientFaults } from './client-suite.ts';
 
-it('the catalogue has at least 25 faults of the client', () => {
+it('the catalogue contains at least 25 faults of the client', () => {
   expect(clientFaults.length).toBeGreaterThanOrEqual(25);
 });
 

@@ -1,8 +1,11 @@
-/** Faults of the client that drills with load or a failover detect. Every readiness run passes them without a fault. */
+/**
+ * Faults of the client that drills with load or a failover detect. Without a fault, every readiness run passes these
+ * drills.
+ */
 import { expect, it } from 'vitest';
 import { loadFaults, testClientFaults } from './client-suite.ts';
 
-it('the catalogue has faults that only load or a failover shows', () => {
+it('the catalogue contains faults that only load or a failover reveals', () => {
   expect(loadFaults.length).toBeGreaterThan(0);
 });
 

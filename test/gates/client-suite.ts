@@ -1,4 +1,7 @@
-/** Plants faults of the client one at a time: the right criterion fails in the run, and its remedy names the cause. */
+/**
+ * Plants faults of the client one at a time. The run must fail the expected criterion, and its remedy must name the
+ * cause.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
 import { PlantedClient } from '../../harness/run/planted-client.ts';
@@ -10,13 +13,13 @@ import { buildRow } from './table-reporter.ts';
 
 const INTEGRATION = new Set(drills.filter(({ family }) => family === 'integration').map(({ id }) => id));
 
-/** Faults that only integration drills detect; the others need drills with load or a failover. */
+/** Faults that integration drills alone detect; the other faults need drills with load or a failover. */
 export const integrationFaults = clientFaults.filter(({ drills }) =>
   drills.every((id) => INTEGRATION.has(id)),
 );
 export const loadFaults = clientFaults.filter((fault) => !integrationFaults.includes(fault));
 
-/** Declares one test per fault, on one environment that is returned for further tests. */
+/** Declares one test per fault on a shared environment, and returns the environment for other tests. */
 export function testClientFaults(
   faults: readonly Named<ClientFault>[],
   suite: Suite = '.',
@@ -25,7 +28,7 @@ export function testClientFaults(
   beforeAll(async () => void (await environment.start()));
   afterAll(() => environment[Symbol.asyncDispose]());
 
-  it.for(faults)('a fault of the client is caught: $id', async (fault, { task }) => {
+  it.for(faults)('a fault of the client is detected: $id', async (fault, { task }) => {
     const planted = new PlantedClient(clientModuleUrl(fault.id, suite));
     const report = await environment
       .runDrills(fault.drills, planted)

@@ -1,4 +1,4 @@
-/** Checks of a run with a planted fault, and its row of the results table. */
+/** Checks of a run with a planted fault. */
 import { expect } from 'vitest';
 import type { Criterion, CriterionState } from '../../harness/gates/gate.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -10,14 +10,14 @@ export interface Expected {
   readonly isTimed?: boolean;
 }
 
-/** Text in the reason of a criterion for which the machine was too slow. */
+/** Text in the reason of a criterion that is INVALID because the machine was too slow. */
 const UNSOUND = /late|machine|steal|waited for a CPU/;
 
-/** Expects that the fault changed the verdict by its criterion, and that the remedy names the cause. */
+/** Expects that the fault changed the verdict through its criterion, and that the remedy names the cause. */
 export function expectCaught({ verdict }: Report, expected: Expected): Criterion {
   const { criterion, state, remedy, isTimed = false } = expected;
   const found = verdict.criteria.find(({ id }) => id === criterion);
-  if (found === undefined) throw new Error(`no criterion '${criterion}'`);
+  if (found === undefined) throw new Error(`the run has no criterion '${criterion}'`);
   if (isTimed && found.state === 'INVALID') {
     expect(found.reason).toMatch(UNSOUND);
     expect(verdict.decision).not.toBe('GO');
@@ -29,7 +29,7 @@ export function expectCaught({ verdict }: Report, expected: Expected): Criterion
   return found;
 }
 
-/** Expects a GO without the fault. */
+/** Expects that a run without a fault is a GO. */
 export function expectGo({ verdict }: Report): void {
   const wrong = verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state));
   expect(wrong.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([]);

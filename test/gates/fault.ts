@@ -1,6 +1,6 @@
 /**
- * A planted fault: its description, the drills that must show it, the criterion that must fail, and the text with which
- * the criterion's remedy names the cause. One file each in `faults/`; the file's name is the fault's id.
+ * A planted fault: its description, the drills that must reveal it, the criterion that must fail, and the texts with
+ * which the criterion's remedy names the cause. Each fault has a file in `faults/`, whose name is the id of the fault.
  */
 import type { Environment, Heal } from '../../infra/substrates/environment.ts';
 
@@ -9,28 +9,28 @@ interface PlantedFault {
   readonly what: string;
   readonly drills: readonly string[];
   readonly criterion: string;
-  /** `FAIL` makes the run a no-go, the others leave it unknown. */
+  /** With `FAIL` the run must be a no-go; with the other states its decision must be unknown. */
   readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED' | 'INSUFFICIENT';
-  /** The criterion is a measured time or an answer in time: on a busy machine it is INVALID. */
+  /** True if the criterion is a measured time, or requires a reply in time. On a busy machine it is INVALID. */
   readonly isTimed?: boolean;
-  /** Words that the remedy must contain. */
+  /** Texts that the remedy must contain. */
   readonly remedy: readonly string[];
 }
 
-/** Environments that keep running for all live faults of their group. */
+/** Environments, each of which keeps running for all live faults of its group. */
 export type GroupName = 'sentinels' | 'encrypted' | 'cluster';
 
-/** A change of running servers. */
+/** A fault in running servers. */
 export interface LiveFault extends PlantedFault {
   readonly kind: 'live';
   readonly group: GroupName;
   plant(environment: Environment): Promise<Heal>;
 }
 
-/** Wrongly rendered files of servers: the environment is started only for this fault. */
+/** A fault in rendered files; an environment is started only for this fault. */
 export interface RenderedFault extends PlantedFault {
   readonly kind: 'rendered';
-  /** Settings by path, over those of the environment `dev`. */
+  /** Settings by path, which override the environment `dev`. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 

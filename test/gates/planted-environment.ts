@@ -1,4 +1,4 @@
-/** Environments that faults are planted into, and the runs that judge them. */
+/** Environments in which faults are planted, and the runs that judge them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -26,10 +26,10 @@ const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> =
 };
 
 const SEED = 1;
-/** Sentinels query the replicas of a master every 10 s. */
+/** Longer than the 10 s between queries of sentinels for the replicas of a master. */
 const HEALTHY_BOUND_MS = 30_000;
 
-/** An environment in its own folder; both end together. */
+/** An environment in a separate folder; disposal removes both. */
 export class PlantedEnvironment implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'kit-gates-'));
   readonly #stateDir = join(this.dir, '.kit');
@@ -49,7 +49,7 @@ export class PlantedEnvironment implements AsyncDisposable {
     return this.#environment;
   }
 
-  /** Runs the drills and judges them; the run starts and ends an environment that is not running. */
+  /** Runs the drills and judges them. If the environment is not running, the run starts and stops it. */
   async runDrills(drills: readonly string[], planted?: PlantedClient): Promise<Report> {
     const request: RunRequest = {
       kind: 'drill',
@@ -59,10 +59,10 @@ export class PlantedEnvironment implements AsyncDisposable {
       seed: SEED,
       out: join(this.dir, `run-${++this.#runs}`),
       drills,
-      // Length of the drill storm.
+      // Duration of the drill storm.
       minutes: 1,
       trials: undefined,
-      // A measurement prevented by a busy machine is no GO either: waiting for a quiet one would only take time.
+      // A busy machine that prevents a measurement does not lead to a GO either, so retries would only take time.
       retries: 0,
       argv: [],
       coverage: undefined,
@@ -74,8 +74,8 @@ export class PlantedEnvironment implements AsyncDisposable {
   }
 
   /**
-   * Waits until the servers have the state from before a fault, so that it does not disturb the next one.
-   * @throws Error that names the missing parts
+   * Waits until the servers have the state from before a fault, so the fault does not affect the next one.
+   * @throws Error that states the remaining problem
    */
   async awaitHealthy(): Promise<void> {
     const problem =

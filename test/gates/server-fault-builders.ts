@@ -1,4 +1,4 @@
-/** Builders of server faults: a directive, an option of a sentinel, an ACL rule, a rendered setting. */
+/** Builders of server faults: a directive, an option of a sentinel, an ACL rule, or a rendered setting. */
 import type { Redis } from 'ioredis';
 import { fieldsOf } from '../../infra/redis/reply.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -15,12 +15,12 @@ function liveFault(common: Common, plant: LiveFault['plant']): LiveFault {
   return { kind: 'live', state: 'FAIL', drills: CONFIGURATION, group: 'sentinels', ...common, plant };
 }
 
-/** Any change to the environment. */
+/** Plants any change to the environment. */
 export function changeFault(common: Common, plant: LiveFault['plant']): LiveFault {
   return liveFault(common, plant);
 }
 
-/** `CONFIG SET` on one node. */
+/** Plants a `CONFIG SET` on one node. */
 export function directiveFault(
   common: Omit<Common, 'remedy'> & {
     readonly node: string;
@@ -42,14 +42,14 @@ export function directiveFault(
       await admin.config('SET', directive, planted);
     }
     return async () => {
-      // The planted value may have ended the first connection.
+      // The planted value may have closed the first connection.
       const healing = await connectAdmin(environment, node);
       for (const [directive, was] of before) await healing.config('SET', directive, was);
     };
   });
 }
 
-/** `SENTINEL SET` on `sentinel-2`. */
+/** Plants a `SENTINEL SET` on `sentinel-2`. */
 export function sentinelOptionFault(
   common: Omit<Common, 'remedy'> & {
     readonly option: string;
@@ -66,7 +66,7 @@ export function sentinelOptionFault(
   });
 }
 
-/** `ACL SETUSER` on one node; the users of its file are loaded again afterwards. */
+/** Plants an `ACL SETUSER` on one node; to heal it, the node loads its ACL file again. */
 export function aclFault(
   common: Common & { readonly node: string; readonly user: string; readonly rules: readonly string[] },
 ): LiveFault {
@@ -77,7 +77,7 @@ export function aclFault(
   });
 }
 
-/** A setting of the environment's file that renders a wrong file. */
+/** Plants a setting of the environment file, which leads to a wrong rendered file. */
 export function renderedFault(
   fault: Pick<RenderedFault, 'what' | 'criterion' | 'remedy' | 'settings'> &
     Partial<Pick<RenderedFault, 'drills' | 'isTimed'>>,
@@ -85,7 +85,7 @@ export function renderedFault(
   return { kind: 'rendered', state: 'FAIL', drills: CONFIGURATION, ...fault };
 }
 
-/** A working connection: ACL LOAD closes those of the users that it changed. */
+/** Returns a working connection. ACL LOAD closes the connections of the users that it changes. */
 export async function connectAdmin(environment: Environment, node: string): Promise<Redis> {
   let open: Redis | undefined;
   await waitUntil(`an answer of ${node}`, async () => {
@@ -97,7 +97,7 @@ export async function connectAdmin(environment: Environment, node: string): Prom
     if (answered) open = admin;
     return answered;
   });
-  if (open === undefined) throw new Error(`no connection to ${node}`);
+  if (open === undefined) throw new Error(`there is no connection to ${node}`);
   return open;
 }
 
@@ -107,7 +107,7 @@ export async function makeReplicaOf(environment: Environment, node: string, mast
   await (await connectAdmin(environment, node)).replicaof(host, port);
 }
 
-/** Demotes the node to a replica of the master again, and waits until it has its link. */
+/** Makes the node a replica of the master again, and waits until its link is up. */
 export async function awaitReplica(environment: Environment, node: string): Promise<void> {
   await waitUntil(`${node} to have its link to the master`, async () => {
     const nodes = await environment.status();
@@ -134,6 +134,6 @@ async function listRoles(environment: Environment) {
   );
 }
 
-/** A flat list of names and values, as SENTINEL MASTER replies; empty for an error. */
+/** Parses a flat list of names and values, such as the reply to SENTINEL MASTER; empty for an error. */
 export const parseFields = (reply: unknown): ReadonlyMap<string, string> =>
   Array.isArray(reply) ? fieldsOf(reply) : new Map();

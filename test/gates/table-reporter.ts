@@ -1,6 +1,6 @@
 /**
- * Reporter of the planted faults: a table of fault, criterion, state and remedy at the end of a run, and as Markdown in the file that
- * `--outputFile.faults` names.
+ * Reporter of the planted faults. At the end of a run it prints a table of fault, criterion, state and remedy, and
+ * writes the table as Markdown to the file that `--outputFile.faults` names.
  */
 import { writeFileSync } from 'node:fs';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
@@ -21,7 +21,7 @@ declare module 'vitest' {
   }
 }
 
-/** The row of a caught fault. */
+/** Builds the row of a detected fault. */
 export function buildRow(
   side: Row['side'],
   { id, what }: { readonly id: string; readonly what: string },
@@ -30,7 +30,7 @@ export function buildRow(
   return { side, id, what, criterion, state, remedy };
 }
 
-/** A remedy is longer than a row of a table: its first part names the cause. */
+/** A remedy can be too long for a table. Its beginning names the cause. */
 const MAX_REMEDY_CHARACTERS = 240;
 
 function cell(text: string): string {
@@ -39,7 +39,7 @@ function cell(text: string): string {
   return short.replaceAll('|', '\\|').replaceAll('\n', ' ');
 }
 
-/** Replaces ports and digests, which differ in every run and would change the table without a reason. */
+/** Replaces ports and digests, which differ in every run and would cause needless changes to the table. */
 function maskVariableParts(remedy: string): string {
   return remedy
     .replaceAll(/digest:[0-9a-f]{16}/g, 'digest:…')
@@ -55,7 +55,7 @@ export function renderTable(rows: readonly Row[]): string {
     .join('\n');
 }
 
-/** The document of a suite. */
+/** Document with the results of a suite. */
 interface Document {
   /** Command that runs the faults. */
   readonly command: string;

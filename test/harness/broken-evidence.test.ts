@@ -1,6 +1,6 @@
 /**
- * Sealed but broken evidence: numbers without a bound, values of another type. The judge never judges it and never
- * hangs: a hang exceeds the time limit of its test.
+ * Sealed but broken evidence: numbers out of bounds, and values of the wrong type. The judge never accepts such
+ * evidence and never hangs; a hang would exceed the time limit of the test.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function resealed(
   return { dir };
 }
 
-/** The first line of a type with one field replaced by JSON text. */
+/** Replaces one field in the first line of a type with JSON text. */
 function withField(type: string, field: string, json: string): (text: string) => string {
   return (text) => {
     const lines = text.split('\n');
@@ -70,25 +70,22 @@ describe('a number out of bounds', () => {
     ['trials/ttl-expiry-1/events.jsonl', 'expect', 'actual', '1e999', /expect\.actual/],
   ] as const;
 
-  it.each(huge)(
-    'a number out of bounds in %s makes the trial INVALID: %s.%s of %s',
-    (path, type, field, json, why) => {
-      const { dir } = resealed(recorded(), path, withField(type, field, json));
-      const report = analyzeRun(dir);
-      expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
-      const complete = findCriterion(report, 'evidence-complete');
-      expect(complete.state).toBe('INVALID');
-      expect(complete.reason).toContain(path);
-      expect(complete.reason).toMatch(why);
-      const stoodOnIt = report.verdict.criteria.filter(
-        ({ id, evidence }) => id !== 'evidence-complete' && evidence.some((ref) => ref.path === path),
-      );
-      expect(stoodOnIt.length).toBeGreaterThan(0);
-      expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
-    },
-  );
+  it.each(huge)('in %s makes the trial INVALID: %s.%s of %s', (path, type, field, json, why) => {
+    const { dir } = resealed(recorded(), path, withField(type, field, json));
+    const report = analyzeRun(dir);
+    expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: EXIT.UNKNOWN });
+    const complete = findCriterion(report, 'evidence-complete');
+    expect(complete.state).toBe('INVALID');
+    expect(complete.reason).toContain(path);
+    expect(complete.reason).toMatch(why);
+    const stoodOnIt = report.verdict.criteria.filter(
+      ({ id, evidence }) => id !== 'evidence-complete' && evidence.some((ref) => ref.path === path),
+    );
+    expect(stoodOnIt.length).toBeGreaterThan(0);
+    expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
+  });
 
-  it('a number out of bounds in the data of a used observation makes the trial INVALID', () => {
+  it('in the data of a used observation makes the trial INVALID', () => {
     const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
     const line = observation('workload', 'lateness-total', 1, lateness, { client: 'kit' });
     const { dir } = resealed(recorded(), KIT, withLine(line));
@@ -130,7 +127,7 @@ describe('a number out of bounds', () => {
     );
   });
 
-  it('a number out of bounds in a coverage summary makes coverage INVALID', () => {
+  it('in a coverage summary makes coverage INVALID', () => {
     for (const [covered, total] of [
       [1e9, 1000],
       [-1, 1000],
@@ -154,7 +151,7 @@ describe('a number out of bounds', () => {
     ['machine', '{"kernel":"a","cpu":"b","cores":-1,"memoryBytes":1}'],
     ['configSha256', '"x"'],
     ['argv', '[1]'],
-  ])('a number out of bounds in the manifest gives one clear error: %s of %s', (field, json) => {
+  ])('in the manifest leads to one clear error: %s of %s', (field, json) => {
     const { dir } = recorded();
     const manifest = JSON.parse(readFileSync(join(dir, 'manifest.json'), 'utf8')) as object;
     const text = JSON.stringify({ ...manifest, [field]: '<here>' }).replace('"<here>"', json);
@@ -167,14 +164,16 @@ describe('a number out of bounds', () => {
   });
 });
 
-describe('a value of another type in any field', () => {
+describe('a value of the wrong type', () => {
   const NASTY = [
     ...['null', '-1', '1e999', '0.5', '"\\u0000\\ud800"', '[5]', '{}', '{"__proto__":{"a":1}}'],
     `"${'x'.repeat(300_000)}"`,
     `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
   ];
 
-  /** A report in every format, or the error in its place; anything else is a defect of the judge. */
+  /**
+   * Returns the report, after rendering it in every format, or the KitError. Any other error is a defect of the judge.
+   */
   function outcome(dir: string): Report | KitError {
     try {
       const report = analyzeRun(dir);
@@ -196,7 +195,7 @@ describe('a value of another type in any field', () => {
   };
 
   it.each([KIT, EVENTS, 'trials/batches-1/kit.jsonl', 'trials/ttl-expiry-1/events.jsonl'])(
-    'a value of another type in any field of %s gives a report or one clear error',
+    'in any field of %s leads to a report or to one clear error',
     (path) => {
       const folder = scratch.createRun({
         drills: SOME.filter(({ id }) => path.includes(`/${id}-1/`)),
@@ -213,12 +212,12 @@ describe('a value of another type in any field', () => {
         }
       }
     },
-    // Ends a hang: the test judges about 500 folders.
+    // A time limit that ends a hang: the test judges about 500 folders.
     600_000,
   );
 
   it.each(['manifest.json', 'config.json', 'gates.json', 'drills.json', SEAL])(
-    'a value of another type in any field of %s gives a report or one clear error in another place',
+    'in any field of the file %s leads to a report or to one clear error',
     (path) => {
       const { dir } = recorded();
       const original = JSON.parse(readFileSync(join(dir, path), 'utf8')) as Record<string, unknown>;

@@ -1,4 +1,4 @@
-/** Hand-written histories of capacity drills: steps of a load, connections, memory, k6 and a soak. */
+/** Hand-written histories of capacity drills: load steps, connections, memory, k6 and a soak. */
 import type { HistoryEvent, ObservationEvent } from '../../harness/history/events.ts';
 import { HdrHistogram } from '../../harness/statistics/hdr.ts';
 import { type Events, infoSample, observation } from './checkers/history-builders.ts';
@@ -14,7 +14,7 @@ export interface StepOptions {
   readonly perSecond?: number;
   readonly asked?: number;
   readonly lagMs?: number;
-  /** Latency of every operation, by kind. */
+  /** Latency of all operations of a kind, by kind. */
   readonly latencyMs?: Readonly<Record<string, number>>;
   readonly over?: Data;
 }
@@ -25,7 +25,7 @@ const allAt = (ms: number, count: number) => {
   return histogram.toText();
 };
 
-/** One valid step, unless the options specify otherwise. */
+/** Events of one load step, which is valid unless the options specify otherwise. */
 export function loadStep(options: StepOptions = {}): Events {
   const { step = 1, mix = 'B', perSecond = 1_000, asked = 12_000, lagMs = 0.3 } = options;
   const { latencyMs = { get: 1, set: 2 }, over = {} } = options;
@@ -89,7 +89,7 @@ export function k6Events(over: Data = {}, run: Data = {}): readonly HistoryEvent
   ];
 }
 
-/** Samples of a soak, one per 1,000 operations. */
+/** Samples of a soak, one per 1,000 operations. `over` overrides the data of a sample. */
 export function soakSamples(over: (operations: number) => Data = () => ({})): Events {
   return Array.from({ length: 30 }, (_, i) => {
     const operations = (i + 1) * 1_000;

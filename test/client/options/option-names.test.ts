@@ -144,12 +144,12 @@ describe('an unknown option', () => {
     ['another case', () => cache.set('k', 1, { TTLSeconds: 5 } as object), 'did you mean "ttlSeconds"?'],
     ['a missing unit', () => cache.set('k', 1, { ttl: 5 } as object), 'did you mean "ttlSeconds"?'],
     [
-      'a forgotten unit of a long name',
+      'a missing unit of a long name',
       () => cache.getOrCompute('k2', () => 1, { staleWhileRevalidate: 5 } as object),
       'did you mean "staleWhileRevalidateSeconds"?',
     ],
     [
-      'the name of another client',
+      'an option name of another client',
       () => redisCache({ host: 'localhost' } as object),
       'did you mean "address"?',
     ],

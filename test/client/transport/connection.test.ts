@@ -48,7 +48,7 @@ describe('the supervised connection to one server', () => {
     return opened;
   }
 
-  it('sends commands, and throws error replies by their code', async () => {
+  it('sends commands, and throws error replies with their code', async () => {
     const c = open();
     expect(await c.call('SET', 'k', 'ü')).toBe('OK');
     expect(await c.callBuffer('GET', 'k')).toEqual(Buffer.from('ü'));
@@ -61,7 +61,7 @@ describe('the supervised connection to one server', () => {
     expect(c.state).toMatchObject({ kind: 'ready', master: redis.address });
   });
 
-  it('reports why there is no connection to the waiting callers', async () => {
+  it('reports to waiting callers why there is no connection', async () => {
     const c = open({ password: 'wrong', commandTimeoutMs: 200 });
     await expect(c.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
     await c.close();
@@ -97,7 +97,7 @@ describe('the supervised connection to one server', () => {
     ]);
   });
 
-  it('detects a hang, holds back new commands, and continues when it is over', async () => {
+  it('detects a hang, sends no new commands during the hang, and continues after it', async () => {
     const c = open({ commandTimeoutMs: 400 });
     await c.call('PING');
     redis.pause();
@@ -121,7 +121,7 @@ describe('the supervised connection to one server', () => {
     await waitUntil('the hang is suspected', () => c.state.kind === 'suspect', 3000);
   });
 
-  it('returns no reply for a write that a short stall could apply twice', async () => {
+  it('applies no write twice after a stall, and reports the outcome of unanswered writes as unknown', async () => {
     const c = open();
     const writer = new WriteLoop(c, { prefix: 'stall' });
     await waitUntil('writes are acknowledged', () => writer.acknowledged > 20);
@@ -135,10 +135,10 @@ describe('the supervised connection to one server', () => {
     expect((await redis.admin().mget(...keys)).every((value) => value === 'x')).toBe(true);
   });
 
-  it('leaves a connection that is stuck while the server replies to others', async () => {
+  it('replaces a connection without replies while the server replies to other connections', async () => {
     const c = open({ commandTimeoutMs: 500 });
     await c.call('PING');
-    // Writes are paused, so this connection has an outstanding answer; the server itself is healthy.
+    // Writes are paused, so this connection waits for a reply; the server itself is healthy.
     await redis.admin().call('CLIENT', 'PAUSE', '60000', 'WRITE');
     try {
       await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
@@ -164,7 +164,7 @@ describe('the supervised connection to one server', () => {
 
   it('shares one WAIT among many writers, and separates different durabilities', async () => {
     const c = open();
-    // Redis reports `state=online` while the replica still loads: only its confirmation shows that it is in sync.
+    // Redis reports `state=online` while the replica is still loading. Only a confirmation shows that it is in sync.
     await waitUntil('the replica confirms', () =>
       c.callDurable({ replicas: 1, timeoutMs: 1000 }, 'SET', 'warm', 1).then(
         () => true,
@@ -197,7 +197,7 @@ describe('the supervised connection to one server', () => {
     await waitUntil('it was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
   });
 
-  it('waits for the replicas that a write needs, and reports the reason when they are missing', async () => {
+  it('waits for the replicas that a write needs, and reports if they are missing', async () => {
     const c = open({ commandTimeoutMs: 1_500 });
     await c.call('PING');
     const durable = { replicas: 1, timeoutMs: 100 };
@@ -239,7 +239,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'ordered')).toBe('abcde');
   });
 
-  it('reads from a server that cannot save, although it rejects writes and PING', async () => {
+  it('reads from a server that cannot save and therefore rejects writes and PING', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-misconf-'));
     await using full = await RedisProcess.start({ password: 'secret', conf: [`dir ${dir}`, 'save 3600 1'] });
     const admin = full.admin();
@@ -259,7 +259,7 @@ describe('the supervised connection to one server', () => {
     await c.close();
   });
 
-  it('rejects commands above its bound', async () => {
+  it('rejects commands when 10,000 commands are already waiting', async () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 }, commandTimeoutMs: 5000 });
     const calls = Array.from({ length: 10_001 }, () => c.call('GET', 'k'));
     const settled = Promise.allSettled(calls);
@@ -281,7 +281,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'd')).toBeNull();
   });
 
-  it('accepts a sequence as a whole at that bound: no MULTI is left without its EXEC', async () => {
+  it('accepts a sequence as a whole at maxInFlight, so no MULTI is sent without its EXEC', async () => {
     const c = open({ maxInFlight: 20 }) as CacheConnection;
     await c.call('SET', 'k', 'before');
     let crowd: Promise<unknown> | undefined;
@@ -298,7 +298,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'k')).toBe('after');
   });
 
-  it('reports an unknown outcome for a script that failed', async () => {
+  it('reports an unknown outcome for a script that failed after a write', async () => {
     const c = open();
     const script = "redis.call('SET', KEYS[1], 1) return redis.call('LPUSH', KEYS[1], 1)";
     await expect(c.call('EVAL', script, 1, 'script')).rejects.toMatchObject({

@@ -1,4 +1,7 @@
-/** Logins: functions that are called at each connect, rotated passwords, and servers that refuse. */
+/**
+ * Logins: credentials functions, which are called at each connect, rotated passwords, and servers that reject the
+ * login.
+ */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   ConfigurationError,
@@ -16,7 +19,10 @@ import { type Address, RedisProcess, startSentinelSet, waitUntil } from '../../s
 
 const host = '127.61.0.9';
 
-/** A user with a rotating password: the old one is refused afterwards, and its connections are closed. */
+/**
+ * A user with a rotating password. After a rotation, the previous password is refused and the connections of the user
+ * are closed.
+ */
 class Account {
   password = 'first';
   readonly #nodes: readonly RedisProcess[];
@@ -40,14 +46,14 @@ class Account {
     }
   }
 
-  /** Changes the server first, as in a rotation that the client notices later. */
+  /** Changes the password on the server before the client has the new one. */
   async rotate(password: string): Promise<void> {
     await this.set(password);
     this.password = password;
   }
 }
 
-/** Open connections of the user, by their subscriptions or tracking. */
+/** Open connections of the user, as lines of CLIENT LIST. */
 async function connectionsOf(node: RedisProcess, user: string): Promise<readonly string[]> {
   const list = String(await node.admin().call('CLIENT', 'LIST'));
   return list.split('\n').filter((line) => line.includes(`user=${user} `));
@@ -57,45 +63,51 @@ describe('a password that is rotated while the client runs', () => {
   it.each([
     ['one server', {}],
     ['a pool', { poolSize: 3 }],
-  ] as const)('is requested again: %s, with its first tier and durable writes', async (_, more) => {
-    await using redis = await RedisProcess.start({ host });
-    const { port } = redis.address;
-    await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
-    const account = new Account([redis]);
-    await account.set(account.password);
-    const cache = tieredCache({
-      address: redis.address,
-      username: account.username,
-      password: account.secret,
-      namespace: 'rotated',
-      ...more,
-    });
-    onTestFinished(async () => void (await cache.close()));
-    const durability = { replicas: 1, timeoutMs: 1000 };
-    const durable = async (): Promise<boolean> =>
-      cache.set('durable', 1, { durability }).then(
-        () => true,
-        () => false,
-      );
-    await waitUntil('a durable write', durable);
-    await cache.set('k', 'v');
-    const tracking = async (): Promise<boolean> =>
-      (await connectionsOf(redis, account.username)).some((line) => /flags=\S*t/.test(line));
-    await waitUntil('the listener is connected', tracking);
-
-    for (const password of ['second', 'third']) {
-      const asked = account.asked;
-      await account.rotate(password);
-      await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 1)).source === 'redis');
-      await waitUntil('a durable write again', durable);
-      await waitUntil('the listener is connected again', tracking);
-      await waitUntil('the first tier serves again', async () => {
-        const entry = await cache.getEntry('k');
-        return entry?.source === 'l1';
+  ] as const)(
+    'is requested again by all connections, including those of the first tier and of durable writes: %s',
+    async (_, more) => {
+      await using redis = await RedisProcess.start({ host });
+      const { port } = redis.address;
+      await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
+      const account = new Account([redis]);
+      await account.set(account.password);
+      const cache = tieredCache({
+        address: redis.address,
+        username: account.username,
+        password: account.secret,
+        namespace: 'rotated',
+        ...more,
       });
-      expect(account.asked).toBeGreaterThan(asked);
-    }
-  });
+      onTestFinished(async () => void (await cache.close()));
+      const durability = { replicas: 1, timeoutMs: 1000 };
+      const durable = async (): Promise<boolean> =>
+        cache.set('durable', 1, { durability }).then(
+          () => true,
+          () => false,
+        );
+      await waitUntil('a durable write', durable);
+      await cache.set('k', 'v');
+      const tracking = async (): Promise<boolean> =>
+        (await connectionsOf(redis, account.username)).some((line) => /flags=\S*t/.test(line));
+      await waitUntil('the listener is connected', tracking);
+
+      for (const password of ['second', 'third']) {
+        const asked = account.asked;
+        await account.rotate(password);
+        await waitUntil(
+          'Redis accepts writes again',
+          async () => (await cache.set('w', 1)).source === 'redis',
+        );
+        await waitUntil('a durable write again', durable);
+        await waitUntil('the listener is connected again', tracking);
+        await waitUntil('the first tier serves again', async () => {
+          const entry = await cache.getEntry('k');
+          return entry?.source === 'l1';
+        });
+        expect(account.asked).toBeGreaterThan(asked);
+      }
+    },
+  );
 
   it('is requested again by all connections to a sentinel master, and to the sentinels', async () => {
     await using set = await startSentinelSet();
@@ -121,7 +133,7 @@ describe('a password that is rotated while the client runs', () => {
     await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 2)).source === 'redis');
     await waitUntil('all sentinels are queried again', () => watch.asked > asked);
     await waitUntil('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
-    // The replicas as well: they serve reads.
+    // The replicas are included, because they serve reads.
     const replicas = set.redis.filter(({ address }) => {
       const { state } = cache.connection as { state: { master?: Address } };
       return address.port !== state.master?.port;
@@ -152,7 +164,7 @@ describe('a password that is rotated while the client runs', () => {
     await waitUntil('all shards accept writes again', all, 20_000);
   });
 
-  it('reaches the subscriber that waits for loads of other processes', async () => {
+  it('is requested again by the subscriber that waits for loads of other processes', async () => {
     await using redis = await RedisProcess.start({ host });
     const account = new Account([redis]);
     await account.set(account.password);
@@ -215,24 +227,21 @@ describe('a credentials function', () => {
       () => 5 as unknown as string,
       /password: the function returned a value of type number/,
     ],
-  ])(
-    'a function that %s is named in the error, and is not called in a tight loop',
-    async (_, password, reason) => {
-      let asked = 0;
-      const counted = (): string | Promise<string> => {
-        asked += 1;
-        return password();
-      };
-      const connection = await open(counted, { commandTimeoutMs: 1000 });
-      const error = await connection.call('GET', 'k').catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(NotSentError);
-      expect((error as Error).message).toMatch(reason);
-      // After 0, 250, 750 ms, minus the jitter.
-      expect(asked).toBeLessThanOrEqual(5);
-    },
-  );
+  ])('is named in the error, and not called in a tight loop, if it %s', async (_, password, reason) => {
+    let asked = 0;
+    const counted = (): string | Promise<string> => {
+      asked += 1;
+      return password();
+    };
+    const connection = await open(counted, { commandTimeoutMs: 1000 });
+    const error = await connection.call('GET', 'k').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(NotSentError);
+    expect((error as Error).message).toMatch(reason);
+    // The function is called after 0, 250 and 750 ms, minus the jitter.
+    expect(asked).toBeLessThanOrEqual(5);
+  });
 
-  it('a function that hangs is the reason of the error, and is aborted after connectTimeoutMs', async () => {
+  it('is named in the error, and aborted after connectTimeoutMs, if it hangs', async () => {
     let asked = 0;
     const connection = await open(
       () => {
@@ -254,7 +263,7 @@ describe('a credentials function', () => {
     expect(await connection.call('PING')).toBe('PONG');
   });
 
-  it('is shared by concurrent connects, and no error contains a secret', async () => {
+  it('is called once for concurrent connects, and no error contains its result', async () => {
     let asked = 0;
     const access = new Access({
       username: undefined,
@@ -271,7 +280,7 @@ describe('a credentials function', () => {
     );
   });
 
-  it('is rejected when ioredis would reconnect with the first credentials', () => {
+  it('is rejected without supervision, because ioredis would reconnect with the first credentials', () => {
     const address = { host: 'h', port: 1 };
     expect(() =>
       connect({ mode: 'standalone', address, password: () => 'x', supervision: false }),
@@ -297,13 +306,13 @@ describe('a server that rejects the login', () => {
     onTestFinished(async () => void (await cache.close()));
     await waitUntil('two seconds', async () => performance.now() - startedAt > 2000);
     const attempts = (await refused()) - before;
-    // Each of four connections immediately, and then after 250, 750 and 1750 ms, minus the jitter.
+    // Each of four connections logs in immediately, and then after 250, 750 and 1750 ms, minus the jitter.
     expect(attempts).toBeGreaterThanOrEqual(4);
     expect(attempts).toBeLessThanOrEqual(12);
     await expect(cache.ping()).rejects.toThrowError(/WRONGPASS/);
   });
 
-  it('is reached soon after its password is correct', async () => {
+  it('is reached again after its password is correct', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     const connection = connect({ mode: 'standalone', address: redis.address, password: 'later' });
     onTestFinished(async () => void (await connection.close()));
@@ -312,7 +321,7 @@ describe('a server that rejects the login', () => {
     await waitUntil('it is connected', () => connection.state.kind === 'ready', 6000);
   });
 
-  it('is backed off separately: other servers are still connected', async () => {
+  it('does not delay the connection to other servers', async () => {
     const access = new Access({
       username: undefined,
       password: 'x',

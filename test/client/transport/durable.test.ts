@@ -1,4 +1,4 @@
-/** Durable writes during a change of their master. */
+/** Durable writes during a change of the master. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect, NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
 import { DurableChannel } from '../../../client/transport/durable.ts';
@@ -16,19 +16,19 @@ describe('durable writes', () => {
     await connection.callDurable(durability, 'SET', 'warm', 1);
     former.pause();
     const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
-    // A silence below 400 ms is a stall: no failover is that fast.
+    // A silence below 400 ms is a stall, because no failover is faster.
     await waitUntil('a silence that is long enough for a failover', () => {
       const { state } = connection;
       return state.kind === 'suspect' && Date.now() - state.since > 600;
     });
-    // As soon as one is promoted the former master resumes; the other replica still confirms its writes.
+    // The former master resumes as soon as a replica is promoted. The other replica still confirms its writes.
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
     expect(await write).toBeInstanceOf(OutcomeUnknownError);
     expect(connection.state).toMatchObject({ master: promoted.address });
   }, 40_000);
 
-  it('are not delayed by one that cannot be confirmed, and later ones get the reason', async () => {
+  it('are not delayed by a write that cannot be confirmed, and later such writes report the reason', async () => {
     await using master = await RedisProcess.start({ host: '127.61.0.4' });
     const { host, port } = master.address;
     await using _ = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
@@ -64,7 +64,7 @@ describe('durable writes', () => {
     expect(await first).toMatchObject({ code: 'DURABILITY', required: 2, confirmed: 1 });
   });
 
-  it('wait for one of 8 connections when there are more durabilities', async () => {
+  it('share 8 connections if there are more than 8 different durabilities', async () => {
     await using redis = await RedisProcess.start({ host: '127.61.0.4' });
     const connection = connect({ mode: 'standalone', address: redis.address, commandTimeoutMs: 3000 });
     onTestFinished(() => connection.close());

@@ -10,7 +10,7 @@ import {
 } from '../../support/redis-process.ts';
 import { WriteLoop } from '../../support/writer.ts';
 
-/** Number of writes after which the replicas have what the master acknowledged, and heartbeats list them. */
+/** After this number of writes, the replicas have all acknowledged writes, and heartbeats list the replicas. */
 const WARM_WRITES = 350;
 
 let set: SentinelSet;
@@ -39,7 +39,7 @@ async function fieldOf(sentinel: RedisProcess, name: string): Promise<string | u
   return at === -1 ? undefined : reply[at + 1];
 }
 
-/** The sentinel conducts a failover and has reached one of these states. */
+/** Resolves when the failover that the sentinel conducts has reached one of these states. */
 const failoverState = (sentinel: RedisProcess, states: readonly string[]): Promise<void> =>
   waitUntil(`failover-state is ${states.join(' or ')}`, async () =>
     states.includes((await fieldOf(sentinel, 'failover-state')) ?? 'none'),
@@ -53,7 +53,7 @@ async function lacking(node: RedisProcess, keys: readonly string[]): Promise<rea
 const moves = (): readonly ConnectionEvent[] => events.filter(({ type }) => type === 'moved');
 
 describe('a failover of a healthy master', () => {
-  it('loses no write that the old master acknowledged, asynchronous or durable, and is followed once', async () => {
+  it('loses no acknowledged write, asynchronous or durable, and moves the connection once', async () => {
     const durable = new WriteLoop(connection, {
       everyMs: 10,
       prefix: 'd',
@@ -86,7 +86,7 @@ describe('a failover of a healthy master', () => {
     expect(moves()).toHaveLength(1);
   });
 
-  it('a failover without a promotion ends the wait of writes within a bound; a later promotion is still found', async () => {
+  it('delays writes only within a bound if no replica is promoted, and a later promotion is still detected', async () => {
     const former = await set.master();
     const replicas = set.redis.filter((node) => node !== former);
     for (const replica of replicas) replica.pause();
@@ -102,11 +102,11 @@ describe('a failover of a healthy master', () => {
     await waitUntil('writes go on', () => connection.state.kind === 'ready');
   });
 
-  it('a failover that one sentinel attempts without votes does not delay writes', async () => {
+  it('does not delay writes if one sentinel attempts it without votes', async () => {
     const [lonely, ...others] = set.sentinels;
     for (const sentinel of others) sentinel.pause();
     await lonely.admin().call('SENTINEL', 'SET', 'mymaster', 'quorum', '1');
-    // The master refuses the PING of only this sentinel, which regards it as down.
+    // The master refuses only the PING of this sentinel, so only this sentinel regards the master as down.
     const [user, password] = ['lonely', 'lonely'];
     await (await set.master())
       .admin()

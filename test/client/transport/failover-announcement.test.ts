@@ -20,7 +20,7 @@ const replica = { host: 'n', port: 2 };
 
 type Published = readonly [atMs: number, sentinel: number, channel: string, message: string];
 
-/** Replays messages of sentinels; returns the state after each message. */
+/** Replays messages of sentinels, and returns the state after each message. */
 function play(published: readonly Published[]): readonly Election['kind'][] {
   const failovers = new Map<number, AnnouncedFailover | undefined>();
   let election: Election = NO_ELECTION;
@@ -50,7 +50,7 @@ describe('the election that sentinels publish', () => {
     ).toEqual(['none', 'attempted', ...Array.from({ length: 7 }, () => 'elected')]);
   });
 
-  it('is not decided by the attempt of one sentinel that never wins', () => {
+  it('is not decided by attempts of a sentinel that is never elected', () => {
     expect(
       play([
         [0, 1, '+try-failover', MASTER],
@@ -60,7 +60,7 @@ describe('the election that sentinels publish', () => {
     ).toEqual(['attempted', 'none', 'attempted']);
   });
 
-  it('stays decided while a sentinel that lost it still announces its attempt', () => {
+  it('stays decided when a sentinel that lost the election reports the end of its attempt', () => {
     expect(
       play([
         [0, 1, '+try-failover', MASTER],
@@ -71,7 +71,7 @@ describe('the election that sentinels publish', () => {
     ).toEqual(['attempted', 'attempted', 'elected', 'elected']);
   });
 
-  it('is over when the leader aborts it', () => {
+  it('ends when the leader aborts the failover', () => {
     for (const abort of ['no-good-slave', 'slave-timeout'])
       expect(
         play([
@@ -81,7 +81,7 @@ describe('the election that sentinels publish', () => {
       ).toEqual(['elected', 'none']);
   });
 
-  it('is overdue after the bound if no event follows, and decided again at the promotion', () => {
+  it('is overdue after the bound if no promotion follows, and decided again at the promotion', () => {
     expect(
       play([
         [0, 1, '+elected-leader', MASTER],
@@ -133,7 +133,7 @@ describe('the state of a failover in the reply to SENTINEL MASTER', () => {
     );
   const kindOf = (state: string) => parseView(reply(state))?.failover?.kind;
 
-  it('is an attempt, an election or a promotion', () => {
+  it('is parsed as an attempt, an election or a promotion', () => {
     expect(kindOf('')).toBeUndefined();
     expect(kindOf('none')).toBeUndefined();
     expect(kindOf('wait_start')).toBe('attempted');
@@ -142,7 +142,7 @@ describe('the state of a failover in the reply to SENTINEL MASTER', () => {
     for (const state of ['reconf_slaves', 'update_config']) expect(kindOf(state)).toBe('promoted');
   });
 
-  it('gives the new epoch to the promoted replica, not to the master that it replaces', () => {
+  it('assigns the new epoch to the promoted replica, not to the replaced master', () => {
     const promoted = parseView(reply('reconf_slaves', 9)) as SentinelView;
     const before = { ...promoted, epoch: 5, failover: undefined };
     expect(beforeSwitch(promoted, before).epoch).toBe(5);
@@ -167,14 +167,14 @@ describe('the failover of the current master', () => {
   history.adopt({ host: 'n', port: 1 }, { kind: 'master', replicas: [] }, 'sentinel', [view(1, 5)]);
   const elected: AnnouncedFailover = { kind: 'elected', replica };
 
-  it('is announced by any sentinel of the configuration in use or a newer one', () => {
+  it('is announced by any sentinel that has the configuration in use or a newer one', () => {
     expect(history.announced([view(1, 5), view(1, 5, { kind: 'attempted' }), view(1, 5, elected)])).toBe(
       elected,
     );
     expect(history.announced([view(1, 6, elected)])).toBe(elected);
   });
 
-  it('is not announced by a sentinel of an older configuration, or of another master', () => {
+  it('is not announced by a sentinel that has an older configuration or another master', () => {
     expect(history.announced([view(1, 4, elected)])).toBeUndefined();
     expect(history.announced([view(3, 5, elected)])).toBeUndefined();
     expect(history.announced([])).toBeUndefined();

@@ -9,7 +9,7 @@ import {
 } from '../../support/redis-process.ts';
 import { WriteLoop } from '../../support/writer.ts';
 
-/** Time limit for finding the new master on a busy machine; the drills measure the actual speed. */
+/** Time limit for finding the new master on a busy machine. The drills measure the actual time. */
 const SOON_MS = 1500;
 
 let set: SentinelSet;
@@ -23,7 +23,7 @@ async function open(): Promise<void> {
   expect(await connection.call('PING')).toBe('PONG');
 }
 
-/** Resolves when one of the other nodes reports that it is master. */
+/** Resolves when one of the other nodes reports ROLE master. */
 async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at: number }> {
   const others = set.redis.filter((node) => node !== former);
   let node: RedisProcess | undefined;
@@ -39,13 +39,13 @@ async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at
   return { node: node as RedisProcess, at: performance.now() };
 }
 
-/** Waits long enough for a heartbeat after the replica began to follow the node: its reply lists the replica. */
+/** Waits until a heartbeat after the start of replication has listed the replicas. */
 const knowsReplicas = (): Promise<void> =>
   waitUntil('writes are acknowledged for a while', () => writer.acknowledged > 350, 15_000);
 
 let writer: WriteLoop;
 
-/** Keys that the node does not hold exactly once. */
+/** Keys that the node does not hold, or to which a write was applied twice. */
 async function wrong(node: RedisProcess, keys: readonly string[]): Promise<readonly string[]> {
   const values = keys.length === 0 ? [] : await node.admin().mget(...keys);
   return keys.filter((_, i) => values[i] !== 'x');
@@ -67,7 +67,7 @@ describe('the supervised connection over sentinels', () => {
     await set[Symbol.asyncDispose]();
   });
 
-  it('moves to the promoted replica when the master dies, and repeats no write', async () => {
+  it('moves to the promoted replica when the master fails, and repeats no write', async () => {
     await open();
     writer = new WriteLoop(connection);
     await knowsReplicas();
@@ -81,7 +81,7 @@ describe('the supervised connection over sentinels', () => {
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['lost', 'moved', 'ready']));
   });
 
-  it('leaves a hung master, and ignores its replies when it returns', async () => {
+  it('leaves a hung master, and ignores the replies of this master when it resumes', async () => {
     await open();
     writer = new WriteLoop(connection);
     await knowsReplicas();
@@ -162,7 +162,7 @@ describe('the supervised connection over sentinels', () => {
     expect(events.some(({ type }) => type === 'moved')).toBe(false);
   });
 
-  it('loses no durable write when the master dies', async () => {
+  it('loses no durable write when the master fails', async () => {
     await open();
     writer = new WriteLoop(connection, { durability: { replicas: 1, timeoutMs: 500 } });
     await knowsReplicas();

@@ -1,5 +1,5 @@
 /**
- * GETs that are sent together, and commands that bypass ioredis's own class: the answers equal those of single
+ * GETs that are sent together, and commands that bypass the command class of ioredis: the replies equal those to single
  * commands.
  */
 import type { Redis } from 'ioredis';
@@ -38,7 +38,7 @@ async function calls(): Promise<Record<string, number>> {
   );
 }
 
-describe('gets of one tick', () => {
+describe('GETs of one tick', () => {
   it('are combined into few commands, each with its own reply', async () => {
     const c = await open();
     const keys = Array.from({ length: 100 }, (_, i) => `gets:${i}`);
@@ -60,7 +60,7 @@ describe('gets of one tick', () => {
     expect(await calls()).toEqual({ get: 3 });
   });
 
-  it('are sent singly when the user has no permission to read all of them, or to use MGET', async () => {
+  it('are sent individually if the user may not read all keys, or may not use MGET', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'narrow', 'on', 'nopass', '~mine:*', '+@all');
     await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', 'nopass', '~*', '+@all', '-mget');
     await redis.admin().mset('mine:1', 'a', 'mine:2', 'b');
@@ -86,7 +86,7 @@ describe('gets of one tick', () => {
     expect(Number(rejected?.[1])).toBe(1);
   });
 
-  it('each report that Redis hangs', async () => {
+  it('are each rejected while Redis hangs', async () => {
     const c = await open({ commandTimeoutMs: 200 });
     redis.pause();
     const settled = await Promise.allSettled(['a', 'b', 'c'].map((key) => c.get(key)));
@@ -96,7 +96,7 @@ describe('gets of one tick', () => {
     expect(await Promise.all(['a', 'b'].map((key) => c.get(key)))).toEqual([null, null]);
   });
 
-  it('are sent again on the next connection when theirs is lost', async () => {
+  it('are sent again on the next connection when their connection is lost', async () => {
     const c = await open();
     await c.call('SET', 'again', '1');
     const reads = Array.from({ length: 50 }, () => c.get('again'));

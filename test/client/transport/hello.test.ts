@@ -7,7 +7,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { redisCache } from '../../../client/index.ts';
 import { type Address, RedisProcess } from '../../support/redis-process.ts';
 
-/** Relays to the server, which receives an unknown command in place of HELLO; its reply is replaced by the proxy's. */
+/**
+ * Relays to the server, but replaces HELLO with an unknown command, and the error reply with the refusal of the proxy.
+ */
 async function refuseHello(target: Address, refusal: string): Promise<Address> {
   const sockets: Socket[] = [];
   const relay = (from: Socket, to: Socket, change: (text: string) => string): void => {
@@ -35,7 +37,7 @@ describe('a server that refuses HELLO', () => {
     'ERR command is not allowed',
     'ERR unsupported command',
     "ERR command 'HELLO' not support for normal user",
-  ])('is reached by RESP2: %s', async (refusal) => {
+  ])('is reached with RESP2: %s', async (refusal) => {
     await using redis = await RedisProcess.start({ host: '127.61.0.7', password: 'secret' });
     const address = await refuseHello(redis.address, refusal);
     const cache = redisCache({ address, password: 'secret', commandTimeoutMs: 5000 });

@@ -48,21 +48,21 @@ describe('the elected master', () => {
     );
   });
 
-  it('is the node that the sentinels name at the start', () => {
+  it('is the node that the sentinels report at the start', () => {
     const nothing: KnownTopology = { current: undefined, replicas: new Set(), deposed: new Map() };
     expect(evaluateCandidate(old, master, nothing, view(1, 0), lost)).toBe('sentinel');
     expect(evaluateCandidate(next, master, nothing, view(1, 0), lost)).toBe('no');
     expect(evaluateCandidate(next, master, nothing, undefined, lost)).toBe('no');
   });
 
-  it('is a promoted replica of the current master, before the sentinels report it', () => {
+  it('can be a promoted replica of the current master, even before the sentinels report it', () => {
     const troubled = { ...suspect, troubled: true };
     expect(evaluateCandidate(next, master, topology, view(1, 5), troubled)).toBe('role');
     expect(evaluateCandidate(node(9), master, topology, view(1, 5), troubled)).toBe('no');
     expect(evaluateCandidate(next, master, topology, view(2, 6), suspect)).toBe('role');
   });
 
-  it('is not a stray that claims the role while the current master is briefly silent, or only its connection is lost', () => {
+  it('is not a replica that reports ROLE master while the current master is only briefly unreachable', () => {
     const claim = (outage: Partial<OutageState>): string =>
       evaluateCandidate(next, master, topology, view(1, 5), { ...suspect, ...outage });
     expect(claim({})).toBe('no');
@@ -77,12 +77,12 @@ describe('the elected master', () => {
     expect(claim({ ...cut, refused: true })).toBe('role');
   });
 
-  it('is not a promoted replica when the sentinels already name a third node', () => {
+  it('is not a promoted replica if the sentinels already report a third node', () => {
     expect(evaluateCandidate(next, master, topology, view(3, 6), lost)).toBe('no');
     expect(evaluateCandidate(third, master, topology, view(3, 6), lost)).toBe('role');
   });
 
-  it('is the previous master when it returns and nothing contradicts it', () => {
+  it('is the previous master if it replies again and nothing contradicts it', () => {
     expect(evaluateCandidate(old, master, topology, view(1, 5), lost)).toBe('same');
     expect(evaluateCandidate(old, master, topology, undefined, lost)).toBe('same');
     expect(evaluateCandidate(old, master, topology, view(2, 6), lost)).toBe('no');
@@ -91,12 +91,12 @@ describe('the elected master', () => {
     );
   });
 
-  it('is the suspected node itself only when its connection has been silent for too long', () => {
+  it('is the suspected node itself only if its connection is silent for too long', () => {
     expect(evaluateCandidate(old, master, topology, view(1, 5), suspect)).toBe('no');
     expect(evaluateCandidate(old, master, topology, view(1, 5), { ...suspect, owedMs: 1000 })).toBe('same');
   });
 
-  it('is never a deposed master, unless newer sentinels report it or it has settled', () => {
+  it('is never a deposed master, unless sentinels report it with a newer epoch or after the settling time', () => {
     const moved: KnownTopology = {
       current: { address: next, epoch: 5 },
       replicas: new Set(),
@@ -119,7 +119,7 @@ describe('the elected master', () => {
 });
 
 describe('the leading view', () => {
-  it('is the newest, even of a minority; among equals the one with the most votes', () => {
+  it('is the newest view, even that of a minority; among views of one epoch, the view with the most votes', () => {
     expect(leadingView([view(1, 5), view(1, 5), view(2, 6)])?.master.port).toBe(2);
     expect(leadingView([view(1, 5), view(2, 5), view(2, 5)])?.master.port).toBe(2);
     expect(leadingView([])).toBeUndefined();
@@ -127,7 +127,7 @@ describe('the leading view', () => {
 });
 
 describe('replies', () => {
-  it('replies to ROLE are parsed, and other replies give no role', () => {
+  it('to ROLE are parsed, and other replies give no role', () => {
     expect(parseRole(['master', 1, [['h', '2', '0']]])).toEqual({
       kind: 'master',
       replicas: [{ host: 'h', port: 2 }],
@@ -141,7 +141,7 @@ describe('replies', () => {
     expect(parseRole('OK')).toMatchObject({ kind: 'unready' });
   });
 
-  it('replies to SENTINEL MASTER are parsed, and other replies give no view', () => {
+  it('to SENTINEL MASTER are parsed, and other replies give no view', () => {
     const reply = ['name', 'm', 'ip', 'h', 'port', '7', 'flags', 'master,o_down', 'config-epoch', '3'];
     expect(parseView(reply)).toMatchObject({ master: { host: 'h', port: 7 }, epoch: 3, troubled: true });
     expect(parseView(['ip', 'h', 'port', '7'])).toMatchObject({ epoch: 0, troubled: false });

@@ -27,7 +27,7 @@ describe('a pool of connections', () => {
       .split('\n')
       .filter((line) => line.includes('name=redis-cache-kit')).length;
 
-  it('has the configured size, spreads keys, and leaves no connection open', async () => {
+  it('has the configured size, distributes keys, and leaves no connection open', async () => {
     const before = await connected();
     const cache = redisCache({ address: redis.address, namespace: 'many', poolSize: 4 });
     await waitUntil('four connections', async () => (await connected()) === before + 4);
@@ -38,7 +38,7 @@ describe('a pool of connections', () => {
     await waitUntil('they are closed', async () => (await connected()) === before);
   });
 
-  it('keeps the order of commands per key', async () => {
+  it('keeps the order of commands for each key', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'order', poolSize: 4 });
     await cache.ping();
     await Promise.all(Array.from({ length: 50 }, (_, i) => cache.set(`k${i % 5}`, i)));
@@ -86,7 +86,7 @@ describe('a pool of connections', () => {
     expect(heard.every(([, covered]) => covered.length > 0)).toBe(true);
   });
 
-  it('is rejected in unsupported modes', () => {
+  it('is rejected in modes that do not support it', () => {
     const nodes = [redis.address];
     expect(() => clusterCache({ nodes, poolSize: 2 })).toThrowError(ConfigurationError);
     expect(() => redisCache({ poolSize: 17 })).toThrowError(/poolSize: must be .*, got 17/);

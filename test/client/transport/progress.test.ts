@@ -1,4 +1,4 @@
-/** Measurement of silence, stalls and waits, with time that the test controls. */
+/** Measurement of silences, stalls and waits with a clock that the test controls. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Progress } from '../../../client/transport/progress.ts';
 import { Silence } from '../../../client/transport/silence.ts';
@@ -23,7 +23,7 @@ describe('the progress of a connection', () => {
     progress = new Progress(5000);
   });
 
-  it('is the silence since the command was sent, or the last reply or bytes arrived', () => {
+  it('is the silence since the command was sent, or since the last bytes or reply arrived', () => {
     expect(measured()).toEqual([0, 0]);
     const [first, second] = [send(), send()];
     pass(100);
@@ -39,7 +39,7 @@ describe('the progress of a connection', () => {
     expect([progress.isIdle, ...measured()]).toEqual([true, 0, 0]);
   });
 
-  it('distinguishes parts of one reply from replies', () => {
+  it('distinguishes parts of one reply from complete replies', () => {
     const sent = [send(), send()];
     progress.heard();
     progress.settled(sent[0] as number);
@@ -50,7 +50,7 @@ describe('the progress of a connection', () => {
     expect(progress.pieces).toBe(2);
   });
 
-  it('detects that its reply has begun, but not the reply to an earlier command', () => {
+  it('detects the beginning of a reply, but not that of the reply to an earlier command', () => {
     const sent = send();
     expect(progress.isArriving(now(), 150)).toBe(false);
     progress.heard();
@@ -61,13 +61,13 @@ describe('the progress of a connection', () => {
     progress.heard();
     progress.settled(sent);
     expect(progress.isArriving(now(), 150)).toBe(false);
-    // A message that is not a reply.
+    // These bytes are not part of a reply.
     progress.heard();
     send();
     expect(progress.isArriving(now(), 150)).toBe(false);
   });
 
-  it('allows a large command the time of a slow line', () => {
+  it('allows a large command the transfer time of a slow connection', () => {
     const small = send();
     const large = send(500_000);
     pass(50);
@@ -92,7 +92,7 @@ describe('the progress of a connection', () => {
     expect(measured()).toEqual([5100, 100]);
   });
 
-  it('allows WAIT its own timeout', () => {
+  it('allows WAIT the timeout in its arguments', () => {
     const write = send();
     send(10, 1000);
     pass(10);
@@ -118,7 +118,7 @@ describe('the progress of a connection', () => {
     expect(progress.latencyMs).toBe(8);
   });
 
-  it('ignores the time in which this process was stopped', () => {
+  it('excludes the time during which this process was stopped', () => {
     send();
     pass(100);
     progress.forgive(60, now());
@@ -140,12 +140,12 @@ describe('a silence', () => {
     expect([silence(150).toleratedMs(600), silence(150, 5000).toleratedMs(600)]).toEqual([1000, 2400]);
   });
 
-  it('makes another connection to the same node preferable, later than it is suspected', () => {
+  it('leads to another connection to the same node, but only after the node is suspected', () => {
     const replaced = ([150, 3000] as const).map((ms) => silence(ms, 300).replacedAfterMs);
     expect([...replaced, silence(150).replacedAfterMs]).toEqual([300, 3000, 1000]);
   });
 
-  it('is long from 400 ms on, and for its own length after it has ended', () => {
+  it('counts as long from 400 ms on', () => {
     const one = silence(5000);
     one.begin(now(), false);
     pass(390);
@@ -162,7 +162,7 @@ describe('a silence', () => {
   });
 });
 
-it('a stall is the delay of a tick beyond one interval', () => {
+it('a stall is the delay of a tick beyond its interval', () => {
   const stalls = new Stalls(20);
   const after = (ms: number): number => {
     pass(ms);
@@ -180,7 +180,7 @@ describe('a bounded wait', () => {
     await waiting;
   });
 
-  it('excludes the time in which this process was stopped, once', async () => {
+  it('is extended once by the time during which this process was stopped', async () => {
     vi.useRealTimers();
     const stand = (ms: number): void => {
       const end = now() + ms;
@@ -189,7 +189,7 @@ describe('a bounded wait', () => {
     const { promise, resolve } = Promise.withResolvers<string>();
     const waiting = withTimeout(promise, 50, 'an answer');
     stand(150);
-    // Like an answer that is in the socket, or in flight.
+    // The result arrives later, like a reply that is still in the socket or in flight.
     setTimeout(resolve, 10, 'there');
     expect(await waiting).toBe('there');
   });

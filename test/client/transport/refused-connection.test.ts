@@ -1,4 +1,4 @@
-/** A server that has `maxclients` connections answers a new one with an error, and closes it. */
+/** A server that has reached `maxclients` replies to a new connection with an error and closes it. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openCache } from '../../../client/index.ts';
 import { Link } from '../../../client/transport/link.ts';
@@ -8,13 +8,13 @@ const ATTEMPTS = 30;
 const REPLY = 'ERR max number of clients reached';
 
 let server: RedisProcess;
-// The connection of the fixture is the only one.
+// The admin connection of the fixture uses the only allowed connection.
 beforeAll(async () => {
   server = await RedisProcess.start({ host: '127.63.0.3', conf: ['maxclients 1'] });
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-it('a link fails with the reply of the server, each time', async () => {
+it('each attempt to open a link fails with the reply of the server', async () => {
   const reasons = new Set<string>();
   const login = { username: undefined, password: undefined, db: 0, tls: undefined };
   for (let n = 0; n < ATTEMPTS; n++) {
@@ -29,7 +29,7 @@ it('a link fails with the reply of the server, each time', async () => {
   expect([...reasons]).toEqual([REPLY]);
 });
 
-it('a call of a cache without a connection names the reply in its error', async () => {
+it('the error of a cache without a connection contains the reply of the server', async () => {
   const cache = openCache({ mode: 'standalone', address: server.address, commandTimeoutMs: 200 });
   try {
     await expect(cache.ping()).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 /**
- * Reads from replicas: served by them when they are fresh enough, by the master otherwise, and never older than
- * requested.
+ * Reads from replicas: replicas serve them if they are fresh enough, otherwise the master does, and no value is older
+ * than requested.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RedisOptions } from '../../../client/api/types.ts';
@@ -39,7 +39,7 @@ interface Lagging extends AsyncDisposable {
   readonly options: RedisOptions & { mode: 'sentinel' };
 }
 
-/** A replica that receives everything `lagMs` later. */
+/** Starts a replica that receives all data `lagMs` later. */
 async function lagging(lagMs: number): Promise<Lagging> {
   const host = '127.61.0.9';
   const stack = new AsyncDisposableStack();
@@ -62,8 +62,8 @@ async function lagging(lagMs: number): Promise<Lagging> {
 }
 
 /**
- * Increments a counter and reads it; returns the greatest age of an answer in ms: the time since a missing increment
- * was acknowledged.
+ * Increments a value and reads it. Returns the greatest age of a read value in ms: the time since a newer value was
+ * acknowledged.
  */
 async function oldest(connection: CacheConnection, ms: number): Promise<number> {
   const acknowledgedAt: number[] = [];
@@ -90,7 +90,7 @@ async function oldest(connection: CacheConnection, ms: number): Promise<number> 
 }
 
 describe('reads from replicas', () => {
-  it('are served by replicas, and are never staler than allowed, at any lag', async () => {
+  it('are served by replicas, and are never staler than allowed, whatever the lag is', async () => {
     await using set = await lagging(60);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 400 } });
     await connection.call('SET', 'k', 0);
@@ -98,12 +98,12 @@ describe('reads from replicas', () => {
     const before = await gets(set.replica);
     const age = await oldest(connection, 1200);
     expect(age).toBeLessThanOrEqual(400);
-    // The replica answered: its lag is visible.
+    // An old value shows that the replica served the reads.
     expect(age).toBeGreaterThan(40);
     expect((await gets(set.replica)) - before).toBeGreaterThan(50);
   });
 
-  it('fall back to the master when no replica is that fresh', async () => {
+  it('fall back to the master if no replica is fresh enough', async () => {
     await using set = await lagging(150);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 50 } });
     await connection.call('SET', 'k', 0);
@@ -112,7 +112,7 @@ describe('reads from replicas', () => {
     expect(await gets(set.master)).toBeGreaterThan(0);
   });
 
-  it('fall back to the master when the replica hangs, dies, or has no master', async () => {
+  it('fall back to the master if the replica hangs, fails, or loses its link to the master', async () => {
     await using set = await lagging(0);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 2000 } });
     await connection.call('SET', 'k', 7);
@@ -137,7 +137,7 @@ describe('reads from replicas', () => {
     expect(String(await connection.get('k'))).toBe('7');
   });
 
-  it('exclude sequences on one connection and commands of a single node', async () => {
+  it('do not include sequences on one connection or commands to a single node', async () => {
     await using set = await lagging(0);
     const connection = open({ ...set.options, replicaReads: {} });
     await connection.call('SET', 'k', 7);
@@ -159,7 +159,7 @@ describe('reads from replicas', () => {
     expect(await connection.call('GET', 'k')).toBe('7');
   });
 
-  it('are rejected with a first tier, whose order they would break', () => {
+  it('are rejected in combination with a first tier', () => {
     const options = { sentinels: [{ host: 'h', port: 1 }], replicaReads: {}, l1: {} };
     expect(() => sentinelCache(options)).toThrowError(/remove l1 or replicaReads/);
     const bad = { mode: 'sentinel', sentinels: [{ host: 'h', port: 1 }] } as const;

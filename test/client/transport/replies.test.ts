@@ -1,6 +1,6 @@
 /**
- * Decoding of replies to own commands, and passing on of those to commands of ioredis: each reply reaches its command,
- * regardless of where the network splits the bytes.
+ * Decoding of replies to the client's own commands, and forwarding of replies to commands of ioredis. Each reply
+ * reaches its command, wherever the network splits the bytes.
  */
 import fc from 'fast-check';
 import { ReplyError } from 'ioredis';
@@ -60,7 +60,7 @@ const nested: readonly (readonly [bytes: string, value: unknown])[] = [
   ['*1\r\n*0\r\n', [[]]],
   ['(123456789012345678901234567890\r\n', '123456789012345678901234567890'],
 ];
-/** Replies that are passed on: those to commands of ioredis, and pushes. */
+/** Replies that are forwarded to ioredis: replies to its commands, and push messages. */
 const passed: fc.Arbitrary<Reply> = fc.constantFrom(
   ...[...nested.map(([bytes]) => bytes), '|1\r\n+ttl\r\n:3\r\n$2\r\nhi\r\n', '+OK\r\n', '$-1\r\n'].map(
     (text) => ({
@@ -70,7 +70,7 @@ const passed: fc.Arbitrary<Reply> = fc.constantFrom(
   ),
   { own: false, push: true, bytes: Buffer.from('>2\r\n+message\r\n*1\r\n$1\r\nx\r\n') },
 );
-/** The error of a command names it. */
+/** The error of a command contains the name of the command. */
 const named = (value: unknown): unknown =>
   value instanceof Error ? Object.assign(value, { command: { name: 'GET', args: [] } }) : value;
 const anyOwn: fc.Arbitrary<Reply> = fc.oneof(

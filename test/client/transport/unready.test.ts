@@ -1,5 +1,6 @@
 /**
- * Servers that reply without serving: LOADING while a server reads its data set, CLUSTERDOWN while slots have no shard.
+ * Servers that reply with an error instead of serving: LOADING while a server loads its data set, CLUSTERDOWN while
+ * slots have no shard.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache, redisCache } from '../../../client/index.ts';
@@ -7,7 +8,7 @@ import { slotOf } from '../../../client/transport/cluster/slot.ts';
 import { startCluster } from '../../support/cluster.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
-// A busy machine must not cause a miss.
+// A slow reply on a busy machine must not cause a miss.
 const patient = { commandTimeoutMs: 5000, hangSuspectedMs: 5000 };
 
 const typesOf = (cache: Cache): string[] => {
@@ -23,9 +24,9 @@ const replyOf = (redis: RedisProcess): Promise<string> =>
     .then(String, ({ message }: Error) => message);
 
 describe('a server that is loading its data set', () => {
-  it('serves no command until it has loaded, and then all of them', async () => {
+  it('serves no command until its data set is loaded, and then all commands', async () => {
     await using redis = await RedisProcess.start({
-      // 20 ms per key, between which it replies LOADING, until the test ends the delay.
+      // Loading takes 20 ms per key until the test removes the delay; between keys the server replies LOADING.
       conf: ['key-load-delay 20000', 'loading-process-events-interval-bytes 1024', 'rdbcompression no'],
     });
     const { address } = redis;
@@ -38,7 +39,7 @@ describe('a server that is loading its data set', () => {
     await redis.kill();
     const restarted = redis.start();
     await waitUntil('it is loading', async () => /^LOADING /.test(await replyOf(redis)));
-    // Waits until the server is ready.
+    // This write waits until the server is ready.
     const added = cache.setIfAbsent('new', 1);
     expect([await cache.get('k1'), await cache.getOrCompute('k1', () => 'loader')]).toEqual([
       undefined,
@@ -57,7 +58,7 @@ describe('a server that is loading its data set', () => {
 });
 
 describe('a cluster with a slot that no shard serves', () => {
-  it('serves all other slots, and the loader or the memory serves this one', async () => {
+  it('serves all other slots, while the loader or the memory fallback serves the keys of this slot', async () => {
     await using set = await startCluster();
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),
@@ -80,7 +81,7 @@ describe('a cluster with a slot that no shard serves', () => {
     expect((await cache.set(unserved, 'memory')).source).toBe('memory');
     expect(await cache.get(unserved)).toBe('memory');
     expect([cache.stats().breaker.kind, types.includes('breaker')]).toEqual(['closed', false]);
-    // Without full coverage, the entire node stops serving.
+    // With this setting, the entire node stops serving, because the coverage is not full.
     await owner.admin().config('SET', 'cluster-require-full-coverage', 'yes');
     await waitUntil('the cluster is down', async () =>
       owner

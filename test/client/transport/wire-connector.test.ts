@@ -1,6 +1,6 @@
 /**
- * One socket for the client's own commands and for the commands of ioredis: each reply reaches its command, with the
- * same value from either, and pushes, subscriptions, transactions and duplicates of the ioredis instance keep working.
+ * One socket for the client's own commands and the commands of ioredis. Each reply reaches its command, with the same
+ * value in both cases. Push messages, subscriptions, transactions and duplicates of the ioredis instance keep working.
  */
 import { createServer, type Socket } from 'node:net';
 import type { Redis } from 'ioredis';
@@ -32,7 +32,7 @@ async function open(
   return link;
 }
 
-/** A server that completes the handshake and answers every other command with `reply`. */
+/** Starts a server that completes the handshake and replies to every other command with `reply`. */
 async function scripted(reply: string): Promise<Address> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
@@ -67,7 +67,7 @@ describe('a socket shared with ioredis', () => {
     ':42\r\n',
     '#f\r\n',
     ',inf\r\n',
-  ])('decodes as ioredis does: %j', async (reply) => {
+  ])('decodes the same value as ioredis: %j', async (reply) => {
     const link = await open(await scripted(reply));
     const [own, ofIoredis] = [await link.send('FCALL', ['f', 0]), await link.redis.call('EVAL', 'x', 0)];
     expect(own).toEqual(ofIoredis);
@@ -93,7 +93,7 @@ describe('a socket shared with ioredis', () => {
     },
   );
 
-  it('keeps replies in order when both send concurrently', async () => {
+  it('keeps replies in order when the client and ioredis send concurrently', async () => {
     const link = await open();
     const sent = Array.from({ length: 500 }, async (_, i) => {
       if (i % 5 === 0) return link.redis.call('ECHO', `${i}`);
@@ -132,7 +132,7 @@ describe('a socket shared with ioredis', () => {
     ]);
   });
 
-  it('receives messages of subscriptions between its replies', async () => {
+  it('receives messages of subscriptions between replies', async () => {
     const link = await open();
     const messages: string[] = [];
     link.redis.on('message', (channel, message) => messages.push(`${channel} ${message}`));
@@ -160,7 +160,7 @@ describe('a socket shared with ioredis', () => {
     expect(await link.send('GET', ['two'])).toBe('v');
   });
 
-  it('lets a duplicate of the ioredis instance connect by itself', async () => {
+  it('lets a duplicate of the ioredis instance open its own connection', async () => {
     const link = await open();
     const duplicate: Redis = link.redis.duplicate();
     onTestFinished(() => duplicate.disconnect());

@@ -1,4 +1,4 @@
-/** `kit canary-status` and `kit canary-adjust` on any place: the rollout from its start to a cleared rollback. */
+/** `kit canary-status` and `kit canary-adjust` at any place, from the start of a rollout to a cleared rollback. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
@@ -9,7 +9,7 @@ import { openCacheData } from '../../../scripts/cache/cache-data.ts';
 import { type CanaryData, openCanaryData } from '../../../scripts/canary/canary-data.ts';
 import { jsonOf, NAMESPACE, type OpenPlace } from './place.ts';
 
-/** Rollout of an application on the place, with a clock of its own. */
+/** Rollout of an application on the data of the place, with a separate clock. */
 class Application implements AsyncDisposable {
   readonly #data: CanaryData;
   readonly canary: CanaryTestingService;
@@ -32,7 +32,7 @@ class Application implements AsyncDisposable {
     return new Application(data, canary, time);
   }
 
-  /** Sends requests of all users; those of the canary fail at the ratio. */
+  /** Sends requests of all users. The given share of the requests in the canary fails. */
   async send(failing: number): Promise<void> {
     for (let i = 0; i < 2_000; i++) {
       const user = this.canary.assign(`user-${i}`);
@@ -87,7 +87,7 @@ export function canaryCommands(get: () => OpenPlace): void {
       expect(out).toMatch(/all recomputed/);
     });
 
-    it('report in a dry run what they would decide, and then decide it: a rollback', async () => {
+    it('report a rollback as the decision of a dry run, and then make this decision', async () => {
       const { on } = get();
       const { canary } = running();
       await running().send(0.5);
@@ -102,7 +102,7 @@ export function canaryCommands(get: () => OpenPlace): void {
       expect(Array.from({ length: 500 }, (_, i) => canary.isEnabled(`user-${i}`))).not.toContain(true);
     });
 
-    it('write a page and the decision log, which replays', async () => {
+    it('write a page and the decision log, which can be replayed', async () => {
       const { dir, on } = get();
       const [page, log] = [join(dir, 'canary.html'), join(dir, 'log.jsonl')];
       const { exitCode, out } = await on('canary-status', '--json', '--html', page, '--log', log);
@@ -121,7 +121,7 @@ export function canaryCommands(get: () => OpenPlace): void {
       expect(replay(readFileSync(log, 'utf8').trimEnd().split('\n')).problem).toBeUndefined();
     });
 
-    it('keep the rollback in further looks, and clear it only on the explicit option', async () => {
+    it('keep the rollback in later looks, and clear it only with the explicit option', async () => {
       const { on } = get();
       expect((await on('canary-adjust')).exitCode).toBe(EXIT.NO_GO);
       expect((await on('canary-adjust', '--dry-run', '--clear-rollback')).exitCode).toBe(EXIT.USAGE);
@@ -130,7 +130,7 @@ export function canaryCommands(get: () => OpenPlace): void {
       expect(JSON.parse(out)).toMatchObject({ verdict: 'clear', share: 0.05, status: 'running' });
     });
 
-    it('name a log that was changed', async () => {
+    it('report that the log was changed', async () => {
       const key = `${NAMESPACE}:~canary:{pattern-cache}:log`;
       await inDatabase(get(), async (admin) => {
         const line = String(await admin.hget(key, '1'));

@@ -1,6 +1,6 @@
 /**
- * Contract of the operator's commands: each works on every place, with the same results and with `--json`. One suite
- * for all places: call it with a function that opens the place.
+ * Contract of the operator's commands: each command works at every place, with the same results, and with `--json`. The
+ * suite takes a function that opens the place.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

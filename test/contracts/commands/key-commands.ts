@@ -1,4 +1,4 @@
-/** `kit cache-stats`, `cache-clear` and `cache-inspect` on any place. */
+/** `kit cache-stats`, `cache-clear` and `cache-inspect` at any place. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
 import type { Cache } from '../../../client/index.ts';
@@ -26,7 +26,7 @@ function fillBeforeEach(get: () => OpenPlace): void {
   beforeEach(async () => {
     const { admin, cache } = get();
     await admin.flushall();
-    // Until the cache has received the invalidation of the flush, it writes entries with the previous version of the tag.
+    // Until the cache receives the invalidation of the flush, it writes entries with the previous version of the tag.
     await waitUntil('the entries and the version of their tag', async () => {
       await fill(cache);
       return (await admin.dbsize()) === FILLED;
@@ -55,7 +55,7 @@ export function statsCommand(get: () => OpenPlace): void {
       expect(total).toMatchObject({ keys: FILLED, maxBytes: 256 * 1024 ** 2, policy: 'allkeys-lru' });
     });
 
-    it('shows the counters that the clients share', async () => {
+    it('shows the shared counters of the clients', async () => {
       const { cache, on } = get();
       const statistics = new SharedStatistics(cache);
       await cache.getMany(['user:1', 'user:2', 'absent:1']);
@@ -86,7 +86,7 @@ export function clearCommand(get: () => OpenPlace): void {
   describe('kit cache-clear', () => {
     fillBeforeEach(get);
 
-    it('only counts in a dry run', async () => {
+    it('only counts keys in a dry run', async () => {
       const { admin, on } = get();
       const report = await jsonOf(on('cache-clear', '--pattern', 'user:*', '--dry-run', '--json'));
       expect(report).toMatchObject({ found: 60, deleted: null, cleared: false });
@@ -111,14 +111,14 @@ export function clearCommand(get: () => OpenPlace): void {
       expect((await cache.getMany(['price:1', 'user:1'])).size).toBe(1);
     });
 
-    it('deletes a namespace with its internal keys, and no key of another one', async () => {
+    it('deletes a namespace with its internal keys, and no key of another namespace', async () => {
       const { admin, on } = get();
       const report = await jsonOf(on('cache-clear', '--all', '--yes', '--json'));
       expect(report).toMatchObject({ found: 100, internal: 1, deleted: 100 });
       expect(await admin.keys('*')).toEqual(['other:key']);
     });
 
-    it('invalidates the entries of a tag for a running client, and counts the entries that had it', async () => {
+    it('invalidates the entries of a tag for a running client, and counts them', async () => {
       const { cache, on } = get();
       expect(await cache.get('user:1')).toMatchObject({ i: 1 });
       const dry = await jsonOf(on('cache-clear', '--tag', 'users', '--dry-run', '--json'));

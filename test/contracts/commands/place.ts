@@ -11,12 +11,12 @@ export const NAMESPACE = 'shop';
 
 export interface CommandPlace extends AsyncDisposable {
   /**
-   * Options that name the place: an environment file, and the URL of an external Redis. The environment has the
+   * Options that select the place: an environment file, and the URL of an external Redis. The environment has the
    * namespace `NAMESPACE`, maxmemory 256mb and allkeys-lru.
    */
   readonly options: Pick<DataOptions, 'env' | 'url'>;
   readonly substrate: SubstrateName;
-  /** Nodes as `kit top` names them, the master first. */
+  /** Nodes with the names that `kit top` shows, the master first. */
   readonly nodes: readonly PlacedNode[];
 }
 
@@ -27,21 +27,21 @@ export interface PlacedNode {
   readonly address: string;
 }
 
-/** An open place: the data behind the commands, to prepare and to check them. */
+/** An open place, with access to the data to prepare and to check the commands. */
 export interface OpenPlace {
   readonly place: CommandPlace;
   readonly data: CacheData;
-  /** Cache of an application on the data. */
+  /** A cache as an application uses it. */
   readonly cache: Cache;
   /** Connection to the master. */
   readonly admin: Redis;
-  /** Calls a command on the place. */
+  /** Calls a command with the options of the place. */
   readonly on: (command: string, ...args: readonly string[]) => Promise<KitCall>;
   /** Directory for files of the tests. */
   readonly dir: string;
 }
 
-/** Arguments of a command that name the place. */
+/** Arguments of a command that select the place. */
 export function argsOf({ options: { env, url } }: CommandPlace): readonly string[] {
   return ['--env', env, ...(url === undefined ? [] : ['--url', url])];
 }
@@ -60,7 +60,7 @@ export async function openPlace(place: CommandPlace, dir: string): Promise<OpenP
   };
 }
 
-/** Returns the nodes of an environment, from its status. */
+/** Nodes of an environment, from its status. */
 export async function nodesOfEnvironment(file: string): Promise<readonly PlacedNode[]> {
   await using data = await openCacheData({ env: file, set: {} });
   const { environment } = data;

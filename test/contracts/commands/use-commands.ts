@@ -1,4 +1,4 @@
-/** `kit warm`, `top`, `sizing` and `savings` on any place. */
+/** `kit warm`, `top`, `sizing` and `savings` at any place. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,9 @@ import type { TopView } from '../../../scripts/cache/node-view.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 import { jsonOf, NAMESPACE, type OpenPlace } from './place.ts';
 
-/** Module of an application: 5 users with a tag, then 30 prices in batches of 10 with a TTL of 50 s. */
+/**
+ * Module of an application with two strategies: 5 users with a tag, then 30 prices in batches of 10 with a TTL of 50 s.
+ */
 export const STRATEGIES = `
 const entries = (name, count) => Array.from({ length: count }, (_, i) => [name + ':' + i, { i }]);
 export const strategies = [
@@ -47,7 +49,7 @@ export function warmCommand(get: () => OpenPlace): void {
       expect(await cache.get('user:1')).toBeUndefined();
     });
 
-    it('runs one strategy, of a module that exports a function of the cache', async () => {
+    it('runs one strategy from a module that exports a function of the cache', async () => {
       const { cache, on } = get();
       const module = moduleOf(
         get(),
@@ -62,7 +64,7 @@ export function warmCommand(get: () => OpenPlace): void {
       expect(await cache.get('x')).toBeUndefined();
     });
 
-    it('lists the strategies and runs none', async () => {
+    it('lists the strategies without running them', async () => {
       const { admin, on } = get();
       const module = moduleOf(get(), 'list.mjs', STRATEGIES);
       const { out } = await on('warm', '--module', module, '--list');
@@ -101,7 +103,7 @@ export function topCommand(get: () => OpenPlace): void {
       }
     });
 
-    it('reports the same for programs, with the state that the sentinels report', async () => {
+    it('reports the same as JSON, with the state that the sentinels report', async () => {
       const { on, place } = get();
       const { nodes, state, substrate } = await jsonOf<TopView>(on('top', '--json'));
       expect(substrate).toBe(place.substrate);
@@ -148,7 +150,7 @@ export function sizingCommand(get: () => OpenPlace): void {
       expect(applied).toBe(false);
     });
 
-    it('is not known for an empty cache, with exit code 3', async () => {
+    it('reports the need of an empty cache as unknown, with exit code 3', async () => {
       const { exitCode, out } = await get().on('sizing', '--json');
       expect(exitCode).toBe(EXIT.UNKNOWN);
       expect(JSON.parse(out)).toMatchObject({ need: { known: false } });
@@ -181,7 +183,7 @@ export function savingsCommand(get: () => OpenPlace): void {
       expect(measured.costSavedPerYear).toBeCloseTo(queriesPerHour * 0.8 * 8760 * 0.5, 3);
     });
 
-    it('is not known without a recorded load, unless its duration is given', async () => {
+    it('reports the savings as unknown without a recorded load, unless the duration of a load is given', async () => {
       const { cache, on } = get();
       await cache.set('plain', 1);
       await cache.get('plain');

@@ -1,4 +1,4 @@
-/** A fault that strikes while a drill runs: once its condition holds, servers are changed a single time. */
+/** A fault during a drill: servers are changed once, when a condition holds. */
 import { pause } from '../../../harness/wait.ts';
 import type { Environment, NodeStatus } from '../../../infra/substrates/environment.ts';
 import type { LiveFault } from '../fault.ts';
@@ -12,8 +12,8 @@ interface Moment {
 const LOOK_EVERY_MS = 50;
 
 /**
- * @param change returns whether the moment was reached; an error counts as false, because nodes are down or being
- * elected
+ * @param change makes the change if the condition holds, and returns whether it did; an error counts as false, because
+ * nodes can be down or in an election
  */
 export function changeDuringRun(
   common: Parameters<typeof changeFault>[0],

@@ -1,7 +1,7 @@
 import type { LiveFault } from '../fault.ts';
 import { changeFault, connectAdmin } from '../server-fault-builders.ts';
 
-/** `CONFIG SET` on every Redis node: the drills of other faults may have left any of them as the master. */
+/** `CONFIG SET` on every Redis node, because the drills of earlier faults may have made any of them the master. */
 export function directiveOnEveryNode(
   common: Parameters<typeof changeFault>[0],
   directive: string,

@@ -1,6 +1,6 @@
 /**
- * Faults of servers under the drills of profile full, one at a time. Each has its own servers: the drills change the
- * master.
+ * Faults of servers under the drills of profile full, one at a time. Each fault has separate servers, because the
+ * drills change the master.
  */
 import { expect, it } from 'vitest';
 import { serverFaultsOf } from '../catalogue.ts';
@@ -10,7 +10,7 @@ import { buildRow } from '../table-reporter.ts';
 
 const faults = await serverFaultsOf('full');
 
-it.for(faults)('a fault of servers is caught: $id', async (fault, { task }) => {
+it.for(faults)('a fault of servers is detected: $id', async (fault, { task }) => {
   await using planted = new PlantedEnvironment('sentinels', fault.kind === 'rendered' ? fault.settings : {});
   const heal = fault.kind === 'live' ? await fault.plant(await planted.start()) : async () => undefined;
   const report = await planted.runDrills(fault.drills).finally(heal);

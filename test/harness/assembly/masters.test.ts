@@ -9,7 +9,7 @@ const published = (name: string, atMs: number, message = 'master mymaster') =>
 /** Time 0 of a trial is the intended start of its first operation. */
 const start = op({ at: 0, done: 1 });
 
-it('a crash ends the time of a master, and the next one begins with the promotion that Sentinel observed', () => {
+it('a master ends with its crash, and the next master begins with the promotion that Sentinel reported', () => {
   const history = buildHistory(
     start,
     [0, 1000, 2000].map((atMs) => role('redis-1', atMs, 'master')),
@@ -25,7 +25,7 @@ it('a crash ends the time of a master, and the next one begins with the promotio
   ]);
 });
 
-it('a master that hung and returns as master is shown twice, along with its successor', () => {
+it('a master that hangs and resumes as master is listed twice, with its successor in between', () => {
   const history = buildHistory(
     start,
     [0, 1000].map((atMs) => role('redis-1', atMs, 'master')),
@@ -41,7 +41,7 @@ it('a master that hung and returns as master is shown twice, along with its succ
   ]);
 });
 
-it('faults, heals and the events of a failover are listed in order, without the routine of the sentinels', () => {
+it('faults, heals and failover events are listed in order, without routine messages of sentinels', () => {
   const history = buildHistory(
     start,
     published('+odown', 3000, 'master mymaster 127.0.0.1 6379 #quorum 2/2'),
@@ -56,7 +56,7 @@ it('faults, heals and the events of a failover are listed in order, without the 
   ]);
 });
 
-it('a trial in which nothing was sampled has no master and no event', () => {
+it('a trial without samples has no master and no event', () => {
   expect(assembleMasters(buildHistory(start))).toEqual([]);
   expect(assembleEvents(buildHistory(start))).toEqual([]);
 });

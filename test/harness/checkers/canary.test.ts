@@ -13,19 +13,19 @@ const arms = (canaryFailures: number, controlFailures: number, canaryRequests = 
 const check = (...events: readonly Events[]) => canary.check(buildHistory(...events), buildContext());
 
 describe('the checker canary', () => {
-  it('gives the difference of the error ratios, over the requests of both arms', () => {
+  it('computes the difference of the error ratios of both arms', () => {
     const finding = check(arms(20, 40));
     expect(figureNumber(finding, 'canaryErrorDelta')).toBeCloseTo(0.01, 9);
     expect(finding.figures.canaryErrorDelta?.n).toBe(5_000);
     expect(finding.reasons[0]).toMatch(/errors of the canary 2.00 %, of the control 1.00 %/);
   });
 
-  it('adds up the marks of a trial', () => {
+  it('sums the counts of all marks of a trial', () => {
     expect(figureNumber(check(arms(20, 0), arms(0, 0)), 'canaryErrorDelta')).toBeCloseTo(0.01, 9);
   });
 
   it.each([
-    ['nothing was counted', []],
+    ['no request was counted', []],
     ['an arm had no request', [arms(0, 0, 0)]],
   ])('is unknown if %s', (_what, events) => {
     expect(check(...events)).toMatchObject({ validity: 'unknown', figures: {} });

@@ -1,4 +1,4 @@
-/** Checkers on the history of a cluster: a fault, and its excuses, apply only to its own shard. */
+/** Checkers on the history of a cluster: a fault excuses failures only in its own shard. */
 import { describe, expect, it } from 'vitest';
 import { consistency } from '../../../harness/checkers/consistency.ts';
 import { finalMaster, promotionAfter } from '../../../harness/checkers/history-queries.ts';
@@ -19,7 +19,7 @@ import {
 
 const inShard = (shard: string, events: readonly HistoryEvent[]) =>
   events.map((event) => (event.type === 'fault' || event.type === 'final' ? { ...event, shard } : event));
-/** One write per key, so that a key identifies its shard. */
+/** Writes with one key each; the prefix of the key identifies the shard. */
 const keyed = (prefix: string, from: number, to: number) =>
   Array.from({ length: (to - from) / 100 }, (_, i) => {
     const at = from + i * 100;
@@ -28,7 +28,7 @@ const keyed = (prefix: string, from: number, to: number) =>
 const finalReadOf = (shard: string, node: string, written: readonly HistoryEvent[], over = {}) =>
   inShard(shard, [finalRead(written, over, node)]);
 
-/** redis-1 dies at 1 s, redis-4 takes over at 3 s. The other masters do not change. */
+/** redis-1 fails at 1 s, and redis-4 takes over at 3 s. The other masters do not change. */
 const crash = [
   infoSample('redis-1', 0, { role: 'master' }),
   infoSample('redis-2', 0, { role: 'master' }),
@@ -65,7 +65,7 @@ describe('lost writes in a cluster', () => {
     expect(figureNumber(found, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('are not excused in another shard at the same moment', () => {
+  it('are not excused in another shard at the same time', () => {
     const found = lostWrites.check(
       buildHistory(
         crash,
@@ -147,7 +147,7 @@ describe('recovery in a cluster', () => {
     );
     expect(figureNumber(found, 'recoveryMs')).toBe(2_501);
     expect(figureNumber(found, 'writeGapMs')).toBe(2_600);
-    // Outside a cluster every write counts.
+    // Outside a cluster, every write counts.
     expect(
       figureNumber(
         recovery.check(buildHistory(fault(1_000, 4_000), writes(0, 6_000)), buildContext()),

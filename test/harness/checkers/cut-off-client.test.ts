@@ -16,7 +16,7 @@ const check = (...events: readonly Events[]) => cutOffClient.check(buildHistory(
 const fromMemory = writes(2100, 7900, 100, { source: 'memory' });
 const others = writes(2100, 7900, 100, { client: 'ioredis' });
 
-it('is valid if memory answers in time and the other client is served', () => {
+it('is valid if memory serves in time and Redis serves the other client', () => {
   const found = check(CUT, fromMemory, others);
   expect(found).toMatchObject({ validity: 'valid', reasons: [] });
   expect(found.figures).toMatchObject({
@@ -52,7 +52,7 @@ it.each([
   expect(figureNumber(check(CUT, fromMemory, events), 'overdue')).toBe(overdue);
 });
 
-it('counts reads, cache writes and computed values without an answer from memory, but not commands', () => {
+it('counts failed reads, cache writes and computed values, but not failed commands', () => {
   const failed = (kind: 'get' | 'set' | 'getOrCompute' | 'incr', more = {}) =>
     op({ at: 3000, done: 3900, kind, key: `k:${kind}`, outcome: 'fail', code: 'NOT_SENT', ...more });
   const found = check(

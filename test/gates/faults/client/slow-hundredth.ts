@@ -16,7 +16,7 @@ export const openCache = withReplacedMethods((cache) => {
   return {
     lookup: async <T>(key: string) => {
       reads++;
-      // 9 of 1,000, spread evenly.
+      // 9 of 1,000 reads, evenly distributed.
       if ((reads * 9) % 1_000 < 9) await sleep(950);
       return cache.lookup<T>(key);
     },

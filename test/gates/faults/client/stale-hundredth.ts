@@ -9,7 +9,7 @@ export const fault = clientFault({
   remedy: ['return old values', 'defect of the client'],
 });
 
-/** One key in a hundred, always the same keys. */
+/** Selects one key in a hundred; the selection depends only on the key. */
 const isChosen = (key: string) =>
   [...key].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 100, 7) === 0;
 

@@ -5,7 +5,7 @@ import { waitUntil } from '../../../support/redis-process.ts';
 import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
 /**
- * A folder has the name of the snapshot, so that a new snapshot cannot replace it. A replica that must not accept writes
+ * A folder has the name of the snapshot, so a new snapshot cannot replace it. A replica that may not accept writes
  * after a failed snapshot would stop itself.
  */
 export const fault = changeFault(

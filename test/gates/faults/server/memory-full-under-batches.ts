@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
-/** Less than a server without data needs: it rejects every write. */
+/** Less than an empty server needs, so the server rejects every write. */
 const FULL = '1mb';
 
-/** Takes effect with the first batch that is read, so that the load can store its values before. */
+/** Takes effect at the first batch read, so the load can store its values before. */
 export const fault = changeFault(
   {
     what: 'The memory is full once batches are read and written',

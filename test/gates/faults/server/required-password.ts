@@ -1,6 +1,6 @@
 import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
-/** The directive is another way to set the password of `default`: removing it leaves that user without a password. */
+/** requirepass sets the password of the user `default`. Removing the directive leaves that user without a password. */
 export const fault = changeFault(
   {
     what: 'Clients without a user need another password',
