@@ -31,7 +31,7 @@ export const answer = (
     deadlineMs: 500,
   });
 
-/** The stock client has fewer operations: no gate asks for their number, and every test judges them. */
+/** The stock client has fewer operations, because no gate requires a number of them, and every test judges them. */
 export function failover(client: string): Events {
   const given = { client, ...(client === 'kit' && { durability: DURABLE, replicas: 1 }) };
   const stepMs = client === 'kit' ? 10 : 100;
@@ -52,7 +52,7 @@ export function failover(client: string): Events {
   ];
 }
 
-/** A fault of 200 ms: 40 INCRs in flight, every other one without an answer. */
+/** Events of a fault that lasts 200 ms: 40 INCRs are in flight, and every other one gets no reply. */
 export function struck(client: string): Events {
   const inFlight = Array.from({ length: 40 }, (_, i) =>
     op({
@@ -60,7 +60,7 @@ export function struck(client: string): Events {
       ...(i % 2 === 0 && { done: 2210, answer: '1' }),
     }),
   );
-  // Including after the second fault.
+  // Also contains operations after the second fault.
   return [
     inFlight,
     writes(4200, 6000, 100, { client, key: 'f:1', value: 'f' }),
@@ -69,7 +69,7 @@ export function struck(client: string): Events {
   ];
 }
 
-/** Refuses writes from the loss of the replicas to their return. */
+/** Writes are refused from the loss of the replicas until their return. */
 export function refused(client: string): Events {
   const isServed = (event: HistoryEvent) =>
     !('atUs' in event) || event.atUs < 2_200_000 || event.type === 'observe';
@@ -84,7 +84,7 @@ export function refused(client: string): Events {
   ];
 }
 
-/** Cut off from 2 s to 8 s: commands fail, the cache answers from memory. */
+/** The client is cut off from 2 s to 8 s: commands fail, and the memory fallback serves the cache. */
 export function cutOff(): Events {
   const before = flattenEvents(failover('kit')).filter(
     (event) => !('atUs' in event) || event.atUs < 2_000_000 || event.type === 'observe',

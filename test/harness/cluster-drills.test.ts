@@ -1,4 +1,4 @@
-/** The drills of a cluster on a real one: faults, final read per shard, and the findings of the checkers. */
+/** The drills for a cluster on a real cluster: faults, the final read per shard, and the findings of the checkers. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ afterAll(async () => {
 
 const shards = async () => (await environment.cluster?.shards()) ?? [];
 
-/** One trial of a drill, with our client and the stock one in parallel. */
+/** One trial of a drill, with the kit's client and the stock client in parallel. */
 async function trialOf(id: string): Promise<History> {
   const drill = drills.find((each) => each.id === id) as Drill;
   const [fault] = drill.faults;
@@ -53,7 +53,7 @@ async function trialOf(id: string): Promise<History> {
   return parseHistory(texts).history;
 }
 
-/** Finding of a checker for a client. */
+/** Result of a checker for a client. */
 function findResult(history: History, checker: string, client: ClientName = 'kit') {
   const context = { environment: configuration, drill: 'x', trial: 1, client };
   const finding = trialCheckers.find(({ id }) => id === checker)?.check(history, context);
@@ -85,7 +85,7 @@ describe('the drill that moves slots under load and back', () => {
     ]);
   });
 
-  it('reads every node, for the keys of its own shard', async () => {
+  it('reads from every node the keys of its shard', async () => {
     expect(new Set(history.finals.map(({ node }) => node)).size).toBe(6);
     for (const { shard, entries } of history.finals) {
       const own = (await shards()).find(({ master }) => master === shard)?.slots[0] ?? [0, -1];
@@ -98,7 +98,7 @@ describe('the drill that moves slots under load and back', () => {
     expect(findResult(history, 'lost-writes', 'ioredis')).toMatchObject({ figures: { lost: 0 } });
   });
 
-  it('finds nothing applied twice, no difference of a replica, and no dead client', () => {
+  it('finds no write applied twice, no difference between replicas, and no client that stopped working', () => {
     expect(findResult(history, 'double-applies').figures).toMatchObject({
       doubleApplied: 0,
       failedButApplied: 0,
@@ -110,7 +110,7 @@ describe('the drill that moves slots under load and back', () => {
 });
 
 describe('the drill that restores a backup', () => {
-  it('finds every key of every shard equal to the archive, with the same roles', async () => {
+  it('finds every key of every shard equal to the archive, and the same roles', async () => {
     const history = await trialOf('backup-restore');
     const { expectations } = history;
     expect(expectations.filter((expectation) => !isMet(expectation))).toEqual([]);
@@ -122,7 +122,7 @@ describe('the drill that restores a backup', () => {
     expect(findResult(history, 'consistency').figures).toMatchObject({ differences: 0 });
   });
 
-  it('finds a key that differs from the archive, because another client writes it', async () => {
+  it('detects a key that differs from the archive, because another client wrote it', async () => {
     const owner = (await shards()).find(({ slots: [range] }) => (range?.[1] ?? 0) >= keySlot('foreign'));
     const master = await environment.admin(owner?.master ?? '');
     const writing = setInterval(() => void master.incr('foreign').catch(() => undefined), 20);
@@ -144,7 +144,7 @@ describe('the drill that kills a master', () => {
   });
   afterAll(() => restoreSlots(environment));
 
-  it('promotes its replica, once', async () => {
+  it('leads to exactly one promotion, of a replica of the master', async () => {
     const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
     expect(promoted).toHaveLength(1);
@@ -159,9 +159,9 @@ describe('the drill that kills a master', () => {
     expect(findResult(history, 'stale-acks').validity).not.toBe('unknown');
   });
 
-  it('measures the gap in the shard of the master', () => {
+  it('measures the gap in the shard of the killed master', () => {
     const { recoveryMs = 0, writeGapMs = 0 } = findResult(history, 'recovery').figures;
-    // The node-timeout of this environment is 1 s: no promotion is possible earlier.
+    // The node timeout of this environment is 1 s, so no promotion is possible earlier.
     expect(recoveryMs).toBeGreaterThan(900);
     expect(recoveryMs).toBeLessThan(20_000);
     expect(writeGapMs).toBeGreaterThan(900);

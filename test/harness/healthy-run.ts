@@ -1,6 +1,6 @@
 /**
- * A complete hand-written run folder: every drill of `readiness` with the smallest history that lets every gate
- * pass. Tests remove or change a part, and check the effect on the GO.
+ * A complete hand-written run folder: every drill of `readiness` has the smallest history with which every gate passes.
+ * Tests remove or change a part, and check the effect on the GO.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ import {
 import { healthyNodes, type Planted, sharedNode } from './checkers/nodes/node-builders.ts';
 import { answer, cutOff, failover, lateness, refused, struck } from './client-histories.ts';
 
-/** Read once: a test file writes up to a thousand runs. */
+/** Read only once, because a test file writes up to a thousand runs. */
 const shippedGates = loadGates();
 
 export interface RunOptions {
@@ -42,16 +42,16 @@ export interface RunOptions {
   readonly gates?: Gates;
   readonly manifest?: Partial<Manifest>;
   readonly drills?: readonly Drill[];
-  /** Further events of a drill's `events.jsonl` or of a client's file. */
+  /** Events to add to a drill's `events.jsonl` or to the file of a client. */
   readonly extra?: Readonly<Record<string, Events>>;
-  /** Replaces a drill's client file. */
+  /** Events that replace the file of a client of a drill. */
   readonly instead?: Readonly<Record<string, Events>>;
-  /** Changes each event of a file, or removes it. */
+  /** Functions that change each event of a file, or remove it by returning undefined. */
   readonly change?: Readonly<Record<string, (event: HistoryEvent) => HistoryEvent | undefined>>;
-  /** Facts of nodes that replace those of a healthy environment. */
+  /** Facts of nodes that replace the facts of a healthy environment. */
   readonly planted?: readonly Planted[];
   readonly coverage?: string;
-  /** The stamp next to the summary; default: the run's commit. */
+  /** Commit in the stamp of the coverage summary; default: the commit of the run. */
   readonly coverageCommit?: string;
   readonly trials?: number;
 }
@@ -80,7 +80,7 @@ function struckEvents(drill: Drill): Events {
   ];
 }
 
-/** Nodes of a fault's target, with `redis-1` as the master. */
+/** Nodes of the target of a fault, with `redis-1` as the master. */
 const NODES: Readonly<Partial<Record<Target, readonly string[]>>> = {
   'sentinel-1': ['sentinel-1'],
   'sentinel-2': ['sentinel-2'],
@@ -99,7 +99,7 @@ const RETURNED = observation(
   { node: 'redis-1' },
 );
 
-/** Events of drills that record more than a failover. */
+/** Events of drills that record more than the events of a failover. */
 const OUTCOMES: Readonly<
   Record<string, { readonly healMs?: number; readonly changes?: Events; readonly more?: Events }>
 > = {
@@ -130,7 +130,7 @@ function masterSample(atMs: number, role = 'master'): HistoryEvent {
   return infoSample('redis-4', atMs, { usedMemory: 10, maxmemory: 100, evictedKeys: 0, role });
 }
 
-/** The first fault takes effect for 200 ms; later ones have no effect. */
+/** The first fault takes effect for 200 ms; later faults have no effect. */
 function failoverEvents(
   drill: Drill,
   more: { readonly counted?: Record<string, string | null>; readonly changes?: Events } = {},
@@ -182,7 +182,7 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
     return answer(base + i * 200, cold ? 'loader' : 'redis', phase, `k:${i % catalogue}`, cold ? 150 : 1);
   });
 
-/** As the trial reads the keys before it removes them. */
+/** The trial reads the expiries of the keys before it removes the keys. */
 const EXPIRIES = observation('workload', 'expiries', 9500, { keys: 10, without: 0 }, { client: 'kit' });
 
 const LOADS: Readonly<Record<string, Events>> = {
@@ -202,7 +202,7 @@ function filesOf(
   drill: Drill,
   { environment, planted, manifest }: RunOptions,
 ): Readonly<Record<string, Events>> {
-  // Drills that were recorded by an older version have the previous name of the field.
+  // Drills recorded by an older version have the previous name of this field.
   const { external = (drill as { attached?: Drill['external'] }).attached } = drill;
   const steps = requiredExpectations(
     { ...drill, ...(external !== undefined && { external }) },
@@ -220,7 +220,7 @@ function filesOf(
     return { events: struckEvents(drill), kit: both('kit'), ioredis: both('ioredis') };
   }
   if (drill.faults.some(({ lag }) => lag !== undefined)) {
-    // From the time in which the replicas lagged: one async write that is lost, and durable ones that are not.
+    // Writes in the period in which replicas lagged: one async write is lost, and durable writes are not.
     const lost = op({ at: 1990, done: 1991, key: 'l:1', value: 'l' });
     const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
     const events = [
@@ -273,7 +273,7 @@ function record(folder: RunFolder, drill: Drill, trial: number, options: RunOpti
     const path = `trials/${drill.id}-${trial}/${name}.jsonl`;
     mkdirSync(dirname(join(folder.dir, path)), { recursive: true });
     const key = `${drill.id}/${name}`;
-    // Real trials differ in every key and time, so no two have the same content.
+    // Real trials differ in every key and time, so no two trials have the same content.
     const own = observation('drill', 'trial', 0, { drill: drill.id, trial });
     const change = options.change?.[key] ?? ((event: HistoryEvent) => event);
     const written = flattenEvents(options.instead?.[key] ?? events).flatMap((event) => change(event) ?? []);
@@ -312,13 +312,13 @@ export const MANIFEST: Manifest = {
   trials: [],
 };
 
-/** As in a real run: every run reads the nodes, except a few drills on an external Redis. */
+/** Adds the drill `configuration`: every run reads the facts of the nodes, except a few drills on an external Redis. */
 function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): readonly Drill[] {
   const isAsked = substrateOf(manifest) !== 'external' || (manifest?.kind ?? 'readiness') === 'readiness';
   return isAsked && !asked.includes(configuration) ? [configuration, ...asked] : asked;
 }
 
-/** Writes and seals the run; returns its folder, with `report.json` not yet in it. */
+/** Writes and seals the run. Returns its folder, which does not contain `report.json` yet. */
 export function writeHealthyRun(dir: string, options: RunOptions = {}): RunFolder {
   const asked = withConfiguration(
     options.drills ??

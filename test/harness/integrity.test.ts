@@ -56,7 +56,7 @@ describe('incomplete evidence', () => {
     }
   });
 
-  it('covers every kind of file that a run seals', () => {
+  it('includes every kind of file that a run seals', () => {
     const kind = (path: string) => path.replace(/[a-z0-9-]+-1\//, '*/').replace(/redis-\d/, 'redis-N');
     const tried = new Set([...removable, 'manifest.json'].map(kind));
     expect(
@@ -66,7 +66,7 @@ describe('incomplete evidence', () => {
     ).toEqual([]);
   });
 
-  it('names the trial and the missing file', () => {
+  it('is reported with the trial and the missing file', () => {
     const dir = copy();
     rmSync(join(dir, 'trials/master-crash-1/kit.jsonl'));
     const one = findCriterion(analyzeRun(dir), 'durable-kept-master-crash');
@@ -75,7 +75,7 @@ describe('incomplete evidence', () => {
     expect(verifyRun(dir).problems).toContain('trials/master-crash-1/kit.jsonl is missing');
   });
 
-  it('is not judged without the manifest: one clear error, exit 3', () => {
+  it('is not judged without the manifest: there is one clear error and exit code 3', () => {
     const dir = copy();
     rmSync(join(dir, 'manifest.json'));
     expect(catchKitError(() => analyzeRun(dir))).toMatchObject({ code: 'EVIDENCE_UNREADABLE', exitCode: 3 });
@@ -97,7 +97,7 @@ describe('incomplete evidence', () => {
     expect(verifyRun(dir).problems[0]).toMatch(/seal\.json is missing/);
   });
 
-  it('is never a GO when the run did not complete', () => {
+  it('is never a GO if the run did not complete', () => {
     const report = run({ manifest: { incomplete: 'ended by Ctrl-C' } });
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(findCriterion(report, 'evidence-complete')).toMatchObject({
@@ -116,7 +116,7 @@ describe('changed evidence', () => {
     'drills.json',
   ];
 
-  it.each(changeable)('is never a GO with one more byte in %s, and verify names the file', (path) => {
+  it.each(changeable)('is never a GO with an added byte in %s, and verify names the file', (path) => {
     const dir = copy();
     appendFileSync(join(dir, path), '\n');
     const report = analyzeRun(dir);
@@ -133,7 +133,7 @@ describe('changed evidence', () => {
   });
 
   it.each(['config.json', 'gates.json', 'manifest.json'])(
-    'makes every criterion unreliable when %s was changed',
+    'makes every criterion INVALID if %s was changed',
     (path) => {
       const dir = copy();
       const text = readFileSync(join(dir, path), 'utf8');
@@ -146,7 +146,7 @@ describe('changed evidence', () => {
   );
 
   it.each(['config.json', 'gates.json', 'drills.json', 'seal.json'])(
-    'is never a GO when %s is no longer JSON',
+    'is never a GO if %s is no longer JSON',
     (path) => {
       const dir = copy();
       writeFileSync(join(dir, path), '{');
@@ -157,7 +157,7 @@ describe('changed evidence', () => {
     },
   );
 
-  it('is rejected when the manifest is invalid', () => {
+  it('is rejected if the manifest is invalid', () => {
     for (const text of ['{', '{"schema":"other"}', '{"schema":"redis-cache-kit/run/2"}', 'null']) {
       const dir = copy();
       writeFileSync(join(dir, 'manifest.json'), text);
@@ -168,14 +168,14 @@ describe('changed evidence', () => {
     expect(catchKitError(() => analyzeRun(dir)).message).toBe('trials must be a list, not "none"');
   });
 
-  it('names files that were added later, and no trial is judged by them', () => {
+  it('includes files that were added after the seal, which verify names and no trial uses', () => {
     const dir = copy();
     writeFileSync(join(dir, 'trials/extra.jsonl'), '');
     expect(verifyRun(dir).problems).toEqual(['trials/extra.jsonl is not in the seal: it was added later']);
     expect(analyzeRun(dir).verdict.decision).toBe('GO');
   });
 
-  it('names a report that is missing or was changed, in every format', () => {
+  it('includes a missing or changed report of any format, which verify names', () => {
     const dir = copy();
     writeFileSync(join(dir, 'report.md'), '# NO_GO\n');
     const renderers = {
@@ -190,7 +190,7 @@ describe('changed evidence', () => {
 });
 
 describe('broken histories with a valid seal', () => {
-  it('are judged without an incomplete last line, and withhold the GO', () => {
+  it('are judged without an incomplete last line, and prevent a GO', () => {
     const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), '{"type":"ok","cl');
@@ -204,7 +204,7 @@ describe('broken histories with a valid seal', () => {
     });
   });
 
-  it('are INVALID for a broken line, which is named', () => {
+  it('are INVALID with a broken line, which the report names', () => {
     const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), 'noise\n');

@@ -28,7 +28,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
 describe('a healthy run', () => {
-  it('is a GO with every criterion in scope passed, and lists the others with the reason', () => {
+  it('is a GO in which every criterion in scope passes, and lists other criteria with the reason', () => {
     const report = healthyReport;
     const blocking = report.verdict.criteria.filter(
       ({ state }) => state !== 'PASS' && state !== 'OUT_OF_SCOPE',
@@ -43,7 +43,7 @@ describe('a healthy run', () => {
     expect(findCriterion(report, 'coverage-lines').reason).toContain('--coverage FILE');
   });
 
-  it('includes a measurement, n, and evidence with its SHA-256 for every judged criterion', () => {
+  it('has for every judged criterion a measurement, n, and evidence files with their SHA-256', () => {
     for (const one of healthyReport.verdict.criteria.filter(({ state }) => state === 'PASS')) {
       expect(one.measured, one.id).not.toBeNull();
       expect(one.n, one.id).toBeGreaterThanOrEqual(one.minN);
@@ -55,7 +55,7 @@ describe('a healthy run', () => {
     }
   });
 
-  it('gives the same bytes each time, and passes verify', () => {
+  it('leads to the same bytes each time, and passes verify', () => {
     expect(canonicalJson(analyzeRun(healthy))).toBe(canonicalJson(analyzeRun(healthy)));
     expect(verifyRun(healthy)).toEqual({ ok: true, problems: [], notes: [] });
     expect(verifyRun(healthy, { 'report.json': canonicalJson })).toMatchObject({ ok: true });
@@ -145,7 +145,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('uses no time of a late generator, but still counts losses', () => {
+  it('uses no times of a late generator, but still counts losses', () => {
     const late = observation(
       'workload',
       'lateness-total',
@@ -164,7 +164,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'failover-time-master-crash').state).toBe('PASS');
   });
 
-  it('recommends the breaker and a shorter TTL when only the service is unsteady', () => {
+  it('recommends the breaker and a shorter TTL if only criteria of the service fail', () => {
     const failing = writes(2000, 2400, 1, { outcome: 'fail', code: 'TIMEOUT' });
     const report = run({ extra: { 'steady/kit': failing } });
     expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'deploy-with-breaker' });
@@ -189,7 +189,7 @@ describe('the report of a run', () => {
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is not known when a drill was not run, or its trial did not complete', () => {
+  it('is UNKNOWN if a drill was not run, or its trial did not complete', () => {
     const without = run({ drills: drills.filter(({ id }) => id !== 'security') });
     expect(without.verdict.exitCode).toBe(3);
     expect(findCriterion(without, 'security')).toMatchObject({
@@ -225,7 +225,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('claims in full no more than its trials support', () => {
+  it('claims in profile full no more than the trials support', () => {
     const one = drills.filter(({ id }) => id === 'master-crash');
     const short = run({ drills: one, manifest: { kind: 'drill', profile: 'full' } });
     expect(findCriterion(short, 'durable-kept-master-crash')).toMatchObject({
@@ -265,11 +265,11 @@ describe('the report of a run', () => {
       expect(judgeCoverage({ coverage: summaryOf(lines) })).toMatchObject({ state, measured });
     });
 
-    it('passes when the summary belongs to the commit of the run', () => {
+    it('passes if the summary belongs to the commit of the run', () => {
       expect(judgeCoverage({ coverageCommit: stampOf(CLEAN) })).toMatchObject({ state: 'PASS' });
     });
 
-    it('is INVALID when the summary belongs to another commit, and names both', () => {
+    it('is INVALID if the summary belongs to another commit, and names both commits', () => {
       expect(judgeCoverage({ coverageCommit: stampOf('0ther000') })).toMatchObject({
         state: 'INVALID',
         reason: expect.stringContaining('belongs to commit 0ther000, this run to c0ffee00'),
@@ -280,12 +280,12 @@ describe('the report of a run', () => {
       ['the summary', DIRTY, CLEAN],
       ['the run', CLEAN, DIRTY],
       ['both', DIRTY, DIRTY],
-    ])('is INVALID when the files of %s differ from the commit', (_, ofSummary, commit) => {
+    ])('is INVALID if the files of %s differ from the commit', (_, ofSummary, commit) => {
       const coverageCommit = stampOf(ofSummary);
       expect(judgeCoverage({ coverageCommit, manifest: { commit } }).state).toBe('INVALID');
     });
 
-    it('is INVALID when the commit of the run is unknown', () => {
+    it('is INVALID if the commit of the run is unknown', () => {
       const manifest = { commit: null };
       expect(judgeCoverage({ coverageCommit: stampOf(CLEAN), manifest }).state).toBe('INVALID');
     });
@@ -305,7 +305,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('applies a waiver until its expiry, at most 30 days after the time of judging', () => {
+  it('applies a waiver until its expiry, at most 30 days after the judgement', () => {
     const waive = (...days: readonly string[]) => {
       const waiver = { gate: 'supervised-client', owner: 'Ada', reason: 'known and watched' };
       return run({

@@ -1,4 +1,4 @@
-/** A GO without a basis: complete runs with a single flaw that a less thorough judge would not notice. */
+/** Runs that must not be a GO: complete runs with a single flaw that a less thorough judge would not detect. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 import { drills } from '../../harness/drills/index.ts';
@@ -21,7 +21,7 @@ const durableOnly = [
 const run = (options: RunOptions) => analyzeRun(scratch.createRun(options).dir);
 
 describe('a run without sufficient evidence', () => {
-  it('is not known on an external Redis, whose configuration is unknown', () => {
+  it('is UNKNOWN on an external Redis, whose configuration is unknown', () => {
     const report = run({ manifest: { substrate: 'external' } });
     const why = {
       persistence: /CONFIG GET, which is not sent to a server that the kit does not run/,
@@ -34,13 +34,13 @@ describe('a run without sufficient evidence', () => {
       const found = { state: 'NOT_MEASURED', reason: expect.stringMatching(reason) };
       expect(findCriterion(report, id), id).toMatchObject(found);
     }
-    // INFO reports the same, and is allowed on every server.
+    // INFO reports the same setting, and is allowed on every server.
     expect(findCriterion(report, 'eviction-policy').state).toBe('PASS');
     expect(findCriterion(report, 'supervised-client').state).toBe('PASS');
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
   });
 
-  it('requires on an external Redis only the expectations about the keys of the run', () => {
+  it('needs on an external Redis only the expectations about the keys of the run', () => {
     const asked = { substrate: 'external', kind: 'drill' } as const;
     const report = run({ manifest: asked, drills: drills.filter(({ id }) => id === 'key-versioning') });
     expect(findCriterion(report, 'key-versioning').state).toBe('PASS');
@@ -48,7 +48,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict).toMatchObject({ decision: 'GO', action: null });
   });
 
-  it('treats a run recorded with the previous name of the substrate as one on an external Redis', () => {
+  it('is treated as a run on an external Redis if it was recorded with the previous name of the substrate', () => {
     const recorded = drills
       .filter(({ id }) => id === 'key-versioning')
       .map(({ external, ...drill }) => ({ ...drill, attached: external }));
@@ -57,7 +57,7 @@ describe('a run without sufficient evidence', () => {
     expect(findCriterion(report, 'persistence').state).toBe('OUT_OF_SCOPE');
   });
 
-  it('is not known when no gate applies, and enables nothing', () => {
+  it('is UNKNOWN if no gate applies, and does not enable Redis', () => {
     const gates = loadGates();
     const elsewhere = gates.gates.map((gate) => ({
       ...gate,
@@ -70,7 +70,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict.advice[0]).toMatch(/No gate applies to this run/);
   });
 
-  it.each(['correctness', 'performance'])('enables nothing when no gate covers %s', (group) => {
+  it.each(['correctness', 'performance'])('does not enable Redis if no gate covers %s', (group) => {
     const gates = loadGates();
     const some = gates.gates.filter((gate) => gate.group !== group);
     const report = run({ gates: { ...gates, gates: some } });
@@ -78,7 +78,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict.advice.join()).toMatch(/Redis is not enabled/);
   });
 
-  it('is a no-go when the window that excuses lost async writes is wide', () => {
+  it('is a no-go if the window that excuses lost async writes is too wide', () => {
     const report = run({ environment: buildEnvironment({ durability: { asyncLossWindowMs: 5000 } }) });
     expect(findCriterion(report, 'async-window')).toMatchObject({
       state: 'FAIL',
@@ -88,7 +88,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is not known for durable writes when few were acknowledged', () => {
+  it('is UNKNOWN for durable writes if too few of them were acknowledged', () => {
     const given = { durability: { replicas: 1, timeoutMs: 1000 }, replicas: 1 } as const;
     const few = [writes(0, 50, 10, given), writes(2200, 2250, 10, given), lateness('kit')];
     const report = run({ instead: { 'master-crash/kit': few } });
@@ -99,7 +99,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict.exitCode).not.toBe(0);
   });
 
-  it('is not known for durable writes when nothing else was lost', () => {
+  it('is UNKNOWN for durable writes if no other write was lost', () => {
     const calm = run({
       instead: Object.fromEntries(
         ['master-crash', 'master-hang'].map((drill) => [`${drill}/kit`, durableOnly]),
@@ -113,7 +113,7 @@ describe('a run without sufficient evidence', () => {
     expect(calm.verdict.exitCode).not.toBe(0);
   });
 
-  it('is a no-go when batches are served by the memory fallback', () => {
+  it('is a no-go if the memory fallback served batches', () => {
     const fallback = Array.from({ length: 40 }, (_, i) =>
       op({
         at: i * 10,
@@ -132,7 +132,7 @@ describe('a run without sufficient evidence', () => {
     expect(findCriterion(report, 'batch-get-latency').state).toBe('PASS');
   });
 
-  it('is a no-go when Redis accepts half of the writes after the recovery', () => {
+  it('is a no-go if Redis accepts only half of the writes after the recovery', () => {
     const given = { durability: { replicas: 1, timeoutMs: 1000 } } as const;
     const refused = writes(3500, 6000, 10, {
       ...given,
@@ -148,14 +148,14 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is a no-go when one write took a second to reach a replica', () => {
+  it('is a no-go if one write took a second to reach a replica', () => {
     const late = observation('workload', 'replication-lag', 900, { lagMs: 1000 }, { node: 'redis-3' });
     const report = run({ extra: { 'replication/events': late } });
     expect(findCriterion(report, 'replication-lag')).toMatchObject({ state: 'FAIL', measured: 1000 });
     expect(report.verdict.exitCode).toBe(1);
   });
 
-  it('is not known when a script omitted an expectation of its drill', () => {
+  it('is UNKNOWN if a script omitted an expectation of its drill', () => {
     const promising = drills.map((drill) =>
       drill.id === 'security' ? { ...drill, expectations: ['app-cannot-flush', 'no-password'] } : drill,
     );

@@ -1,4 +1,4 @@
-/** getOrCompute of a complete cache: stored entries, number of commands, and behavior when Redis refuses. */
+/** getOrCompute of a complete cache: stored entries, number of commands, and behaviour when Redis refuses. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeEnvelope } from '../../../client/envelope.ts';
 import {

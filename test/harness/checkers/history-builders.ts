@@ -1,4 +1,4 @@
-/** Builders of events and histories; times in milliseconds. */
+/** Builders of events and histories. Times are in milliseconds. */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { environmentSchema } from '../../../config/schema.ts';
 import type { CheckContext, CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -24,7 +24,7 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
   readonly outcome?: CompletionEvent['type'];
   readonly source?: CompletionEvent['source'];
   readonly answer?: string | null;
-  /** Answers of a batch. */
+  /** Values that a batch read returned. */
   readonly answers?: readonly (string | null)[];
   readonly replicas?: number;
   readonly code?: string;
@@ -32,7 +32,7 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
 
 let ops = 0;
 
-/** An operation's lines: by default a `set` of key `w:<at>` to `v<at>` that Redis acknowledged. */
+/** Events of an operation: by default a `set` of the key `w:<at>` to `v<at>` that Redis acknowledged. */
 export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
   const { at, done, outcome = 'ok', source = 'redis', answer, answers, replicas, code, ...invoke } = given;
   const number = ++ops;
@@ -68,14 +68,14 @@ export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
   return lines;
 }
 
-/** A write every `stepMs` from one time to another, each acknowledged a millisecond later. */
+/** Writes every `stepMs` between two times; each is acknowledged a millisecond later. */
 export function writes(fromMs: number, toMs: number, stepMs = 100, given: Partial<Op> = {}): HistoryEvent[] {
   const lines: HistoryEvent[] = [];
   for (let at = fromMs; at < toMs; at += stepMs) lines.push(...op({ done: at + 1, ...given, at }));
   return lines;
 }
 
-/** A fault's life: requested 1 ms before it was observed, healed at the end. */
+/** Events of a fault: requested 1 ms before it is observed, and healed at the end. */
 export function fault(atMs: number, healedMs?: number, node = 'redis-1', name = 'kill'): HistoryEvent[] {
   return [
     { type: 'fault', fault: name, phase: 'inject', node, atUs: us(atMs - 1) },
@@ -99,13 +99,13 @@ export function observation(
   return { type: 'observe', from, name, atUs: us(atMs), data, ...more };
 }
 
-/** A client's closing phase, by default without failures. */
+/** Closing phase of a client, by default without failures. */
 export function closingPhase(client = 'kit', over: NonNullable<ObservationEvent['data']> = {}): HistoryEvent {
   const data = { subject: client, round: 1, tookMs: 5, writes: 3, reads: 3, troubles: 0, trouble: '' };
   return observation('workload', 'closing', 9000, { ...data, ...over }, { client });
 }
 
-/** Samples of the machine every second up to a time, by default idle. */
+/** Samples of the machine every second until a given time, by default of an idle machine. */
 export function machineSamples(
   toMs: number,
   over: Readonly<Record<string, string | number>> = {},
@@ -155,7 +155,7 @@ export function finalRead(
   return { type: 'final', node, redisRole, atUs: us(20_000), entries: [...entries] };
 }
 
-/** Events, nested to any depth. */
+/** Events that can be nested to any depth. */
 export type Events = HistoryEvent | readonly Events[];
 
 export function flattenEvents(events: Events): readonly HistoryEvent[] {
@@ -170,12 +170,12 @@ export function formatJsonl(...events: readonly Events[]): string {
     .join('');
 }
 
-/** Events as a history, through the parser, so that tests judge only histories that a recorder could have written. */
+/** Builds a history through the parser, so tests only judge histories that a recorder could have written. */
 export function buildHistory(...events: readonly Events[]): History {
   return parseHistory([{ path: 'built.jsonl', text: formatJsonl(...events) }]).history;
 }
 
-/** A small healthy environment; each override replaces one part. */
+/** A small healthy environment. Each override replaces one part. */
 export function buildEnvironment(
   over: {
     readonly [Room in keyof EnvironmentConfig]?: Partial<EnvironmentConfig[Room]>;
@@ -231,7 +231,7 @@ export function buildContext(over: Partial<CheckContext> = {}): CheckContext {
 
 type Finding = Pick<CheckResult, 'figures'>;
 
-/** A figure's number (a value or a ratio); undefined where there is no such figure. */
+/** Number of a figure (a value or a ratio); undefined if the finding has no such figure. */
 export function figureNumber(finding: Finding, name: string): number | undefined {
   const figure: Figure | undefined = finding.figures[name];
   if (figure === undefined) return undefined;

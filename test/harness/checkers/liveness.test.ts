@@ -16,7 +16,7 @@ describe('liveness', () => {
     expect(finding.reasons).toEqual(['not served by Redis at the end: cache 2: get: memory']);
   });
 
-  it('gives the time until the last client was served', () => {
+  it('measures the time until the last client was served', () => {
     const finding = check(
       closingPhase('kit', { subject: 'cache 1', tookMs: 40 }),
       closingPhase('kit', { subject: 'cache 2', tookMs: 900 }),
@@ -25,7 +25,7 @@ describe('liveness', () => {
     expect(figureNumber(finding, 'servedAfterMs')).toBe(900);
   });
 
-  it('is not measured without a closing phase, with one of another client, or with one without writes or reads', () => {
+  it('is not measured without a closing phase of the judged client that has both writes and reads', () => {
     expect(check()).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('ioredis'))).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('kit', { reads: 0 }))).toMatchObject({ validity: 'unknown', figures: {} });

@@ -1,4 +1,4 @@
-/** Loads in steps, connections, memory, k6 and soaks: hand-written histories, and the arithmetic behind them. */
+/** Load steps, connections, memory, k6 and soaks: hand-written histories, and the arithmetic of the checkers. */
 import { describe, expect, it } from 'vitest';
 import { capacity } from '../../../harness/checkers/capacity.ts';
 import { k6 } from '../../../harness/checkers/k6.ts';
@@ -20,7 +20,7 @@ describe('HdrHistogram', () => {
     return histogram;
   };
 
-  it('gives quantiles by nearest rank within 0.1 %, over the entire range', () => {
+  it('computes quantiles by nearest rank within 0.1 %, over the entire range', () => {
     for (const scale of [1, 37, 4_321, 400_000]) {
       const histogram = recorded(Array.from({ length: 10_000 }, (_, i) => (i + 1) * scale));
       for (const quantile of [0.5, 0.95, 0.99, 1])
@@ -28,7 +28,7 @@ describe('HdrHistogram', () => {
     }
   });
 
-  it('adds up to the histogram of all values, even through its text', () => {
+  it('is merged to the histogram of all values, also after conversion to text', () => {
     const [a, b] = [
       [1, 5, 5_000, 2 ** 31],
       [7, 5, 123_456],
@@ -37,19 +37,19 @@ describe('HdrHistogram', () => {
     expect(merged?.toText()).toBe(recorded([...(a ?? []), ...(b ?? [])]).toText());
   });
 
-  it.each(['1', '1:2:3', 'x:1', '99999:1', '1:-1', '1:1  2:1'])('does not read the text %j', (text) => {
+  it.each(['1', '1:2:3', 'x:1', '99999:1', '1:-1', '1:1  2:1'])('rejects the text %j', (text) => {
     expect(HdrHistogram.parse(text)).toBeUndefined();
   });
 });
 
 describe('a straight line', () => {
-  it('has the slope of its points and explains all of their variance', () => {
+  it('has the slope of points on a line, and explains all of their variance', () => {
     const points = [0, 1, 2, 3, 4].map((x) => ({ x, y: 3 + 2 * x }));
     expect(straightLine(points)).toMatchObject({ slope: 2, intercept: 3, determination: 1 });
     expect(slopeBounds(points)?.map((bound) => bound.toFixed(9))).toEqual(['2.000000000', '2.000000000']);
   });
 
-  it('has bounds on both sides of 0 for noise without growth', () => {
+  it('has bounds below and above 0 for noise without growth', () => {
     const noise = Array.from({ length: 20 }, (_, i) => ({ x: i, y: 1_000 + ((i * 7_919) % 97) }));
     const [lower, upper] = slopeBounds(noise) ?? [];
     expect([lower, upper]).toEqual([expect.any(Number), expect.any(Number)]);
@@ -59,31 +59,31 @@ describe('a straight line', () => {
 });
 
 describe('a sweep', () => {
-  it('sustains the highest rate that Redis answers within the bound of the knee', () => {
+  it('reports as sustained the highest rate below the knee of the latency', () => {
     const found = judge(throughputEvents(30_000));
     expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['valid', 30_000]);
   });
 
-  it('is in doubt when the generator was late at the rate that ended it', () => {
+  it('is unknown if the generator was late at the rate that ended the sweep', () => {
     const late = loadStep({ step: 2, perSecond: 40_000, lagMs: 5, latencyMs: { get: 20 } });
     const found = judge(loadPlan(), loadStep({ perSecond: 20_000 }), late);
     expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['unknown', 20_000]);
   });
 
-  it('is not in doubt when the server alone is slower than the wanted rate', () => {
+  it('is valid if redis-benchmark shows that the server is slower than the target rate', () => {
     const late = loadStep({ step: 2, perSecond: 40_000, lagMs: 5, latencyMs: { get: 20 } });
     const limit = observation('workload', 'server-limit', 1, { test: 'get', perSecond: 9_000, requests: 9 });
     const found = judge(loadPlan(), limit, loadStep({ perSecond: 20_000 }), late);
     expect(found).toMatchObject({ validity: 'valid', reasons: [expect.stringContaining('9000 ops/s')] });
   });
 
-  it('is in doubt on a machine on which no step was valid, regardless of the result of redis-benchmark', () => {
+  it('is unknown if no step was valid, even if redis-benchmark measured a limit of the server', () => {
     const limit = observation('workload', 'server-limit', 1, { test: 'get', perSecond: 9_000, requests: 9 });
     const found = judge(loadPlan(), limit, loadStep({ perSecond: 2_500, lagMs: 8 }));
     expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(/lag/)]);
   });
 
-  it('is not in doubt for a late generator above the wanted rate', () => {
+  it('is valid if the generator was late only above the target rate', () => {
     const late = loadStep({ step: 2, perSecond: 80_000, lagMs: 5 });
     const found = judge(loadPlan(), loadStep({ perSecond: 50_000 }), late);
     expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['valid', 50_000]);
@@ -94,15 +94,15 @@ describe('the generator of a step', () => {
   it.each([
     ['a lag above 1 ms', { lagMs: 1.2 }, /lag/],
     ['fewer than 99 % of the operations', { over: { sent: 11_800, dropped: 200 } }, /98.3 %/],
-    ['intended times of another plan', { over: { intendedSumUs: 8 } }, /closed loop/],
+    ['intended times that differ from the plan', { over: { intendedSumUs: 8 } }, /closed loop/],
     ['operations that are neither sent nor dropped', { over: { sent: 11_999 } }, /closed loop/],
-  ])('makes the figures doubtful by %s', (_, options, reason) => {
+  ])('makes the figures unknown with %s', (_, options, reason) => {
     const found = judge(loadStep(options));
     expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(reason)]);
   });
 });
 
-it('a load of many steps reports evenly spaced ones', () => {
+it('a load of many steps reports evenly spaced steps', () => {
   const found = judge(...Array.from({ length: 100 }, (_, i) => loadStep({ step: i + 1, asked: 10 })));
   const stated = Object.keys(found.figures).filter((name) => name.endsWith('.perSecond'));
   expect(stated).toHaveLength(34);
@@ -117,7 +117,7 @@ describe('a soak', () => {
     );
   const noise = (operations: number) => ((operations * 7_919) % 997) * 1_000;
 
-  it('excludes a leak if noise is small, and finds one that it proves', () => {
+  it('excludes a leak if the noise is small, and detects a significant leak', () => {
     const sound = judged(() => 20_000_000);
     expect(sound.unmeasured).toBeUndefined();
     expect(figureNumber(sound, 'leakBytesPerOperation')).toBe(0);
@@ -126,7 +126,7 @@ describe('a soak', () => {
     expect(figureNumber(leak, 'leakBytesPerOperation')).toBeGreaterThan(90);
   });
 
-  it('does not measure a growth that noise can hide', () => {
+  it('is unknown if the noise could hide a leak', () => {
     const found = judged((operations) => 20_000_000 + 20 * operations + noise(operations));
     expect(found.unmeasured).toEqual({
       leakBytesPerOperation: expect.stringMatching(/too noisy to exclude 16$/),
@@ -134,7 +134,7 @@ describe('a soak', () => {
   });
 });
 
-it('the CPU time of a thread is known with and without the function of Node', () => {
+it('the CPU time of a thread is measured with and without the function of Node', () => {
   expect(readThreadCpuMs(() => ({ user: 1_500, system: 500 }))).toBe(2);
   const before = readThreadCpuMs(null);
   if (process.platform !== 'linux') return;
@@ -158,7 +158,7 @@ describe('capacity', () => {
     ]);
   });
 
-  it('counts the connections that answered', () => {
+  it('counts the connections that replied', () => {
     expect(figureNumber(held({ limit: '', answered: 9_500 }), 'connections')).toBe(9_500);
   });
 });
@@ -168,7 +168,7 @@ describe('k6', () => {
   const segments = (...over: readonly Parameters<typeof k6Events>[0][]) =>
     over.map((each, i) => (i === 0 ? k6Events(each, { segments: over.length }) : k6Events(each).slice(1)));
 
-  it('adds up its segments, with the highest quantile as the bound of all', () => {
+  it('sums its segments, with the highest quantile as the bound for all of them', () => {
     const found = judged(...segments({ requests: 600, p99Ms: 4 }, { requests: 400, failed: 10, p99Ms: 9 }));
     expect(found.figures).toMatchObject({
       errors: { kind: 'proportion', successes: 10, n: 1_000 },
@@ -185,18 +185,18 @@ describe('k6', () => {
       expect(judged(events)).toMatchObject({ validity: 'unknown', figures: {} });
   });
 
-  it('is in doubt when it dropped iterations', () => {
+  it('is unknown if k6 dropped iterations', () => {
     const found = judged(k6Events({ exitCode: 99, missed: 'dropped_iterations count==0', dropped: 3 }));
     expect(found).toMatchObject({ validity: 'unknown', reasons: [expect.stringMatching(/dropped 3/)] });
     expect(figureNumber(found, 'missedThresholds')).toBe(1);
   });
 
-  it('counts a threshold that only the exit code reports', () => {
+  it('counts a failed threshold that only the exit code reports', () => {
     expect(figureNumber(judged(k6Events({ exitCode: 99 })), 'missedThresholds')).toBe(1);
   });
 });
 
-it('results of several machines add up to the results of one', () => {
+it('results of several machines are summed to one result', () => {
   const counts = {
     sent: 2,
     dropped: 1,

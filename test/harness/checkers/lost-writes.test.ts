@@ -32,18 +32,18 @@ describe('exposure of durable writes', () => {
   const lastAsync = { 'w:1901': null };
   const struck = [fault(2000, 2600), masterSwitch(2150)];
 
-  it('counts the durable writes of the window in which async ones were lost', () => {
+  it('counts the durable writes in the window in which async writes were lost', () => {
     const finding = check(all, lag, struck, finalRead(all, lastAsync));
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 0, n: 20 });
   });
 
-  it('detects a client that acknowledges without waiting: its durable writes are lost like async ones', () => {
+  it('detects a client that acknowledges durable writes without waiting, and loses them like async writes', () => {
     const finding = check(all, lag, struck, finalRead(all, { ...lastAsync, 'w:1900': null, 'w:1950': null }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 2, n: 20 });
   });
 
-  it('is zero when no async write was lost, none of that window, or no replica lagged', () => {
+  it('is zero if no async write was lost in the window, or no replica lagged', () => {
     const none = { value: 0, n: 0 };
     expect(check(all, lag, struck, finalRead(all)).figures.durableExposedLost).toMatchObject(none);
     expect(check(all, struck, finalRead(all, lastAsync)).figures.durableExposedLost).toMatchObject(none);
@@ -53,7 +53,7 @@ describe('exposure of durable writes', () => {
   });
 });
 
-it('compares the lost async writes with the stock client that lost the fewest', () => {
+it('compares the number of lost async writes with the stock client that lost the fewest', () => {
   const own = writes(0, 2000);
   const stock = writes(5, 2000, 100, { client: 'ioredis' });
   const more = (...lost: readonly string[]) => {
@@ -96,13 +96,13 @@ describe('the remedy of lost writes', () => {
     check(before, fault(2000, 6000), masterSwitch(3000), after, finalRead([...before, ...after], lost))
       .remedies;
 
-  it('names the client when later writes to the same master survived', () => {
+  it('names the client if writes after the failover were lost', () => {
     expect(remedies({ 'w:300': null, 'w:3600': null })?.join()).toMatch(
       /2 of the 2 lost writes .* no failover lost them\. The client acknowledged/,
     );
   });
 
-  it('does not name the client in a partition, in which it reaches both masters', () => {
+  it('does not name the client in a partition, during which the client reaches both masters', () => {
     const split = fault(2000, 6000, 'redis-1', 'partition');
     const found = (cut: Events, lost: Readonly<Record<string, null>>) =>
       check(before, cut, masterSwitch(3000), after, finalRead([...before, ...after], lost)).remedies;
@@ -110,7 +110,7 @@ describe('the remedy of lost writes', () => {
     expect(found(split, { 'w:3600': null })).toBeUndefined();
   });
 
-  it('names replication when the last writes before the fault are missing', () => {
+  it('does not name the client if only the last writes before the fault are missing', () => {
     expect(remedies({ 'w:1800': null, 'w:1900': null })).toBeUndefined();
   });
 });
@@ -186,7 +186,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('uses the first sign of a promotion, which may be a sample of the new master', () => {
+  it('uses the first evidence of a promotion, which may be a sample of the new master', () => {
     const lost = op({ at: 2900, done: 2901 });
     const promoted = infoSample('redis-2', 2800, { role: 'master' });
     const finding = check(
@@ -200,7 +200,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('excuses nothing without a fault', () => {
+  it('excuses no loss without a fault', () => {
     const finding = check(op({ at: 10, done: 11 }), finalRead([], { 'w:10': null }));
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
@@ -240,7 +240,7 @@ describe('lost-writes', () => {
     expect(figureNumber(some, 'lost')).toBe(3);
   });
 
-  it('does not count an overwritten write as lost, nor one that a concurrent write may have replaced', () => {
+  it('does not count a write as lost that was overwritten, or that a concurrent write may have replaced', () => {
     const first = op({ at: 1, done: 2, key: 'k', value: 'a' });
     const second = op({ at: 3, done: 5, key: 'k', value: 'b' });
     const concurrent = op({ at: 4, key: 'k', value: 'c' });
@@ -249,14 +249,14 @@ describe('lost-writes', () => {
     expect(figureNumber(check(first, second, finalRead([], { k: 'a' })), 'lost')).toBe(1);
   });
 
-  it('detects a durable acknowledgement by fewer replicas than promised', () => {
+  it('detects a durable write that fewer replicas confirmed than promised', () => {
     const shaky = op({ at: 1, done: 2, durability: DURABLE, replicas: 0 });
     const finding = check(shaky, finalRead(shaky));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'durableUnconfirmed')).toBe(1);
   });
 
-  it('is not measured after an eviction, rather than finding no loss', () => {
+  it('is not measured after an eviction', () => {
     const lost = op({ at: 1500, done: 1501 });
     const finding = check(
       lost,
@@ -269,7 +269,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'lost')).toBe(0);
   });
 
-  it('ignores an eviction before the trial and a counter that a restart reset', () => {
+  it('ignores an eviction before the trial, and a counter that a restart reset', () => {
     const kept = writes(0, 500);
     const finding = check(
       kept,
@@ -281,7 +281,7 @@ describe('lost-writes', () => {
     expect(finding.validity).toBe('valid');
   });
 
-  it('is not measured when the trial exceeded the TTL of its keys', () => {
+  it('is not measured if the trial was longer than the TTL of its keys', () => {
     const kept = writes(0, 500);
     const short = buildEnvironment({ client: { defaultTtlSeconds: 20 } });
     const finding = lostWrites.check(
@@ -305,7 +305,7 @@ describe('lost-writes', () => {
       [writes(0, 300), finalRead(writes(0, 200))],
       /1 acknowledged keys were not read back: w:200/,
     ],
-  ] as const)('is not measured and gives no figure of losses when %s', (_what, events, reason) => {
+  ] as const)('is not measured and has no figure of losses if %s', (_what, events, reason) => {
     const finding = check(...events);
     expect(finding.validity).toBe('unknown');
     expect(finding.reasons.join()).toMatch(reason);

@@ -44,7 +44,7 @@ it.each([
   ],
   ['the master is lost', [fault(2000, 8000, 'redis-1'), LOST[0] ?? []], buildContext()],
   [
-    'nothing is promised',
+    'minReplicasToWrite is 0',
     LOST,
     buildContext({ environment: buildEnvironment({ redis: { minReplicasToWrite: 0 } }) }),
   ],

@@ -23,7 +23,7 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'writeGapMs')).toBe(3501 - 1901);
   });
 
-  it('measures the recovery from the last of several faults by itself', () => {
+  it('measures the recovery from the last of several faults separately', () => {
     const finding = check(
       writes(0, 2000),
       fault(2000, 6000),
@@ -34,7 +34,7 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'recoveryAfterLastMs')).toBe(1501);
   });
 
-  it('names the delaying part: the promotion, or the client after it', () => {
+  it('names the cause of the delay: the promotion, or the client after the promotion', () => {
     const remedy = (promotedMs: number, againMs: number) =>
       check(writes(0, 2000), fault(2000, 6000), masterSwitch(promotedMs), writes(againMs, againMs + 500))
         .remedies;
@@ -68,14 +68,14 @@ describe('recovery', () => {
     expect(figureNumber(check(writes(0, 2000), fault(2000, 2400), waited, fresh), 'recoveryMs')).toBe(2001);
   });
 
-  it('counts a gap that began before the fault, and one that is still open at the end', () => {
+  it('counts a gap that began before the fault, and a gap that is still open at the end', () => {
     const early = check(op({ at: 100, done: 101 }), fault(2000, 2400), writes(2500, 3000));
     expect(figureNumber(early, 'writeGapMs')).toBe(2400);
     const open = check(writes(0, 2000), fault(2000, 2400), op({ at: 2100, done: 2101 }), op({ at: 9000 }));
     expect(figureNumber(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
-  it('requires every kind of write that was acknowledged before: a single INCR is not a recovery', () => {
+  it('requires every kind of write that was acknowledged before, so a single INCR is not a recovery', () => {
     const durable = { durability: DURABLE, replicas: 1 } as const;
     const before = [
       writes(0, 1000),
@@ -126,7 +126,7 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'writeGapMs')).toBe(100);
   });
 
-  it('measures the gap of a planned switchover, which is complete when the switch is observed', () => {
+  it('measures the gap of a planned switchover, also if the switchover is complete when it is observed', () => {
     const asked = {
       type: 'fault',
       fault: 'planned-switch',
@@ -140,7 +140,7 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'writeGapMs')).toBe(2251 - 1901);
   });
 
-  it('is invalid and gives no recovery time when the client never wrote again', () => {
+  it('is invalid and has no recovery time if the client never wrote again', () => {
     const finding = check(writes(0, 2000), fault(2000, 5000), op({ at: 3000 }), op({ at: 8000 }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.recoveryMs).toBeUndefined();
@@ -165,7 +165,7 @@ describe('recovery', () => {
     expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
   });
 
-  it('measures from the publication of the new master to the move of the client, and to the end without one', () => {
+  it('measures the time from the publication of the new master to the move of the client, or to the end', () => {
     const moved = observation('client', 'moved', 3800, {}, { client: 'kit' });
     const events = [writes(0, 2000), fault(2000, 6000), masterSwitch(3500), writes(3600, 5000)];
     expect(figureNumber(check(events, moved), 'movedAfterSwitchMs')).toBe(300);
@@ -175,11 +175,11 @@ describe('recovery', () => {
     ).toBeUndefined();
   });
 
-  it('is invalid when no write was ever acknowledged', () => {
+  it('is invalid if no write was ever acknowledged', () => {
     expect(check(op({ at: 1 }), fault(2000, 2400)).validity).toBe('invalid');
   });
 
-  it('is not measured without a fault, or when it never took effect', () => {
+  it('is not measured without a fault, or if the fault never took effect', () => {
     expect(check(writes(0, 100))).toMatchObject({ validity: 'unknown', figures: {} });
     const asked = { type: 'fault', fault: 'kill', phase: 'inject', node: 'redis-1', atUs: 5 } as const;
     expect(check(writes(0, 100), asked).reasons.join()).toMatch(/kill was not observed to take effect/);

@@ -12,7 +12,7 @@ import {
 const check = (...events: readonly Events[]) =>
   replicationBuffers.check(buildHistory(...events), buildContext());
 
-/** One sample per second, with a stream that grows by that many bytes in each. */
+/** Samples, one per second, of a replication stream that grows by the given bytes in each second. */
 const growing = (...bytes: readonly number[]): Events =>
   [0, ...bytes].map((_grown, i) =>
     infoSample('redis-1', i * 1000, {
@@ -29,13 +29,13 @@ const buffers = (backlog: number, limits = 'slave 0 0 0', node = 'redis-1'): Eve
   );
 
 describe('replication-buffers', () => {
-  it('compares the backlog with the fastest second', () => {
+  it('compares the backlog with the second that has the most bytes', () => {
     const finding = check(buffers(10_000), growing(100, 500, 100));
     expect(figureNumber(finding, 'heldSeconds')).toBe(20);
     expect(finding.figures.heldSeconds).toMatchObject({ n: 3 });
   });
 
-  it('uses the smallest buffer of all nodes and names node, directive and value', () => {
+  it('uses the smallest buffer of all nodes, and names node, directive and value', () => {
     const finding = check(buffers(1_000_000), buffers(1000, 'slave 0 0 0', 'redis-3'), growing(500));
     expect(figureNumber(finding, 'heldSeconds')).toBe(2);
     expect(finding.reasons).toEqual([expect.stringMatching(/^redis-3: repl-backlog-size is '1000', 2\.0 s/)]);
@@ -55,7 +55,7 @@ describe('replication-buffers', () => {
     );
   });
 
-  it('excludes what was written before the measured window', () => {
+  it('excludes writes before the measured window', () => {
     const window = observation(
       'workload',
       'window',
@@ -68,7 +68,7 @@ describe('replication-buffers', () => {
     );
   });
 
-  it('excludes a node that was restarted, whose offset went back', () => {
+  it('excludes a restarted node, whose offset decreased', () => {
     const restarted = [
       infoSample('redis-1', 0, { masterReplOffset: 1_000_000 }),
       infoSample('redis-1', 1000, { masterReplOffset: 10 }),

@@ -23,7 +23,7 @@ const window = (startMs: number, endMs: number) =>
 describe('latency', () => {
   const check = (...events: readonly Events[]) => latency.check(buildHistory(...events), buildContext());
 
-  it('gives exact distributions by kind, of the measured window only', () => {
+  it('computes exact distributions by kind, only from the measured window', () => {
     const gets = Array.from({ length: 100 }, (_, i) =>
       op({ at: 1000 + i, done: 1000 + i + (i + 1) / 10, kind: 'get' }),
     );
@@ -37,7 +37,7 @@ describe('latency', () => {
     expect(finding.figures.set).toMatchObject({ n: 10, distribution: { max: 1 } });
   });
 
-  it('counts an operation that never completed up to the end of the history', () => {
+  it('counts an operation that never completed as lasting until the end of the history', () => {
     const finding = check(op({ at: 0, kind: 'get' }), op({ at: 5000, done: 5001, kind: 'get' }));
     expect(finding.figures.get).toMatchObject({ distribution: { max: 5001 } });
     expect(figureNumber(finding, 'longerThan1s')).toBe(1);
@@ -68,12 +68,12 @@ describe('latency', () => {
     expect(check(slow, fallback, fault(500, 900)).figures.get).toMatchObject({ n: 1000 });
   });
 
-  it('counts every wait of more than a second, with any outcome', () => {
+  it('counts every operation that takes longer than a second, whatever its outcome is', () => {
     const gaveUp = op({ at: 0, done: 1500, kind: 'get', outcome: 'info' });
     expect(figureNumber(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
   });
 
-  it('ignores operations that were never sent, and keeps every other sample', () => {
+  it('ignores only operations that were never sent', () => {
     const unsent = op({ at: 1, done: 1, kind: 'get', outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
     const finding = check(unsent, writes(0, 20, 10), op({ at: 30, done: 30.5 }));
     expect(finding.figures.get).toBeUndefined();
@@ -85,7 +85,7 @@ describe('latency', () => {
 describe('availability', () => {
   const check = (...events: readonly Events[]) => availability.check(buildHistory(...events), buildContext());
 
-  it('compares a batch key by key: the value of another key, or another length, is wrong', () => {
+  it('compares a batch key by key, and counts values of other keys and wrong lengths as wrong', () => {
     const keys = ['a', 'b', 'c'];
     const written = [
       op({ at: 0, done: 1, kind: 'setMany', key: 'a', keys: ['a', 'b'], values: ['va', 'vb'] }),
@@ -107,7 +107,7 @@ describe('availability', () => {
     expect(unanswered.figures.rightBatchValues).toBe(undefined);
   });
 
-  it('counts rejected, unanswered, late and wrong operations against the scheduled ones', () => {
+  it('counts rejected, unanswered, late and wrong operations as failures of the scheduled operations', () => {
     const finding = check(
       op({
         at: 0,
@@ -160,7 +160,7 @@ describe('availability', () => {
     expect(finding.reasons.join()).toMatch(/get k \(wrong\)/);
   });
 
-  it('treats a value under a key without a write as wrong', () => {
+  it('counts a value of a key without a write as wrong', () => {
     const finding = check(
       writes(0, 3, 1),
       op({ at: 7, done: 8, kind: 'get', key: 'never written', answer: 'x' }),
@@ -194,7 +194,7 @@ describe('availability', () => {
     expect(finding.figures.errors).toMatchObject({ successes: 0, n: 2 });
   });
 
-  it('treats a wrong value of the memory fallback as wrong', () => {
+  it('counts a wrong value from the memory fallback as wrong', () => {
     const wrong = op({
       at: 1,
       done: 2,
@@ -247,7 +247,7 @@ describe('hit-ratio', () => {
     expect(finding.figures.overall).toMatchObject({ successes: 1, n: 1 });
   });
 
-  it('treats keys that were read at least twice as frequently accessed', () => {
+  it('counts keys that were read at least twice as frequently accessed', () => {
     const finding = check(
       read(0, 'a', { answer: null }),
       read(1, 'a'),
@@ -293,7 +293,7 @@ describe('benchmark', () => {
     });
   });
 
-  it('does not count the memory fallback as a hot read', () => {
+  it('does not count reads from the memory fallback as hot reads', () => {
     const fromMemory = op({
       at: 10,
       done: 10.1,
@@ -322,7 +322,7 @@ describe('benchmark', () => {
 });
 
 describe('generator', () => {
-  it('reads the total of its own client', () => {
+  it('uses the total lateness of the judged client', () => {
     const total = (client: string, p99Ms: number) =>
       observation('workload', 'lateness-total', 9, { p50Ms: 0.1, p99Ms, maxMs: 9, n: 500 }, { client });
     const finding = generator.check(buildHistory(total('kit', 3), total('ioredis', 400)), buildContext());
@@ -334,7 +334,7 @@ describe('generator', () => {
 describe('memory', () => {
   const check = (...events: readonly Events[]) => memory.check(buildHistory(...events), buildContext());
 
-  it('uses the fullest sample of any node', () => {
+  it('uses the sample with the highest memory usage of any node', () => {
     const finding = check(
       infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100, evictedKeys: 0 }),
       infoSample('redis-2', 2, { usedMemory: 85, maxmemory: 100, evictedKeys: 0 }),
@@ -344,7 +344,7 @@ describe('memory', () => {
     expect(figureNumber(finding, 'evictions')).toBe(4);
   });
 
-  it('is invalid without a limit, and NOT_MEASURED without a sample', () => {
+  it('has no usedRatio without a memory limit, and is unknown without a sample', () => {
     const unlimited = check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
     expect(unlimited).toMatchObject({
       validity: 'valid',
@@ -355,7 +355,7 @@ describe('memory', () => {
     expect(check(writes(0, 1)).validity).toBe('unknown');
   });
 
-  it('is not measured for a node whose INFO lacks the fields: absent is not 0', () => {
+  it('is unknown if the INFO of a node lacks the fields, because absent is not 0', () => {
     expect(check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: null })).validity).toBe('unknown');
     const one = infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100 });
     const silent = check(one, infoSample('redis-2', 1, { usedMemory: null, maxmemory: null }));

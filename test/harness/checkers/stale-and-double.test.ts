@@ -21,7 +21,7 @@ describe('stale-acks', () => {
   const before = writes(0, 2000);
   const around = [before, fault(2000, 5000), masterSwitch(3000)];
 
-  it('finds none when everything after the promotion is on the new master', () => {
+  it('finds none if all writes after the promotion are on the new master', () => {
     const after = writes(3500, 4000);
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v100' });
     const finding = check(around, after, read, finalRead([...before, ...after]));
@@ -29,7 +29,7 @@ describe('stale-acks', () => {
     expect(finding.figures.staleAcknowledged).toMatchObject({ value: 0, n: 6 });
   });
 
-  it('detects a write that a deposed master acknowledged after its return', () => {
+  it('detects a write that a deposed master acknowledged after it resumed', () => {
     const late = op({ at: 1990, done: 5001 });
     const finding = check(around, late, finalRead(before, { 'w:1990': null }));
     expect(finding.validity).toBe('invalid');
@@ -37,7 +37,7 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
-  it('leaves writes shortly before a second failover to the checker of lost writes, but not those after it', () => {
+  it('does not count writes shortly before a second failover, which the checker lost-writes judges', () => {
     const again = [fault(8000, 9000, 'redis-2'), observation('sentinel', '+switch-master', 8500)];
     const stale = (done: number) => {
       const late = op({ at: done - 1, done, key: 'late' });
@@ -49,27 +49,27 @@ describe('stale-acks', () => {
     expect(stale(8600)).toBe(1);
   });
 
-  it('names the memory of the client when the deposed master was stopped, and at no other time', () => {
+  it('names the memory of the client only for reads while the deposed master was stopped', () => {
     const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
     const remedies = (at: number) => check(around, read(at), finalRead(before)).remedies?.join();
     expect(remedies(3600)).toMatch(/1 of the 1 stale answers came while .* stopped.*from its memory/);
     expect(remedies(5600)).toBeUndefined();
   });
 
-  it('detects a read of a value other than the acknowledged one that still exists', () => {
+  it('detects a read that differs from the acknowledged value, which still exists', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
     const finding = check(around, read, finalRead(before));
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
   });
 
-  it('detects a miss of Redis for an acknowledged key, and ignores a miss of the memory', () => {
+  it('detects a miss from Redis for an acknowledged key, and ignores a miss from memory', () => {
     const missed = (source: 'redis' | 'memory') =>
       op({ at: 3700, done: 3701, kind: 'get', key: 'w:200', answer: null, source });
     expect(figureNumber(check(around, missed('redis'), finalRead(before)), 'staleAcknowledged')).toBe(1);
     expect(check(around, missed('memory'), finalRead(before)).figures.staleAcknowledged).toBeUndefined();
   });
 
-  it('ignores a read that began before the acknowledgement, or was served from memory', () => {
+  it('ignores a read that began before the acknowledgement or was served from memory', () => {
     const early = op({ at: 99, done: 3600, kind: 'get', key: 'w:100', answer: null });
     const memory = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: null, source: 'memory' });
     const finding = check(
@@ -118,7 +118,7 @@ describe('double-applies', () => {
   const append = (n: number, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at: n, done: n + 1, kind: 'append', key: 'a', value: `,${n}`, ...more });
 
-  it('finds none when every INCR is 1 and every tag occurs once', () => {
+  it('finds none if every INCR is 1 and every tag occurs once', () => {
     const finding = check(incr('i:1'), append(1), append(11), finalRead([], { 'i:1': '1', a: ',1,11' }));
     expect(finding.validity).toBe('valid');
     expect(finding.figures.doubleApplied).toMatchObject({ value: 0, n: 3 });
@@ -141,7 +141,7 @@ describe('double-applies', () => {
     expect(finding.reasons.join()).toMatch(/append a/);
   });
 
-  it('is not measured when a counter is not a number, which never counts as applied once', () => {
+  it('is not measured if a counter is not a number', () => {
     for (const garbled of ['1e9', 'two', '', '99999999999999999999999']) {
       const finding = check(incr('i:1'), finalRead([], { 'i:1': garbled }));
       expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
@@ -156,7 +156,7 @@ describe('double-applies', () => {
     expect([figureNumber(once, 'doubleApplied'), figureNumber(never, 'doubleApplied')]).toEqual([0, 0]);
   });
 
-  it('detects operations that were reported as not applied and exist', () => {
+  it('detects operations that were reported as not applied although their effects exist', () => {
     const finding = check(
       incr('i:1', { outcome: 'fail' }),
       append(3, { outcome: 'fail' }),
@@ -168,7 +168,7 @@ describe('double-applies', () => {
     expect(figureNumber(finding, 'failedButApplied')).toBe(3);
   });
 
-  it('counts operations as exposed that were in flight at the fault, or sent before the client detected it', () => {
+  it('counts operations as exposed if they were in flight at the fault, or sent before the client detected it', () => {
     const suspect = observation('client', 'suspect', 2150, {}, { client: 'kit' });
     const finding = check(
       incr('i:before', { at: 1900, done: 1990 }),
@@ -222,14 +222,14 @@ describe('failovers', () => {
     observation('sentinel', '+switch-master', atMs, { message }, { node });
   const looked = infoSample('redis-1', 5000, { role: 'master' });
 
-  it('counts each change of master once, even if several sentinels reported it', () => {
+  it('counts each change of the master once, even if several sentinels report it', () => {
     const told = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((node) => change(2500, 'mymaster a b', node));
     const finding = check(fault(2000, 2600), told, change(3500, 'mymaster b a', 'sentinel-1'), looked);
     expect(finding.figures.failovers).toMatchObject({ value: 2, n: 1 });
     expect(finding.reasons).toEqual(['the master changed: mymaster a b; mymaster b a']);
   });
 
-  it('finds none when the master stayed', () => {
+  it('finds none if the master stayed the same', () => {
     expect(check(fault(2000, 2600), looked)).toMatchObject({
       validity: 'valid',
       reasons: [],
@@ -237,12 +237,12 @@ describe('failovers', () => {
     });
   });
 
-  it('counts a change that no sentinel reported: the nodes report their role', () => {
+  it('counts a change that no sentinel reported, from the roles that the nodes report', () => {
     const looks = [
       infoSample('redis-1', 1000, { role: 'master' }),
       infoSample('redis-2', 1000, { role: 'slave' }),
       infoSample('redis-2', 5000, { role: 'master' }),
-      // It hung and has returned: still master, until the sentinels make it a replica.
+      // redis-1 hung and has resumed. It is still a master until the sentinels make it a replica.
       infoSample('redis-1', 5000, { role: 'master' }),
       infoSample('redis-1', 6000, { role: 'slave' }),
     ];

@@ -42,7 +42,7 @@ describe('expectations', () => {
     ['above', 5, 5, 0],
     ['at-most', 5, null, 0],
     ['at-most', 5, '4', 0],
-  ] as const)('%s %j, got %j: %d', (relation, expected, actual, result) => {
+  ] as const)('compares by the relation: %s %j, got %j: %d', (relation, expected, actual, result) => {
     expect(held(expectation(relation, expected, actual))).toBe(result);
   });
 
@@ -68,7 +68,7 @@ describe('expectations', () => {
     expect(finding.figures).toMatchObject({ held: { successes: 1, n: 3 }, value: { successes: 1, n: 2 } });
   });
 
-  it('is not measured when an expectation of the drill is missing, and still reports failed ones', () => {
+  it('is not measured if an expectation of the drill is missing, and still reports failed expectations', () => {
     const check = (...events: readonly Events[]) =>
       expectations.check(buildHistory(...events), buildContext({ expected: ['first', 'second'] }));
     const first = expectation('equals', 1, 1, 'first');
@@ -88,7 +88,7 @@ describe('expectations', () => {
     );
   });
 
-  it('computes a ratio per group of ids, from its own expectations only', () => {
+  it('computes a ratio per group of ids, only from the expectations of the group', () => {
     const finding = expectations.check(
       buildHistory(expectation('equals', 1, 1, 'ttl/set'), expectation('equals', 1, 2, 'load/once')),
       buildContext({ expected: ['ttl/set', 'ttl/wrap', 'load/once'] }),
@@ -129,7 +129,7 @@ describe('consistency', () => {
     expect(finding.reasons.join()).toMatch(/w:0 on redis-3/);
   });
 
-  it('does not count keys without a value on any node as compared', () => {
+  it('does not count keys as compared that have no value on any node', () => {
     const nothing = { 'w:0': null, 'w:100': null, 'w:200': null };
     const half = check(
       finalRead(written, { 'w:0': null }),
@@ -142,7 +142,7 @@ describe('consistency', () => {
     expect(left).toMatchObject({ validity: 'invalid', figures: { differences: { value: 3 } } });
   });
 
-  it('is not measured without both sides, and is invalid with two masters', () => {
+  it('is not measured without both a master and a replica, and is invalid with two masters', () => {
     expect(check(finalRead(written)).validity).toBe('unknown');
     expect(check(finalRead(written, {}, 'redis-1', 'replica')).validity).toBe('unknown');
     expect(check(finalRead(written), finalRead(written, {}, 'redis-1')).validity).toBe('invalid');
@@ -150,7 +150,7 @@ describe('consistency', () => {
 });
 
 describe('replication', () => {
-  it('gives the measured and the reported lag', () => {
+  it('reports the measured lag and the lag that Redis reports', () => {
     const finding = replication.check(
       buildHistory(
         observation('workload', 'replication-lag', 1, { lagMs: 2 }, { node: 'redis-2' }),
@@ -205,14 +205,14 @@ describe('configuration', () => {
       { client: { breaker: { enabled: false, threshold: 5, openMs: 1000 } } },
       /client\.breaker\.enabled/,
     ],
-  ] as const)('reports %s and names the setting', (figure, over, reason) => {
+  ] as const)('reports a deviation of %s, and names the setting', (figure, over, reason) => {
     const finding = check(over as Parameters<typeof buildEnvironment>[0]);
     expect(figureNumber(finding, figure)).toBe(0);
     expect(finding.validity).toBe('invalid');
     expect(finding.reasons.join('; ')).toMatch(reason);
   });
 
-  it('rejects a window for async losses that would excuse all of them', () => {
+  it('rejects a window for async losses that would excuse all losses', () => {
     const window = (asyncLossWindowMs: number) => check({ durability: { asyncLossWindowMs } });
     expect(figureNumber(window(5000), 'asyncLossWindowMs')).toBe(5000);
     expect(() => window(5001)).toThrow(/5000/);
@@ -220,7 +220,7 @@ describe('configuration', () => {
 });
 
 describe('the register of checkers', () => {
-  it('has unique ids and describes what each proves', () => {
+  it('has unique ids, and a description of the proof for each checker', () => {
     expect(new Set(checkers.map(({ id }) => id)).size).toBe(checkers.length);
     expect(checkers.every(({ proves }) => proves.length > 20)).toBe(true);
   });

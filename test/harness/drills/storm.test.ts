@@ -1,5 +1,6 @@
 /**
- * The schedule of a storm: the same for the same seed, and never more simultaneous faults than the safe outcome allows.
+ * The schedule of a storm is the same for the same seed, and never has more simultaneous faults than the safe outcome
+ * allows.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -16,7 +17,7 @@ const roundsOf = (faults: readonly ScheduledFault[]) => [
 ];
 const isSentinel = ({ target }: ScheduledFault) => target.startsWith('sentinel-');
 
-it('is the same for the same seed, and differs for another seed', () => {
+it('a storm is the same for the same seed, and differs for another seed', () => {
   fc.assert(
     fc.property(lengths, (length) => {
       expect(stormFaults(length)).toEqual(stormFaults(length));
@@ -27,7 +28,7 @@ it('is the same for the same seed, and differs for another seed', () => {
   );
 });
 
-it('a round loses at most one Redis node and one sentinel', () => {
+it('a round of a storm kills or pauses at most one Redis node and one sentinel', () => {
   fc.assert(
     fc.property(lengths, (length) => {
       for (const round of roundsOf(stormFaults(length))) {
@@ -41,7 +42,7 @@ it('a round loses at most one Redis node and one sentinel', () => {
   );
 });
 
-it('rounds follow each other within the length, and a trial may record all of their events', () => {
+it('the rounds of a storm are sequential, begin within its length, and fit into the limit of fault events', () => {
   fc.assert(
     fc.property(lengths, (length) => {
       const faults = stormFaults(length);
@@ -54,7 +55,7 @@ it('rounds follow each other within the length, and a trial may record all of th
   );
 });
 
-it('a storm of 30 minutes has every scenario', () => {
+it('a storm of 30 minutes contains every scenario', () => {
   const { faults } = stormOf({ seed: 7, minutes: 30 });
   const kinds = new Set(faults.map(({ fault, target }) => `${fault} ${target}`));
   expect([...kinds].sort()).toEqual([
@@ -72,7 +73,7 @@ it('a storm of 30 minutes has every scenario', () => {
   expect(new Set(scenarios.map(({ id }) => id)).size).toBe(scenarios.length);
 });
 
-it('a run draws its storm, and leaves other drills unchanged', () => {
+it('a run generates its storm from the seed, and leaves other drills unchanged', () => {
   for (const drill of drills) {
     const drawn = drawnFor(drill, 7, 2);
     expect(drawn).toEqual(drill.id === 'storm' ? stormOf({ seed: 7, minutes: 2 }) : drill);

@@ -1,4 +1,6 @@
-/** Edited and resealed runs: the hashes match, but manifest, seal and folder do not account for each other. */
+/**
+ * Edited and resealed runs: the hashes match, but the manifest, the seal and the folder do not account for each other.
+ */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,7 +21,7 @@ afterAll(() => scratch[Symbol.dispose]());
 
 const KEPT = 'durable-kept-master-crash';
 
-/** The run after an edit; its reports were written before it. */
+/** A run after an edit. Its reports were written before the edit. */
 function edited(edit: (dir: string) => void) {
   const dir = scratch.copyRun(healthy);
   edit(dir);
@@ -34,7 +36,7 @@ const trialsAs = (change: (trials: readonly TrialRecord[]) => readonly TrialReco
 const isCrash = (trial: number) => (record: TrialRecord) =>
   record.drill === 'master-crash' && record.trial === trial;
 
-describe('the rule that judged files are sealed', () => {
+describe('the rule that judged files must be sealed', () => {
   it('holds for an unedited run', () => {
     const report = analyzeRun(healthy);
     expect(report.verdict).toMatchObject({ decision: 'GO', exitCode: 0 });
@@ -42,7 +44,7 @@ describe('the rule that judged files are sealed', () => {
   });
 
   it.each(['config.json', 'gates.json', 'drills.json', 'manifest.json', 'trials/master-crash-1/kit.jsonl'])(
-    'withholds the GO when %s is in the folder and not in the seal',
+    'prevents a GO if %s is in the folder but not in the seal',
     (path) => {
       const { dir, report, complete, kept } = edited((folder) =>
         rewriteDigestsAndSeal(folder, (seal) => ({
@@ -52,14 +54,14 @@ describe('the rule that judged files are sealed', () => {
       );
       expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
       expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringContaining(path) });
-      // Without its gates a run has no criteria.
+      // A run without its gates has no criteria.
       expect(kept?.state).toBe(path === 'gates.json' ? undefined : 'INVALID');
       expect(verifyRun(dir).problems).toContain(`${path} is not in the seal: it was added later`);
     },
     30_000,
   );
 
-  it('ignores an input that was added later', () => {
+  it('ignores an input that was added after the seal', () => {
     const summary = JSON.stringify({ total: { lines: { covered: 9, total: 9 } } });
     const { dir, report } = edited((folder) => {
       mkdirSync(join(folder, 'inputs'));
@@ -69,7 +71,7 @@ describe('the rule that judged files are sealed', () => {
     expect(verifyRun(dir).ok).toBe(false);
   });
 
-  it('ignores a commit that was added later for a sealed summary', () => {
+  it('ignores a commit for a sealed summary that was added after the seal', () => {
     const coverage = JSON.stringify({
       total: { lines: { covered: 900, total: 1000 }, branches: { covered: 900, total: 1000 } },
     });
@@ -89,7 +91,7 @@ describe('the rule that judged files are sealed', () => {
   });
 });
 
-describe('the rule that sealed files are accounted for', () => {
+describe('the rule that sealed files must belong to the run', () => {
   it.each([
     [
       'trials/master-crash-4/kit.jsonl',
@@ -101,7 +103,7 @@ describe('the rule that sealed files are accounted for', () => {
     ],
     ['notes.txt', /not part of a run: notes\.txt/],
     ['inputs/other.json', /not part of a run: inputs\/other\.json/],
-  ])('withholds the GO when %s is sealed', (path, why) => {
+  ])('prevents a GO if %s is sealed', (path, why) => {
     const { report, complete } = edited((dir) => {
       mkdirSync(dirname(join(dir, path)), { recursive: true });
       writeFileSync(join(dir, path), '{}\n');
@@ -111,13 +113,13 @@ describe('the rule that sealed files are accounted for', () => {
     expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });
   });
 
-  it('withholds the GO when a trial was removed from the manifest and its history remains', () => {
+  it('prevents a GO if a trial was removed from the manifest while its history remains', () => {
     const { report, complete } = edited(trialsAs((trials) => trials.filter((one) => !isCrash(3)(one))));
     expect(report.verdict.exitCode).toBe(3);
     expect(complete.reason).toMatch(/not part of a trial of the manifest: trials\/master-crash-3\//);
   });
 
-  it('withholds the GO when a trial was removed completely, which leaves a gap in the numbers', () => {
+  it('prevents a GO if a trial was removed completely, which leaves a gap in the numbers', () => {
     const { report, complete } = edited((dir) => {
       rmSync(join(dir, 'trials/master-crash-2'), { recursive: true });
       trialsAs((trials) => trials.filter((one) => !isCrash(2)(one)))(dir);
@@ -126,7 +128,7 @@ describe('the rule that sealed files are accounted for', () => {
     expect(complete.reason).toBe('master-crash #2 is not in the manifest, although master-crash #3 is');
   });
 
-  it('withholds the GO when all trials of a drill were removed', () => {
+  it('prevents a GO if all trials of a drill were removed', () => {
     const { report, complete } = edited((dir) => {
       for (const n of [1, 2, 3]) rmSync(join(dir, `trials/master-crash-${n}`), { recursive: true });
       trialsAs((trials) => trials.filter(({ drill }) => drill !== 'master-crash'))(dir);
@@ -138,7 +140,7 @@ describe('the rule that sealed files are accounted for', () => {
     });
   });
 
-  it('withholds the GO when the seal lists a file twice', () => {
+  it('prevents a GO if the seal lists a file twice', () => {
     const { report, complete } = edited((dir) =>
       rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, ...seal.files.slice(0, 1)] })),
     );
@@ -155,7 +157,7 @@ describe('a trial', () => {
       /master-crash #1 is listed twice in the manifest/,
     ],
     [
-      'it shares a history with another',
+      'it shares a history with another trial',
       trialsAs((trials) => {
         const files = trials.find(isCrash(1))?.files ?? [];
         return trials.map((one) => (isCrash(2)(one) ? { ...one, files } : one));
@@ -163,7 +165,7 @@ describe('a trial', () => {
       /master-crash #[12] shares trials\/master-crash-1\/events\.jsonl with another trial/,
     ],
     [
-      'it has the history of another under its own name',
+      'it has a copy of the history of another trial',
       (dir: string) => {
         cpSync(join(dir, 'trials/master-crash-1'), join(dir, 'trials/master-crash-2'), { recursive: true });
         rewriteDigestsAndSeal(dir);
@@ -193,7 +195,7 @@ describe('a trial', () => {
       trialsAs((trials) => trials.map((one) => ({ ...one, startedUs: 9, endedUs: 8 }))),
       /master-crash #1 ends at 8 us, before its start at 9 us/,
     ],
-  ])('counts once, and is INVALID when %s', (_what, edit, why) => {
+  ])('counts once, and is INVALID if %s', (_what, edit, why) => {
     const { report, complete, kept } = edited(edit);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });
@@ -208,7 +210,7 @@ describe('the drill definitions', () => {
     rewriteDigestsAndSeal(dir);
   };
 
-  it('are a required input: without them no trial is measured', () => {
+  it('are a required input, without which no trial is measured', () => {
     const { dir, report, complete, kept } = edited((folder) => {
       rmSync(join(folder, 'drills.json'));
       rewriteDigestsAndSeal(folder);
@@ -224,12 +226,12 @@ describe('the drill definitions', () => {
     ['null', drillsAs(() => null), /drills\.json cannot be read: it must be a list/],
     ['without one of them', drillsAs((all) => all.slice(1)), /does not define/],
     [
-      'without the expectations of one',
+      'without the expectations of a drill',
       drillsAs((all) => all.map((drill) => ({ ...drill, expectations: [] }))),
       /names no expectations/,
     ],
     ['with one of them twice', drillsAs((all) => [...all, ...all]), /a drill is defined twice/],
-  ])('%s withhold the GO', (_what, edit, why) => {
+  ])('prevent a GO if they are %s', (_what, edit, why) => {
     const { report, complete } = edited(edit);
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
     expect(complete).toMatchObject({ state: 'INVALID', reason: expect.stringMatching(why) });
@@ -237,7 +239,7 @@ describe('the drill definitions', () => {
 });
 
 describe('the manifest and the configuration', () => {
-  it('name the same environment', () => {
+  it('must name the same environment', () => {
     const { report, complete, kept } = edited((dir) => {
       const path = join(dir, 'config.json');
       const config = JSON.parse(readFileSync(path, 'utf8')) as object;

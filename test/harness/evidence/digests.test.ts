@@ -1,6 +1,6 @@
 /**
- * The manifest's digests: a file that was changed and sealed again differs from the recorded one, and so does the
- * manifest.
+ * The digests of the manifest: a file that was changed and sealed again differs from its recorded digest, and so does
+ * the manifest.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +49,10 @@ describe('the digests of the manifest', () => {
       () => manifestAs((all) => ({ ...all, judgedAt: '2029-01-01T00:00:00.000Z' })),
     ],
     ['an unknown value', () => manifestAs((manifest) => ({ ...manifest, note: 'sound' }))],
-    ['another layout', () => sealedAgain('manifest.json', (text) => JSON.stringify(JSON.parse(text)))],
+    [
+      'another format of the JSON text',
+      () => sealedAgain('manifest.json', (text) => JSON.stringify(JSON.parse(text))),
+    ],
   ])('detect a change to the manifest: %s', (_what, change) => {
     const report = analyzeRun(change());
     expect(report.verdict.decision).toBe('UNKNOWN');

@@ -1,6 +1,6 @@
 /**
- * Files that a run folder must not contain. Reading a FIFO would block forever: a judge that tries exceeds the test's
- * time limit.
+ * Files that a run folder must not contain. Reading a FIFO would block forever, so a judge that reads one exceeds the
+ * test's time limit.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ describe('a run folder', () => {
     ['a link to a file', (path: string) => symlinkSync('/etc/hostname', path), /it is a link/],
     ['a dangling link', (path: string) => symlinkSync('nowhere', path), /it is a link/],
     ['a link to a device', (path: string) => symlinkSync('/dev/zero', path), /it is a link/],
-  ])('a run folder with %s anywhere is rejected', (_what, make, message) => {
+  ])('is rejected with %s anywhere in it', (_what, make, message) => {
     for (const path of ['stray', 'trials/hit-miss-1/stray', 'report.md', 'logs/redis-2.log']) {
       const dir = scratch.copyRun(healthy);
       make(join(dir, path));
@@ -51,7 +51,7 @@ describe('a run folder', () => {
   });
 
   it.each(['manifest.json', 'seal.json', 'config.json', 'gates.json', 'drills.json', 'report.json', HISTORY])(
-    'a run folder with a FIFO, a link or a folder in place of %s is rejected',
+    'is rejected with a FIFO, a link or a folder in place of %s',
     (path) => {
       for (const make of [makeFifo, (at: string) => symlinkSync('nowhere', at)]) {
         const dir = scratch.copyRun(healthy);
@@ -69,7 +69,7 @@ describe('a run folder', () => {
     expectRefused(dir, /it is a link/, HISTORY);
   });
 
-  it('a run folder with a socket is rejected', async () => {
+  it('is rejected with a socket', async () => {
     const dir = scratch.copyRun(healthy);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(dir, 'logs/s'), resolve));
@@ -80,7 +80,7 @@ describe('a run folder', () => {
     }
   });
 
-  it('a run folder with a folder in place of a file is rejected, or its file is missing', () => {
+  it('is rejected, or reported as incomplete, with a folder in place of a file', () => {
     const dir = scratch.copyRun(healthy);
     rmSync(join(dir, 'manifest.json'));
     mkdirSync(join(dir, 'manifest.json'));
@@ -105,7 +105,7 @@ describe('a file name', () => {
     'a\0b',
   ];
 
-  it.each(NAMES)('the manifest must name a regular file in the folder, not %j', (name) => {
+  it.each(NAMES)('in the manifest must be the name of a regular file in the folder, not %j', (name) => {
     const dir = scratch.copyRun(healthy);
     writeFileSync(join(dir, '..', 'outside.jsonl'), readFileSync(join(dir, HISTORY)));
     changeManifest(dir, (manifest: Manifest) => ({
@@ -115,14 +115,14 @@ describe('a file name', () => {
     expectRefused(dir, /must be the name of a regular file within the run folder/, 'manifest.json');
   });
 
-  it.each(NAMES)('the seal must name a regular file in the folder, not %j', (name) => {
+  it.each(NAMES)('in the seal must be the name of a regular file in the folder, not %j', (name) => {
     const dir = scratch.copyRun(healthy);
     const file = { path: name, sha256: '0'.repeat(64), bytes: 0 };
     rewriteDigestsAndSeal(dir, (seal) => ({ ...seal, files: [...seal.files, file] }));
     expectRefused(dir, /not a regular file of the run folder/, 'seal.json');
   });
 
-  it('a file name that is not UTF-8 is reported as added later', () => {
+  it('that is not valid UTF-8 is reported as added after the seal', () => {
     const dir = scratch.copyRun(healthy);
     writeFileSync(Buffer.concat([Buffer.from(join(dir, 'logs/')), Buffer.from([0xff, 0xfe])]), 'x');
     expect(verifyRun(dir).problems).toEqual(['logs/\ufffd\ufffd is not in the seal: it was added later']);
@@ -130,7 +130,7 @@ describe('a file name', () => {
 });
 
 describe('reading evidence', () => {
-  it('accepts regular files only, and none that is too large', () => {
+  it('accepts only regular files below the size limit', () => {
     for (const [path, kind] of [
       ['/dev/null', 'a device'],
       ['/', 'a folder'],

@@ -40,7 +40,7 @@ describe('a run folder', () => {
     expect(evidence.integrity.missing).toEqual(['seal.json']);
   });
 
-  it('seals every file by its SHA-256, except reports, and leaves no partial file', () => {
+  it('seals every file except reports with its SHA-256, and leaves no partial file', () => {
     const folder = createRunFolder(fresh(), MANIFEST);
     const configSha256 = folder.writeConfig({ name: 'dev' });
     folder.writeGates({ gates: [] });
@@ -85,7 +85,7 @@ describe('a run folder', () => {
     });
   });
 
-  it('rejects a file in place of a folder', () => {
+  it('rejects a file instead of a folder', () => {
     const path = fresh();
     writeFileSync(path, '');
     expect(catchKitError(() => createRunFolder(path, MANIFEST))).toMatchObject({
@@ -101,7 +101,7 @@ describe('a run folder', () => {
     expect(openEvidence(folder.dir).integrity.altered).toEqual(['config.json']);
   });
 
-  it('reports in one error what could not be written, with exit code 3', () => {
+  it('reports a failed write in one error, with exit code 3', () => {
     const file = join(scratch, 'a-file');
     writeFileSync(file, '');
     expect(catchKitError(() => createRunFolder(join(file, 'run'), MANIFEST))).toMatchObject({
@@ -131,7 +131,7 @@ describe('a run folder', () => {
 });
 
 describe('run folder files', () => {
-  it('are listed in one order, and hashed in chunks as in one piece', () => {
+  it('are listed in a fixed order, and have the same hash in chunks as in one piece', () => {
     const dir = fresh();
     mkdirSync(join(dir, 'b'), { recursive: true });
     const large = Buffer.alloc(3 * 1024 * 1024 + 7, 'z');
@@ -151,7 +151,7 @@ describe('run folder files', () => {
 });
 
 describe('canonical JSON', () => {
-  it('is the same for every order of the keys, and ends in a line feed', () => {
+  it('is the same for every order of the keys, and ends with a line feed', () => {
     expect(canonicalJson({ b: [{ d: 1, c: undefined }], a: null, schema: 's', id: 'i' })).toBe(
       canonicalJson({ id: 'i', a: null, schema: 's', b: [{ d: 1 }] }),
     );
@@ -166,7 +166,7 @@ describe('canonical JSON', () => {
 });
 
 describe('readPieces', () => {
-  it('returns a file of several pieces completely, each time it is iterated', () => {
+  it('returns all pieces of a file on each iteration', () => {
     const file = fresh();
     const content = Buffer.alloc(2_500_000, 'abcdefg');
     writeFileSync(file, content);
@@ -178,7 +178,7 @@ describe('readPieces', () => {
     }
   });
 
-  it('refuses a file above the limit and anything but a regular file before reading', () => {
+  it('refuses a file above the limit, and any file that is not regular, before reading it', () => {
     const file = fresh();
     writeFileSync(file, 'four');
     symlinkSync(file, `${file}-link`);

@@ -1,4 +1,4 @@
-/** Invalid parts of extension modules: each is detected before a run, or proves nothing. */
+/** Invalid parts of extension modules. Each is either detected before a run or proves nothing. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,11 +43,11 @@ describe('a drill of a module', () => {
     [{ family: 'load' }, /operations must name/],
     [{ family: 'failover', operations: ['get'] }, /faults must name/],
     [{ spansRun: true }, /spansRun/],
-  ])('a drill with %o is rejected with the reason', (over, problem) => {
+  ])('is rejected with the reason if it has %o', (over, problem) => {
     expect(drillProblem({ ...DRILL, ...over })).toMatch(problem);
   });
 
-  it('a drill with an unknown workload or fault is rejected before a run', () => {
+  it('is rejected before a run if it has an unknown workload or fault', () => {
     const register = (over: object) => () =>
       registerExtensions([loaded({ drills: [{ ...DRILL, ...over }] })]);
     register({})();
@@ -89,7 +89,7 @@ describe('a checker of a module', () => {
       { ...finding, figures: { figure: { ...figure, kind: 'proportion', successes: 2 } } },
       /figure/,
     ],
-  ])('a checker that returns %s proves nothing', (_, returned, reason) => {
+  ])('proves nothing if it returns %s', (_, returned, reason) => {
     expect(check(returned)).toMatchObject({
       validity: 'unknown',
       figures: {},
@@ -106,7 +106,7 @@ describe('a report of a module', () => {
     );
   };
 
-  it('is the text that it returns, in a file with the name of the extension', () => {
+  it('is written as returned, to a file whose name contains the name of the extension', () => {
     expect(reportOf(() => 'a,b\n')).toBe('a,b\n');
   });
 
@@ -119,16 +119,16 @@ describe('a report of a module', () => {
       /could not be rendered: no such field/,
     ],
     ['returns a promise', async () => 'late', /render returned object, not a string/],
-  ])('a report that %s holds the reason', (_, render, reason) => {
+  ])('contains the reason if it %s', (_, render, reason) => {
     expect(reportOf(render)).toMatch(reason);
   });
 
-  it('is left out without the module that the run was sealed with', () => {
+  it('is omitted without the module with which the run was sealed', () => {
     const given = loaded({ reports: [{ file: 'ours.csv', render: () => '' }] });
     expect(extensionReports({ extensions: [] } as never, [given])).toEqual({});
   });
 
-  it('has a file of its own', () => {
+  it('has a separate file', () => {
     const reports = [1, 2].map(() => ({ file: 'ours.csv', render: () => '' }));
     expect(catchKitError(() => registerExtensions([loaded({ reports })])).message).toBe(
       "two reports have the file name 'ours.csv'",
@@ -139,7 +139,7 @@ describe('a report of a module', () => {
 describe('the parts of a module', () => {
   const directory = mkdtempSync(join(tmpdir(), 'kit-extension-'));
   afterAll(() => rmSync(directory, { recursive: true }));
-  // A module is loaded once per path.
+  // A module is loaded only once per path.
   let count = 0;
 
   it.each([
@@ -147,7 +147,7 @@ describe('the parts of a module', () => {
     ["reports: [{ file: 'x.csv' }]", /reports\[0\]\.render: must be a function/],
     ["strategies: [{ name: 'x' }]", /strategies\[0\]\.generate: must be a function/],
     ['strategies: 1', /strategies: must be a list, or a function of the cache/],
-  ])('a module with %s is rejected when it is loaded', async (part, problem) => {
+  ])('are rejected when the module is loaded: %s', async (part, problem) => {
     const file = join(directory, `${++count}.mjs`);
     writeFileSync(file, `export default { name: 'ours', ${part} };`);
     await expect(loadExtensions([file])).rejects.toThrow(problem);

@@ -1,4 +1,6 @@
-/** Exhausted resources of a real Redis, and their restoration, even when the owner of the fault is killed. */
+/**
+ * Exhausted resources of a real Redis, and their restoration, even if the process that injected the fault is killed.
+ */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -44,7 +46,7 @@ async function evictedKeys(): Promise<number> {
   return Number(parseInfo(await admin.info('stats')).evicted_keys);
 }
 
-/** Connects once; resolves with the error of Redis, or undefined. */
+/** Connects once. Resolves with the error of Redis, or undefined if the connection succeeds. */
 async function connectionError(): Promise<string | undefined> {
   const errors: Error[] = [];
   const client = new Redis({
@@ -64,7 +66,7 @@ async function connectionError(): Promise<string | undefined> {
 }
 
 describe('saturate-connections', () => {
-  it('refuses new connections, keeps existing ones, and accepts all after the heal', async () => {
+  it('makes the server refuse new connections and keep existing ones, and accept all after the heal', async () => {
     const before = await settingOf('maxclients');
     const { heal, detail } = await faultById('saturate-connections').inject(environment(), 'redis-1');
     expect(detail).toContain('maxclients 50');
@@ -80,7 +82,7 @@ describe('saturate-connections', () => {
 });
 
 describe('fill-memory', () => {
-  it('evicts keys by the policy of the server, continues, and leaves no key behind', async () => {
+  it('makes the server evict keys by its policy, continues, and leaves no key behind', async () => {
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const { heal, detail } = await faultById('fill-memory').inject(environment(), 'redis-1');
     expect(detail).toMatch(/^\d+ keys evicted$/);
@@ -121,7 +123,7 @@ async function injectAndKill(fault: string, dataFolder?: { readonly path: string
   child.kill('SIGKILL');
 }
 
-it('restores the server when the owner of the fault is killed', async () => {
+it('restores the server if the process that injected the fault is killed', async () => {
   const before = await settingOf('maxclients');
   await injectAndKill('saturate-connections');
   await waitUntil('maxclients to be restored', async () => (await settingOf('maxclients')) === before);
@@ -170,10 +172,10 @@ describe(
         return false;
       }
     };
-    /** A PING to the replicas would be a write that the successor does not have, so that it would be copied. */
+    /** No PING to the replicas: it would be a write that the successor does not have, and would cause a full copy. */
     const QUIET = ['repl-ping-replica-period 3600'];
 
-    /** A master with a full disk, and the node that is to become master; `heal` belongs to the fault. */
+    /** Starts a master with a full disk, and the node that is to become master. `heal` is the heal of the fault. */
     async function injected({ isReplica }: { readonly isReplica: boolean }) {
       const former = await RedisProcess.start({ host: '127.63.0.3', conf: ['appendonly yes', ...QUIET] });
       const successor = await RedisProcess.start({ host: '127.63.0.4', conf: QUIET });
@@ -202,7 +204,7 @@ describe(
       const offsetOf = async (redis: RedisProcess) =>
         parseInfo(await redis.admin().info('replication')).master_repl_offset;
       const failOver = async () => {
-        // Otherwise the former master would copy all data, and begin a new file.
+        // Without all writes on the replica, the former master would copy all data and begin a new file.
         if (isReplica)
           await waitUntil(
             'the replica to have all writes',
@@ -224,7 +226,7 @@ describe(
         await using nodes = await injected({ isReplica: false });
         const { former, successor, heal, failOver, started, path } = nodes;
         await failOver();
-        // The copy begins a new file, whose rewrites fail on the small volume until Redis delays the next one.
+        // The copy begins a new file. Its rewrites fail on the small volume until Redis delays the next rewrite.
         await waitUntil('the rewrites to be delayed', async () => {
           const { aof_rewrites_consecutive_failures: failures } = await persistenceOf(former);
           return Number(failures) >= 3;
@@ -264,7 +266,7 @@ describe(
   },
 );
 
-it('a fault that the environment does not support is refused', async () => {
+it('a fault is refused if the environment does not support it', async () => {
   await expect(faultById('fill-disk').inject(environment(), 'redis-1')).rejects.toMatchObject({
     code: 'FAULT_UNAVAILABLE',
   });

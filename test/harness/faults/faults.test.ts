@@ -25,21 +25,24 @@ it.each(['kill', 'stop'])(
 it.each([
   ['partition', ['redis-1']],
   ['partition-minority', ['redis-1', 'sentinel-1']],
-])('the fault %s separates %j from the others, and clients still reach both sides', async (id, group) => {
-  const done: unknown[] = [];
-  const environment = environmentWith({
-    partition: async (nodes, options) => {
-      done.push(nodes, options);
-      return async () => void done.push('healed');
-    },
-  });
-  const { heal } = await faultById(id).inject(environment, 'redis-1');
-  await heal();
-  await heal();
-  expect(done).toEqual([group, { clientsStillReach: true }, 'healed']);
-});
+])(
+  'the fault %s separates %j from the other nodes, while clients still reach both sides',
+  async (id, group) => {
+    const done: unknown[] = [];
+    const environment = environmentWith({
+      partition: async (nodes, options) => {
+        done.push(nodes, options);
+        return async () => void done.push('healed');
+      },
+    });
+    const { heal } = await faultById(id).inject(environment, 'redis-1');
+    await heal();
+    await heal();
+    expect(done).toEqual([group, { clientsStillReach: true }, 'healed']);
+  },
+);
 
-it('the pause fault returns the heal of the substrate', async () => {
+it('the fault pause returns the heal function of the substrate', async () => {
   const done: string[] = [];
   const environment = environmentWith({
     pause: async (id) => {
@@ -63,13 +66,13 @@ const DEPENDENT = [
   'cut-clients',
 ];
 
-it.each(DEPENDENT)('a fault refuses to %s when the substrate cannot', async (fault) => {
+it.each(DEPENDENT)('the fault %s is refused if the substrate does not support it', async (fault) => {
   await expect(faultById(fault).inject(environmentWith({}), 'redis-1')).rejects.toMatchObject({
     code: 'FAULT_UNAVAILABLE',
   });
 });
 
-it('a failed heal is retried', async () => {
+it('a heal that failed can be called again', async () => {
   let attempts = 0;
   const heal = runOnce(async () => {
     if (++attempts === 1) throw new Error('not yet');
@@ -80,7 +83,7 @@ it('a failed heal is retried', async () => {
   expect(attempts).toBe(2);
 });
 
-it('a heal resumes a node whose pause failed, and leaves running nodes unchanged', async () => {
+it('undo resumes a paused node without a recorded pause, and leaves running nodes unchanged', async () => {
   let state = 'paused';
   const pause = async () => async () => {
     state = 'running';
@@ -96,7 +99,7 @@ it('a heal resumes a node whose pause failed, and leaves running nodes unchanged
 });
 
 it.each(['kill', 'stop', 'pause'])(
-  'a heal has nothing to undo after a %s that the substrate cannot perform',
+  'undo does nothing for a %s that the substrate does not support',
   async (fault) => {
     expect(await faultById(fault).undo?.(environmentWith({}), 'redis-1')).toBe(false);
   },

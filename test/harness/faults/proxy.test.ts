@@ -1,4 +1,4 @@
-/** Each toxic against an echo server; then the proxy as its own process before a real Redis. */
+/** Each toxic against an echo server, then the proxy as a separate process in front of a real Redis. */
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
@@ -38,7 +38,7 @@ describe('a proxy in this process', () => {
     await once(socket, 'connect');
     return socket;
   }
-  /** Sends, and waits for that many bytes back; resolves with the duration. */
+  /** Sends the given number of bytes and waits until they return. Resolves with the duration. */
   async function roundTrip(socket: Socket, bytes: number): Promise<number> {
     const startedAt = performance.now();
     let received = 0;
@@ -59,7 +59,7 @@ describe('a proxy in this process', () => {
     return performance.now() - startedAt;
   };
 
-  it('passes bytes both ways unchanged', async () => {
+  it('passes bytes unchanged in both directions', async () => {
     expect(await roundTrip(await client(), 3_000_000)).toBeLessThan(5_000);
   });
 
@@ -69,11 +69,11 @@ describe('a proxy in this process', () => {
     expect(proxy.traffic).toEqual({ connections: 1, bytes: 2_000 });
   });
 
-  it('delays each chunk from its arrival with latency, and keeps the bandwidth', async () => {
+  it('delays each chunk from its arrival with latency, and does not reduce the bandwidth', async () => {
     proxy.add('slow', { type: 'latency', attributes: { latency: 100, jitter: 10 } });
     const socket = await client();
     expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(85);
-    // Many chunks: each waits for its own delay, not for the sum.
+    // Each of the many chunks waits only for its own delay, not for the sum of the delays.
     expect(await roundTrip(socket, 2_000_000)).toBeLessThan(1_500);
     proxy.remove('slow');
     expect(await roundTrip(socket, 10)).toBeLessThan(80);
@@ -84,7 +84,7 @@ describe('a proxy in this process', () => {
     expect(await roundTrip(await client(), 20_000)).toBeGreaterThanOrEqual(150);
   });
 
-  it('blocks all data with timeout until it is removed', async () => {
+  it('blocks all data with timeout until the toxic is removed', async () => {
     const socket = await client();
     proxy.add('hang', { type: 'timeout', attributes: { timeout: 0 } });
     const trip = roundTrip(socket, 10);
@@ -129,14 +129,14 @@ describe('a proxy in this process', () => {
     expect(await closed(socket)).toBeGreaterThanOrEqual(100);
   });
 
-  it('passes data in slices of the sizes of slicer, with its delay after each', async () => {
+  it('passes data in slices of the configured sizes with slicer, with a delay after each slice', async () => {
     const socket = await client();
     proxy.add('slices', {
       type: 'slicer',
       attributes: { average_size: 10, size_variation: 5, delay: 5_000 },
     });
     const before = proxy.traffic.bytes;
-    // 100 bytes in slices of at most 15: at least 7, each with 5 ms after it.
+    // 100 bytes in slices of at most 15 bytes are at least 7 slices, with 5 ms after each.
     expect(await roundTrip(socket, 100)).toBeGreaterThanOrEqual(25);
     expect(proxy.traffic.bytes - before).toBe(200);
   });
@@ -147,11 +147,11 @@ describe('a proxy in this process', () => {
     const trip = roundTrip(socket, 60_000);
     await expect.poll(() => proxy.traffic.bytes).toBeGreaterThan(60_000);
     proxy.remove('narrow');
-    // 60 s at 1 KB/s.
+    // Without the removal, the transfer would take 60 s at 1 KB/s.
     expect(await trip).toBeLessThan(5_000);
   });
 
-  it('counts the bytes of limit_data from the start of the toxic', async () => {
+  it('counts the bytes of limit_data from the addition of the toxic', async () => {
     const socket = await client();
     await roundTrip(socket, 1_000);
     proxy.add('limit', { type: 'limit_data', attributes: { bytes: 3 } });
@@ -164,7 +164,7 @@ describe('a proxy in this process', () => {
     expect(received).toBe(3);
   });
 
-  it('applies a toxic to the share of the connections that toxicity gives, for the lifetime of each', async () => {
+  it('applies a toxic to the share of connections given by toxicity, for the lifetime of each connection', async () => {
     const all = await Promise.all(Array.from({ length: 40 }, client));
     proxy.add('some', { type: 'reset_peer', attributes: { timeout: 0 }, toxicity: 0.5 });
     let reset = 0;
@@ -180,14 +180,14 @@ describe('a proxy in this process', () => {
       }),
     );
     const healthy = replied.filter((socket) => socket !== undefined);
-    // Both kinds occur, except in one run of 10^12.
+    // Both kinds of connections occur, except in one run of 10^12.
     expect(healthy.length).toBeGreaterThan(0);
     expect(reset).toBeGreaterThan(0);
     expect(healthy.length + reset).toBe(all.length);
     for (const socket of healthy) await roundTrip(socket, 10);
   });
 
-  it('resets connections and refuses new ones with down; up accepts them at the same address', async () => {
+  it('resets connections and refuses new ones with down, and accepts them at the same address with up', async () => {
     const socket = await client();
     const gone = closed(socket);
     await proxy.setEnabled(false);
@@ -200,8 +200,8 @@ describe('a proxy in this process', () => {
   });
 });
 
-describe('a proxy in its own process', () => {
-  it('forwards to a Redis, accepts commands, and ends with its handle', async () => {
+describe('a proxy in a separate process', () => {
+  it('forwards to Redis, accepts control commands, and ends with its handle', async () => {
     const redis = await RedisProcess.start({ host: HOST });
     const proxy = await startProxy(redis.address);
     const client = new Redis({ ...proxy.address, protocol: 2, commandTimeout: 150, retryStrategy: () => 20 });

@@ -1,4 +1,4 @@
-/** Counted trials, left-out trials, and repetitions: selected by the soundness of the machine and never by a result. */
+/** Counted trials, excluded trials and repetitions are selected by the soundness of the machine, never by a result. */
 import { describe, expect, it } from 'vitest';
 import { PROMISES } from '../../../config/schema.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -20,7 +20,7 @@ const RUN: RunScope = {
   unsupported: new Map(),
 };
 
-/** A trial with that number and round, and timers of that lateness at p99. */
+/** A trial with the given number and round, and with timers of the given lateness at p99. */
 function attemptAt(
   number: number,
   round: number,
@@ -47,7 +47,7 @@ const needless = (trials: readonly JudgedTrial[]) =>
   needlessRepeats({ run: RUN, gates: [timed], machine: BOUNDS, trials });
 
 describe('a criterion over several rounds', () => {
-  it('is judged by the sound trials only, and reports the number of rounds', () => {
+  it('is judged only by the sound trials, and reports the number of rounds', () => {
     expect(
       evaluateGate(timed, [attemptAt(1, 1, 50, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(3))]),
     ).toMatchObject({
@@ -60,7 +60,7 @@ describe('a criterion over several rounds', () => {
     expect(evaluateGate(timed, [attemptAt(1, 1, 1)]).attempts).toEqual({ rounds: 1, leftOut: 0 });
   });
 
-  it('is INVALID when no round had a sound machine, and never FAIL', () => {
+  it('is INVALID, never FAIL, if the machine was unsound in every round', () => {
     const found = evaluateGate(timed, [
       attemptAt(1, 1, 50, valueFigure(999)),
       attemptAt(2, 2, 60, valueFigure(999)),
@@ -70,7 +70,7 @@ describe('a criterion over several rounds', () => {
     expect(found.reason).toMatch(/^drill #1: the machine was busy/);
   });
 
-  it('fails by a sound trial, even if a repetition for another criterion passed', () => {
+  it('fails because of a sound trial, even if a repetition for another criterion passed', () => {
     const other = buildGate({ id: 'tighter', timing: { latenessP99MaxMs: 2 } });
     const trials = [attemptAt(1, 1, 4, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(1))];
     expect(evaluateGate(other, trials).state).toBe('PASS');
@@ -81,7 +81,7 @@ describe('a criterion over several rounds', () => {
     });
   });
 
-  it('counts every trial when the machine never excuses it', () => {
+  it('counts every trial if the machine never excuses the criterion', () => {
     const found = evaluateGate(buildGate(), [
       attemptAt(1, 1, 50, valueFigure(999)),
       attemptAt(2, 2, 1, valueFigure(1)),
@@ -89,7 +89,7 @@ describe('a criterion over several rounds', () => {
     expect(found).toMatchObject({ state: 'FAIL', measured: 999 });
   });
 
-  it('needs as many sound trials as were planned', () => {
+  it('needs as many sound trials as are planned', () => {
     const first = [attemptAt(1, 1, 1), attemptAt(2, 1, 50), attemptAt(3, 1, 50)];
     expect(evaluateGate(timed, [...first, attemptAt(4, 2, 1), attemptAt(5, 2, 50)])).toMatchObject({
       state: 'INVALID',
@@ -105,7 +105,7 @@ describe('a criterion over several rounds', () => {
     });
   });
 
-  it('excludes a trial that did not complete on a busy machine, after another has replaced it', () => {
+  it('excludes a trial that did not complete on a busy machine if a repetition replaces it', () => {
     const failed = attemptAt(1, 1, 50, undefined, {
       status: 'not-measured',
       reason: 'took longer than 120 s',
@@ -122,7 +122,7 @@ describe('a criterion over several rounds', () => {
     expect(evaluateGate(buildGate(), [onCalm, attemptAt(2, 2, 1)]).state).toBe('NOT_MEASURED');
   });
 
-  it('still fails for what a slow machine cannot affect', () => {
+  it('still fails because of figures that a slow machine cannot affect', () => {
     const held = buildGate({
       timing: { latenessP99MaxMs: 5 },
       target: { op: '==', value: 1 },
@@ -169,24 +169,24 @@ describe('repetition', () => {
     ).toEqual({});
   });
 
-  it('covers a trial that did not complete on a busy machine, but not on an idle one', () => {
+  it('covers a trial that did not complete on a busy machine, but not a trial on an idle machine', () => {
     const over = { status: 'failed', reason: 'x' } as const;
     expect(due([attemptAt(1, 1, 50, undefined, over)], [buildGate()])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 1, undefined, over)], [buildGate()])).toEqual({});
   });
 
-  it('excludes broken evidence', () => {
+  it('does not cover a trial with broken evidence', () => {
     expect(due([attemptAt(1, 1, 50, valueFigure(1), { broken: ['x'] })])).toEqual({});
   });
 });
 
 describe('repetitions in the evidence', () => {
-  it('are justified by the trials before them', () => {
+  it('are accepted if the earlier trials justify them', () => {
     expect(needless([attemptAt(1, 1, 50), attemptAt(2, 2, 50), attemptAt(3, 3, 1)])).toEqual([]);
     expect(needless([attemptAt(1, 1, 1), attemptAt(2, 1, 1)])).toEqual([]);
   });
 
-  it('are reported when the machine was sound', () => {
+  it('are reported if the machine was sound', () => {
     expect(needless([attemptAt(1, 1, 1, valueFigure(999)), attemptAt(2, 2, 1)])).toEqual([
       'drill has 1 trials in round 2, but the machine justifies only 0',
     ]);

@@ -67,7 +67,7 @@ describe('a claim of the full profile', () => {
       claim: { kind: 'quantile', ...claim },
     });
 
-  it('bounds the quantile of a distribution per trial, and uses the worst', () => {
+  it('bounds the quantile of a distribution per trial, and uses the worst bound', () => {
     const p99 = within('p99', { quantile: 0.99, confidence: 0.95 });
     // 299 is the smallest number of samples whose largest value bounds the p99 at 95 %.
     expect(evaluateGate(p99, [buildTrial(samples(299, 7)), buildTrial(samples(299, 9))], FULL)).toMatchObject(
@@ -91,7 +91,7 @@ describe('a claim of the full profile', () => {
     );
   });
 
-  it('uses the quantile and the confidence of the claim, regardless of the compared statistic', () => {
+  it('uses the quantile and the confidence of the claim, not the statistic of the comparison', () => {
     const p95 = within('p99', { quantile: 0.95, confidence: 0.95 });
     expect(evaluateGate(p95, [buildTrial(samples(59, 7))], FULL)).toMatchObject({
       state: 'PASS',
@@ -119,7 +119,7 @@ describe('a claim of the full profile', () => {
     });
   });
 
-  it('bounds from below when less is worse', () => {
+  it('bounds from below if smaller values are worse', () => {
     const least = buildGate({
       sli: { checker: 'a-checker', figure: 'figure', over: 'min', count: 'trials' },
       target: { op: '>=', value: 5 },
@@ -144,7 +144,7 @@ describe('a claim of the full profile', () => {
     ).toBe('INSUFFICIENT');
   });
 
-  it('bounds a ratio from the side of its target', () => {
+  it('bounds a ratio on the side of its target', () => {
     const claim = { claim: { kind: 'proportion', confidence: 0.95 }, unit: 'ratio' };
     const sli = { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' };
     const good = buildGate({ ...claim, sli, target: { op: '>=', value: 0.999 } });

@@ -1,4 +1,7 @@
-/** Gates judge each figure of the comparison of clients, so that a bad row of the kit's own client never appears in a report that says GO. */
+/**
+ * Gates judge each figure of the comparison of clients, so a bad result of the kit's own client never appears in a
+ * report that says GO.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
 import { drills } from '../../../harness/drills/index.ts';
@@ -13,7 +16,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const { gates } = loadGates();
 const failovers = drills.filter(({ family }) => family === 'failover');
 
-/** Columns by the figures that show the same value; one of them is judged. */
+/** Columns of the table with the figures that show the same value, one of which is judged. */
 const COLUMNS = {
   dead: ['liveness.deadClients'],
   'applied twice': ['double-applies.doubleApplied'],
@@ -34,13 +37,13 @@ describe.each(failovers)('the comparison of $id', ({ id, topologies, trials }) =
     expect(judging.length).toBeGreaterThan(0);
   });
 
-  it('is never part of a GO when the kit’s own client is dead', () => {
+  it('is never part of a GO if the client of the kit has stopped working', () => {
     const cluster = buildEnvironment({
       topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0 },
     });
     const { dir } = scratch.createRun({
       drills: failovers.filter((drill) => drill.id === id),
-      // A quick readiness run does not require it.
+      // A quick readiness run does not require this drill.
       ...(trials.quick === 0 && { manifest: { kind: 'drill' } }),
       ...(topologies.includes('cluster') && { environment: cluster }),
       ...withClosingFailure(`${id}/kit`),

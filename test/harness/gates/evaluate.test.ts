@@ -44,7 +44,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('claims in quick no more than what was observed', () => {
+  it('claims in profile quick only the observed values', () => {
     expect(evaluateValues(1, 1, 1)).toMatchObject({
       state: 'PASS',
       bound: null,
@@ -83,7 +83,7 @@ describe('evaluate', () => {
     ).toMatchObject({ state: 'FAIL' });
   });
 
-  it('reads the statistic that the gate names', () => {
+  it('uses the statistic that the gate names', () => {
     const distribution = {
       kind: 'distribution',
       unit: 'ms',
@@ -127,7 +127,7 @@ describe('evaluate', () => {
       'no figure, because the history shows a violation',
       [buildTrial(undefined, {}, { validity: 'invalid' })],
     ],
-    ['INVALID', 'a figure in doubt', [buildTrial(valueFigure(1), {}, { validity: 'unknown' })]],
+    ['INVALID', 'a figure of unknown validity', [buildTrial(valueFigure(1), {}, { validity: 'unknown' })]],
     [
       'PASS',
       'a figure that meets its target in an invalid finding',
@@ -173,14 +173,14 @@ describe('evaluate', () => {
       });
     });
 
-    it('is not measured when one of them measured nothing', () => {
+    it('is not measured if one of the drills measured nothing', () => {
       expect(evaluateGate(over('sum'), both(500, 0))).toMatchObject({
         state: 'NOT_MEASURED',
         reason: expect.stringContaining('second: n = 0 ms'),
       });
     });
 
-    it('still fails when another one misses the target', () => {
+    it('still fails if another drill misses the target', () => {
       const trials = [
         buildTrial(valueFigure(1, 30), { drill: 'first' }),
         buildTrial(valueFigure(0, 0), { drill: 'second' }),
@@ -189,7 +189,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('is not measured by a trial with a gap, and fails by one that misses the target', () => {
+  it('is not measured if a trial has a gap, but fails if this trial misses the target', () => {
     const gaps = ['pause took effect 0 of 2 times'];
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(1), { gaps })])).toMatchObject({
       state: 'NOT_MEASURED',
@@ -199,7 +199,7 @@ describe('evaluate', () => {
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(500), { gaps })]).state).toBe('FAIL');
   });
 
-  it('is not measured when the checker marks this figure as such, regardless of others', () => {
+  it('is not measured if the checker marks its figure as unmeasured, even if the finding is invalid', () => {
     const finding = { validity: 'invalid', unmeasured: { figure: 'no deadline was recorded' } } as const;
     expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, finding)])).toMatchObject({
       state: 'NOT_MEASURED',
@@ -219,7 +219,7 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('names the setting of the gate when the criterion fails', () => {
+    it('names the setting of the gate if the criterion fails', () => {
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(999))]).remedy).toBe('change something');
       expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, { validity: 'invalid' })]).remedy).toBe(
         'change something',
@@ -288,7 +288,7 @@ describe('evaluate', () => {
       );
     });
 
-    it('asks for an unmodified copy when no criterion can be trusted', () => {
+    it('asks for an unmodified copy if the evidence of all criteria is unreliable', () => {
       const context = { tainted: ['config.json is not what was sealed'] };
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(1))], {}, context)).toMatchObject({
         state: 'INVALID',
@@ -297,7 +297,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('is INSUFFICIENT below the smallest n, at any value', () => {
+  it('is INSUFFICIENT below the smallest n, unless it misses the target', () => {
     const few = buildGate({ minN: { quick: 3, full: 3 } });
     expect(
       evaluateGate(
@@ -313,7 +313,7 @@ describe('evaluate', () => {
     ).toBe('FAIL');
   });
 
-  it('requires every drill of a gate in a readiness run, and the requested ones in another', () => {
+  it('requires every drill of a gate in a readiness run, and only the requested drills in other runs', () => {
     const two = buildGate({ workload: ['drill', 'other'] });
     expect(evaluateGate(two, [buildTrial(valueFigure(1))])).toMatchObject({
       state: 'NOT_MEASURED',
@@ -348,13 +348,13 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('are INVALID, at any value', () => {
+    it('are INVALID, whatever their values are', () => {
       expect(evaluateGate(timed, [withLateness(6, valueFigure(1))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(6, valueFigure(999))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(undefined, valueFigure(1))]).reason).toMatch(/not recorded/);
     });
 
-    it('are INVALID after one stall, when the criterion is about one moment', () => {
+    it('are INVALID after one stall if the criterion bounds the longest delay of the generator', () => {
       const moment = buildGate({ timing: { latenessP99MaxMs: 5, latenessMaxMs: 75 } });
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 76)])).toMatchObject({
         state: 'INVALID',
@@ -363,7 +363,7 @@ describe('evaluate', () => {
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 75)]).state).toBe('FAIL');
     });
 
-    it('count up to the bound, and a late generator never excuses a criterion of correctness', () => {
+    it('count if the lateness is within the bound, and are never an excuse for a correctness criterion', () => {
       expect(evaluateGate(timed, [withLateness(5, valueFigure(1))]).state).toBe('PASS');
       expect(evaluateGate(timed, [withLateness(5, valueFigure(999))]).state).toBe('FAIL');
       expect(evaluateGate(buildGate(), [withLateness(6, valueFigure(999))]).state).toBe('FAIL');
@@ -377,14 +377,14 @@ describe('evaluate', () => {
     [{ topologies: ['single'] }, /topology single; this is sentinel/],
     [{ runs: ['canary', 'capacity'] }, /canary and capacity runs; this is a readiness run/],
     [{ input: 'coverage' }, /no coverage summary/],
-  ])('leaves %j out of scope, with the reason', (scope, reason) => {
+  ])('is out of scope, with the reason, if the scope is %j', (scope, reason) => {
     const one = evaluateGate(buildGate({ scope }), [buildTrial(valueFigure(1))]);
     expect(one.state).toBe('OUT_OF_SCOPE');
     expect(one.reason).toMatch(reason);
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
-  it('applies only when the environment makes every promise of the scope, and names the setting that withholds one', () => {
+  it('applies only if the environment makes every promise of the scope, and names the setting of a missing promise', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');
@@ -392,7 +392,7 @@ describe('evaluate', () => {
     expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
   });
 
-  it('lists the evidence once and in order', () => {
+  it('lists each evidence file once and in order', () => {
     const one = evaluateGate(buildGate(), [buildTrial(valueFigure(1)), buildTrial(valueFigure(2))]);
     expect(one.evidence).toEqual([{ path: 'trials/drill-1/kit.jsonl', sha256: 'a'.repeat(64) }]);
   });

@@ -22,11 +22,11 @@ export function buildGate(over: Record<string, unknown> = {}): Gate {
     ...over,
   };
   const [parsed] = gatesSchema.parse({ gates: [one] }).gates;
-  if (parsed === undefined) throw new Error('no gate');
+  if (parsed === undefined) throw new Error('the gates file must contain a gate');
   return parsed;
 }
 
-/** Bounds that apply where gates.yaml has none. */
+/** Bounds that apply if gates.yaml sets none. */
 export const BOUNDS = gatesSchema.parse({ gates: [buildGate()] }).machine;
 
 export const valueFigure = (amount: number, n = 1): Figure => ({

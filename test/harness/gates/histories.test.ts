@@ -1,6 +1,6 @@
 /**
- * Every gate has a run that makes it fail, one that leaves it unmeasured and one that it passes, all hand-written and
- * judged completely. A gate of config/gates.yaml without them fails here.
+ * Every gate has a history that makes it fail, one that leaves it unmeasured and one with which it passes. All are
+ * hand-written and judged completely. A gate of config/gates.yaml without these histories makes this test fail.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Gate, loadGates } from '../../../config/gates.ts';
@@ -18,7 +18,7 @@ afterAll(() => scratch[Symbol.dispose]());
 
 const { gates } = loadGates();
 const CATALOGUE = new Set(['coverage', ...drills.map(({ id }) => id)]);
-/** Gates of runs that do not exist yet: no drill records their data. */
+/** True for gates whose drills do not exist yet, so no drill records their data. */
 const isPlanned = ({ workload }: Gate) => !workload.some((drill) => CATALOGUE.has(drill));
 const existing = gates.filter((gate) => !isPlanned(gate));
 
@@ -28,7 +28,7 @@ function judged({ id, workload }: Gate, ...options: readonly (RunOptions | undef
   return findCriterion(analyzeRun(dir), id);
 }
 
-/** Gates of the same drills share the judgement of a healthy run. */
+/** Gates of the same drills share the report of a healthy run. */
 const healthyReports = new Map<string, Report>();
 
 function judgedHealthy(gate: Gate, given: RunOptions | undefined): Criterion {
@@ -42,7 +42,7 @@ function judgedHealthy(gate: Gate, given: RunOptions | undefined): Criterion {
 }
 
 describe('the histories of gates', () => {
-  it('exist for every gate whose drills exist, once, and for no other', () => {
+  it('exist exactly once for every gate whose drills exist, and for no other gate', () => {
     const named = GROUPS.flatMap((group) => Object.keys(group)).sort();
     expect(named).toEqual(existing.map(({ id }) => id).sort());
   });
@@ -57,7 +57,7 @@ describe.each(existing)('the gate $id', (gate) => {
     expect(found.remedy).toMatch(fixture?.remedy ?? /^$/);
   });
 
-  it('is not measured on a history without the observation', () => {
+  it('is not measured on a history without the observation that it needs', () => {
     const found = judged(gate, fixture?.given, fixture?.absent ?? {});
     expect(found.state, found.reason).toBe('NOT_MEASURED');
   });

@@ -1,4 +1,4 @@
-/** Advice for a trial that did not complete. */
+/** Remedies for a trial that did not complete. */
 import { expect, it } from 'vitest';
 import { completeFirst } from '../../../harness/gates/remedies.ts';
 import type { RunScope } from '../../../harness/gates/scope.ts';
@@ -9,13 +9,13 @@ it.each([
   ["OOM command not allowed when used memory > 'maxmemory'.", 'raise redis.maxmemory'],
   ['generator of kit: NOREPLICAS Not enough good replicas to write.', 'redis.minReplicasToWrite'],
   ['MISCONF Redis is configured to save RDB snapshots', 'look at the disk'],
-])('names the setting for a trial that ended with %s', (reason, words) => {
+])('the remedy names the setting for a trial that ended with %s', (reason, words) => {
   const remedy = completeFirst('batches', reason, run);
   expect(remedy).toContain(words);
   expect(remedy).toContain('kit drill batches --env dev');
 });
 
-it('asks only for another run when the reason is not a reply of Redis', () => {
+it('the remedy asks only for another run if the reason is not a reply of Redis', () => {
   for (const reason of [undefined, 'interrupted', 'took longer than the bound of the drill'])
     expect(completeFirst('batches', reason, run)).toMatch(/^Run kit drill batches --env dev\./);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { buildGate, buildTrial, evaluateGate, valueFigure } from './gate-builders.ts';
 
-it('a gate on the detection does not apply where the environment accepts needless failovers', () => {
+it('a gate on failure detection is out of scope if the environment accepts needless failovers', () => {
   const one = buildGate({ scope: { fastDetection: false } });
   const accepted = evaluateGate(one, [buildTrial(valueFigure(1))], { fastDetection: true });
   expect(accepted).toMatchObject({

@@ -1,4 +1,4 @@
-/** Bounds on the machine against its samples: each signal by itself, and only signals of the machine. */
+/** Bounds on the machine are compared with its samples: each signal individually, and only signals of the machine. */
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -41,7 +41,7 @@ describe('the soundness of the machine', () => {
     ['p99', P99],
     ['the worst', WORST],
     ['the control', CONTROL],
-  ])('holds on a calm machine, by %s', (_what, one) => {
+  ])('holds on an idle machine, by %s', (_what, one) => {
     expect(findUnsoundness(one, BOUNDS, seen())).toBeUndefined();
   });
 
@@ -127,7 +127,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(timed(false), BOUNDS, worst)).toBeUndefined();
   });
 
-  it('does not depend on a slow server, client or event loop', () => {
+  it('does not depend on the speed of the server, the client or the event loop', () => {
     const slow = { controlP50Ms: 900, controlP99Ms: 999, loopClientMaxMs: 999, loopGeneratorMaxMs: 999 };
     for (const one of [P99, WORST, CONTROL]) expect(findUnsoundness(one, BOUNDS, seen(slow))).toBeUndefined();
   });
@@ -137,7 +137,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(P99, BOUNDS, { results: [...others, ...seen().results] })).toBeUndefined();
   });
 
-  it('does not hold without samples, and a script needs no generator', () => {
+  it('does not hold without samples, but a script needs no samples of a generator', () => {
     const [machine, generator] = seen().results as [CheckResult, CheckResult];
     expect(findUnsoundness(P99, BOUNDS, { results: [generator] })?.reason).toBe(
       'the machine was not sampled',
@@ -148,7 +148,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
   });
 
-  it('an incomplete trial is judged by the strictest bounds', () => {
+  it('of an incomplete trial is judged by the strictest bounds', () => {
     expect(incompleteUnsoundness(BOUNDS, seen())).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, { results: [] })).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.reason).toMatch(/101 ms late at worst/);

@@ -7,7 +7,7 @@ import { buildEnvironment } from '../checkers/history-builders.ts';
 import { buildGate, evaluateGate } from './gate-builders.ts';
 
 describe('targets', () => {
-  it('compare as their operator states', () => {
+  it('compare values according to their operator', () => {
     const table = [
       ['<', 1, 2, true],
       ['<', 2, 2, false],
@@ -22,7 +22,7 @@ describe('targets', () => {
       expect(compareToTarget(measured, { op, value: target })).toBe(result);
   });
 
-  it('are formatted without a locale', () => {
+  it('are formatted independently of the locale', () => {
     expect([
       inWords(1234.5678, 'ms'),
       inWords(0.9990001, 'ratio'),
@@ -70,7 +70,7 @@ describe('verdictOf', () => {
     [{ safe: 'INSUFFICIENT' }, 'UNKNOWN', 3, 'keep-disabled'],
     [{ 'evidence-complete': 'NOT_MEASURED' }, 'UNKNOWN', 3, 'keep-disabled'],
     [{ 'evidence-complete': 'INVALID', fast: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
-  ] as const)('over %j: %s, exit %d, %s', (states, decision, exitCode, action) => {
+  ] as const)('decides over %j: %s, exit %d, %s', (states, decision, exitCode, action) => {
     expect(verdict(states)).toMatchObject({ decision, exitCode, action });
   });
 
@@ -81,7 +81,7 @@ describe('verdictOf', () => {
     [{ safe: 'OUT_OF_SCOPE', fast: 'FAIL' }, 'NO_GO', 'keep-disabled', /Keep Redis disabled/],
     [{ safe: 'OUT_OF_SCOPE', set: 'INVALID' }, 'UNKNOWN', 'keep-disabled', /Keep Redis disabled/],
   ] as const)(
-    'enables nothing when the readiness criteria were not requested: over %j %s, %s',
+    'does not enable Redis if not all readiness criteria were requested: over %j %s, %s',
     (states, decision, action, advice) => {
       const found = verdict(states);
       expect(found).toMatchObject({ decision, action });
@@ -90,7 +90,7 @@ describe('verdictOf', () => {
   );
 
   it.each(['readiness', 'drill'] as const)(
-    'is not known for a %s run that requested only complete evidence, and gives the reason',
+    'is UNKNOWN, with the reason, for a %s run in which only evidence-complete is in scope',
     (kind) => {
       const found = verdict({ safe: 'OUT_OF_SCOPE', set: 'OUT_OF_SCOPE', fast: 'OUT_OF_SCOPE' }, kind);
       expect(found).toMatchObject({ decision: 'UNKNOWN', exitCode: 3 });
@@ -103,13 +103,13 @@ describe('verdictOf', () => {
     [{}, 'GO', /The requested criteria pass; kit readiness decides/],
     [{ safe: 'FAIL' }, 'NO_GO', /criterion fails/],
     [{ fast: 'INVALID' }, 'UNKNOWN', /were not judged/],
-  ] as const)('enables nothing after a few drills: over %j %s', (states, decision, advice) => {
+  ] as const)('does not enable Redis after a few drills: over %j %s', (states, decision, advice) => {
     const found = verdict(states, 'drill');
     expect(found).toMatchObject({ decision, action: null });
     expect(found.advice.join()).toMatch(advice);
   });
 
-  it('enables production only by the full profile of production', () => {
+  it('enables production only after a run with profile full on production', () => {
     const passed = ['safe', 'fast'].map(
       (id) => ({ ...evaluateGate(buildGate(), []), id, state: 'PASS' }) as Criterion,
     );
@@ -128,7 +128,7 @@ describe('verdictOf', () => {
     }
   });
 
-  it('counts every state, and is not known without criteria', () => {
+  it('counts every state, and is UNKNOWN without criteria', () => {
     expect(verdict({ safe: 'FAIL' }).counts).toMatchObject({ PASS: 3, FAIL: 1, OUT_OF_SCOPE: 0 });
     expect(verdictOf([], groups, undefined, READINESS)).toMatchObject({
       decision: 'UNKNOWN',

@@ -8,7 +8,7 @@ const refuse = (number: number): never => {
   throw new Error(`line ${number} is too long`);
 };
 
-/** Pieces in one reused buffer, as a file is read: each is overwritten by the next one. */
+/** Pieces in one reused buffer, as when a file is read: each piece is overwritten by the next one. */
 function* piecesOf(content: Uint8Array, size: number): Generator<Uint8Array> {
   const piece = Buffer.alloc(size);
   for (let from = 0; from < content.length; from += size) {
@@ -23,7 +23,7 @@ const textsOf = (content: string | Iterable<Uint8Array>) =>
   [...linesOf(content, 1_000, refuse)].map(({ text, number, isComplete }) => [text, number, isComplete]);
 
 describe('linesOf', () => {
-  it('returns the lines of the whole text, wherever the pieces are cut', () => {
+  it('returns the lines of the entire text, wherever it is cut into pieces', () => {
     const texts = fc.string({ unit: fc.constantFrom('a', '"', '\n', '\r', 'ß', '€', '😀'), maxLength: 60 });
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 70 }), (text, size) => {
@@ -37,7 +37,7 @@ describe('linesOf', () => {
     );
   });
 
-  it('decodes broken UTF-8 as the whole file would be decoded', () => {
+  it('decodes broken UTF-8 in pieces like the entire file', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 41 }), (content, size) => {
         expect(textsOf(piecesOf(content, size))).toEqual(textsOf(Buffer.from(content).toString('utf8')));
@@ -51,7 +51,7 @@ describe('linesOf', () => {
   });
 });
 
-it('parseHistory reports the same errors for pieces as for a text', () => {
+it('parseHistory reports the same errors for pieces as for the entire text', () => {
   const ok = '{"type":"ok","client":"kit","op":1,"atUs":3}';
   const invoke = '{"type":"invoke","client":"kit","op":1,"kind":"get","key":"k","intendedUs":1,"atUs":1}';
   const texts = [
@@ -75,7 +75,7 @@ it('parseHistory reports the same errors for pieces as for a text', () => {
   }
 });
 
-it('parseHistory reports a broken line before operations of the same file that do not join', () => {
+it('parseHistory reports a broken line before inconsistent operations of the same file', () => {
   const ok = '{"type":"ok","client":"kit","op":1,"atUs":3}';
   const error = catchKitError(() => parseHistory([{ path: 'kit.jsonl', text: `${ok}\n{"type":"done"}\n` }]));
   expect([error.where, error.message]).toEqual([

@@ -1,4 +1,6 @@
-/** A history of 30 MB is judged in a process whose heap could not hold its operations as objects, or its text. */
+/**
+ * A history of 30 MB is judged in a process with a heap that could hold neither its text nor its operations as objects.
+ */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,7 +18,7 @@ const KIT = join(import.meta.dirname, '../../../scripts/kit.ts');
 const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());
 
-it(`judges a history of 30 MB with a heap of ${HEAP_MB} MB, as without a limit`, async () => {
+it(`a history of 30 MB is judged the same with a heap of ${HEAP_MB} MB as without a limit`, async () => {
   const { dir } = scratch.createRun({ drills: [masterCrash], manifest: { kind: 'drill' } });
   const long = scratch.newPath();
   const { bytes, operations } = writeLongRun(dir, long, masterCrash.id, HISTORY_BYTES);
@@ -24,7 +26,7 @@ it(`judges a history of 30 MB with a heap of ${HEAP_MB} MB, as without a limit`,
   expect(operations).toBeGreaterThan(50_000);
   const limited = [`--max-old-space-size=${HEAP_MB}`, KIT, 'analyze', long, '--json'];
   const run = promisify(execFile)(process.execPath, limited, { maxBuffer: 64 * 1024 ** 2 });
-  // Its exit code is that of the verdict.
+  // The process exits with the code of the verdict.
   const { stdout } = await run.catch((error: { readonly stdout: string }) => error);
   const report = JSON.parse(stdout) as Report;
   expect(report).toEqual(JSON.parse(JSON.stringify(analyzeRun(long))));

@@ -25,7 +25,7 @@ const ok = (op: number, atUs: number, client = 'kit'): HistoryEvent => ({
 });
 
 describe('parseHistory', () => {
-  it('assembles operations and measures latency from the intended start', () => {
+  it('assembles operations, and measures latency from the intended start', () => {
     const { history, torn } = parseHistory([
       { path: 'kit.jsonl', text: lines(invoke(1, 1_000), ok(1, 3_500)) },
     ]);
@@ -43,7 +43,7 @@ describe('parseHistory', () => {
     });
   });
 
-  it('merges several writers by time and separates equal op ids of two clients', () => {
+  it('merges several files by time, and separates equal operation ids of two clients', () => {
     const { history } = parseHistory([
       { path: 'kit.jsonl', text: lines(invoke(2, 300), invoke(1, 100), ok(1, 400)) },
       { path: 'ioredis.jsonl', text: lines(invoke(1, 200, 'ioredis')) },
@@ -98,12 +98,7 @@ describe('parseHistory', () => {
       /kit\.jsonl:1/,
       /not a line of JSON/,
     ],
-    [
-      'a broken last line that its writer finished',
-      lines(invoke(1, 0), '{"typ'),
-      /kit\.jsonl:2/,
-      /not a line/,
-    ],
+    ['a broken last line with a line feed', lines(invoke(1, 0), '{"typ'), /kit\.jsonl:2/, /not a line/],
     ['an empty line', lines(invoke(1, 0), '', ok(1, 3)), /kit\.jsonl:2/, /not a line/],
     ['an unknown type', lines('{"type":"done"}'), /kit\.jsonl:1/, /'done' is not an event type/],
     [
@@ -126,10 +121,10 @@ describe('parseHistory', () => {
       /:1/,
       /final\.entries must be a list, not undefined/,
     ],
-    ['a completion of nothing', lines(ok(1, 3)), /kit\.jsonl/, /kit 1 completes without/],
+    ['a completion without an invocation', lines(ok(1, 3)), /kit\.jsonl/, /kit 1 completes without/],
     ['two completions', lines(invoke(1, 0), ok(1, 13), ok(1, 14)), /kit\.jsonl/, /kit 1 completes twice/],
     ['two invocations', lines(invoke(1, 0), invoke(1, 3)), /kit\.jsonl/, /kit 1 is invoked twice/],
-  ])('rejects %s, with file and line', (_what, text, where, message) => {
+  ])('rejects %s with file and line', (_what, text, where, message) => {
     const error = catchKitError(() => parseHistory([{ path: 'kit.jsonl', text }]));
     expect(error.code).toBe('EVIDENCE_BROKEN');
     expect(error.exitCode).toBe(3);

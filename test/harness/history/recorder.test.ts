@@ -21,7 +21,7 @@ const mark = (n: number): ObservationEvent => ({
   data: { padding: 'x'.repeat(200) },
 });
 
-it('the recorder writes every event as its own line, in order', async () => {
+it('the recorder writes every event as a separate line, in order', async () => {
   const path = join(dir, 'deep', 'events.jsonl');
   const recorder = openRecorder(path);
   for (let n = 0; n < 2_000; n++) recorder.record(mark(n));
@@ -48,7 +48,7 @@ it('the recorder never overwrites an existing history', async () => {
   await expect(openRecorder(path).close()).rejects.toThrow('cannot write the history');
 });
 
-it('the recorder reports once that a history cannot be written, and its close fails', async () => {
+it('the recorder reports once that a history cannot be written, and close rejects', async () => {
   const path = join(dir, 'events.jsonl');
   mkdirSync(path);
   const told: string[] = [];
@@ -58,7 +58,7 @@ it('the recorder reports once that a history cannot be written, and its close fa
   expect(told).toEqual(['HISTORY_NOT_WRITTEN']);
 });
 
-it('the recorder leaves complete lines when its thread ends abruptly', async () => {
+it('the recorder leaves only complete lines when its thread ends abruptly', async () => {
   const path = join(dir, 'events.jsonl');
   const script = `
     import { workerData } from 'node:worker_threads';
@@ -86,7 +86,7 @@ function readSize(path: string): number {
   }
 }
 
-it('clocks of one origin share one time line', () => {
+it('clocks with the same origin show the same time', () => {
   const clock = openClock();
   const other = openClock(clock.originNs);
   const [before, between, after] = [clock.nowUs(), other.nowUs(), clock.nowUs()];

@@ -1,6 +1,6 @@
 /**
- * Two runs of one commit: figures of equal distributions, drawn from a seed, differ by noise alone. Of 200 comparisons
- * at most two may be decided, which is 1 in 100; a real change is found by the same comparison.
+ * Two runs of one commit: figures with equal distributions, drawn from a seed, differ only by noise. At most two of 200
+ * comparisons, which is 1 in 100, may report a change. The same comparison detects a real change.
  */
 import { describe, expect, it } from 'vitest';
 import type { Figure } from '../../../harness/checkers/checker.ts';
@@ -13,7 +13,7 @@ const PAIRS = 200;
 const draw = seededDraw(11);
 const timed = { timing: { latenessP99MaxMs: 5 } };
 
-/** Latency in ms with a long tail, as of a client on a network. */
+/** Latency in ms with a long tail, like that of a client on a network. */
 const latency = (factor: number) =>
   factor * 0.3 * Math.exp(draw() + draw() + draw() + draw() - 2) * (draw() < 0.02 ? 1 + draw() * 20 : 1);
 const times = <T>(n: number, make: () => T): readonly T[] => Array.from({ length: n }, make);
@@ -21,7 +21,7 @@ const times = <T>(n: number, make: () => T): readonly T[] => Array.from({ length
 interface Kind {
   readonly name: string;
   readonly gate: ReturnType<typeof buildGate>;
-  /** Figures of the trials of one run; a factor above 1 is a run that became worse. */
+  /** Figures of the trials of one run. A factor above 1 makes the values worse. */
   readonly figures: (factor: number) => readonly Figure[];
 }
 
@@ -54,13 +54,13 @@ describe.each(KINDS)('$name', ({ gate, figures }) => {
   const changes = (factor: number) =>
     times(PAIRS, () => compareCriterion(sideOf(gate, figures(1)), sideOf(gate, figures(factor))).change);
 
-  it('the difference between two runs of one commit is within noise', () => {
+  it('is within noise between two runs of one commit', () => {
     const found = changes(1);
     expect(found.filter((change) => change === 'undecided')).toEqual([]);
     expect(found.filter((change) => change !== 'within-noise').length).toBeLessThanOrEqual(2);
   });
 
-  it('a value that became twice as large is worse', () => {
+  it('is worse if its values are twice as large', () => {
     const found = changes(2);
     expect(found.filter((change) => change === 'better')).toEqual([]);
     expect(found.filter((change) => change === 'worse').length).toBeGreaterThan(PAIRS / 2);

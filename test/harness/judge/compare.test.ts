@@ -35,7 +35,7 @@ const createRun = (runId: string, options: RunOptions = {}) =>
     manifest: { kind: 'drill', runId, ...options.manifest },
   }).dir;
 
-/** Every get takes 3 ms longer. In the hand-written histories, only gets are answered with `x`. */
+/** Every get takes 3 ms longer. In the hand-written histories, only gets return `x`. */
 const SLOWER: RunOptions = {
   change: {
     'steady/kit': (event: HistoryEvent) =>
@@ -47,14 +47,14 @@ const changeOf = (criteria: readonly ComparedCriterion[], id: string) =>
   criteria.find((each) => each.id === id);
 
 describe('two runs', () => {
-  it('two runs with the same histories have no change', () => {
+  it('have no change if their histories are the same', () => {
     const comparison = compareRuns(createRun('a'), createRun('b'));
     expect(comparison.counts).toMatchObject({ worse: 0, better: 0 });
     expect(changeOf(comparison.criteria, 'get-latency')).toMatchObject({ change: 'within-noise' });
     expect(comparison.differences).toEqual([]);
   });
 
-  it('a slower run differs in that criterion, in the direction of the time', () => {
+  it('differ in get-latency if gets are slower, and are worse or better depending on their order', () => {
     const [fast, slow] = [createRun('fast'), createRun('slow', SLOWER)];
     const worse = compareRuns(fast, slow);
     expect(changeOf(worse.criteria, 'get-latency')).toMatchObject({
@@ -68,7 +68,7 @@ describe('two runs', () => {
     expect(changeOf(compareRuns(slow, fast).criteria, 'get-latency')?.change).toBe('better');
   });
 
-  it('two runs with different fingerprints are refused with every difference, unless forced', () => {
+  it('are refused with a list of all differences if their fingerprints differ, unless forced', () => {
     const a = createRun('a');
     const b = createRun('b', {
       manifest: {
@@ -89,7 +89,7 @@ describe('two runs', () => {
     ]);
   });
 
-  it('two runs without a common measurement are refused: nothing is worse, and nothing is proven', () => {
+  it('are refused without a common measurement, even if forced', () => {
     const gates = loadGates();
     const own = gates.gates.filter(({ workload }) => workload.join() === 'hit-miss');
     const other = createRun('other', {
@@ -103,7 +103,7 @@ describe('two runs', () => {
     });
   });
 
-  it('two runs are refused if one was altered, forced or not', () => {
+  it('are refused if one of them was altered, even if forced', () => {
     const [a, b] = [createRun('a'), createRun('b')];
     appendFileSync(join(b, 'trials/steady-1/kit.jsonl'), '\n');
     expect(catchKitError(() => compareRuns(a, b, { force: true }))).toMatchObject({
@@ -146,7 +146,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('a share is compared by Clopper-Pearson, in the direction of its target', () => {
+  it('with a share is compared by Clopper-Pearson, in the direction of its target', () => {
     const share = buildGate({
       ...{ unit: 'ratio', target: { op: '>=', value: 0.5 }, timing: false },
       sli: { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' },
@@ -158,7 +158,7 @@ describe('a criterion', () => {
     expect(change(900, 890).change).toBe('within-noise');
   });
 
-  it('a criterion with one value per trial is undecided with few trials, and compared by their median with eight', () => {
+  it('with one value per trial is undecided with few trials, and compared by the median with eight trials', () => {
     const gap = buildGate(timed);
     const trials = (n: number, from: number) => Array.from({ length: n }, (_, i) => valueFigure(from + i));
     expect(compareCriterion(sideOf(gap, trials(3, 10)), sideOf(gap, trials(3, 50)))).toMatchObject({
@@ -171,7 +171,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('a criterion that no machine excuses is decided by its state, even with one trial', () => {
+  it('that no machine excuses is decided by its state, even with one trial', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const side = (count: number) => sideOf(lost, [valueFigure(count)]);
     expect(compareCriterion(side(0), side(3))).toMatchObject({ change: 'worse', method: 'state' });
@@ -179,7 +179,7 @@ describe('a criterion', () => {
     expect(compareCriterion(side(0), side(0)).change).toBe('within-noise');
   });
 
-  it('a criterion that no machine excuses is worse if one of many trials missed the target', () => {
+  it('that no machine excuses is worse if one of many trials missed the target', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const trials = (last: number) =>
       sideOf(
@@ -190,7 +190,7 @@ describe('a criterion', () => {
     expect(compareCriterion(trials(0), trials(0)).change).toBe('within-noise');
   });
 
-  it('is undecided by its state if the target was changed, or if a waiver covers a missing judgement', () => {
+  it('is not decided by its state if the target was changed, or if a waiver replaces a missing judgement', () => {
     const gate = (value: number) => buildGate({ target: { op: '<=', value }, unit: 'writes', timing: false });
     const lost = (value: number) => sideOf(gate(value), [valueFigure(3)]);
     expect(compareCriterion(lost(0), lost(9))).toMatchObject({
@@ -216,7 +216,7 @@ describe('intervals', () => {
     expect(nearHigh - nearLow).toBeLessThan(high - low);
   });
 
-  it('intervals of a quantile are observed values, and undefined with too few samples', () => {
+  it('of a quantile are observed values, and are undefined with too few samples', () => {
     const samples = Array.from({ length: 1_000 }, (_, i) => i);
     const [low, high] = quantileInterval(samples, 0.5, 0.99) ?? [0, 0];
     expect([low, high].every((end) => samples.includes(end))).toBe(true);
@@ -226,7 +226,7 @@ describe('intervals', () => {
     expect(quantileInterval([1, 2, 3, 4, 5, 6, 7, 8], 0.5, 0.99)).toEqual([1, 8]);
   });
 
-  it('are apart only without a common value', () => {
+  it('are disjoint only without a common value', () => {
     expect([areApart([1, 2], [2, 3]), areApart([1, 2], [2.1, 3]), areApart([5, 6], [1, 2])]).toEqual([
       false,
       true,

@@ -1,6 +1,6 @@
 /**
- * A run that version 0.1.0 recorded with the manifest schema 1 (`kit drill key-versioning replies-lost --env dev`):
- * `recorded/run-of-schema-1.json.br` holds its files by path, without the reports other than `report.json`.
+ * A run that version 0.1.0 recorded with the manifest schema 1 (`kit drill key-versioning replies-lost --env dev`).
+ * `recorded/run-of-schema-1.json.br` contains its files by path, without reports other than `report.json`.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const files: Readonly<Record<string, string>> = JSON.parse(
   ).toString(),
 );
 
-/** The recorded folder with some files replaced. */
+/** Restores the recorded folder with some files replaced. */
 function recordedRun(changes: Readonly<Record<string, string>> = {}): string {
   const dir = mkdtempSync(join(root, 'run-'));
   for (const [path, text] of Object.entries({ ...files, ...changes })) {
@@ -33,14 +33,14 @@ function recordedRun(changes: Readonly<Record<string, string>> = {}): string {
 const reportJson = () => JSON.parse(files['report.json'] ?? '');
 
 describe('a run of the manifest schema 1', () => {
-  it('is verified: its evidence matches the seal, and the decision and the figures of its report follow from it', () => {
+  it('is verified: the evidence matches the seal, and leads to the decision and the figures of the report', () => {
     const result = verifyRun(recordedRun(), renderers);
     expect(result.problems).toEqual([]);
     expect(result.ok).toBe(true);
     expect(result.notes.join()).toMatch(/report\.json has the schema redis-cache-kit\/report\/1/);
   });
 
-  it('is verified with a report of schema 2, by its decision and figures', () => {
+  it('is verified with a report of schema 2 by the decision and the figures', () => {
     const second = canonicalJson({ ...reportJson(), schema: 'redis-cache-kit/report/2' });
     const result = verifyRun(recordedRun({ 'report.json': second }), renderers);
     expect(result).toMatchObject({ ok: true, problems: [] });
@@ -58,7 +58,7 @@ describe('a run of the manifest schema 1', () => {
     expect(report.verdict.decision).toBe(reportJson().verdict.decision);
   });
 
-  it('is refused when a digit of a history, of the manifest or of the seal changed', () => {
+  it('is refused if a digit of a history, of the manifest or of the seal was changed', () => {
     for (const path of ['trials/replies-lost-1/kit.jsonl', 'manifest.json', 'seal.json']) {
       const dir = recordedRun({
         [path]: (files[path] ?? '').replace(/\d(?=\D*$)/, (digit) => `${9 - Number(digit)}`),
@@ -67,7 +67,7 @@ describe('a run of the manifest schema 1', () => {
     }
   });
 
-  it('is refused when its report has another decision or another figure', () => {
+  it('is refused if its report has another decision or another figure', () => {
     const decision = { ...reportJson() };
     decision.verdict = { ...decision.verdict, decision: 'GO', exitCode: 0 };
     const figure = reportJson();
@@ -79,7 +79,7 @@ describe('a run of the manifest schema 1', () => {
     }
   });
 
-  it('is compared byte for byte once its reports were written by this version', () => {
+  it('is compared byte for byte if this version wrote its reports', () => {
     const report = analyzeRun(recordedRun());
     const written = Object.fromEntries(
       Object.entries(renderers).map(([name, render]) => [name, render(report)]),

@@ -32,7 +32,7 @@ describe('expectations of a trial', () => {
     expect(requiredExpectations({ ...DRILL, expectations }, place)).toEqual(['seen', 'kept']);
   });
 
-  it('exclude, on an external Redis, what needs more than the keys of the run', () => {
+  it('exclude, on an external Redis, expectations that need more than the keys of the run', () => {
     const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], external: { except: ['clear'] } };
     expect(requiredExpectations(drill, { ...place, substrate: 'external' })).toEqual(['redis-1-seen']);
   });
@@ -61,7 +61,7 @@ describe('gaps of a trial', () => {
     expect(gaps(drill, fault(1000, 1500), fault(3000, 3500))).toEqual(['pause took effect 0 of 2 times']);
   });
 
-  it('include kinds of operation without any reply', () => {
+  it('include kinds of operations without any reply', () => {
     const drill = { operations: ['set', 'durable set', 'get'] };
     const durable = { durability: { replicas: 1, timeoutMs: 1000 } };
     const [set, kept, get] = [
@@ -78,7 +78,7 @@ describe('gaps of a trial', () => {
     expect(gaps(drill, set, kept, other)).toEqual(['none of these operations of kit was answered: get']);
   });
 
-  it('exclude durable writes when the environment does not promise them', () => {
+  it('exclude durable writes if the environment does not promise them', () => {
     const plain = buildEnvironment({ durability: { durableWrites: 'async' } });
     const drill = { ...DRILL, operations: ['durable set'] };
     expect(gapsOf(drill, buildHistory(writes(0, 100)), 'kit', { ...place, environment: plain })).toEqual([]);

@@ -1,4 +1,4 @@
-/** Pools of hand-written runs: which runs have the same configuration, and bounds by order statistics. */
+/** Pools of hand-written runs: the selection of runs with the same configuration, and bounds by order statistics. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -41,13 +41,13 @@ const trialOf = (writeGapMs: number, durableLost = 0, timerMaxMs = 1): PooledTri
 });
 const trials = (count: number) => Array.from({ length: count }, (_, i) => trialOf(1_000 + i));
 
-it('bounds median and p95 by order statistics, and makes no claim from too few trials', () => {
+it('a pool bounds median and p95 by order statistics, and makes no claim from too few trials', () => {
   expect(poolFigures(trials(4)).times[0]).toMatchObject({ n: 4, medianAtMost: null, p95AtMost: null });
   expect(poolFigures(trials(5)).times[0]).toMatchObject({ medianAtMost: 1_004, p95AtMost: null });
   expect(poolFigures(trials(59)).times[0]).toMatchObject({ min: 1_000, max: 1_058, p95AtMost: 1_058 });
 });
 
-it('counts a trial that never recovered as longer than every bound', () => {
+it('a pool counts a trial that never recovered as longer than every bound', () => {
   const { results, ...rest } = trialOf(1_000);
   const never: PooledTrial = {
     ...rest,
@@ -60,20 +60,20 @@ it('counts a trial that never recovered as longer than every bound', () => {
   expect(row?.medianAtMost).toBeGreaterThan(1_000);
 });
 
-it('bounds the share of trials without a loss', () => {
+it('a pool bounds the share of trials without a loss', () => {
   const { counts } = poolFigures([...trials(28), trialOf(1_000, 3)]);
   expect(counts[0]).toMatchObject({ figure: 'durableLost', n: 29, without: 28, max: 3 });
   expect(counts[0]?.shareAtLeast).toBeLessThan(0.9);
   expect(poolFigures(trials(29)).counts[0]?.shareAtLeast).toBeGreaterThanOrEqual(0.9);
 });
 
-it('excludes trials on a busy machine from times, but never from counts', () => {
+it('a pool excludes trials on a busy machine from times, but never from counts', () => {
   const { times, counts } = poolFigures([...trials(5), trialOf(9_000, 7, 500)]);
   expect(times[0]).toMatchObject({ n: 5, max: 1_004, leftOut: 1 });
   expect(counts[0]).toMatchObject({ n: 6, max: 7 });
 });
 
-it('pools runs of the same configuration and names the others', () => {
+it('a pool contains the runs with the same configuration, and names the other runs', () => {
   createRun('first', { trials: 2 });
   createRun('lossy', withLostWrite('master-crash', 1_000));
   createRun('other', { environment: buildEnvironment({ redis: { minReplicasMaxLagSeconds: 3 } }) });
@@ -92,7 +92,7 @@ it('pools runs of the same configuration and names the others', () => {
   expect(poolText(pool)).toContain('| master-crash | kit ');
 });
 
-it('names a trial that did not complete', () => {
+it('a pool names a trial that did not complete', () => {
   const { dir } = createRun('only');
   const record = {
     ...{ drill: 'master-crash', trial: 2, status: 'not-measured', reason: 'no room', seed: 1 },
@@ -105,7 +105,7 @@ it('names a trial that did not complete', () => {
   });
 });
 
-it('pools storms of different seeds, but no drill with another definition', () => {
+it('a pool combines storms with different seeds, but not different definitions of a drill', () => {
   createRun('seed-1', { drills: [stormOf({ seed: 1, minutes: 1 })] });
   createRun('longer', { drills: [stormOf({ seed: 1, minutes: 2 })] });
   const pool = poolRuns(createRun('seed-2', { drills: [stormOf({ seed: 2, minutes: 1 })] }).dir);

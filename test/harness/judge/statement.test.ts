@@ -58,7 +58,7 @@ const attest = (...args: string[]) => call('attest', dir, ...args);
 const verify = (...args: string[]) => call('verify', dir, ...args);
 
 describe('a statement', () => {
-  it('has the digests of manifest and seal, and the criteria by result', () => {
+  it('contains the digests of the manifest and the seal, and the criteria by result', () => {
     const report = analyzeRun(dir);
     const statement = JSON.parse(statementOf(dir, renderers));
     expect(statement).toMatchObject({
@@ -125,7 +125,7 @@ describe('kit attest and kit verify', () => {
     expect(err).toMatch(/must be an Ed25519 or ECDSA key, got rsa/);
   });
 
-  it('write neither into the run folder nor into a folder that does not exist', async () => {
+  it('refuse to write into the run folder, or into a folder that does not exist', async () => {
     for (const option of ['--out', '--bundle']) {
       const inside = await attest(option, join(dir, 'manifest.json'));
       expect(inside).toMatchObject({ exitCode: EXIT.USAGE, err: expect.stringMatching(/in the run folder/) });
@@ -138,13 +138,13 @@ describe('kit attest and kit verify', () => {
     expect((await verify()).exitCode).toBe(EXIT.GO);
   });
 
-  it('do not accept a key without a statement, which would look like a checked signature', async () => {
+  it('reject a key without a statement, which would look like a verified signature', async () => {
     const { exitCode, err } = await verify('--key', fileOf('ed.pub'));
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toMatch(/--statement is missing/);
   });
 
-  it('pack a run that tar extracts and that verifies there', async () => {
+  it('create an archive that tar extracts to a run that passes verify', async () => {
     const archive = fileOf('run.tar.gz');
     expect((await attest('--bundle', archive)).exitCode).toBe(EXIT.GO);
     mkdirSync(fileOf('extracted'));

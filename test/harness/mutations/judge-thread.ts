@@ -1,4 +1,4 @@
-/** Judges run folders in a thread whose memory is bounded, one after the other, and renders each report in every format. */
+/** Judges run folders one after the other in a thread with bounded memory, and renders each report in every format. */
 import { parentPort } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import { EVIDENCE_COMPLETE } from '../../../harness/gates/completeness.ts';
@@ -7,10 +7,10 @@ import { renderers } from '../../../harness/reports/index.ts';
 import { renderTerminal } from '../../../harness/reports/terminal.ts';
 
 export interface Judged {
-  /** `GO`, `NO_GO`, `UNKNOWN`, or the code of the one clear error. */
+  /** `GO`, `NO_GO`, `UNKNOWN`, or the code of the error. */
   readonly decision: string;
   readonly exitCode: number;
-  /** State, measurement and n of every criterion without `evidence-complete`; empty where there is an error. */
+  /** State, measurement and n of every criterion except `evidence-complete`; empty if there is an error. */
   readonly figures: string;
   /** Stack of an error that is a defect of the judge. */
   readonly stack?: string;

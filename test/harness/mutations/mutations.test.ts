@@ -1,8 +1,8 @@
 /**
- * Evidence that was changed in every way that a file can be: with the old seal, with a rewritten seal, and with
- * rewritten digests of the manifest as well. No mutation of the first two kinds is a GO, and none of the three crashes
- * the judge, makes it hang or use unbounded memory. The run is hand-written, and every draw follows from the seed that
- * a failure prints.
+ * Evidence that was changed in every way in which a file can be changed: with the old seal, with a rewritten seal, and
+ * with rewritten digests of the manifest as well. No mutation of the first two kinds is a GO. No mutation makes the
+ * judge crash, hang or use unbounded memory. The run is hand-written, and every draw follows from the seed, which a
+ * failure prints.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { mutateFile, OPERATORS } from './operators.ts';
 
 const SEED = 20_261_128;
 const RANDOM_RUNS = 160;
-/** One judgement of this run takes 0.2 s; a hang is ended. */
+/** One judgement of this run takes 0.2 s; the bound ends a hang. */
 const JUDGE_BOUND_MS = 20_000;
 const MEMORY_MB = 256;
 
@@ -53,7 +53,7 @@ afterAll(async () => {
   scratch[Symbol.dispose]();
 });
 
-/** @throws where the judge hangs, or where its thread runs out of memory */
+/** @throws Error if the judge hangs, or if its thread runs out of memory */
 async function judged(): Promise<Judged> {
   const { promise, resolve, reject } = Promise.withResolvers<Judged>();
   thread.once('message', resolve).once('error', reject);
@@ -70,7 +70,7 @@ const SEALINGS = {
     try {
       rewriteDigestsAndSeal(dir);
     } catch (error) {
-      // A manifest that is nested too deeply to be written again.
+      // The manifest is nested too deeply to be written again.
       if (!(error instanceof RangeError)) throw error;
       rewriteSeal(dir);
     }
@@ -85,7 +85,7 @@ interface Mutation {
   readonly sealing: Sealing;
 }
 
-/** Judges the run with one file changed; undefined if the change has no effect. */
+/** Judges the run with one file changed; undefined if the mutation does not change the file. */
 async function outcomeOf({ path, operator, seed, sealing }: Mutation): Promise<Judged | undefined> {
   const original = originals.get(path) ?? Buffer.alloc(0);
   const others = [...originals].filter(([other]) => other !== path).map(([, content]) => content);
@@ -101,14 +101,14 @@ async function outcomeOf({ path, operator, seed, sealing }: Mutation): Promise<J
   }
 }
 
-/** The flaw of a judgement; undefined if there is none. */
+/** Describes the flaw of a judgement; undefined if there is none. */
 async function problemOf(mutation: Mutation): Promise<string | undefined> {
   const found = await outcomeOf(mutation);
   if (found === undefined) return undefined;
   const name = JSON.stringify(mutation);
   if (found.stack !== undefined) return `${name} crashes the judge: ${found.stack}`;
   if (![0, 1, 3].includes(found.exitCode)) return `${name} ends with exit code ${found.exitCode}`;
-  // Logs are for readers: judging does not use them.
+  // Logs are only for readers, and the judge does not use them.
   const isForged = mutation.sealing === 'with rewritten digests and seal';
   const isLog = mutation.path.startsWith(`${LOGS}/`) && mutation.sealing !== 'with the old seal';
   if (found.decision !== 'GO' || isForged) return undefined;
@@ -124,7 +124,7 @@ describe('a run with one file changed', () => {
   });
 
   it.each(Object.keys(OPERATORS))(
-    'is no GO and no crash for any file: %s',
+    'is not a GO and does not crash the judge, for any file: %s',
     { timeout: 300_000 },
     async (operator) => {
       const problems: string[] = [];
@@ -136,7 +136,9 @@ describe('a run with one file changed', () => {
     },
   );
 
-  it('is no GO and no crash at any position and by any operator', { timeout: 300_000 }, async () => {
+  it('is not a GO and does not crash the judge, at any position and by any operator', {
+    timeout: 300_000,
+  }, async () => {
     const mutation = fc.record({
       path: fc.constantFrom(...paths()),
       operator: fc.constantFrom(...Object.keys(OPERATORS)),

@@ -1,15 +1,18 @@
 /**
- * Ways of changing the bytes of a file of evidence: each by a seeded draw, and none of them valid by construction.
- * Pure.
+ * Operators that change the bytes of an evidence file. Each uses a seeded draw, and none produces a valid file by
+ * construction. Pure.
  */
 import { type Random, seededRandom } from '../../../harness/workloads/random.ts';
 
-/** Undefined: the file is removed. @param others contents of other files of the run */
+/**
+ * @param others contents of other files of the run
+ * @returns the changed content; undefined removes the file
+ */
 export type Operator = (content: Buffer, random: Random, others: readonly Buffer[]) => Buffer | undefined;
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const WORDS = /"(?:[a-z][a-z0-9-]{1,30}|GO|PASS|true)"|\b(?:true|false|null)\b/g;
-/** Words that are valid in the same place with another meaning. */
+/** Words that are valid in the same place, but have another meaning. */
 const OTHER_WORDS = [
   ...['"ok"', '"fail"', '"info"', '"invoke"', '"observe"', '"final"', '"fault"', '"expect"'],
   ...['"kit"', '"ioredis"', '"redis-1"', '"redis-2"', '"redis-9"', '"sentinel-1"', '"master"', '"replica"'],

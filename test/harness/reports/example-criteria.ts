@@ -1,4 +1,4 @@
-/** Criteria of a healthy run, and variants with some of them changed. */
+/** Criteria of a healthy run, and variants in which some of them are changed. */
 import type { Criterion } from '../../../harness/gates/gate.ts';
 
 // id | title | source | workload | sli | op | target | unit | measured | n

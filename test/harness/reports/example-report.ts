@@ -1,4 +1,4 @@
-/** Complete reports with each of the three outcomes, and edge cases: an empty run, hostile text. */
+/** Complete reports with each of the three outcomes, and edge cases: an empty run and hostile text. */
 import type { Criterion, CriterionState, Verdict } from '../../../harness/gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from '../../../harness/reports/report.ts';
 import { alterCriteria, PASSING } from './example-criteria.ts';
@@ -114,7 +114,7 @@ export function goReport(): Report {
   };
 }
 
-/** A few drills that pass: a decision, and no action. */
+/** A report of a few drills that pass: it has a decision and no action. */
 export function drillReport(): Report {
   const report = goReport();
   const verdict = { ...report.verdict, action: null, advice: ['The requested criteria pass.'] };
@@ -202,7 +202,7 @@ const NOT_MEASURED_TRIAL: TrialView = {
   expectations: [{ what: 'cache_redis_hits_total', expected: 'above 0', actual: '0', held: false }],
 };
 
-/** A planted misconfiguration, several trials of each failover, and all states. */
+/** A report with a planted misconfiguration, several trials of each failover, and all states. */
 export function noGoReport(): Report {
   const draw = seededDraw(7);
   const criteria = alterCriteria(NO_GO_CHANGES);
@@ -241,7 +241,7 @@ export function noGoReport(): Report {
   };
 }
 
-/** A go that depends on a waiver, with an overridden gate. */
+/** A conditional go because of a waiver, with an overridden gate. */
 export function conditionalReport(): Report {
   const waived = noGoReport().verdict.criteria.find(({ state }) => state === 'WAIVED');
   const criteria = alterCriteria({
@@ -261,7 +261,7 @@ export function conditionalReport(): Report {
   return { ...goReport(), verdict: buildVerdict(criteria, { decision: 'CONDITIONAL_GO' }) };
 }
 
-/** Files are missing and one was changed: everything that depends on them is unknown. */
+/** A report in which files are missing and one was changed: everything that depends on them is unknown. */
 export function unknownReport(): Report {
   const gone = ['trials/master-crash-1/kit.jsonl', 'trials/master-crash-1/events.jsonl'];
   const changes = Object.fromEntries(
@@ -294,7 +294,7 @@ export function unknownReport(): Report {
   };
 }
 
-/** A run without events. */
+/** A report of a run without events. */
 export function emptyReport(): Report {
   return {
     schema: 'redis-cache-kit/report/3',
@@ -310,7 +310,7 @@ export function emptyReport(): Report {
 export const HOSTILE =
   '"><script>alert(1)</script><img src=x onerror=alert(2)>\' ]]> {{x}} | @everyone `code` **b** \u001b[31mred\u001b[0m \u0000\ud800 javascript:alert(3) <!-- --> </style></svg>';
 
-/** Every text from data is hostile, every nullable number is null. */
+/** A report in which every text from data is hostile and every nullable number is null. */
 export function hostileReport(): Report {
   const base = noGoReport();
   const replace = (value: unknown, key: string): unknown => {

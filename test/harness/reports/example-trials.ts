@@ -1,7 +1,7 @@
 /**
- * Trials as a run would record them, drawn from a seeded generator: an open loop at a steady rate, a fault, a recovery.
- * Shapes follow measurements: the kit's client writes again shortly after `+switch-master`; the stock one late or, on a
- * hung master, never before the master returns.
+ * Trials as a run would record them, generated from a seed: an open loop with a steady rate, a fault and a recovery.
+ * The shapes follow measurements: the kit's client writes again shortly after `+switch-master`; the stock client writes
+ * again late or, with a hung master, not before the master resumes.
  */
 import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts';
 import type { Distribution } from '../../../harness/statistics/quantile.ts';
@@ -10,7 +10,7 @@ export type Draw = () => number;
 
 type CanaryLook = NonNullable<TrialView['canary']>['looks'][number];
 
-/** Mulberry32. */
+/** The generator Mulberry32. */
 export function seededDraw(seed: number): Draw {
   let state = seed >>> 0;
   return () => {
@@ -24,7 +24,7 @@ export function seededDraw(seed: number): Draw {
 interface Outage {
   readonly fromMs: number;
   readonly toMs: number;
-  /** Share of the operations in the outage that end as unknown; the others fail. */
+  /** Share of the operations in the outage that have an unknown outcome; the others fail. */
   readonly unknown: number;
 }
 
@@ -302,7 +302,7 @@ export function integrationTrials(): TrialView[] {
   }));
 }
 
-/** A rollout that is promoted while healthy, and rolled back with a planted fault. */
+/** A trial of a rollout that is promoted while it is healthy, and rolled back after a planted fault. */
 export function canaryTrial(): TrialView {
   const arm = { errorRatio: 0.002, p50Ms: 5, p95Ms: 25, hitRatio: 0.91, users: 160, affectedUsers: 1 };
   const look = (

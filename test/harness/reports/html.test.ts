@@ -33,7 +33,7 @@ function named(elements: readonly Element[], name: string): readonly Element[] {
 }
 
 describe.each(REPORTS)('the page of %s', (_, make) => {
-  it('has well-formed nesting and quoting, and its decision as its heading', () => {
+  it('has well-formed nesting and quoting, and the decision as its heading', () => {
     const elements = page(make());
     expect(named(elements, 'h1').map(({ text }) => text)).toEqual([DECISION_LABEL[make().verdict.decision]]);
   });
@@ -66,7 +66,7 @@ describe.each(REPORTS)('the page of %s', (_, make) => {
     expect(text).not.toMatch(/@import|url\(|https?:|\/\/[a-z]/i);
   });
 
-  it('has unique ids, and links only to existing ones', () => {
+  it('has unique ids, and links only to existing ids', () => {
     const elements = page(make());
     const ids = elements.flatMap(({ attributes }) => (attributes.id === undefined ? [] : [attributes.id]));
     if (make !== hostileReport) expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
@@ -104,7 +104,7 @@ describe('the page', () => {
     expect(text).toContain('Set topology.quorum to 2');
   });
 
-  it('draws a panel per client and shades the fault for every failover drill', () => {
+  it('draws a panel per client, and shades the fault for every failover drill', () => {
     const titles = named(page(goReport()), 'title').map(({ text }) => text);
     for (const drill of ['master-crash', 'master-hang', 'planned-switch']) {
       expect(titles).toContain(`${drill}, redis-cache-kit`);
@@ -119,12 +119,12 @@ describe('the page', () => {
     expect(elements.some(({ text }) => text.includes('&lt;script&gt;alert(1)'))).toBe(true);
   });
 
-  it('opens at most the trial with the longest gap, and folds the others', () => {
+  it('expands at most the trial with the longest gap, and folds the other trials', () => {
     const text = renderHtml(noGoReport());
     expect(text.match(/2 more trials/g)).toHaveLength(3);
   });
 
-  it('shows a canary rollout: decision, reasons, both arms, evidence and changes to the share', () => {
+  it('shows a canary rollout with decision, reasons, both arms, evidence and changes to the share', () => {
     const text = renderHtml(goReport());
     const section = text.slice(text.indexOf('<section id="canary">'), text.indexOf('<section id="load">'));
     expect(section).toContain('rollback after 80 s, share 0 %');
@@ -147,7 +147,7 @@ describe('the page', () => {
     expect(text).toContain('missing: trials/master-crash-1/kit.jsonl');
   });
 
-  it('keeps the table layout except on narrow screens: no class of a table is a grid or a block', () => {
+  it('keeps the table layout except on narrow screens, because no class of a table is a grid or a block', () => {
     const page = renderHtml(goReport());
     const classes = new Set(
       [...page.matchAll(/<table class="([^"]+)"/g)].flatMap(([, names = '']) => names.split(' ')),
@@ -161,7 +161,7 @@ describe('the page', () => {
     expect(changed.filter((selector) => classes.has(selector.replace(/^\./, '')))).toEqual([]);
   });
 
-  it('contains the command that recomputes it', () => {
+  it('contains the command that recomputes the report', () => {
     expect(renderHtml(goReport())).toContain('kit verify runs/2026-11-21T01-14-04Z-dev-local');
   });
 });
@@ -184,7 +184,7 @@ describe('colours', () => {
     ['dark', DARK],
   ])('in %s', (_, palette) => {
     it.each(['ink', 'muted', 'pass', 'fail', 'open', 'waived', 'strong', 'fault'] as const)(
-      'text in %s has a contrast of 4.5 to 1 on paper and wash',
+      'text in %s has a contrast of at least 4.5 to 1 on paper and wash',
       (name) => {
         expect(contrast(palette[name], palette.paper)).toBeGreaterThanOrEqual(4.5);
         expect(contrast(palette[name], palette.wash)).toBeGreaterThanOrEqual(4.5);
@@ -192,14 +192,14 @@ describe('colours', () => {
     );
 
     it.each(['ok', 'info', 'failed', 'strong', 'soft'] as const)(
-      '%s has a contrast of 3 to 1 as a drawing',
+      '%s has a contrast of at least 3 to 1 in a drawing',
       (name) => {
         expect(contrast(palette[name], palette.paper)).toBeGreaterThanOrEqual(3);
       },
     );
 
     it.each(['ink', 'fault', 'muted'] as const)(
-      'text in %s has a contrast of 4.5 to 1 on the shade of a fault',
+      'text in %s has a contrast of at least 4.5 to 1 on the shade of a fault',
       (name) => {
         expect(contrast(palette[name], palette.shade)).toBeGreaterThanOrEqual(4.5);
       },
@@ -208,7 +208,7 @@ describe('colours', () => {
 });
 
 describe('markup', () => {
-  it('escapes interpolated text and keeps markup', () => {
+  it('escapes interpolated text, and keeps markup', () => {
     expect(
       html`<p title="${'"<'}">${'a & b'}${html`<b>${1}</b>`}${null}${false}${['x', html`<i></i>`]}</p>`.text,
     ).toBe('<p title="&quot;&lt;">a &amp; b<b>1</b>x<i></i></p>');
@@ -253,17 +253,17 @@ describe('figures from the bins', () => {
     });
   });
 
-  it('order the trial with the longest gap of the kit’s client first, then the earlier one', () => {
+  it('put the trial with the longest gap of the kit’s client first, and the earlier one of equal trials', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
-    if (trial === undefined) throw new Error('the example has a crash');
+    if (trial === undefined) throw new Error('the example must have a crash');
     const quiet = { ...trial, trial: 1, timelines: { kit: [bin(0, 1)] } };
     const silent = { ...trial, trial: 3, timelines: { kit: [bin(0, 0, 1), bin(200, 0, 1)] } };
     expect(worstFirst([{ ...quiet, trial: 2 }, quiet, silent]).map((each) => each.trial)).toEqual([3, 1, 2]);
   });
 
-  it('assign a mark to the client that it names, and to both without a name', () => {
+  it('assign a mark to the client that it names, and to both clients without a name', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
-    if (trial === undefined) throw new Error('the example has a crash');
+    if (trial === undefined) throw new Error('the example must have a crash');
     const marked = {
       ...trial,
       marks: [
@@ -276,9 +276,9 @@ describe('figures from the bins', () => {
     expect(marksOf(marked, 'ioredis').map(({ label }) => label)).toEqual(['+switch-master', 'first write']);
   });
 
-  it('have a lane per node with its time as master, and everything that the sentinels published', () => {
+  it('have a lane per node with its time as master, and all messages that the sentinels published', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
-    if (trial === undefined) throw new Error('the example has a crash');
+    if (trial === undefined) throw new Error('the example must have a crash');
     const text = topologyFigure(trial, 'f')?.text ?? '';
     expect(text.match(/class="lane"/g)).toHaveLength(3);
     expect(text.match(/class="master"/g)).toHaveLength(2);
@@ -290,9 +290,9 @@ describe('figures from the bins', () => {
     expect(topologyFigure(former, 'f')).toBeNull();
   });
 
-  it('summarize before, during and after the fault', () => {
+  it('summarize the time before, during and after the fault', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
-    if (trial === undefined) throw new Error('the example has a crash');
+    if (trial === undefined) throw new Error('the example must have a crash');
     const timelines = { kit: [bin(0, 5), bin(100, 0, 2, 1), bin(200, 4)] };
     const fault = { fault: 'kill', node: 'redis-1', fromMs: 100, toMs: 200 };
     const summed = phasesOf({ ...trial, timelines, faults: [fault] }, 'kit');

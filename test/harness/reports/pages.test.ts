@@ -1,6 +1,6 @@
 /**
- * The pages in a real browser: nothing is cut or scrolls sideways on a phone, a tablet, a desktop and paper, in both
- * schemes. Folded parts are opened first.
+ * The pages in a real browser: nothing is cut off or scrolls sideways on a phone, a tablet, a desktop and paper, in
+ * both colour schemes. Folded parts are opened first.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const screen = (width: number, scheme: Screen['scheme'] = 'light'): Screen => ({
 });
 /** A4 without the default margins of a browser. */
 const PAPER: Screen = { width: 718, scheme: 'light', media: 'print' };
-/** A phone, the narrowest screens that show tables and one more table, a desktop. */
+/** A phone, the narrowest screens that show tables and an additional table, and a desktop. */
 const SCREENS: readonly Screen[] = [
   ...[390, 821, 921, 1280].map((width) => screen(width)),
   ...[screen(1280, 'dark'), PAPER],
@@ -68,7 +68,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
 
   const show = (page: Page, on: Screen) => browser.show(join(directory, `${page}.html`), on);
 
-  it('would report an element that is wider than the page', async () => {
+  it('are checked by code that reports an element wider than the page', async () => {
     await show('wide', screen(390));
     expect(await browser.evaluate(CUT)).toContain('P wide from 8 to 2008');
   });
@@ -76,7 +76,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
   it.each([
     ['no-go', SCREENS],
     ['canary', SCREENS],
-    // Its section of overridden gates is in no other page.
+    // Only this page has a section of overridden gates.
     ['conditional go', [screen(390), PAPER]],
   ] as const)('the page of %s fits a phone, a tablet, a desktop and paper', async (page, screens) => {
     await show(page, screen(390));

@@ -1,8 +1,10 @@
 /**
  * `report/3` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
- * generated from it. The types at the end compare it with `Report`: a field that one of the two lacks does not compile.
+ * generated from this schema. The types at the end compare it with `Report`: a field that only one of them has does not
+ * compile.
  *
- * A new optional field is a change within the version; removing a field or changing its meaning needs the next one.
+ * A new optional field is a change within the version. The removal of a field, or a change of its meaning, needs the
+ * next version.
  */
 import { z } from 'zod';
 import type { Report } from '../../../harness/reports/report.ts';
@@ -341,7 +343,7 @@ export const reportSchema = z
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 
-/** Does not compile where the schema and the type differ. */
+/** Does not compile if the schema and the type differ. */
 export const schemaIsTheType: Same<DeepReadonly<z.output<typeof reportSchema>>, DeepReadonly<Report>> = true;
 
 /** JSON Schema, draft 2020-12: the content of `docs/report.schema.json`. */

@@ -68,7 +68,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(lines[0]).toMatch(/^(GO|CONDITIONAL GO|NO-GO|UNKNOWN) {2}/);
   });
 
-  it('is well-formed XML for JUnit, with totals equal to its testcases', () => {
+  it('is well-formed XML for JUnit, with totals that equal its test cases', () => {
     const elements = parseElements(renderers['junit.xml'](make()), 'xml');
     const [root] = elements;
     const named = (name: string) => String(elements.filter((element) => element.name === name).length);
@@ -81,7 +81,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(Number(root?.attributes.tests)).toBe(testedCriteria(make()).length + 1);
   });
 
-  it('counts in CTRF the tests of its list', () => {
+  it('counts in CTRF the tests in its list', () => {
     const { results } = JSON.parse(renderers['ctrf.json'](make()));
     const status = (name: string) =>
       results.tests.filter((test: { status: string }) => test.status === name).length;
@@ -100,17 +100,17 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
 });
 
 describe('report.json', () => {
-  it('does not depend on the order in which the report was assembled', () => {
+  it('does not depend on the order in which the report is assembled', () => {
     expect(renderers['report.json'](shuffled(goReport()) as Report)).toBe(
       renderers['report.json'](goReport()),
     );
   });
 
-  it('is parsed back to the same report', () => {
+  it('can be parsed back to the same report', () => {
     expect(JSON.parse(renderers['report.json'](noGoReport()))).toEqual(noGoReport());
   });
 
-  it('opens with its schema', () => {
+  it('begins with its schema', () => {
     expect(
       renderers['report.json'](goReport()).startsWith('{\n  "schema": "redis-cache-kit/report/3",\n'),
     ).toBe(true);
@@ -143,7 +143,7 @@ describe('the terminal', () => {
       expect(text).toContain(` ${id} `);
     expect(text).toContain('418 writes');
     expect(text).toContain('2.19 / 2.41 / 2.65 s');
-    // The sign of an insufficient criterion is an ellipsis, too.
+    // The symbol of an insufficient criterion is also an ellipsis.
     expect(text).not.toMatch(/\S…/);
   });
 
@@ -207,7 +207,7 @@ describe('a waiver', () => {
   const shown = (text: string) => text.replaceAll('&#64;', '@').replace(/\s+/g, ' ');
 
   it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
-    'is in %s with owner, reason, expiry, and the state without it',
+    'is in %s with owner, reason, expiry, and the state without the waiver',
     (_format, render) => {
       const text = shown(render(noGoReport()));
       for (const detail of DETAILS) expect(text).toContain(detail);
@@ -216,7 +216,7 @@ describe('a waiver', () => {
   );
 
   it.each([...Object.entries(renderers), ['the terminal', renderTerminal] as const])(
-    'an expired waiver is in %s with the state that it no longer changes',
+    'that has expired is in %s with the state that it no longer changes',
     (_format, render) => {
       const base = noGoReport();
       const criteria = base.verdict.criteria.map((one) =>
@@ -269,7 +269,7 @@ describe('an overridden gate', () => {
 });
 
 describe('Markdown', () => {
-  it('opens with the decision and shows every state that occurs', () => {
+  it('begins with the decision, and shows every state that occurs', () => {
     const text = renderers['report.md'](noGoReport());
     expect(text).toMatch(/^## 🔴 NO-GO: keep Redis disabled/);
     for (const state of STATES) expect(text).toContain(STATE_LABEL[state]);
@@ -287,7 +287,7 @@ describe('Markdown', () => {
   it('omits its last parts, but not its verdict, when it exceeds the size of a comment', () => {
     const base = noGoReport();
     const [criterion] = base.verdict.criteria;
-    if (criterion === undefined) throw new Error('the example has criteria');
+    if (criterion === undefined) throw new Error('the example must have criteria');
     const many = Array.from({ length: 900 }, (_, index) => ({
       ...criterion,
       id: `c-${index}`,
@@ -313,7 +313,7 @@ describe('JUnit', () => {
     expect(shown[0]?.text).toContain('remedy: ');
   });
 
-  it('skips waived criteria and requested ones that could not run, with the reason', () => {
+  it('skips waived criteria, and requested criteria that could not run, with the reason', () => {
     const base = noGoReport();
     const [unasked, asked] = base.verdict.criteria.filter(({ state }) => state === 'OUT_OF_SCOPE');
     const criteria = base.verdict.criteria.map((each) =>
@@ -329,7 +329,7 @@ describe('JUnit', () => {
     expect(output?.text).toContain(unasked?.id);
   });
 
-  it('names its suites by topic and gives the times of the trials', () => {
+  it('names its suites by topic, and contains the times of the trials', () => {
     const elements = parseElements(renderers['junit.xml'](goReport()), 'xml');
     const suites = elements.filter(({ name }) => name === 'testsuite').map(({ attributes }) => attributes);
     expect(suites.map(({ name }) => name)).toContain('Failover');
@@ -339,7 +339,7 @@ describe('JUnit', () => {
     expect(crash?.attributes.time).toBe('8.000');
   });
 
-  it('fails when evidence was altered', () => {
+  it('has a failure if evidence was altered', () => {
     const elements = parseElements(renderers['junit.xml'](unknownReport()), 'xml');
     const run = elements.find(({ attributes }) => attributes.type === 'ALTERED');
     expect(run?.text).toContain('trials/steady-1/kit.jsonl');

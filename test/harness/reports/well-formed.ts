@@ -1,6 +1,6 @@
 /**
- * A strict reader of tags, enough to prove that a text nests and quotes correctly and to list its elements. For HTML it
- * handles void elements and treats a style's text as no markup; for XML neither.
+ * A strict reader of tags, sufficient to prove that a text nests and quotes correctly, and to list its elements. For
+ * HTML it handles void elements and treats the text of a style as no markup; for XML it does neither.
  */
 export interface Element {
   readonly name: string;
@@ -12,7 +12,7 @@ const VOID = new Set(['meta', 'link', 'br', 'img', 'hr', 'input', 'wbr']);
 const ENTITY = /&(?!(?:amp|lt|gt|quot|apos|#\d+);)/;
 const TAG = /^<(\/?)([A-Za-z][\w:-]*)((?:\s+[\w:-]+(?:="[^"<]*")?)*)\s*(\/?)>/;
 
-/** @throws Error with the place, where the text is not well formed */
+/** @throws Error with the position if the text is not well formed */
 export function parseElements(text: string, language: 'html' | 'xml'): readonly Element[] {
   const found: { name: string; attributes: Record<string, string>; text: string }[] = [];
   const open: number[] = [];
@@ -52,7 +52,7 @@ export function parseElements(text: string, language: 'html' | 'xml'): readonly 
 function attributesOf(text: string): Record<string, string> {
   const attributes: Record<string, string> = {};
   for (const [, name = '', value = ''] of text.matchAll(/([\w:-]+)(?:="([^"]*)")?/g)) {
-    if (name in attributes) throw new Error(`attribute ${name} twice in ${text}`);
+    if (name in attributes) throw new Error(`duplicate attribute ${name} in ${text}`);
     if (ENTITY.test(value)) throw new Error(`a bare ampersand in ${name}="${value}"`);
     attributes[name] = value;
   }

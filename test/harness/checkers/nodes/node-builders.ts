@@ -1,5 +1,5 @@
 /**
- * Hand-written facts of nodes: the report of a healthy environment, made by the real renderers and the defaults of a
+ * Hand-written facts of nodes: the facts of a healthy environment, made by the real renderers and the defaults of a
  * server. Tests change or remove one fact of one node.
  */
 import { readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ const SECRETS: EnvironmentSecrets = {
 };
 const FACTS = { version: '7.0.15', activedefrag: false, tls: true };
 
-/** A few commands of each kind, as ACL CAT lists them. */
+/** A few commands of each category, as ACL CAT lists them. */
 const CLASSES: Fields = {
   admin:
     'acl|list acl|setuser client|kill config|get config|rewrite config|set debug latency|latest psync replconf replicaof role shutdown slaveof slowlog|get',
@@ -51,7 +51,7 @@ const CLASSES: Fields = {
   connection: 'client|id client|info client|kill client|setname echo ping select',
 };
 
-/** Users with the password hashes shortened, as the sampler digests them. */
+/** Users with shortened digests of the password hashes, as the sampler records them. */
 function usersOf(text: string): Fields {
   const fields: Record<string, string> = {};
   for (const line of text.split('\n')) {
@@ -65,14 +65,15 @@ export interface Planted {
   readonly node: string;
   /** Name of the observation: `config`, `users`, `sentinel-master`, … */
   readonly name: string;
-  /** Changed fields; null removes a field. Absent: the complete fact is removed. */
+  /** Changed fields; null removes a field. If absent, the complete fact is removed. */
   readonly data?: Readonly<Record<string, string | null>>;
-  /** Default: in all probes. */
+  /** Probes to change; default: all. */
   readonly when?: 'start' | 'between' | 'end';
 }
 
 /**
- * All records of the sampler in a run: the rendered files, a probe at the start, one between trials, one at the end.
+ * All records of the sampler in a run: the rendered files, a probe at the start, one between trials, and one at the
+ * end.
  */
 export function healthyNodes(
   environment: EnvironmentConfig = smallEnvironment(),
@@ -117,7 +118,7 @@ export function healthyNodes(
   return events;
 }
 
-/** Replies of an external server: INFO and ROLE alone, without rendered files. */
+/** Replies of an external server: only INFO and ROLE, without rendered files. */
 export function sharedNode(
   info: Fields = { maxmemory: '1073741824', maxmemory_policy: 'allkeys-lru' },
 ): readonly HistoryEvent[] {

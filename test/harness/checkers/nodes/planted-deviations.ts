@@ -1,4 +1,4 @@
-/** Wrong values on nodes: the checker that finds each, and the contents of its reason and its remedy. */
+/** Wrong values on nodes, each with the checker that must detect it, and the texts of the reason and the remedy. */
 import type { buildEnvironment } from '../history-builders.ts';
 import type { Planted } from './node-builders.ts';
 

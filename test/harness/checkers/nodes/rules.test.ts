@@ -14,7 +14,7 @@ import {
   SINGLE,
 } from './planted-deviations.ts';
 
-/** In scope only of topologies with replicas: config/gates.yaml. */
+/** Rules that apply only to topologies with replicas, as in config/gates.yaml. */
 const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);
 
 function check(id: string, planted: readonly Planted[] = [], over: Overrides = {}): Finding {
@@ -23,7 +23,7 @@ function check(id: string, planted: readonly Planted[] = [], over: Overrides = {
 
 function checked(id: string, config: EnvironmentConfig, events: ReturnType<typeof healthyNodes>): Finding {
   const checker = nodeCheckers.find((one) => one.id === id);
-  if (checker === undefined) throw new Error(`no checker ${id}`);
+  if (checker === undefined) throw new Error(`there is no checker ${id}`);
   return checker.check(buildHistory(events), buildContext({ environment: config, drill: 'configuration' }));
 }
 
@@ -37,7 +37,7 @@ describe('the facts of a healthy environment', () => {
       cluster: CLUSTER,
       single: SINGLE,
     })) {
-      // In scope only if the kind of topology has them, or if encryption is promised: config/gates.yaml.
+      // Some checkers apply only to one kind of topology, or only if encryption is promised, as in config/gates.yaml.
       if (name !== 'encrypted' && (id === 'encryption' || id === 'tls-versions')) continue;
       if (name === 'single' && REPLICATION_RULES.has(id)) continue;
       if (name === 'cluster' && (id === 'quorum' || id === 'parallel-syncs')) continue;
@@ -50,7 +50,7 @@ describe('the facts of a healthy environment', () => {
 
 describe('a deviating value on a node', () => {
   it.each(RED.map(([id, planted, reason, remedy, over]) => ({ id, planted, reason, remedy, over })))(
-    'fails $id: $planted.node $planted.name $planted.data',
+    'fails the checker $id: $planted.node $planted.name $planted.data',
     ({ id, planted, reason, remedy, over }) => {
       const finding = check(id, [planted], over);
       expect(finding.validity).toBe('invalid');
@@ -60,18 +60,18 @@ describe('a deviating value on a node', () => {
     },
   );
 
-  it('is counted once although every probe shows it, and the first is named', () => {
+  it('is counted once, with the first probe, although every probe shows it', () => {
     const finding = check('flush', [configReply({ appendfsync: 'no' })]);
     expect(figureNumber(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
   });
 
-  it('is counted when only a probe between two trials shows it', () => {
+  it('is counted if only a probe between two trials shows it', () => {
     const finding = check('flush', [{ ...configReply({ appendfsync: 'no' }), when: 'between' }]);
     expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
   });
 
-  it('is the longest retry and the shortest detection of all sentinels', () => {
+  it('is taken from the sentinel with the longest retry and from the sentinel with the shortest detection', () => {
     const slow = check('failure-detection', [masterReply({ 'failover-timeout': '60000' })]);
     expect(figureNumber(slow, 'electionRetryMs')).toBe(121_000);
     expect(slow.reasons.join()).toMatch(
@@ -96,7 +96,7 @@ describe('a deviating value on a node', () => {
     ]);
   });
 
-  it('a deviating value in the rendered file is reported with the file', () => {
+  it('is reported with the file if the rendered file has it', () => {
     const rendered: readonly (readonly [string, Overrides, RegExp])[] = [
       [
         'persistence',
@@ -130,13 +130,13 @@ describe('a deviating value on a node', () => {
     }
   });
 
-  it('is absent when durable writes are backed by the majority of a cluster, or by snapshots only', () => {
+  it('is not reported if a majority of a cluster, or only snapshots, protect durable writes', () => {
     expect(check('write-guard', [], CLUSTER).validity).toBe('valid');
     expect(check('persistence', [], { redis: { appendonly: false } }).validity).toBe('valid');
   });
 });
 
-/** The fact that each checker depends on, on a node whose missing reply it must notice. */
+/** The facts that each checker needs, on a node whose missing reply the checker must detect. */
 const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>[]>> = {
   drift: [
     { node: 'redis-2', name: 'config' },
@@ -181,11 +181,11 @@ const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>
 
 describe('a missing fact', () => {
   const over = ENCRYPTED;
-  /** Removes the entries of the list together with the count. */
+  /** Removes the entries of a list together with its count. */
   const gone = (fact: Pick<Planted, 'node' | 'name'>): readonly Planted[] =>
     fact.name === 'sentinel-master-count' ? [fact, { ...fact, name: 'sentinel-master' }] : [fact];
 
-  it.each(nodeCheckers.map(({ id }) => id))('gives %s no figure', (id) => {
+  it.each(nodeCheckers.map(({ id }) => id))('leaves the checker %s without a figure', (id) => {
     for (const fact of STANDS_ON[id] ?? []) {
       for (const when of ['start', 'end'] as const) {
         const finding = check(
@@ -203,7 +203,7 @@ describe('a missing fact', () => {
   });
 
   it.each(nodeCheckers.map(({ id }) => id))(
-    'gives %s no figure when the nodes were not probed at the end of the run',
+    'leaves the checker %s without a figure if the nodes were not probed at the end of the run',
     (id) => {
       const config = buildEnvironment(over);
       const events = healthyNodes(config);
@@ -213,7 +213,7 @@ describe('a missing fact', () => {
     },
   );
 
-  it('covers the place of a node in its cluster, and the replicas that a sentinel reports', () => {
+  it('can be the place of a node in its cluster, or the replicas that a sentinel reports', () => {
     const unplaced = check('roles', [{ node: 'redis-2', name: 'cluster-nodes', when: 'end' }], CLUSTER);
     expect(unplaced).toMatchObject({ validity: 'unknown', figures: {} });
     const alone = ['sentinel-replica-count', 'sentinel-replica'].map((name) => ({
@@ -223,7 +223,7 @@ describe('a missing fact', () => {
     expect(check('quorum', alone)).toMatchObject({ validity: 'unknown', figures: {} });
   });
 
-  it('does not hide the finding of another node', () => {
+  it('does not hide a finding on another node', () => {
     const finding = check('flush', [{ node: 'redis-1', name: 'config' }, configReply({ appendfsync: 'no' })]);
     expect(finding.validity).toBe('invalid');
   });
@@ -249,7 +249,7 @@ describe('a missing fact', () => {
     }
   });
 
-  it('covers a directive of the file that a node does not report', () => {
+  it('can be a directive of the file that a node does not report', () => {
     const finding = check('drift', [{ node: 'redis-2', name: 'config', data: { maxmemory: null } }]);
     expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
     expect(finding.reasons.join()).toMatch(/redis-2 did not answer CONFIG GET maxmemory/);
