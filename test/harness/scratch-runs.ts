@@ -23,12 +23,12 @@ export class ScratchRuns implements Disposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'kit-judge-'));
   #count = 0;
 
-  /** A path that does not exist yet. */
+  /** Returns a path that does not exist yet. */
   newPath(): string {
     return join(this.dir, `run-${++this.#count}`);
   }
 
-  /** A hand-written run, sealed, with its report in the folder. */
+  /** Creates a hand-written, sealed run with its report in the folder. */
   createReportedRun(options: RunOptions = {}): { readonly dir: string; readonly report: Report } {
     const { dir } = this.createRun(options);
     const report = analyzeRun(dir);
@@ -52,8 +52,8 @@ export class ScratchRuns implements Disposable {
 }
 
 /**
- * Writes the digests of the manifest and the seal of a folder in its present state, like an attacker who edits evidence
- * with the kit's own source. Without a flush to the disk, which takes longer than the rest of a test.
+ * Writes the digests of the manifest and the seal for the present files of a folder, like an attacker who edits
+ * evidence with the kit's own source. Does not flush to the disk, because that takes longer than the rest of a test.
  */
 export function rewriteDigestsAndSeal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const path = join(dir, MANIFEST);
@@ -71,7 +71,7 @@ export function rewriteDigestsAndSeal(dir: string, change: (seal: Seal) => Seal 
   rewriteSeal(dir, change);
 }
 
-/** Writes the seal of a folder in its present state, like an attacker who knows only the seal. */
+/** Writes the seal for the present files of a folder, like an attacker who knows only the seal. */
 export function rewriteSeal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const seal = change({ schema: 'redis-cache-kit/seal/1', files: filesIn(dir) });
   writeFileSync(join(dir, SEAL), canonicalJson(seal));
@@ -83,7 +83,7 @@ function filesIn(dir: string): Seal['files'] {
     .map((path) => ({ path, ...digestFile(join(dir, path)) }));
 }
 
-/** Undefined if it is no longer valid, because a test has damaged it. */
+/** Reads the manifest; undefined if it is no longer valid because a test has damaged it. */
 function manifestOf(path: string): Manifest | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
@@ -102,6 +102,6 @@ export function changeManifest(dir: string, change: (manifest: Manifest) => obje
 
 export function findCriterion(report: Report, id: string): Criterion {
   const found = report.verdict.criteria.find((one) => one.id === id);
-  if (found === undefined) throw new Error(`no criterion ${id}`);
+  if (found === undefined) throw new Error(`the report has no criterion ${id}`);
   return found;
 }

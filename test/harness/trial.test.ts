@@ -1,4 +1,7 @@
-/** Complete trials on a real `dev` environment: generators in threads, faults on processes, raw nodes read at the end. */
+/**
+ * Complete trials on a real `dev` environment: generators run in threads, processes have faults, and nodes are read at
+ * the end.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,7 +57,7 @@ const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
 const historyOf = (paths: readonly string[], folder = dir) =>
   parseHistory(paths.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
-/** Leases of interrupted loads expire 2 s after their holder ended. */
+/** Leases of interrupted loads expire 2 s after the end of their holder. */
 const keysBack = (before: number) =>
   waitUntil('the keys of the trial to be removed', async () => (await masterKeys()) === before, 5_000);
 const masterKeys = async () => (await environment.admin((await environment.masterId()) ?? '')).dbsize();
@@ -63,12 +66,12 @@ const canRun = (program: Drill['needsProgram']) => program === undefined || find
 const states = async () => (await environment.status()).map(({ state }) => state);
 
 describe('integration drills', () => {
-  // A drill that spans the run is not a separate trial: the run records it around the others.
+  // A drill that spans the run is not a separate trial: the run records it around the other trials.
   const integration = drills.filter(({ family, spansRun }) => family === 'integration' && spansRun !== true);
   const titleOf = ({ id, needsProgram }: Drill) =>
     canRun(needsProgram) ? id : `${id} [skipped: ${needsProgram} is not installed]`;
   it.for(integration.map((drill) => [titleOf(drill), drill] as const))(
-    '%s passes on a healthy dev',
+    '%s passes on a healthy environment dev',
     async ([, drill], { skip }) => {
       skip(!canRun(drill.needsProgram));
       const before = await masterKeys();
@@ -100,7 +103,7 @@ describe('a failover drill', () => {
     const drill = drillNamed('master-crash');
     const [fault] = drill.faults;
     record = await trialOf(
-      // On a busy machine it takes 1 to 2 s until the replicas lag.
+      // On a busy machine, it takes 1 to 2 s until the replicas lag.
       { ...drill, faults: fault ? [{ ...fault, lag: { fromMs: 200, latencyMs: 150 }, atMs: 3_000 }] : [] },
       { dir: folder, progress: (line) => progress.push(line) },
     );
@@ -125,7 +128,7 @@ describe('a failover drill', () => {
     }
   });
 
-  it('loses async writes while the replicas lag, and no durable write of that time', () => {
+  it('loses async writes while the replicas lag, but no durable write of the same period', () => {
     expect(history.observations.filter(({ name }) => name === 'lag').map(({ data }) => data?.phase)).toEqual([
       'on',
       'off',
@@ -136,21 +139,21 @@ describe('a failover drill', () => {
     expect(figures.durableExposedLost?.n).toBeGreaterThan(0);
   });
 
-  it('reads every node after the heal: one master and two replicas', () => {
+  it('reads one master and two replicas after the heal', () => {
     const roles = new Map(history.finals.map(({ node, redisRole }) => [node, redisRole]));
     expect([...roles.values()].toSorted()).toEqual(['master', 'replica', 'replica']);
   });
 
   it('prints the recovery of the client and its write gap, and no other duration', () => {
     const gap = recovery.check(history, context).figures.writeGapMs;
-    if (gap?.kind !== 'value') throw new Error('no write gap was measured');
+    if (gap?.kind !== 'value') throw new Error('the drill must measure a write gap');
     expect(progress).toContain('kit writes again');
     expect(progress).toContain(`kit: write gap ${formatMs(gap.value)}`);
     const durations = progress.filter((line) => / ms\b| s$/.test(line));
     expect(durations.every((line) => line.includes('write gap'))).toBe(true);
   });
 
-  it('leaves all nodes running, and no key', async () => {
+  it('leaves all nodes running, and no key behind', async () => {
     expect(await states()).toEqual(['running', 'running', 'running', 'running', 'running', 'running']);
     await keysBack(0);
   });
@@ -166,7 +169,7 @@ describe('a failover drill', () => {
 });
 
 describe('lost replies', () => {
-  it('are unknown to the kit and applied once; the ioredis client retries and applies twice; no master changes', async () => {
+  it('lead to unknown outcomes of writes that the kit applies once and the ioredis client twice, without a failover', async () => {
     const drill = drillNamed('replies-lost');
     const record = await trialOf({ ...drill, faults: drill.faults.slice(0, 1) });
     expect(record).toMatchObject({ status: 'completed' });
@@ -183,7 +186,7 @@ describe('lost replies', () => {
     await keysBack(0);
   });
 
-  it('need a proxy: without one, the fault is an error and changes nothing', async () => {
+  it('need a proxy, without which the fault is an error and changes nothing', async () => {
     const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
     expect(record).toMatchObject({
       status: 'failed',
@@ -201,7 +204,7 @@ describe('lost replies', () => {
 });
 
 describe('lagging replicas', () => {
-  it('receive a write only after the latency, nothing while held, and catch up at the end', async () => {
+  it('receive writes only after the latency, receive nothing while held, and catch up at the end', async () => {
     const masterId = (await environment.masterId()) ?? '';
     const master = await environment.admin(masterId);
     const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== masterId);
@@ -226,11 +229,11 @@ describe('lagging replicas', () => {
     await master.unlink('lag:1', 'lag:2');
   });
 
-  it('are optional for a fault: when they cannot lag, the trial reports it and continues', async () => {
+  it('are optional for a fault: if they cannot lag, the trial reports that and continues', async () => {
     const drill = drillNamed('master-hang');
     const [fault] = drill.faults;
     const said: string[] = [];
-    // An address of another machine: no process here can listen on it.
+    // The address belongs to another machine, so no process on this machine can listen on it.
     const record = await trialOf(
       {
         ...drill,
@@ -247,7 +250,7 @@ describe('lagging replicas', () => {
 });
 
 describe('a deposed master', () => {
-  it('a deposed master that returns from a hang becomes a replica before the nodes are read, even without a watchdog', async () => {
+  it('becomes a replica after a hang before the nodes are read, even without a watchdog', async () => {
     const drill = drillNamed('master-hang');
     const resume = await environment.capabilities.pause?.('watchdog');
     const record = await trialOf({
@@ -290,7 +293,7 @@ describe.each(CLIENT_NAMES.filter((name) => name !== 'glide'))('the adapter of %
       expect(await adapter.set('adapter', 'value', 'async')).toMatchObject({ source: 'redis' });
       const master = await environment.admin((await environment.masterId()) ?? '');
       expect(await master.unlink(adapter.physicalKey('adapter'))).toBe(1);
-      // The sentinel client of node-redis has no such event.
+      // The sentinel client of node-redis does not emit this event.
       if (!client.startsWith('node-redis')) expect(events).toContain('ready');
     } finally {
       await adapter.close();
@@ -304,7 +307,7 @@ describe('an incomplete trial', () => {
   });
 
   it('is not measured after its time limit, with the fault healed', async () => {
-    // Long enough on a busy machine for the generators to be ready and the fault to be in effect.
+    // Long enough on a busy machine for the generators to become ready and for the fault to take effect.
     const record = await trialOf({ ...stuck, boundMs: 10_000 });
     expect(record).toMatchObject({
       status: 'not-measured',
@@ -327,7 +330,7 @@ describe('an incomplete trial', () => {
     });
   });
 
-  it('fails when a fault cannot be injected', async () => {
+  it('fails if a fault cannot be injected', async () => {
     const drill = drillNamed('master-hang', {
       faults: [{ fault: 'pause', target: 'sentinel-1', atMs: 0, heal: { afterMs: 10 } }],
     });
@@ -342,14 +345,14 @@ describe('an incomplete trial', () => {
     });
   });
 
-  it('fails when its history cannot be written', async () => {
+  it('fails if its history cannot be written', async () => {
     writeFileSync(join(dir, 'trials'), 'a file where the folder should be');
     const record = await trialOf(drillNamed('hit-miss'));
     expect(record).toMatchObject({ status: 'failed', files: [] });
     expect(record.reason).toContain('cannot write the history');
   });
 
-  it('fails when its generator fails', async () => {
+  it('fails if its generator fails', async () => {
     const drill = drillNamed('zipf-100', { workload: { name: 'zipf-100', parameters: { catalogue: -1 } } });
     const record = await trialOf(drill);
     expect(record).toMatchObject({ status: 'failed' });
@@ -357,8 +360,8 @@ describe('an incomplete trial', () => {
   });
 });
 
-describe('a trial is not measured', () => {
-  it('a trial without a capability of the substrate is not measured', async () => {
+describe('a trial that is not measured', () => {
+  it('needs a capability that the substrate does not have', async () => {
     const external = environmentWith({ capabilities: {} });
     expect(await trialOf(drillNamed('master-crash'), { environment: external })).toMatchObject({
       status: 'not-measured',
@@ -368,7 +371,7 @@ describe('a trial is not measured', () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  it('a trial on an unhealthy topology is not measured', async () => {
+  it('runs on an unhealthy topology', async () => {
     const master = await environment.masterId();
     const id = environment.topology.redis.find((node) => node.id !== master)?.id ?? '';
     const split = environmentWith({
@@ -389,7 +392,7 @@ describe('a trial is not measured', () => {
     expect(interrupted).toMatchObject({ status: 'not-measured', reason: 'interrupted' });
   }, 30_000);
 
-  it('a trial on a topology that the drill excludes is not measured', async () => {
+  it('runs on a topology that the drill excludes', async () => {
     const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));
     expect(record).toMatchObject({
       status: 'not-measured',

@@ -10,7 +10,7 @@ it('a wait returns a value as soon as it is available', async () => {
   expect([seen, looks]).toEqual(['third', 3]);
 });
 
-it('a wait reports the awaited condition, the time, and the last error', async () => {
+it('a wait that times out reports the awaited condition, the time, and the last error', async () => {
   const look = async () => {
     throw new Error('ECONNREFUSED');
   };
@@ -19,7 +19,7 @@ it('a wait reports the awaited condition, the time, and the last error', async (
   );
 });
 
-it('a wait ends at once when its signal aborts', async () => {
+it('a wait ends immediately when its signal aborts', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   const waits = [
@@ -34,7 +34,7 @@ it('a wait ends at once when its signal aborts', async () => {
   ).rejects.toBe(reason);
 });
 
-it('a wait abandons a promise at the bound, and ignores its late failure', async () => {
+it('a wait abandons a promise at the bound, and ignores a later rejection', async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   await expect(withTimeout('an answer', promise, { boundMs: 10 })).rejects.toThrow(
     'timed out after 10 ms waiting for an answer',

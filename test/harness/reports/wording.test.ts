@@ -19,7 +19,7 @@ import { goReport } from './example-report.ts';
 
 function criterion(changes: Partial<Criterion>): Criterion {
   const [first] = goReport().verdict.criteria;
-  if (first === undefined) throw new Error('the example has criteria');
+  if (first === undefined) throw new Error('the example must have criteria');
   return { ...first, ...changes };
 }
 
@@ -50,7 +50,7 @@ describe('numbers', () => {
     expect(formatMs(ms)).toBe(shown);
   });
 
-  it('are formatted as percentages, and never as 100 % below 1', () => {
+  it('are formatted as percentages, and ratios below 1 never as 100 %', () => {
     expect(formatQuantity(0.8, 'ratio')).toBe('80 %');
     expect(formatQuantity(1, 'ratio')).toBe('100 %');
     expect(formatQuantity(0.99999, 'ratio')).toBe('99.999 %');
@@ -69,13 +69,13 @@ describe('numbers', () => {
     expect(formatMeasured(criterion({ measured: null }))).toBe('–');
   });
 
-  it('include the confidence and method of a bound', () => {
+  it('are shown with the confidence and method if they are a bound', () => {
     const bound = { kind: 'lower', value: 0.95, confidence: 0.95, method: 'clopper-pearson' } as const;
     expect(formatBound(bound, 'ratio')).toBe('≥ 95 % at 95 % (clopper-pearson)');
     expect(formatBound(null, 'ms')).toBe('–');
   });
 
-  it('the numbers of a write gap share one unit', () => {
+  it('of a write gap share one unit', () => {
     const gap = (min: number, median: number, max: number, deadClients = 0) =>
       formatGap({ writeGapMs: { min, median, max }, deadClients });
     expect(gap(240, 264, 290)).toBe('240 / 264 / 290 ms');
@@ -86,7 +86,7 @@ describe('numbers', () => {
     expect(formatGap({ writeGapMs: null, deadClients: 0 })).toBe('–');
   });
 
-  it('numbers of bytes have binary units', () => {
+  it('of bytes have binary units', () => {
     expect(formatBytes(8 * 1024 ** 3)).toBe('8 GiB');
     expect(formatBytes(512 * 1024 ** 2)).toBe('512 MiB');
   });
@@ -118,7 +118,7 @@ describe('sources', () => {
     expect(sourceOf(criterion({ source }))).toEqual({ id, title });
   });
 
-  it('the sources of a claim omit the value and the target', () => {
+  it('of a claim omit the value and the target', () => {
     expect(claimOf(criterion({ reason: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
       '20 of 20 trials observed',
     );
@@ -127,7 +127,7 @@ describe('sources', () => {
     );
   });
 
-  it('list several drills of one criterion', () => {
+  it('include all drills of a criterion', () => {
     const { scope } = criterion({});
     const about = (workload: string) => workloadsOf(criterion({ scope: { ...scope, workload } }));
     expect(about('steady, zipf-100')).toEqual(['steady', 'zipf-100']);

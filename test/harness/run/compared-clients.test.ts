@@ -1,4 +1,4 @@
-/** Which clients a comparison runs, and which it reports as not measured. */
+/** Selection of the clients that a comparison runs, and of those that it reports as not measured. */
 import { expect, it } from 'vitest';
 import { CLIENT_NAMES, CLIENTS } from '../../../harness/drills/clients.ts';
 import { drills } from '../../../harness/drills/index.ts';
@@ -10,7 +10,7 @@ const named = (...ids: readonly string[]) => drills.filter(({ id }) => ids.inclu
 const clientsOf = (compared: ReturnType<typeof compareClients>) =>
   compared.drills.map(({ clients }) => clients);
 
-it('a drill keeps its clients unless a caller chooses others', () => {
+it('a drill keeps its clients unless the caller selects others', () => {
   const crash = named('master-crash');
   expect(compareClients(crash, undefined, 'sentinel')).toEqual({
     drills: crash,
@@ -26,7 +26,7 @@ it('the kit’s own client always runs, and a drill without a comparison keeps i
   expect(compared.versions).toEqual({ 'client ioredis-tuned': expect.stringMatching(/^6\./) });
 });
 
-it('a client that does not support the topology is not measured, and the others run', () => {
+it('a client that does not support the topology is not measured, and the other clients run', () => {
   const compared = compareClients(named('master-crash'), CLIENT_NAMES, 'sentinel');
   expect(clientsOf(compared)).toEqual([['kit', 'ioredis', 'ioredis-tuned', 'node-redis', 'node-redis-5']]);
   expect(compared.notMeasured).toEqual(['client glide: NOT_MEASURED: it does not support Sentinel']);
@@ -38,7 +38,7 @@ it('a missing package is recognized without loading it', () => {
   expect(isInstalled('no-such-client')).toBe(false);
 });
 
-it('choosing clients for drills without a comparison is an error that names the drills', () => {
+it('a selection of clients for drills without a comparison is an error that names the drills', () => {
   expect(() => compareClients(named('hit-miss'), ['ioredis'], 'single')).toThrow(
     "--clients: hit-miss runs only the kit's client",
   );

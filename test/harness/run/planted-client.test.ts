@@ -1,6 +1,6 @@
 /**
- * The entry point for planted clients: a module replaces the kit's client in complete runs, and no part of the command
- * uses it.
+ * The entry point for planted clients: a module replaces the kit's client in complete runs. No part of the command uses
+ * this entry point.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,7 +67,9 @@ describe('a planted client', () => {
     expect(report.run.deviations.join()).toContain('faults/client/answers-from-memory.ts');
   });
 
-  it('is the only cause: the kit’s own client passes the same drill', { timeout: 60_000 }, async () => {
+  it('is the only cause of the failure: the kit’s own client passes the same drill', {
+    timeout: 60_000,
+  }, async () => {
     const report = await judged(['hit-miss']);
     expect(failed(report)).toEqual([]);
     expect(report.run.deviations.join()).not.toContain('client under test');
@@ -75,13 +77,13 @@ describe('a planted client', () => {
 });
 
 describe('the replacement client module', () => {
-  it('is rejected when it lacks an export of the client, or cannot be loaded', async () => {
+  it('is rejected if it lacks an export of the client, or cannot be loaded', async () => {
     const lacking = pathToFileURL(resolve('client/keys/keys.ts')).href;
     await expect(loadClient({ module: lacking })).rejects.toThrow(/does not export .*openCache/);
     await expect(loadClient({ module: 'file:///nowhere.ts' })).rejects.toThrow(/cannot be loaded/);
   });
 
-  it('is used only by tests: no other file imports the entry as a value', () => {
+  it('is used only by tests: no other file imports its entry point as a value', () => {
     const files = ['harness', 'scripts', 'infra', 'config', '.ci'].flatMap((room) =>
       readdirSync(room, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts'))

@@ -1,4 +1,4 @@
-/** Rounds of a run on a real environment: the repeated trials, the evidence that remains, and judging it again. */
+/** Rounds of a run on a real environment: the repeated trials, the remaining evidence, and a second judgement. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { planTopology } from '../../../infra/topology.ts';
 const dir = mkdtempSync(join(tmpdir(), 'rounds-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Gates with a bound on the machine that every trial of `ttl` exceeds, or that none does. */
+/** Gates with a bound on the machine that either every trial of `ttl` exceeds or none does. */
 function gatesWith(latenessMaxMs: number): Gates {
   const gates = loadGates().gates.map((gate) =>
     gate.id === 'ttl' ? { ...gate, timing: { latenessMaxMs } } : { ...gate, timing: false as const },
@@ -66,7 +66,7 @@ it('only a drill on an unsound machine is repeated, and every trial remains', as
   );
 });
 
-it('nothing is repeated on a sound machine, or without retries', async () => {
+it('no trial is repeated on a sound machine, or without retries', async () => {
   const first = [
     ['ttl-expiry', 1, undefined],
     ['key-versioning', 1, undefined],

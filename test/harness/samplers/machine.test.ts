@@ -1,4 +1,4 @@
-/** Samples of the machine with a real Redis: a busy machine affects its samples, and a slow server does not. */
+/** Samples of the machine with a real Redis: a busy machine affects them, and a slow server does not. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ import { planTopology } from '../../../infra/topology.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 
 describe('/proc', () => {
-  it('contains CPU use per process and the number of runnable threads', () => {
+  it('contains the CPU use per process and the number of runnable threads', () => {
     const text =
       'cpu  1069052 4477 333455 222289 2186 0 10894 849 0 0\ncpu0 534354 2175 163810 115222 694 0 4794 434 0 0\nctxt 78268070\nprocs_running 10\nprocs_blocked 0\n';
     expect(parseStat(text)).toEqual({
@@ -37,7 +37,7 @@ describe('/proc', () => {
     expect(parseStat('')).toBeUndefined();
   });
 
-  it('contains pressure, load and scheduling of a thread, and a missing value is not 0', () => {
+  it('contains pressure, load and scheduling of a thread, and missing values are not read as 0', () => {
     const pressure = 'some avg10=81.13 avg60=83.05 avg300=78.66 total=5905988614\nfull avg10=0.00 total=0\n';
     expect(parsePressure(pressure)).toBe(5_905_988.614);
     expect(parsePressure('')).toBeUndefined();
@@ -49,7 +49,7 @@ describe('/proc', () => {
   });
 });
 
-// Needs /proc of a running kernel.
+// The sampler needs /proc of a running kernel.
 describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
   const clock = openClock();
   let dir: string;
@@ -106,7 +106,7 @@ describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
     expect(windows.at(-1)?.data?.waitsMs).toMatch(/^main=\S+ redis-1=\S+$/);
   });
 
-  it('attributes busy loops of other processes to them', async () => {
+  it('attributes the load of busy loops to other processes', async () => {
     const loops = Array.from({ length: 2 * availableParallelism() }, () =>
       spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' }),
     );
@@ -133,7 +133,7 @@ describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
     const [slowest] = pairs.toSorted(([a], [b]) => b - a);
     const [tookMs = 0, machineMs = 0] = slowest ?? [];
     expect(tookMs).toBeGreaterThan(300);
-    // The time that the threads wait for a CPU during the pause counts as well.
+    // The time during the pause in which threads wait for a CPU is part of machineMs.
     expect(machineMs).toBeLessThan(tookMs / 2);
   });
 
@@ -165,7 +165,7 @@ describe('machinePartMs', () => {
       part: 2.5,
       subject: 'a timer that is late by more than its resolution',
     },
-    { tookMs: 2, lateMs: 1, waitedMs: 5, part: 2, subject: 'waits of both ends that overlap' },
+    { tookMs: 2, lateMs: 1, waitedMs: 5, part: 2, subject: 'overlapping waits of both threads' },
   ])('is $part ms for $subject', ({ tookMs, lateMs, waitedMs, part }) => {
     expect(machinePartMs(tookMs, lateMs, waitedMs)).toBeCloseTo(part);
   });

@@ -19,7 +19,7 @@ import { findFreePort } from '../../support/redis-process.ts';
 describe('a redaction', () => {
   const redaction = new Redaction();
 
-  it('shows whether two passwords are equal, and neither password', () => {
+  it('shows whether two passwords are equal without showing them', () => {
     expect(redaction.digest('secret')).toBe(redaction.digest('secret'));
     expect(redaction.digest('secret')).not.toBe(redaction.digest('Secret'));
     expect(redaction.digest('secret')).toMatch(/^digest:[0-9a-f]{16}$/);
@@ -30,14 +30,14 @@ describe('a redaction', () => {
     expect(redaction.digest('secret')).not.toBe(new Redaction().digest('secret'));
   });
 
-  it('replaces passwords and hashes in the rules of a user, and nothing else', () => {
+  it('replaces only passwords and hashes in the rules of a user', () => {
     expect(redaction.rules(`on #${'a'.repeat(64)} >plain ~* &#channel +get`)).toMatch(
       /^on #digest:\w{16} #digest:\w{16} ~\* &#channel \+get$/,
     );
   });
 });
 
-/** A TLS server with these options, while `probe` runs against it. */
+/** Runs `probe` against a TLS server with these options. */
 async function withTlsServer<T>(options: TlsOptions, probe: (port: number) => Promise<T>): Promise<T> {
   const { cert, key } = await makeCertificates({ environment: 'ports', addresses: ['127.0.0.1'] });
   const server = createServer({ cert, key: key.reveal(), ...options }).on('tlsClientError', () => undefined);
@@ -54,7 +54,7 @@ describe('the probe of a port', () => {
   const fieldsOf = (options: TlsOptions) =>
     withTlsServer(options, (port) => portFields({ host: '127.0.0.1', port }, true));
 
-  it('finds the protocols and ciphers that a server accepts, weak ciphers included', async () => {
+  it('finds the protocols and ciphers that a server accepts, including weak ciphers', async () => {
     const anything = await fieldsOf({ minVersion: 'TLSv1', ciphers: 'ALL:eNULL:aNULL:@SECLEVEL=0' });
     expect(anything).toEqual({
       plain: 'refused',
@@ -77,7 +77,7 @@ describe('the probe of a port', () => {
     });
   });
 
-  it('distinguishes a closed port from a plain one, and reports when nothing replies', async () => {
+  it('distinguishes a closed port from a plain-text port, and reports a port that does not reply', async () => {
     const port = await findFreePort('127.0.0.1');
     expect(await plainText({ host: '127.0.0.1', port })).toBe('refused');
     const silent = createPlainServer(() => undefined);
@@ -120,7 +120,7 @@ describe('the facts of an environment', () => {
   const named = (seen: readonly ObservationEvent[], name: string) =>
     seen.find((event) => event.name === name)?.data ?? {};
 
-  it('contain its rendered files and the replies of its nodes, without a password', async () => {
+  it('contain the rendered files and the replies of the nodes, without passwords', async () => {
     const { silent, seen } = await observed();
     expect(silent).toEqual([]);
     expect(named(seen, 'rendered')).toMatchObject({

@@ -4,7 +4,7 @@ import type { HistoryEvent } from '../../../harness/history/events.ts';
 import { sampleNodeInfo } from '../../../harness/samplers/node-info.ts';
 import type { SamplerContext } from '../../../harness/samplers/sampler.ts';
 
-/** A node that answers INFO with a given text; a real server has all the fields that are absent here. */
+/** Samples a node that replies to INFO with the given text. Real servers have all the fields that the tests omit. */
 async function sampleOf(text: string): Promise<Readonly<Record<string, unknown>>> {
   const events: HistoryEvent[] = [];
   const admin = { info: async () => text };
@@ -24,7 +24,7 @@ it('a field that INFO lacks is recorded as null, not as 0', async () => {
   expect(data).toMatchObject({ lagSeconds: null, connectedReplicas: null });
 });
 
-it('a 0 in INFO is recorded, and the longest lag of the replicas of a master', async () => {
+it('a 0 in INFO is recorded as 0, and the longest lag of all replicas is recorded for a master', async () => {
   const slave = (lag: number) => `ip=127.0.0.2,port=1,state=online,offset=1,lag=${lag}`;
   const data = await sampleOf(
     `role:master\r\nmaxmemory:0\r\nevicted_keys:0\r\nconnected_slaves:2\r\nslave0:${slave(0)}\r\nslave1:${slave(3)}\r\n`,

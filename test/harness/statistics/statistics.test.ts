@@ -14,7 +14,7 @@ import { roundFigure, roundNumbers } from '../../../harness/statistics/round.ts'
 
 const oneTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
-/** The binomial tail by its definition, as an independent reference. */
+/** Binomial tail computed by its definition, as an independent reference. */
 function tailBySum(k: number, n: number, p: number): number {
   let total = 0;
   for (let i = k; i <= n; i++) {
@@ -34,7 +34,7 @@ describe('quantiles by nearest rank', () => {
     expect(quantileOf([7], 0.01)).toBe(7);
   });
 
-  it('sort by number and not by text', () => {
+  it('sort by number, not by text', () => {
     expect(sortAscending([10, 9, 100])).toEqual([9, 10, 100]);
     expect(medianOf([10, 9, 100, 1])).toBe(9);
   });
@@ -61,7 +61,7 @@ describe('quantiles by nearest rank', () => {
     );
   });
 
-  it('are bit-identical for every order of the samples', () => {
+  it('have bit-identical results for every order of the samples', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ noNaN: true, min: 0, max: 1e4 }), { minLength: 1 }), (xs) => {
         expect(summarize(xs)).toEqual(summarize(xs.toReversed()));
@@ -76,7 +76,7 @@ describe('bounds', () => {
     [0.9, 29],
     [0.95, 59],
     [0.99, 299],
-  ])('require, at 95 %% confidence, for a ratio of %d without a failure %d trials', (p, n) => {
+  ])('show a ratio of %d at 95 %% confidence with %d trials without a failure', (p, n) => {
     expect(trialsNeeded(p, 0.95)).toBe(n);
     expect(proportionLowerBound(n, n, 0.95)).toBeGreaterThanOrEqual(p);
     expect(proportionLowerBound(n - 1, n - 1, 0.95)).toBeLessThan(p);
@@ -92,7 +92,7 @@ describe('bounds', () => {
   });
 
   it('equal published Clopper-Pearson limits', () => {
-    // 95 % two-sided for 8 of 10 is 0.4439 to 0.9748: one-sided at 97.5 % each.
+    // The two-sided 95 % interval for 8 of 10 is 0.4439 to 0.9748, which is one-sided 97.5 % on each side.
     expect(proportionLowerBound(8, 10, 0.975)).toBeCloseTo(0.4439, 4);
     expect(proportionUpperBound(8, 10, 0.975)).toBeCloseTo(0.9748, 4);
     expect(proportionLowerBound(0, 10, 0.95)).toBe(0);
@@ -114,7 +114,7 @@ describe('bounds', () => {
     expect(binomialTail(2, 5, 1)).toBe(1);
   });
 
-  it('bound a quantile from above by an observed value, below the maximum with enough samples', () => {
+  it('bound a quantile from above by an observed value, which is below the maximum with enough samples', () => {
     expect(quantileUpperBound(oneTo(58), 0.95, 0.95)).toBeUndefined();
     expect(quantileUpperBound(oneTo(59), 0.95, 0.95)).toBe(59);
     expect(quantileUpperBound(oneTo(93), 0.95, 0.95)).toBe(92);
@@ -144,7 +144,7 @@ describe('histograms on fixed logarithmic buckets', () => {
     ]);
   });
 
-  it('have strictly ascending bounds, and the last bucket keeps higher values', () => {
+  it('have strictly ascending bounds, and count higher values in the last bucket', () => {
     expect(BUCKETS_MS.every((b, i) => i === 0 || b > (BUCKETS_MS[i - 1] ?? 0))).toBe(true);
     expect(histogramOf([1e9])).toEqual([{ upToMs: 100_000, count: 1 }]);
     expect(histogramOf([])).toEqual([]);
@@ -152,7 +152,7 @@ describe('histograms on fixed logarithmic buckets', () => {
 });
 
 describe('rounding', () => {
-  it('keeps integers, and six significant digits of other numbers, at any depth', () => {
+  it('keeps integers, and six significant digits of other numbers, at any depth of an object', () => {
     expect(roundFigure(123_456_789)).toBe(123_456_789);
     expect(roundFigure(0.1 + 0.2)).toBe(0.3);
     expect(roundNumbers({ a: [1.23456789, 'x', null], b: { c: 12_345.678 } })).toEqual({

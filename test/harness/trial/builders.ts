@@ -1,4 +1,4 @@
-/** Drills and environments with changes, and an independent check of expectations, for tests of trials. */
+/** Helpers for tests of trials: drills and environments with changes, and an independent check of expectations. */
 import { machine } from '../../../harness/checkers/machine.ts';
 import type { Drill } from '../../../harness/drills/drill.ts';
 import { drills } from '../../../harness/drills/index.ts';
@@ -10,11 +10,11 @@ import { BOUNDS } from '../gates/gate-builders.ts';
 
 export function drillNamed(id: string, changes: Partial<Drill> = {}): Drill {
   const drill = drills.find((candidate) => candidate.id === id);
-  if (drill === undefined) throw new Error(`no drill ${id}`);
+  if (drill === undefined) throw new Error(`there is no drill ${id}`);
   return { ...drill, ...changes };
 }
 
-/** The environment with some members replaced. */
+/** Returns the environment with some members replaced. */
 export function withMembers(environment: Environment, changes: Partial<Environment>): Environment {
   return new Proxy(environment, {
     get(target, name) {
@@ -37,7 +37,10 @@ export function isMet({ relation, expected, actual }: ExpectationEvent): boolean
   return relations[relation];
 }
 
-/** Unmet expectations, without those that a slow machine alone can break if the samples of the trial show a slow one. */
+/**
+ * Unmet expectations. If the samples of the trial show a slow machine, expectations that this alone can break are
+ * excluded.
+ */
 export function unmetExpectations(drill: Drill, history: History): readonly ExpectationEvent[] {
   const unmet = history.expectations.filter((expectation) => !isMet(expectation));
   const sampled = machine.check(history, buildContext());

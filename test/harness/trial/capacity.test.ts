@@ -1,4 +1,6 @@
-/** The drills of profile capacity on a real Redis, with small rates: each records its figures and removes its keys. */
+/**
+ * The drills of profile capacity on a real Redis with small rates: each drill records its figures and removes its keys.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +22,7 @@ import { drillNamed } from './builders.ts';
 
 type Parameters = Drill['workload']['parameters'];
 
-/** Parameters of a trial of one or two seconds, and figures that it must have, as `<checker>.<figure>`. */
+/** Parameters of a trial that takes one or two seconds, and figures that it must have, as `<checker>.<figure>`. */
 const SMALL: Readonly<Record<string, readonly [Parameters, readonly string[]]>> = {
   'load-mixes': [
     { catalogue: 100, perSecond: 100, stepMs: 200, warmUpMs: 50, concurrent: 10 },
@@ -64,7 +66,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Runs a drill with other parameters; returns all figures and reasons of its checkers. */
+/** Runs a drill with other parameters. Returns all figures and reasons of its checkers. */
 async function figuresOf(id: string, parameters: Parameters) {
   const drill = drillNamed(id);
   const workload = { ...drill.workload, parameters: { ...drill.workload.parameters, ...parameters } };
@@ -92,7 +94,7 @@ describe('a drill of profile capacity', () => {
     expect(await admin.call('ACL', 'USERS')).not.toContainEqual(expect.stringMatching(/^bench-/));
   });
 
-  it('measures HTTP with k6, and states how to build it where it is missing', async () => {
+  it('measures HTTP with k6, or states how to build k6 if it is missing', async () => {
     const small = { perSecond: 10, seconds: 2, catalogue: 50 };
     const { figures, reasons } = await figuresOf('http-smoke', small);
     const found = await findK6();
@@ -107,7 +109,7 @@ describe('the limit of open files', () => {
     ['Max open files            20000                20000                files', undefined],
     ['Max open files            unlimited            unlimited            files', undefined],
     ['', undefined],
-  ])('the limit %j allows 10,000 connections or names what is needed', (limits, reason) => {
+  ])('allows 10,000 connections or leads to an error with the required limit: %j', (limits, reason) => {
     const found = connectionLimit(10_000, limits);
     if (reason === undefined) expect(found).toBeUndefined();
     else expect(found).toMatch(reason);

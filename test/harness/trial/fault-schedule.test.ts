@@ -1,4 +1,4 @@
-/** Faults on an environment with a slow kill: an injection in progress at the end of a trial is also healed. */
+/** Faults on an environment with a slow kill: an injection that is in progress at the end of a trial is also healed. */
 import { expect, it } from 'vitest';
 import type { ScheduledFault } from '../../../harness/drills/drill.ts';
 import { openClock } from '../../../harness/history/clock.ts';
@@ -10,7 +10,7 @@ import type { Environment, NodeStatus } from '../../../infra/substrates/environm
 const SENTINEL = { downAfterMs: 400, failoverTimeoutMs: 1_000 };
 const KILL: ScheduledFault = { fault: 'kill', target: 'master', atMs: 0, heal: { afterMs: 60_000 } };
 
-/** One node, `redis-1`, and a kill that waits 300 ms before it acts. */
+/** An environment with one node, `redis-1`, and a kill that waits 300 ms before it takes effect. */
 function slowEnvironment({ afterKill = () => undefined }: { readonly afterKill?: () => void } = {}) {
   let state: NodeStatus['state'] = 'running';
   const done: string[] = [];
@@ -86,7 +86,7 @@ it('a node whose kill was in flight when the trial was interrupted is restarted'
   expect(done).toEqual(['killed', 'started']);
 });
 
-it('a node that died although its kill failed is restarted', async () => {
+it('a node that ended although its kill failed is restarted', async () => {
   const { environment, done, state } = slowEnvironment({
     afterKill: () => {
       throw new Error('the end was not observed');
@@ -111,17 +111,17 @@ it('no fault is injected after the trial has ended', async () => {
   expect(phases()).toEqual([]);
 });
 
-it('a fault is healed after a ratio of down-after-milliseconds', async () => {
+it('a fault is healed after a share of down-after-milliseconds', async () => {
   const { environment, done } = slowEnvironment();
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
   const startedAt = performance.now();
   await schedule.run([{ ...KILL, heal: { shareOfDownAfter: 0.5 } }], openClock().nowUs());
   expect(done).toEqual(['killed', 'started']);
-  // 300 ms of the kill, then 200 of 400.
+  // 300 ms for the kill, then half of the 400 ms of down-after-milliseconds.
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(495);
 });
 
-/** Three Redis nodes with `redis-1` as the master, and three sentinels; kills and starts are recorded. */
+/** An environment with three Redis nodes, `redis-1` as the master, and three sentinels; it records kills and starts. */
 function wholeEnvironment() {
   const done: string[] = [];
   const redis = ['redis-1', 'redis-2', 'redis-3'].map((id) => ({ id }));
@@ -145,14 +145,14 @@ it.each([
   ['all-replicas', ['redis-2', 'redis-3']],
   ['sentinel-2', ['sentinel-2']],
   ['all-nodes', ['redis-1', 'redis-2', 'redis-3', 'sentinel-1', 'sentinel-2', 'sentinel-3']],
-] as const)('a fault of %s hits and heals each of its nodes', async (target, nodes) => {
+] as const)('a fault with the target %s kills and heals each node of the target', async (target, nodes) => {
   const { environment, done } = wholeEnvironment();
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
   await schedule.run([{ ...KILL, target, heal: { afterMs: 0 } }], openClock().nowUs());
   expect(done).toEqual([...nodes.map((id) => `kill ${id}`), ...nodes.map((id) => `start ${id}`)]);
 });
 
-it('a fault is healed after all others', async () => {
+it('a fault can be healed after all other faults', async () => {
   const { environment, done } = wholeEnvironment();
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
   const sentinel: ScheduledFault = { ...KILL, target: 'sentinel-1', heal: { when: 'others-healed' } };
@@ -160,7 +160,7 @@ it('a fault is healed after all others', async () => {
   expect(done).toEqual(['kill sentinel-1', 'kill redis-1', 'start redis-1', 'start sentinel-1']);
 });
 
-it('all nodes of a fault are healed although the trial ends before their heal', async () => {
+it('all nodes of a fault are healed even if the trial ends before the scheduled heal', async () => {
   const { environment, done } = wholeEnvironment();
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
   const running = schedule.run([{ ...KILL, target: 'all-replicas' }], openClock().nowUs());
@@ -171,7 +171,7 @@ it('all nodes of a fault are healed although the trial ends before their heal', 
   await expect(running).rejects.toThrow('the trial is over');
 });
 
-it('a round starts after the heals of the earlier one and a healthy topology, and keeps its intervals', async () => {
+it('a round starts after the heals of the previous round on a healthy topology, and keeps its intervals', async () => {
   const { environment, done } = wholeEnvironment();
   const healthy = async () => void done.push('healthy');
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000), healthy);
@@ -179,7 +179,7 @@ it('a round starts after the heals of the earlier one and a healthy topology, an
     { ...KILL, round: 1, heal: { afterMs: 80 } },
     { ...KILL, round: 2, atMs: 10, heal: { afterMs: 0 } },
   ];
-  // Due together by the schedule, had the first round not been late.
+  // Without the delay of the first round, both faults would be due at the same time.
   const replica: ScheduledFault = { ...second, target: 'replica', atMs: 40 };
   await schedule.run([first, replica, second], openClock().nowUs());
   expect(done).toEqual([
@@ -188,7 +188,7 @@ it('a round starts after the heals of the earlier one and a healthy topology, an
   ]);
 });
 
-it('a fault is healed some time after the sentinels report another master', async () => {
+it('a fault is healed at an interval after the sentinels report another master', async () => {
   const { environment, done } = wholeEnvironment();
   let master = 'redis-1';
   const changing = { ...environment, masterId: async () => master } as Environment;

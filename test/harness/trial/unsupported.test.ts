@@ -10,7 +10,7 @@ import { planTopology } from '../../../infra/topology.ts';
 const [drill] = drills.filter(({ id }) => id === 'partition-master');
 
 it.each(['local', 'docker'])(
-  'a drill whose fault the %s substrate cannot cause is not measured, with the reason',
+  'a drill with a fault that the %s substrate cannot cause is not measured, with the reason',
   async (substrate) => {
     const environment = { substrate, capabilities: {}, topology: planTopology(loadEnvironment('dev')) };
     const record = await runTrial({
@@ -20,7 +20,7 @@ it.each(['local', 'docker'])(
       status: 'not-measured',
       reason: expect.stringContaining(`the ${substrate} substrate cannot partition`),
     });
-    // A capability that the machine lacks puts the drill out of scope; one that the substrate lacks does not.
+    // A capability that the machine lacks puts the drill out of scope. A capability that the substrate lacks does not.
     const lacks = substrate === 'local' ? expect.stringContaining('nft') : undefined;
     expect(record.lacks).toEqual(lacks);
   },

@@ -1,5 +1,6 @@
 /**
- * How an adapter handles its client's errors, and TLS; the tests of generator and trial run the adapters with servers.
+ * How an adapter handles the errors of its client, and TLS. The tests of the generator and of the trial run the
+ * adapters with servers.
  */
 import { ReplyError } from 'ioredis';
 import { expect, it } from 'vitest';
@@ -49,7 +50,7 @@ it('a client spec contains everything that another thread needs, as plain data',
   expect(clientSpec('kit', { ...open, tls: { ca: 'CA' } }, settings).tls).toEqual({ ca: 'CA' });
 });
 
-it('the outcome of a command is derived from the kit’s errors', async () => {
+it('the adapter of the kit derives the outcome of a command from the error', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   const failures = [
@@ -67,7 +68,7 @@ it('the outcome of a command is derived from the kit’s errors', async () => {
   await adapter.close();
 });
 
-it('a batch that was served from memory has that source', async () => {
+it('a batch served from memory has the source memory', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   expect(await adapter.set('a', 'in memory', 'async')).toEqual({ source: 'memory' });
@@ -79,7 +80,7 @@ it('a batch that was served from memory has that source', async () => {
   await adapter.close();
 });
 
-it.each(['standalone', 'sentinel'] as const)('an ioredis client connects over TLS, %s', async (mode) => {
+it.each(['standalone', 'sentinel'] as const)('an ioredis client connects over TLS: %s', async (mode) => {
   const events: string[] = [];
   const adapter = ioredisAdapter(clientSpec('ioredis', { ...endpoints, mode }, settings), (name) =>
     events.push(name),
@@ -89,7 +90,7 @@ it.each(['standalone', 'sentinel'] as const)('an ioredis client connects over TL
   await adapter.close();
 });
 
-it('an ioredis error counts as refused only when Redis replied', async () => {
+it('an ioredis error counts as a refusal only if Redis replied', async () => {
   const adapter = ioredisAdapter(clientSpec('ioredis', endpoints, settings), () => undefined);
   const reply = new ReplyError('READONLY You cannot');
   const closed = new Error('Connection is closed.');

@@ -1,6 +1,6 @@
 /**
- * Calls of a cache as data: the result of each operation, equal texts for equal values, and a process that cannot
- * answer.
+ * Calls of a cache as data: the result of each operation, equal digests for equal values, and a process that cannot
+ * open its cache.
  */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { memoryCache } from '../../../client/index.ts';
@@ -54,7 +54,7 @@ describe('a caller', () => {
       { answers: ['1', '"v"'], loaded: ['c'] },
     ],
     [{ operation: 'invalidateTags', keys: [], tags: ['t'] }, { result: 'applied' }],
-  ])('returns what %o returns', async (call, expected) => {
+  ])('returns the result of the operation: %o', async (call, expected) => {
     expect(await caller.perform(call)).toMatchObject(expected);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * A client in its own thread, against a real Redis: its answers, its failures, its end, and a generator that it does
+ * A client in a separate thread against a real Redis: its replies, its failures, its end, and a generator that it does
  * not delay.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -45,7 +45,7 @@ function started(client: ClientName) {
 }
 
 it.each(CLIENT_NAMES)(
-  'a client in a thread returns the same replies as %s, with the time of the client',
+  'a client in a thread returns the same replies as %s, with times measured in its thread',
   async (client) => {
     const { thread, clock, failures } = started(client);
     await thread.ready();
@@ -68,7 +68,7 @@ it.each(CLIENT_NAMES)(
 );
 
 it.each(CLIENT_NAMES.filter((name) => name !== 'kit'))(
-  'a command that Redis refuses is a failure of %s',
+  'a command that Redis refuses is reported as failed by %s',
   async (client) => {
     const { thread } = started(client);
     await thread.ready();
@@ -99,7 +99,7 @@ it('a failed operation keeps the error of the client, including that of a loader
   await thread.close();
 });
 
-it('events of the client are forwarded, with the id of its thread', async () => {
+it('events of the client are forwarded with the id of its thread', async () => {
   const { thread, events } = started('ioredis');
   await thread.ready();
   expect(events.map(({ name }) => name)).toContain('ready');
@@ -109,7 +109,7 @@ it('events of the client are forwarded, with the id of its thread', async () => 
   await thread.close();
 });
 
-// CPU time and not elapsed time: it is the same on a busy machine.
+// The test compares CPU time instead of elapsed time, because CPU time is the same on a busy machine.
 it.skipIf(process.platform !== 'linux')('the work of the client runs in the client’s thread', async () => {
   const { thread } = started('kit');
   await thread.ready();
@@ -130,7 +130,7 @@ it('the generator fails when the client’s thread exits', async () => {
   const spec = clientSpec('kit', environment.endpoints, environment.topology.environment.client);
   const failures: Error[] = [];
   const thread = openClientThread({
-    // Settings that no client accepts: it throws before it is open.
+    // No client accepts these settings, so opening the client throws.
     spec: { ...spec, settings: { ...spec.settings, namespace: '' } },
     originNs: clock.originNs,
     onEvent: () => undefined,

@@ -1,6 +1,6 @@
 /**
- * Generators in this process, with their clients in threads, against a real single Redis, so that every workload and
- * adapter runs; the test of the trial covers a generator in its own thread.
+ * Generators in this process, with their clients in threads, against a real single Redis, so every workload and adapter
+ * runs. The test of the trial covers a generator in a separate thread.
  */
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 
-/** The two ends of a generator's port, in one process. */
+/** Both ends of the port of a generator, in one process. */
 class Line extends EventEmitter<{ message: [ToGenerator]; said: [FromGenerator] }> implements Port {
   readonly said: FromGenerator[] = [];
 
@@ -67,7 +67,7 @@ function start(
 ) {
   const clock = openClock();
   const line = new Line();
-  // A slow server on a busy machine is not a hang.
+  // Timeouts with which a slow server on a busy machine is not suspected to hang.
   const settings = {
     ...environment.topology.environment.client,
     ...{ commandTimeoutMs: 5_000, hangSuspectedMs: 2_000 },
@@ -102,7 +102,7 @@ async function runToItsEnd(client: ClientName, workload: string, parameters: Rec
 }
 
 describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
-  it('runs the failover mix until it is stopped, reports its recovery and stays alive', async () => {
+  it('runs the failover mix until it is stopped, reports its recovery, and continues to work', async () => {
     const { line, clock, served, history } = start(client, 'failover-mix', {});
     const { threads } = await line.heard('ready');
     expect(Object.keys(threads)).toEqual([`generator-${client}`, `client-${client}`]);
@@ -145,7 +145,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     );
   });
 
-  it('runs a steady load with its window, and hits its warmed keys', async () => {
+  it('runs a steady load with a measured window, and hits its warmed keys', async () => {
     const { history } = await runToItsEnd(client, 'steady', {
       durationMs: 600,
       warmUpMs: 200,
@@ -163,7 +163,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     const { invoke: asked, completion: answered } = batches.at(-1) as Operation;
     expect(answered?.values).toHaveLength(asked.keys?.length ?? 0);
     expect(answered?.values?.filter((each) => each !== null).length).toBe(Number(answered?.value));
-    // Every key that a read can find has a write in the history that gives the right value.
+    // The history contains a write for every key that a read can find, with the expected value.
     const written = new Map(
       history.operations
         .filter(({ invoke }) => invoke.kind === 'set' || invoke.kind === 'getOrCompute')
@@ -181,7 +181,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     expect(lateness?.data?.n).toBe(scheduled.length);
   });
 
-  it('computes each of the ten missing keys once and hits the other forty', async () => {
+  it('computes each of the ten missing keys once, and hits the other forty keys', async () => {
     const { history, written } = await runToItsEnd(client, 'realistic-50', {
       backendFastestMs: 1,
       backendSlowestMs: 3,
@@ -215,7 +215,7 @@ it('the generator sends the same operations for the same seed', async () => {
   expect(await sequence()).toEqual(await sequence());
 });
 
-it('the generator requests durable writes from the kit, and records that they were not confirmed without replicas', async () => {
+it('the generator requests durable writes from the kit, and records them as unconfirmed without replicas', async () => {
   const { line, clock, served, history } = start(
     'kit',
     'failover-mix',
@@ -230,7 +230,7 @@ it('the generator requests durable writes from the kit, and records that they we
   await served;
   const sets = history().operations.filter(({ invoke }) => invoke.kind === 'set');
   expect(sets.length).toBeGreaterThan(10);
-  // The master has it, its survival is unknown: neither acknowledged nor certain to be absent.
+  // The master has the write, but its survival is unknown: it counts neither as acknowledged nor as absent.
   expect(new Set(sets.map(({ outcome }) => outcome))).toEqual(new Set(['info']));
   expect(new Set(sets.map(({ completion }) => completion?.error?.code))).toEqual(new Set(['DURABILITY']));
 });

@@ -1,4 +1,4 @@
-/** The HTTP front end with the kit's client, and k6 in front of it where k6 is installed. */
+/** The HTTP front end with the kit's client, and k6 as its load generator if k6 is installed. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,19 +27,19 @@ afterAll(async () => {
 });
 
 describe('the HTTP front end', () => {
-  it('computes a value once and then returns it from the cache', async () => {
+  it('computes a value once, and then returns it from the cache', async () => {
     const read = async () => (await fetch(`${served.url}/items/7`)).text();
     const first = await read();
     expect(first).toMatch(/^7\|/);
     expect(await read()).toBe(first);
   });
 
-  it('rejects what it does not serve', async () => {
+  it('rejects requests that it does not serve', async () => {
     const statusOf = async (path: string, method = 'GET') =>
       (await fetch(`${served.url}${path}`, { method })).status;
     expect(await statusOf('/items/x')).toBe(404);
     expect(await statusOf('/items/7', 'POST')).toBe(405);
-    // A write counts only if Redis has it, and this cache has no Redis.
+    // A write counts only if Redis stores it, and this cache has no Redis.
     expect(await statusOf('/items/7', 'PUT')).toBe(503);
   });
 });
@@ -49,13 +49,13 @@ describe('k6', () => {
     expect(segmentBounds(3)).toEqual(['0', '1/3', '2/3', '1']);
   });
 
-  it('names the thresholds that did not hold', () => {
+  it('names the thresholds that were not met', () => {
     const thresholds = { 'count>0': { ok: false } };
     const text = JSON.stringify({ metrics: { http_reqs: { values: { count: 0 }, thresholds } } });
     expect(readSummary(text, '0:1', 99)).toMatchObject({ requests: 0, missed: 'http_reqs count>0' });
   });
 
-  it('measures the front end in two processes, or states how to install it', async () => {
+  it('measures the front end in two processes, or the test states how to install k6', async () => {
     const found = await findK6();
     const events: HistoryEvent[] = [];
     if (found.kind === 'none') {

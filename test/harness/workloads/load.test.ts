@@ -1,4 +1,7 @@
-/** The load generator against a real Redis: what it sends, what it measures, and that it does not hide its own defects. */
+/**
+ * The load generator against a real Redis: the operations that it sends, its measurements, and the detection of its own
+ * defects.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +37,7 @@ interface Opened {
 
 let dir: string;
 let environment: Environment;
-/** With the kit's client, and with one that is too slow and leaks. */
+/** `sound` uses the kit's client; `unsound` uses a client that is too slow and leaks memory. */
 let sound: Opened;
 let unsound: Opened;
 
@@ -52,7 +55,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Starts the threads and writes the catalogue; stores the records. */
+/** Starts the threads and writes the catalogue. The returned events are the records of the driver. */
 async function openDriver(tag: string, module?: string): Promise<Opened> {
   const events: HistoryEvent[] = [];
   const settings = environment.topology.environment.client;
@@ -64,7 +67,7 @@ async function openDriver(tag: string, module?: string): Promise<Opened> {
   return { driver, events };
 }
 
-/** Runs a step; returns its outcome and the finding of the checker for only that step. */
+/** Runs a step. Returns its outcome, and the finding of the checker for only this step. */
 async function runStep({ driver, events }: Opened, over: Partial<StepRequest> = {}) {
   const before = events.length;
   const outcome = await driver.step({ ...STEP, drainMs: 5_000, ...over });
@@ -77,14 +80,14 @@ const PLAN: StepPlan = {
   ...{ startUs: 0, fromUs: 200_000, endUs: 1_200_000 },
 };
 
-/** Every intended time of a plan. */
+/** All intended times of a plan. */
 function timesOf(plan: StepPlan): readonly number[] {
   const { next } = scheduleOf(plan);
   return Array.from({ length: plan.count + 1 }, next).filter((dueUs) => dueUs !== undefined);
 }
 
 describe('a schedule', () => {
-  it('has exactly the planned number of ascending times within the step, the same for the same seed', () => {
+  it('has the planned number of ascending times within the step, which are the same for the same seed', () => {
     const times = timesOf(PLAN);
     expect(times).toHaveLength(1_000);
     expect(times).toEqual([...times].sort((a, b) => a - b));
@@ -102,7 +105,7 @@ describe('a schedule', () => {
 
 describe('a load step on a real Redis', () => {
   it.each(Object.keys(MIXES) as (keyof typeof MIXES)[])(
-    'a load step with mix %s sends the planned operations once, and Redis answers with the right values',
+    'with the mix %s sends the planned operations once, and Redis returns the right values',
     async (name) => {
       const perSecond = name === 'batches' ? 20 : STEP.perSecond;
       const { outcome, history } = await runStep(sound, { name, mix: MIXES[name], perSecond });
@@ -110,7 +113,7 @@ describe('a load step on a real Redis', () => {
       const counted = [...(step?.histograms ?? [])].filter(([kind]) => kind.startsWith('latency/'));
       const answered = counted.reduce((sum, [, { count }]) => sum + count, 0);
       expect(step).toMatchObject({ wrong: 0 });
-      // On a busy machine, few operations are late for the bound, or answered from memory.
+      // On a busy machine, a few operations exceed the bound or are served from memory.
       for (const ratio of [outcome.sentRatio, outcome.answeredRatio, answered / (step?.asked ?? 0)])
         expect(ratio).toBeGreaterThan(0.8);
       expect(answered).toBeLessThanOrEqual(step?.asked ?? 0);
@@ -119,15 +122,15 @@ describe('a load step on a real Redis', () => {
     },
   );
 
-  it('counts a pause of Redis in the latency of every operation that was due in it', async () => {
-    // Redis ends a pause up to 100 ms late, and after 170 ms without a reply the client answers from memory.
+  it('counts a pause of Redis in the latency of every operation that was due during the pause', async () => {
+    // Redis ends a pause up to 100 ms late. After 170 ms without a reply, the client serves from memory.
     const pauseMs = 50;
     const master = await environment.admin('redis-1');
     const commands = async () =>
       Number(/^total_commands_processed:(\d+)/m.exec(String(await master.call('INFO', 'stats')))?.[1]);
     const before = await commands();
     const step = runStep(sound, { perSecond: 1_000, durationMs: 2_000, warmUpMs: 0 });
-    // A pause before the first operation or after the last one is in no latency.
+    // A pause before the first operation or after the last one would not affect any latency.
     await expect
       .poll(commands, { interval: 10, message: 'commands of the step' })
       .toBeGreaterThan(before + 200);
@@ -135,21 +138,21 @@ describe('a load step on a real Redis', () => {
     const paused = await commands();
     const { outcome } = await step;
     expect(await commands(), 'commands after the pause').toBeGreaterThan(paused + 200);
-    // The pause takes at least a fortieth of the measured time. In a closed loop a single operation would be slow.
+    // The pause takes at least 1/40 of the measured time. In a closed loop, only a single operation would be slow.
     expect(outcome.quantileMs('latency/get', 0.99)).toBeGreaterThan(pauseMs / 4);
     expect(outcome.sentRatio).toBeGreaterThan(0.8);
   });
 });
 
 describe('an unsound load step', () => {
-  it('is flagged when its thread is too busy to keep the schedule', async () => {
+  it('is flagged if its thread is too busy to keep the schedule', async () => {
     const { outcome, found } = await runStep(unsound, { perSecond: 600, drainMs: 100 });
     expect(outcome.lagP99Ms).toBeGreaterThan(1);
     expect(found.validity).toBe('unknown');
     expect(found.reasons.join()).toMatch(/the lag of the generator|the generator sent/);
   });
 
-  it('is flagged when operations are dropped', async () => {
+  it('is flagged if operations are dropped', async () => {
     const { outcome, found } = await runStep(sound, { burst: 100, inFlightBound: 50 });
     expect(outcome.keptPlan).toBe(true);
     expect(outcome.sentRatio).toBeLessThan(0.7);
@@ -157,11 +160,12 @@ describe('an unsound load step', () => {
     expect(found.reasons.join()).toMatch(/the generator sent \d+(?:\.\d)? % of the requested operations/);
   });
 
-  it('is flagged when it waits for answers, even if it sends the requested number of operations', () => {
+  it('is flagged if it waits for replies, even if it sends the requested number of operations', () => {
     const meter = new LoadMeter(PLAN);
     let freeUs = 0;
     for (const dueUs of timesOf(PLAN)) {
-      // A closed loop: the next operation begins after the last answer, and calls that its intended time.
+      // A closed loop: the next operation begins after the last reply, and this moment is recorded as its intended
+      // time.
       const sentUs = Math.max(dueUs, freeUs);
       freeUs = sentUs + (dueUs > 600_000 && dueUs < 605_000 ? 50_000 : 200);
       meter.sent(sentUs, sentUs);
@@ -182,7 +186,7 @@ describe('an unsound load step', () => {
 });
 
 describe('a soak', () => {
-  /** Lower bound of the growth of the client in bytes per operation, by a short soak. */
+  /** Lower bound of the memory growth of the client in bytes per operation, measured by a short soak. */
   async function measureGrowth({ driver, events }: Opened): Promise<number> {
     let operations = 0;
     const before = events.length;
@@ -197,11 +201,11 @@ describe('a soak', () => {
     return figureNumber(found, 'leakBytesPerOperation') ?? Number.NaN;
   }
 
-  it('finds a client that keeps 4 KB of every read', async () => {
+  it('detects a client that retains 4 KB per read', async () => {
     expect(await measureGrowth(unsound)).toBeGreaterThan(2_000);
   });
 
-  it('finds no such growth in the client of the kit', async () => {
+  it('detects no such growth in the client of the kit', async () => {
     expect(await measureGrowth(sound)).toBeLessThan(1_000);
   });
 });

@@ -84,7 +84,7 @@ it('the open loop has the same intended times for the same seed', async () => {
   expect(await intended()).toEqual(await intended());
 });
 
-it('the open loop keeps every intended time through its own stall, and reports the lateness', async () => {
+it('the open loop keeps every intended time when it stalls itself, and reports the lateness', async () => {
   const { clock, issuer, lateness, invokes, events } = workbench();
   const startUs = clock.nowUs();
   const stopped = new AbortController().signal;
@@ -108,7 +108,7 @@ it('the open loop keeps every intended time through its own stall, and reports t
   expect(invokes().length).toBeGreaterThan(180);
 });
 
-it('the open loop stops immediately, and does nothing without lanes', async () => {
+it('the open loop stops immediately when requested, and does nothing without lanes', async () => {
   const { clock, issuer, lateness } = workbench();
   const stop = new AbortController();
   const base = { clock, issuer, startUs: clock.nowUs(), random: seededRandom(1), stopped: stop.signal };
@@ -119,7 +119,7 @@ it('the open loop stops immediately, and does nothing without lanes', async () =
   lateness.close();
 });
 
-it('the open loop records operations above its bound as failed at their intended time', async () => {
+it('the open loop records operations beyond its bound as failed at their intended time', async () => {
   const { issuer, invokes, completions, lateness } = workbench({ inFlightBound: 2 });
   for (let i = 0; i < 3; i++) void issuer.issue(100 + i, operation(never));
   lateness.close();

@@ -9,7 +9,7 @@ const draws = (seed: number, stream?: string) => {
   return Array.from({ length: 20 }, () => random.next());
 };
 
-it('the generator of random numbers repeats for the same seed, and differs for another seed or stream', () => {
+it('random numbers are the same for the same seed, and differ for another seed or stream', () => {
   expect(draws(7)).toEqual(draws(7));
   expect(draws(7)).not.toEqual(draws(8));
   expect(draws(7, 'kit')).not.toEqual(draws(7, 'ioredis'));
@@ -47,13 +47,13 @@ it('Zipf ranks have their exact proportions', () => {
   });
 });
 
-it('a value is padded to its size and its tag can be read back', () => {
+it('a value is padded to its size, and its tag can be read back', () => {
   expect(padValue('v12', 224)).toHaveLength(224);
   expect(logicalValue(padValue('v12', 224))).toBe('v12');
   expect(logicalValue(padValue('longer than that', 4))).toBe('longer than that');
 });
 
-it('sizes have the median and the p90 of the traces', () => {
+it('value sizes have the median and the p90 of the traces', () => {
   const random = seededRandom(5);
   const sizes = Array.from({ length: 20_000 }, () => valueBytes(random, 1e9)).toSorted((a, b) => a - b);
   expect((sizes[10_000] ?? 0) / 224).toBeCloseTo(1, 0);
@@ -61,7 +61,7 @@ it('sizes have the median and the p90 of the traces', () => {
   expect(Math.max(...Array.from({ length: 1_000 }, () => valueBytes(random, 1_000)))).toBe(1_000);
 });
 
-it('parameters with full. apply in the full profile only, and unknown ones are rejected', () => {
+it('parameters with full. apply only in profile full, and unknown parameters are rejected', () => {
   const defaults = { rate: 1, size: 2 };
   const given = { 'full.rate': 9, rate: 5 };
   expect(resolveParameters('w', defaults, given, 'quick')).toEqual({ rate: 5, size: 2 });
@@ -71,7 +71,7 @@ it('parameters with full. apply in the full profile only, and unknown ones are r
   );
 });
 
-it('parameters with external. apply on an external Redis only, and those with external.full. in the full profile', () => {
+it('parameters with external. apply only on an external Redis, and with external.full. only in profile full', () => {
   const defaults = { rate: 1 };
   const given = { 'external.full.rate': 4, 'external.rate': 3, 'full.rate': 9, rate: 5 };
   const rate = (...[profile, substrate]: ['quick' | 'full', string]) =>

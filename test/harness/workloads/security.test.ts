@@ -1,4 +1,7 @@
-/** Results of the security script on a Redis that permits too much to the app; trial and drills cover a secure one. */
+/**
+ * Results of the security script on a Redis that permits too much to the app. The trial and the drills cover a secure
+ * Redis.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ScriptContext } from '../../../harness/workloads/scripted/script.ts';
 import { security } from '../../../harness/workloads/scripted/security.ts';
@@ -12,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => redis[Symbol.asyncDispose]());
 
-/** Records of the script for the commands that are denied to the app, by command. */
+/** Records of the script by command, for the commands that are denied to the app. */
 async function recorded(...rules: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
   const admin = redis.admin();
   await admin.call(
@@ -41,18 +44,18 @@ async function recorded(...rules: readonly string[]): Promise<ReadonlyMap<string
 
 const CLOSED = ['-flushall', '-flushdb', '-eval', '-config', '-keys', '-shutdown', '-acl'];
 
-it('the outcome is denied when the app may use none of the commands, even if others may use DEBUG', async () => {
+it('the outcome is denied if the app may use none of the commands, even if other users may use DEBUG', async () => {
   const seen = await recorded(...CLOSED, '-debug');
   expect([...seen].filter(([, actual]) => actual === 'denied')).toHaveLength(8);
 });
 
-it('the outcome is allowed when the app may use DEBUG, which replies ERR to an unknown subcommand', async () => {
+it('the outcome is allowed if the app may use DEBUG, which replies ERR to an unknown subcommand', async () => {
   const seen = await recorded(...CLOSED);
   expect(seen.get('DEBUG')).toBe('allowed');
   expect(seen.get('CONFIG')).toBe('denied');
 });
 
-it('the outcome for a destructive command is allowed without its execution', async () => {
+it('the outcome of an allowed destructive command is determined without its execution', async () => {
   await redis.admin().set('kept', 'yes');
   const seen = await recorded();
   expect(seen.get('FLUSHALL')).toBe('allowed');

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { findFakeTime, openSteppedClock } from '../../../harness/workloads/calls/stepped-clock.ts';
 
 const HOUR_MS = 3_600_000;
-/** Prints the time and the monotonic time for each byte that it reads. */
+/** Prints the wall-clock time and the monotonic time for each byte that it reads. */
 const PROGRAM = "process.stdin.on('data', () => console.log(Date.now(), Math.round(performance.now())))";
 
 const missing = findFakeTime() === undefined ? ' [skipped: libfaketime is not installed]' : '';
@@ -38,7 +38,7 @@ describe.runIf(missing === '')(`a stepped clock${missing}`, () => {
     }
   });
 
-  it('leaves no file', () => {
+  it('leaves no file behind', () => {
     const clock = openSteppedClock();
     const dir = dirname(String(clock.env.FAKETIME_TIMESTAMP_FILE));
     expect(existsSync(dir)).toBe(true);

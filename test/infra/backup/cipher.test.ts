@@ -1,4 +1,4 @@
-/** Encryption of backups: decryption returns exactly what was encrypted, or fails. */
+/** Encryption of backups: decryption either returns exactly the encrypted bytes or fails. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,11 +30,11 @@ async function joined(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
 const CHUNK = 1024 ** 2;
 
 it.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])(
-  'decrypts %i bytes to what was encrypted, in pieces of any size',
+  'decrypts %i bytes to the original, in pieces of any size',
   async (size) => {
     const plain = randomBytes(size);
     const stored = await joined(encrypt(key, inPieces(plain, 70_001)));
-    // Fewer bytes occur by chance.
+    // Fewer than 8 bytes could occur by chance.
     expect(stored.includes(plain.subarray(0, 64)) && size >= 8).toBe(false);
     expect((await joined(decrypt(key, inPieces(stored, 65_537), 'file'))).equals(plain)).toBe(true);
   },

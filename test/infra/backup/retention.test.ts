@@ -1,4 +1,4 @@
-/** Which backups are due and which are removed, by their names. */
+/** Selection of the backups that are due and of those to remove, by their names. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ beforeEach(() => {
     writeFileSync(join(dir, other), '');
 });
 
-it('lists the backups of one environment, the newest first', () => {
+it('lists the backups of one environment, newest first', () => {
   expect(listBackups(dir, 'dev').map(({ createdAt }) => createdAt)).toEqual([2, 30, 54].map(hoursAgo));
   expect(listBackups(join(dir, 'absent'), 'dev')).toEqual([]);
 });
@@ -39,7 +39,7 @@ it('keeps the newest backups and every file that is not a backup of the environm
   expect(pruneBackups(dir, 'dev', 1)).toEqual([]);
 });
 
-it('gives each backup of one second a name of its own, and lists names of earlier versions', () => {
+it('gives backups of the same second different names, and also lists names of earlier versions', () => {
   const times = ['2026-11-29T14:30:00.100Z', '2026-11-29T14:30:00.101Z'].map((time) => new Date(time));
   for (const time of times) writeFileSync(join(dir, backupName('dev', time)), '');
   writeFileSync(join(dir, 'dev-20261129T143001Z.tar'), '');
@@ -51,7 +51,7 @@ it('gives each backup of one second a name of its own, and lists names of earlie
   ]);
 });
 
-it('is due when the newest backup is as old as the interval, and without a backup', () => {
+it('is due if the newest backup is as old as the interval, or if there is no backup', () => {
   const found = listBackups(dir, 'dev');
   expect([1, 2, 3].map((hours) => isDue(found, hours, now))).toEqual([true, true, false]);
   expect(isDue([], 24, now)).toBe(true);

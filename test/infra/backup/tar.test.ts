@@ -1,4 +1,4 @@
-/** The archive of a backup: complete, or not read at all. */
+/** The archive of a backup is either read completely or rejected. */
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,14 +24,14 @@ it('lists its files in order', async () => {
 });
 
 it.each([BLOCK - 1, BLOCK + 10, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK])(
-  'is not read when it is truncated after %i bytes',
+  'is rejected if it is truncated after %i bytes',
   async (bytes) => {
     truncateSync(path, bytes);
     expect(await listTar(path)).toBeUndefined();
   },
 );
 
-it('is not read when a size is negative, which would lead back to an earlier header', async () => {
+it('is rejected if a size is negative, which would lead back to an earlier header', async () => {
   const bytes = readFileSync(path);
   bytes.write('-0000001000', 124);
   bytes.fill(' ', 148, 156);

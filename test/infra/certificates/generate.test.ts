@@ -12,7 +12,7 @@ beforeAll(async () => {
   });
 });
 
-/** Name that the handshake ended with, or the error’s code. */
+/** Host name for which the handshake succeeded, or the code of the error. */
 async function handshake(ca: string, host: string, mutual = false): Promise<string> {
   const key = made.key.reveal();
   const server = createServer({
@@ -43,17 +43,17 @@ describe('certificates', () => {
     expect(await handshake(made.ca, '127.61.0.1')).toBe('false');
   });
 
-  it('are valid for clients too', async () => {
+  it('are also valid for clients', async () => {
     expect(await handshake(made.ca, '127.0.0.1', true)).toBe('true');
   });
 
-  it('are rejected for another address, and under another CA', async () => {
+  it('are rejected for another address, and with another CA', async () => {
     expect(await handshake(made.ca, '127.61.0.2')).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
     const other = await makeCertificates({ addresses: ['127.0.0.1'], environment: 'test' });
     expect(await handshake(other.ca, '127.0.0.1')).toMatch(/CERT|UNABLE_TO/);
   });
 
-  it('have the requested expiry, and are valid from an hour before, for clock skew', async () => {
+  it('have the requested expiry, and are valid from an hour before their creation to allow for clock skew', async () => {
     const now = new Date('2030-01-01T00:00:00Z');
     const { cert, ca, notAfter } = await makeCertificates({
       addresses: ['h'],
@@ -69,7 +69,7 @@ describe('certificates', () => {
     expect(leaf.checkIssued(new X509Certificate(ca))).toBe(true);
   });
 
-  it('do not reveal their keys', () => {
+  it('do not print their keys', () => {
     expect(inspect(made)).not.toContain('PRIVATE KEY');
   });
 });

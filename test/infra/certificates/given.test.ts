@@ -54,7 +54,7 @@ describe('provided certificates', () => {
     expect(endOf(made.cert)).toEqual(read.notAfter);
   });
 
-  it('are rejected with all reasons in one error, which names each file', async () => {
+  it('are rejected with all reasons in one error that names each file', async () => {
     const other = await makeCertificates({ addresses: ['10.0.0.1'], environment: 'other' });
     const files = given({ cert: other.cert });
     expect(refusal(files)).toMatchObject({
@@ -68,7 +68,7 @@ describe('provided certificates', () => {
     });
   });
 
-  it('are rejected before and after their validity', () => {
+  it('are rejected outside their validity period', () => {
     expect(refusal(given(), ADDRESSES, daysFromNow(101))).toMatchObject({
       message: expect.stringMatching(/^expired on 20.*; its authority expired on 20/),
     });
@@ -100,7 +100,7 @@ describe('provided certificates', () => {
     ],
     ['a key with a passphrase', () => given({ key: lockedKey() }), 'CERTIFICATE_INVALID', 'passphrase'],
     [
-      'an authority in place of a node',
+      'an authority certificate instead of a node certificate',
       () => given({ cert: made.ca }),
       'CERTIFICATE_INVALID',
       'an authority',
@@ -111,7 +111,7 @@ describe('provided certificates', () => {
     expect(String(error)).not.toContain('secret text');
   });
 
-  it('may include an intermediate authority, and must be valid for both ends of a link', async () => {
+  it('may include an intermediate authority, and must be valid for servers and clients', async () => {
     const root = await issue('CN=root', undefined, true);
     const middle = await issue('CN=middle', root, true);
     const leaf = await issue('CN=node', middle, false, [
@@ -137,7 +137,7 @@ describe('an environment with provided certificates', () => {
       security: { tls: true, certificates },
     });
 
-  it('runs with them, and clients trust their authority', async () => {
+  it('runs with the certificates, and clients trust their authority', async () => {
     const covered = await makeCertificates({ addresses: ['127.0.0.1'], environment: 'given' });
     const files = given({ ca: covered.ca, cert: covered.cert, key: covered.key.reveal() });
     const substrate = localSubstrate({ stateDir: state.path, addressing: 'port-per-node' });
@@ -159,7 +159,7 @@ describe('an environment with provided certificates', () => {
     expect(await substrate.open(topology)).toBeUndefined();
   });
 
-  it('is rejected by the schema without TLS', () => {
+  it('is rejected by the schema if TLS is off', () => {
     const config = { ...singleConfiguration('given'), security: { tls: false, certificates: given() } };
     expect(environmentSchema.safeParse(config).error?.issues[0]?.message).toContain(
       'while security.tls is false',

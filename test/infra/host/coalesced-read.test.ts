@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { coalescedRead } from '../../../infra/host/coalesced-read.ts';
 
-/** A read that ends when the test resolves it, with the number of its start. */
+/** Reads that end when the test resolves them, each with the number of its start. */
 function manualReads() {
   const ends: { resolve: (value: number) => void; reject: (error: Error) => void }[] = [];
   const read = coalescedRead(
@@ -10,7 +10,7 @@ function manualReads() {
   return { ends, read };
 }
 
-it('callers that arrive during a read share one later read', async () => {
+it('callers that arrive during a read share one subsequent read', async () => {
   const { ends, read } = manualReads();
   const first = read();
   const later = [read(), read(), read()];

@@ -1,4 +1,4 @@
-/** Private data and processes do not outlive a killed kit. */
+/** Private data and processes do not outlive a kit process that is killed. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { waitUntil } from '../../support/redis-process.ts';
 const root = mkdtempSync(join(tmpdir(), 'kit-guard-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Opens a folder, starts a process in it, prints both, and waits to be killed. */
+/** Opens a folder, starts a process in the folder, prints both, and waits to be killed. */
 const PROGRAM = `
 import { spawn } from 'node:child_process';
 import { cleanUpAtDeath, openTemporaryDir } from ${JSON.stringify(join(process.cwd(), 'infra/host/death-guard.ts'))};
@@ -23,7 +23,7 @@ console.log(JSON.stringify({ path, pid }));
 setInterval(() => {}, 1000);`;
 
 describe('a temporary folder', () => {
-  it('is removed with the process that works in it when its owner is killed', async () => {
+  it('is removed, and the process that works in it ended, when the owner is killed', async () => {
     const args = ['--input-type=module', '--eval', PROGRAM, join(root, 'killed-')];
     const owner = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = (await once(owner.stdout, 'data')) as [Buffer];
@@ -36,7 +36,7 @@ describe('a temporary folder', () => {
     });
   });
 
-  it('is private, and removed on disposal', () => {
+  it('is private, and is removed on disposal', () => {
     const temporary = openTemporaryDir(join(root, 'disposed-'));
     expect(existsSync(temporary.path)).toBe(true);
     temporary[Symbol.dispose]();

@@ -17,7 +17,7 @@ describe('a lock', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  /** Acquires the lock many times at the same time. */
+  /** Acquires the lock many times at the same time, and expects one holder at a time. */
   async function expectOneHolder(attempts: number): Promise<void> {
     let holders = 0;
     await Promise.all(
@@ -32,16 +32,16 @@ describe('a lock', () => {
     expect(readdirSync(state.path)).toEqual([]);
   }
 
-  it('has one holder at a time and leaves no file behind', async () => {
+  it('has one holder at a time, and leaves no file behind', async () => {
     await expectOneHolder(8);
   });
 
-  it('is taken over from a dead owner by exactly one of many', async () => {
+  it('is taken over from a dead owner by exactly one of many processes', async () => {
     writeFileSync(path, dead);
     await expectOneHolder(4);
   });
 
-  it('is taken over when a process died during a takeover', async () => {
+  it('is taken over even if a process ended during an earlier takeover', async () => {
     writeFileSync(path, dead);
     const claim = `${path}.takeover-${process.pid}`;
     writeFileSync(claim, '');
@@ -59,7 +59,7 @@ describe('a lock', () => {
     });
   });
 
-  it('ends the wait on abort', async () => {
+  it('ends the wait for it on abort', async () => {
     writeFileSync(path, JSON.stringify(await ownProcess()));
     const signal = AbortSignal.abort(new Error('told to stop'));
     await expect(acquireLock(path, { ...options, signal })).rejects.toThrow('told to stop');

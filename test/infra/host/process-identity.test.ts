@@ -26,7 +26,7 @@ describe('the identity of a process', () => {
     expect(await identify(2 ** 22 + 1)).toBeUndefined();
   });
 
-  it('is parsed behind names with spaces and parentheses', () => {
+  it('is parsed after names with spaces and parentheses', () => {
     const rest = Array.from({ length: 18 }, (_, i) => i).join(' ');
     expect(parseProcStat(`42 (a b) c) S ${rest} 777 0 0`, 'boot')).toEqual({
       start: '777@boot',
@@ -37,7 +37,7 @@ describe('the identity of a process', () => {
     expect(parseProcStat('garbage', 'boot')).toBeUndefined();
   });
 
-  it('is read from ps without /proc', () => {
+  it('is read from ps if there is no /proc', () => {
     expect(parsePs('Ss   Mon Jan  5 10:00:00 2026\n')).toEqual({
       start: 'Mon Jan  5 10:00:00 2026',
       state: 'running',
@@ -47,7 +47,7 @@ describe('the identity of a process', () => {
   });
 });
 
-it('a terminated process that was not reaped (a zombie) counts as gone', async () => {
+it('of a terminated process that was not reaped (a zombie) counts as gone', async () => {
   const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -76,7 +76,7 @@ describe('process identity without /proc', () => {
     });
   });
 
-  it('counts a process as running, and does not signal it, when ps is not installed', async () => {
+  it('counts a process as running, and does not signal it, if ps is not installed', async () => {
     const own = await ownProcess();
     await onDarwin(async () => {
       vi.stubEnv('PATH', '/nowhere');
@@ -89,7 +89,7 @@ describe('process identity without /proc', () => {
 });
 
 describe('ending a process', () => {
-  it('resumes a stopped one so that it can exit itself', async () => {
+  it('resumes a stopped process so that it can exit by itself', async () => {
     const identity = await started(`process.on('SIGTERM', () => process.exit(0))`);
     process.kill(identity.pid, 'SIGSTOP');
     expect(await awaitState(identity, 'stopped', 2_000)).toBe(true);
@@ -97,7 +97,7 @@ describe('ending a process', () => {
     expect(await endProcess(identity, 0)).toBe(false);
   });
 
-  it('kills one that does not exit within the grace period', async () => {
+  it('kills a process that does not exit within the grace period', async () => {
     const identity = await started(`process.on('SIGTERM', () => {})`);
     expect(await endProcess(identity, 50)).toBe(true);
     expect(await isAlive(identity)).toBe(false);

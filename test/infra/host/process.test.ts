@@ -36,7 +36,7 @@ describe('runProgram', () => {
   });
 
   it('reports the exit code of a program that ends before it has read its input', async () => {
-    // More than a pipe holds, so that the write is still in progress when the program ends.
+    // The input is larger than a pipe buffer, so the write is still in progress when the program ends.
     const { exitCode } = await runProgram({ command: 'false', input: 'x'.repeat(1_000_000) });
     expect(exitCode).toBe(1);
   });
@@ -83,7 +83,7 @@ describe('startDaemon', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('does not keep its parent from exiting, and survives it', async () => {
+  it('lets its parent exit, and keeps running after that', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-test-'));
     const script = `
       import { startDaemon } from ${JSON.stringify(join(import.meta.dirname, '../../../infra/host/process.ts'))};

@@ -22,12 +22,12 @@ function countingRead() {
   };
 }
 
-it('reads again for a caller that accepts no age', async () => {
+it('a recent read is repeated for a caller that accepts no age', async () => {
   const { recent } = countingRead();
   expect([await recent.read(), await recent.read()]).toEqual([1, 2]);
 });
 
-it('returns the last result within its maximum age, and reads again afterwards', async () => {
+it('a recent read returns the last result within its maximum age, and is repeated afterwards', async () => {
   const { recent, passTime } = countingRead();
   expect(await recent.read(1_000)).toBe(1);
   passTime(999);
@@ -36,14 +36,14 @@ it('returns the last result within its maximum age, and reads again afterwards',
   expect(await recent.read(1_000)).toBe(2);
 });
 
-it('returns no result from before a change', async () => {
+it('a recent read returns no result from before a change', async () => {
   const { recent } = countingRead();
   await recent.read();
   recent.forget();
   expect(await recent.read(1_000)).toBe(2);
 });
 
-it('does not keep the result of a read that began before a change', async () => {
+it('a recent read does not keep the result of a read that began before a change', async () => {
   const { recent, gate } = countingRead();
   const { promise, resolve } = Promise.withResolvers<void>();
   gate.wait = promise;

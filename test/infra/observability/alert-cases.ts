@@ -1,12 +1,12 @@
 /**
- * For every alert: series under which it fires, and series close to its limit under which it does not. One sample per
- * scrape of 15 s, in the notation of promtool: `1x40` is forty-one times 1, `0+5x40` grows by 5 per scrape.
+ * For every alert: series with which it fires, and series close to its limit with which it does not. One sample per
+ * scrape of 15 s, in the notation of promtool: `1x40` is forty-one times 1, and `0+5x40` grows by 5 per scrape.
  */
 export interface AlertCase {
   readonly alert: string;
   readonly fires: Series;
   readonly quiet: Series;
-  /** Environment of the rules; default `production`. */
+  /** Environment of the rules; default: `production`. */
   readonly environment?: 'cluster';
 }
 
@@ -59,7 +59,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   {
     alert: 'RedisNoMaster',
     fires: { [up('redis-2')]: '1x40', [role('redis-2', 'slave')]: '1x40' },
-    // Without a scrape nothing is known.
+    // Without a successful scrape, the state of the server is unknown.
     quiet: { [up('redis-2')]: '0x40' },
   },
   {
@@ -70,19 +70,19 @@ export const ALERT_CASES: readonly AlertCase[] = [
   {
     alert: 'RedisNodeDown',
     fires: { [node('redis_up', 'redis-3')]: '0x40' },
-    // Back after 45 s: shorter than the `for` of 1 min.
+    // The node is back after 45 s, which is less than the `for` of 1 min.
     quiet: { [node('redis_up', 'redis-3')]: '1x35 0x2 1' },
   },
   {
     alert: 'RedisFailover',
     fires: { [role('redis-2', 'slave')]: '1x34 stale', [role('redis-2', 'master')]: '_x34 1x6' },
-    // A master that was down for a minute and is master again.
+    // The master was down for a minute and is master again.
     quiet: { [role('redis-2', 'master')]: '1x30 stale _x2 1x8' },
   },
   {
     alert: 'RedisReplicasMissing',
     fires: { [node('redis_connected_slaves', 'redis-1')]: '1x40', [role('redis-1', 'master')]: '1x40' },
-    // A replica has no replicas.
+    // A replica normally has no replicas.
     quiet: { [node('redis_connected_slaves', 'redis-1')]: '0x40', [role('redis-1', 'slave')]: '1x40' },
   },
   {
@@ -154,7 +154,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
     quiet: { [node('redis_evicted_keys_total', 'redis-1')]: '0+1400x40' },
   },
   { alert: 'RedisHitRatioLow', fires: reads('0+40x40', '0+60x40'), quiet: reads('0+60x40', '0+40x40') },
-  // Less than one read per second.
+  // Less than one read per second is ignored.
   { alert: 'RedisHitRatioLow', fires: reads('0+0x40', '0+16x40'), quiet: reads('0+0x40', '0+14x40') },
   { alert: 'RedisLatencyHigh', fires: latency('0+150x40'), quiet: latency('0+100x40') },
   {

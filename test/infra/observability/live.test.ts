@@ -1,4 +1,7 @@
-/** A real Prometheus with the real exporter: a fault fires its alert, the heal clears it, kit down leaves no process. */
+/**
+ * A real Prometheus with the real exporter: a fault fires its alert, the heal clears it, and kit down leaves no process
+ * behind.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -46,7 +49,7 @@ describe.runIf(hasPrometheus)(
       state[Symbol.dispose]();
     });
 
-    it('names the addresses of its parts, all on loopback', () => {
+    it('reports the addresses of its parts, all of which are on loopback', () => {
       const { exporter, alertmanager, prometheus } = environment.access ?? {};
       for (const address of [exporter, alertmanager, prometheus]) expect(address).toMatch(/^http:\/\/127\./);
     });
@@ -72,7 +75,7 @@ describe.runIf(hasPrometheus)(
         ...recording.map(({ record }) => record),
         ...ofClient,
         ...canaryFamilies('flag', undefined).map(({ name }) => name),
-        // Metrics of Prometheus while an alert is active, and of the probe with TLS.
+        // These metrics come from Prometheus while an alert is active, and from the certificate probe with TLS.
         ...['ALERTS', 'kit_certificate_not_after_seconds'],
       ]);
       const read = new Set(expressions.flatMap(metricsIn));
@@ -83,7 +86,7 @@ describe.runIf(hasPrometheus)(
     it('fires the alert of a killed replica within 2 x its `for`, and clears it after the heal', async () => {
       const alert = rulesOf(config).alerts.find((rule) => rule.alert === 'RedisReplicasMissing');
       await environment.capabilities.kill?.('redis-3');
-      // Plus one second for a busy machine, which delays the scrapes.
+      // The bound includes one second for a busy machine, which delays the scrapes.
       await awaitAlert(
         environment,
         'RedisReplicasMissing',

@@ -1,4 +1,7 @@
-/** The alert rules: promtool evaluates each of them on series under which it must fire and must not fire. */
+/**
+ * The alert rules: promtool evaluates each rule with series for which it must fire and series for which it must not
+ * fire.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +23,7 @@ function promtool(...args: string[]): { readonly ok: boolean; readonly output: s
   return { ok: status === 0, output: stdout + stderr };
 }
 
-/** Writes the rules of an environment, and unit tests of the cases; returns the name of the file with the tests. */
+/** Writes the rules of an environment, and unit tests of the cases. Returns the name of the file with the tests. */
 function writeTests(cases: readonly AlertCase[], environment: string): string {
   writeFileSync(join(dir, `${environment}.rules.yml`), renderRules(loadEnvironment(environment)));
   const tests = (['fires', 'quiet'] as const).flatMap((kind) =>
@@ -37,7 +40,10 @@ function writeTests(cases: readonly AlertCase[], environment: string): string {
   return file;
 }
 
-/** Cases without a common metric do not affect each other: they share a test, since each one takes half a second. */
+/**
+ * Groups cases without a common metric into one test, because they do not affect each other and each test takes half a
+ * second.
+ */
 function packedCases(cases: readonly AlertCase[], kind: 'fires' | 'quiet'): readonly AlertCase[][] {
   const metricsOf = (each: AlertCase) => Object.keys(each[kind]).map((series) => series.replace(/\{.*/, ''));
   const packs: { readonly cases: AlertCase[]; readonly metrics: Set<string> }[] = [];
@@ -77,7 +83,7 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
   });
 
   it.each(['production', 'cluster'])(
-    'sees every alert of %s fire and stay quiet as its case specifies',
+    'confirms that every alert of %s fires and does not fire as its case specifies',
     (name) => {
       const cases = ALERT_CASES.filter(({ environment = 'production' }) => environment === name);
       const { ok, output } = promtool('test', 'rules', writeTests(cases, name));
@@ -85,7 +91,7 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
     },
   );
 
-  it('fails the unit test of an alert whose expression was changed', () => {
+  it('fails the unit test of an alert with a changed expression', () => {
     const cases = ALERT_CASES.filter(({ alert }) => alert === 'RedisMemoryHigh');
     const file = writeTests(cases, 'production');
     const path = join(dir, 'production.rules.yml');
@@ -97,7 +103,7 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
 });
 
 describe('the alert rules', () => {
-  it('have a unit test each', () => {
+  it('each have a unit test', () => {
     expect(new Set(ALERT_CASES.map(({ alert }) => alert))).toEqual(new Set(all.map(({ alert }) => alert)));
   });
 
@@ -118,7 +124,7 @@ describe('the alert rules', () => {
     );
   });
 
-  it('take their limits and their durations from the environment', () => {
+  it('use the limits and the durations of the environment', () => {
     const production = loadEnvironment('production', {
       'observability.limits.memoryRatio': '0.65',
       'observability.scrapeIntervalSeconds': '5',

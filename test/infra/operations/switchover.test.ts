@@ -24,7 +24,7 @@ describe('a planned switchover', () => {
     state[Symbol.dispose]();
   });
 
-  it('loses no write that was acknowledged during it, twice in a row', async () => {
+  it('loses no acknowledged write, twice in succession', async () => {
     const acknowledged: string[] = [];
     for (const round of [1, 2]) {
       const from = (await environment.masterId()) as string;
@@ -48,7 +48,7 @@ describe('a planned switchover', () => {
     expect(lines).toEqual([`every replica has all writes of ${from}`, `${to} is master`]);
   });
 
-  it('a switchover that is aborted before the failover begins leaves the old master writable', async () => {
+  it('leaves the old master writable if it is aborted before the failover begins', async () => {
     const from = (await environment.masterId()) as string;
     const controller = new AbortController();
     const progress = () => controller.abort(new Error('called off'));
@@ -60,7 +60,7 @@ describe('a planned switchover', () => {
     expect(await environment.masterId()).toBe(from);
   });
 
-  it('a switchover that no sentinel can perform leaves the old master writable, without a delay', async () => {
+  it('leaves the old master writable without a delay if no sentinel can perform it', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({
@@ -72,7 +72,7 @@ describe('a planned switchover', () => {
     expect(await environment.masterId()).toBe(master);
   });
 
-  it('is refused when a replica is not in sync, since it could be promoted', async () => {
+  it('is refused if a replica is not in sync, because this replica could be promoted', async () => {
     const from = (await environment.masterId()) as string;
     const replica = environment.topology.redis.find(({ id }) => id !== from)?.id as string;
     const admin = await environment.admin(replica);
@@ -80,7 +80,7 @@ describe('a planned switchover', () => {
     await expect(switchover(environment)).rejects.toThrow(`${replica} is not in sync with ${from}`);
   });
 
-  it('is refused when there is no replica', async () => {
+  it('is refused if there is no replica', async () => {
     await using single = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('switch-single')),
       { ephemeral: true },
@@ -89,7 +89,7 @@ describe('a planned switchover', () => {
   });
 });
 
-/** Writes one key after the other to that node until it no longer accepts them. */
+/** Writes sequential keys to a node until it no longer accepts them. */
 async function write(redis: Redis, prefix: string, acknowledged: string[]): Promise<void> {
   for (let i = 0; ; i++) {
     const key = `${prefix}-${i}`;

@@ -1,13 +1,13 @@
-/** Selects the node with more of one history, and the node from which an environment starts. */
+/** Selection of the node with more data of one history, and of the node from which an environment starts. */
 import { describe, expect, it } from 'vitest';
 import { chooseSource, describeData, type NodeData } from '../../../infra/recovery/choose.ts';
 import { comparePositions, compareWindows, type Position } from '../../../infra/recovery/compare.ts';
 
-/** A history in which all commands differ, and one in which they repeat. */
+/** A history in which all commands differ. */
 const HISTORY = Uint32Array.from({ length: 300 }, (_, i) => ((i * 2_654_435_762) >>> 0) & ~1);
 const window = (from: number, to: number, history = HISTORY) => history.slice(from, to);
 
-/** The same small numbers in each run (mulberry32). */
+/** Small pseudo-random numbers that are the same in each run (mulberry32). */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -20,26 +20,31 @@ function numbers(seed: number): (below: number) => number {
 
 describe('two windows of one history', () => {
   it.each([
-    ['the same', window(0, 100), window(0, 100), 'same'],
-    ['a prefix', window(0, 80), window(0, 100), 'behind'],
-    ['more', window(0, 100), window(0, 80), 'ahead'],
-    ['one that began later and ends at the same place', window(0, 100), window(60, 100), 'same'],
-    ['one that began later and has more', window(0, 100), window(60, 120), 'behind'],
-    ['one that began earlier and has less', window(60, 120), window(0, 100), 'ahead'],
-    ['none in common', window(0, 50), window(60, 100), 'unknown'],
-    ['an empty one', window(0, 50), window(0, 0), 'unknown'],
-    ['one command in common', window(0, 50), window(49, 80), 'unknown'],
+    ['are equal if they have the same commands', window(0, 100), window(0, 100), 'same'],
+    ['prove that a prefix is behind', window(0, 80), window(0, 100), 'behind'],
+    ['prove that the longer one is ahead', window(0, 100), window(0, 80), 'ahead'],
+    [
+      'are equal if one began later and both end at the same command',
+      window(0, 100),
+      window(60, 100),
+      'same',
+    ],
+    ['prove an order if one began later and has more', window(0, 100), window(60, 120), 'behind'],
+    ['prove an order if one began earlier and has more', window(60, 120), window(0, 100), 'ahead'],
+    ['prove no order without a common command', window(0, 50), window(60, 100), 'unknown'],
+    ['prove no order if one is empty', window(0, 50), window(0, 0), 'unknown'],
+    ['prove no order with only one common command', window(0, 50), window(49, 80), 'unknown'],
   ])('%s', (_what, a, b, order) => {
     expect(compareWindows(a, b)).toBe(order);
   });
 
-  it('windows that differ within their overlap do not prove an order', () => {
+  it('prove no order if they differ within their overlap', () => {
     const other = window(0, 100);
     other[50] = 7;
     expect(compareWindows(window(0, 80), other)).toBe('unknown');
   });
 
-  it('windows of one repeated command do not prove an order, although they are equal', () => {
+  it('prove no order if they repeat one command, although they are equal', () => {
     const repeating = new Uint32Array(100).fill(8);
     expect(compareWindows(repeating, repeating.slice(0, 90))).toBe('unknown');
     expect(compareWindows(repeating, repeating)).toBe('unknown');
@@ -47,19 +52,19 @@ describe('two windows of one history', () => {
     expect(compareWindows(turns.slice(0, 80), turns.slice(20))).toBe('unknown');
   });
 
-  it('are compared although one command is repeated, such as the library load of each start', () => {
+  it('are compared even if a command is repeated, such as the load of the library at each start', () => {
     const [first, last] = [Uint32Array.of(8, ...window(0, 100), 8), Uint32Array.of(8, ...window(0, 90))];
     expect(compareWindows(first, last)).toBe('ahead');
     expect(compareWindows(first, first)).toBe('same');
   });
 
-  it('windows that overlap in two commands with a time in ms are compared', () => {
+  it('are compared if they overlap in two commands with a time in ms', () => {
     const timed = (...all: number[]) => Uint32Array.from(all, (each) => 2 * each + 1);
     expect(compareWindows(timed(1, 2, 3), timed(2, 3, 4))).toBe('behind');
     expect(compareWindows(timed(1, 2, 3), timed(3, 4))).toBe('unknown');
   });
 
-  it('windows that both begin without a key are compared at any length', () => {
+  it('are compared at any length if both begin with an empty data set', () => {
     const of = (digests: Uint32Array, isComplete = true): Position => ({
       kind: 'commands',
       digests,
@@ -71,12 +76,12 @@ describe('two windows of one history', () => {
     expect(comparePositions(of(window(0, 1)), of(window(1, 3)))).toBe('unknown');
   });
 
-  it('never prove a wrong order, regardless of repetitions in the history', () => {
+  it('never prove a wrong order, whatever repetitions the history has', () => {
     let known = 0;
     for (let seed = 1; seed <= 4_000; seed += 1) {
       const next = numbers(seed);
       const [period, kinds] = [1 + next(12), 1 + next(200)];
-      // Some sections repeat, others do not.
+      // Some sections of the history repeat, others do not.
       const history = Uint32Array.from(
         { length: 80 },
         (_, i) => 2 * (next(3) === 0 || seed % 2 === 0 ? next(kinds) + 1_000 : i % period),
@@ -94,7 +99,7 @@ describe('two windows of one history', () => {
     expect(known).toBeGreaterThan(500);
   });
 
-  it('windows with replication id and offset are compared within one id only', () => {
+  it('with replication id and offset are compared only within one id', () => {
     const at = (replicationId: string, offset: number): Position => ({
       kind: 'offset',
       replicationId,
@@ -127,7 +132,7 @@ const choose = (
 ) => chooseSource({ named: 'redis-1', nodes, ...(contents && { contents }) });
 
 describe('the start of an environment', () => {
-  it('uses the named master when no node has more', () => {
+  it('uses the named master if no node has more data', () => {
     const nodes = [usable('redis-1', 100), usable('redis-2', 100), usable('redis-3', 90, 20)];
     expect(choose(nodes)).toMatchObject({ kind: 'start', nodeId: 'redis-1' });
     expect(choose([usable('redis-1', 100), empty('redis-2'), damaged('redis-3')])).toMatchObject({
@@ -140,7 +145,7 @@ describe('the start of an environment', () => {
     });
   });
 
-  it('uses the node with the most recent data when the named master has less, none or damaged data', () => {
+  it('uses the node with the most recent data if the named master has less data, none, or damaged data', () => {
     const others = [usable('redis-2', 90), usable('redis-3', 100)];
     expect(choose([usable('redis-1', 80), ...others])).toMatchObject({
       kind: 'start',
@@ -154,7 +159,7 @@ describe('the start of an environment', () => {
     });
   });
 
-  it('requires a choice when it is not proven which node has more', () => {
+  it('requires a choice if it is not proven which node has more data', () => {
     const far = usable('redis-2', 300, 200);
     expect(choose([usable('redis-1', 100), far])).toMatchObject({
       kind: 'ask',
@@ -169,7 +174,7 @@ describe('the start of an environment', () => {
     });
   });
 
-  it('uses the named master when the contents are equal, and names the differing keys of each when they are not', () => {
+  it('uses the named master if the contents are equal, and reports the number of keys of each node otherwise', () => {
     const nodes = [usable('redis-1', 100), usable('redis-2', 300, 200)];
     const equal = { keys: 5, digest: 'a' };
     expect(
@@ -191,7 +196,7 @@ describe('the start of an environment', () => {
     });
   });
 
-  it('is refused when some data is damaged and none is usable', () => {
+  it('is refused if some data is damaged and no data is usable', () => {
     expect(choose([damaged('redis-1'), empty('redis-2')])).toEqual({
       kind: 'none',
       reason: 'redis-1 is damaged: x.aof: broken',

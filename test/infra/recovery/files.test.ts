@@ -1,4 +1,4 @@
-/** Append-only files and snapshots, read as a server loads them; a real server wrote the files. */
+/** Append-only files and snapshots are read as a server loads them. A real server wrote the files. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,14 +28,14 @@ describe('an append-only file', () => {
     command('SET', 'b', '2'),
   ].join('');
 
-  it('gives one digest per command, SELECT excluded, for any chunking', () => {
+  it('has one digest per command except SELECT, for any chunking', () => {
     const scan = scanOf(whole);
     expect(scan).toMatchObject({ validBytes: whole.length, isTruncated: false });
     expect(scan.digests).toHaveLength(2);
     for (const pieceBytes of [1, 2, 3, 7]) expect(scanOf(whole, pieceBytes)).toEqual(scan);
   });
 
-  it('distinguishes the same words in another database or with other boundaries', () => {
+  it('has different digests for the same words in another database or with other boundaries', () => {
     const digests = [
       command('SET', 'ab', 'c'),
       command('SET', 'a', 'bc'),
@@ -45,7 +45,7 @@ describe('an append-only file', () => {
     expect(new Set(digests).size).toBe(digests.length);
   });
 
-  it('marks the commands that carry a time in ms', () => {
+  it('has marks on the digests of commands that contain a time in ms', () => {
     const at = '1700000000123';
     const timed = [command('SET', 'a', '1', 'PXAT', at), command('PEXPIREAT', 'a', at)].map(
       (text) => scanOf(text).digests[0],
@@ -60,7 +60,7 @@ describe('an append-only file', () => {
     expect(others.map((text) => (scanOf(text).digests[0] ?? 1) % 2)).toEqual([0, 0, 0, 0]);
   });
 
-  it('an append-only file that is truncated anywhere in its last command keeps all commands before it', () => {
+  it('keeps all commands before the last one if it is truncated anywhere in the last one', () => {
     const before = whole.length;
     for (let cut = 1; cut < command('INCR', 'c').length; cut += 1) {
       const scan = scanOf(whole + command('INCR', 'c').slice(0, cut));
@@ -69,7 +69,7 @@ describe('an append-only file', () => {
     }
   });
 
-  it('drops a transaction without its EXEC, and keeps one with it', () => {
+  it('is read without a transaction that lacks its EXEC, and with a complete transaction', () => {
     const open = command('MULTI') + command('SET', 'c', '3') + command('SET', 'd', '4');
     expect(scanOf(whole + open)).toMatchObject({ validBytes: whole.length, isTruncated: true });
     expect(scanOf(whole + open).digests).toHaveLength(2);
@@ -86,7 +86,7 @@ describe('an append-only file', () => {
     expect(scanOf(text).problem).toMatch(new RegExp(`, after ${whole.length} valid bytes$`));
   });
 
-  it('lists its files in a manifest: the base, then the increments by number', () => {
+  it('has a manifest that lists its files: the base, then the increments by number', () => {
     const parse = (text: string) => parseManifest(text, splitArguments);
     expect(
       parse(
@@ -155,7 +155,7 @@ describe('a snapshot of a real server', () => {
     for (const pieceBytes of [1, 5, 8, 9, 1_000]) expect(scan(snapshot, pieceBytes)).toEqual(facts);
   });
 
-  it('is rejected with any byte changed, or truncated anywhere', () => {
+  it('is rejected if any byte is changed, or if it is truncated anywhere', () => {
     for (let at = 9; at < snapshot.length; at += 97) {
       const changed = Buffer.from(snapshot);
       changed[at] = (changed[at] as number) ^ 0x40;
@@ -167,7 +167,7 @@ describe('a snapshot of a real server', () => {
     expect(scan(Buffer.from('not a snapshot at all')).problem).toMatch(/magic string REDIS is missing/);
   });
 
-  it('is the data of a node with appendonly off, but not loaded with appendonly on', async () => {
+  it('is the data of a node if appendonly is off, and is not loaded if appendonly is on', async () => {
     writeFileSync(join(dir, 'dump.rdb'), snapshot);
     const names = {
       appendonly: false,
@@ -242,14 +242,14 @@ describe('an append-only directory of a real server', () => {
     }
   }
 
-  it('is usable, with the commands since its rewrite', async () => {
+  it('is usable, with the commands since the last rewrite', async () => {
     const found = await data();
     expect(found).toMatchObject({ state: 'usable', source: 'append-only file', isTruncated: false });
     if (found.state !== 'usable' || found.position.kind !== 'commands') throw new Error('not as expected');
     expect(found.position.digests).toHaveLength(50);
   });
 
-  it('is damaged when the server would refuse it, or load less than it contains', async () => {
+  it('is damaged if the server would refuse it, or would load less than it contains', async () => {
     const base = fileOf('base');
     const increment = fileOf('increment');
     const middle = (bytes: Buffer) => {

@@ -1,4 +1,4 @@
-/** Admin connections: which replies prove that a node is reachable. */
+/** Admin connections: the replies that prove that a node is reachable. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ function connectionsTo({ address }: RedisProcess, password = PASSWORD): AdminCon
   return new AdminConnections(() => ({ address, password: new Secret(password), ca: undefined }));
 }
 
-it('connects to a master that replies MISCONF to PING, and reads from it', async () => {
+it('an admin connection to a master that replies MISCONF to PING is opened, and can read', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'kit-misconf-'));
   await using redis = await RedisProcess.start({ conf: [ADMIN, `dir ${dir}`, 'save 3600 1'] });
   await redis.admin().set('key', 'value');
-  // A snapshot fails without its directory.
+  // A snapshot fails if its directory does not exist.
   rmSync(dir, { recursive: true });
   await redis.admin().bgsave();
   const refusal = () =>
@@ -34,7 +34,7 @@ it('connects to a master that replies MISCONF to PING, and reads from it', async
   expect(await (await connections.get('redis-1')).get('key')).toBe('value');
 });
 
-it('reports a node as unreachable that rejects the login, and one that has ended', async () => {
+it('an admin connection reports a node as unreachable if it rejects the login, or has ended', async () => {
   const redis = await RedisProcess.start({ conf: [ADMIN] });
   using denied = connectionsTo(redis, 'another-secret');
   await expect(denied.get('redis-1')).rejects.toMatchObject({

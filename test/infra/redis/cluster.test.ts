@@ -1,4 +1,6 @@
-/** The pure part of a cluster: its plan, its files, and the parsing of CLUSTER NODES. The contract suites run them. */
+/**
+ * The pure parts of a cluster: its plan, its files, and the parsing of CLUSTER NODES. The contract suites run clusters.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +25,7 @@ const nodes = (id: string, clusterId = 'one') => {
 };
 
 describe('the plan of a cluster', () => {
-  it('has all masters, then a replica of each, with every slot assigned to one', () => {
+  it('has all masters, then a replica of each, and assigns every slot to one master', () => {
     const shards = topology.redis.map(({ id, bootstrapMaster, shard }) => [
       id,
       bootstrapMaster,
@@ -40,7 +42,7 @@ describe('the plan of a cluster', () => {
     expect(topology.sentinels).toEqual([]);
   });
 
-  it.each([3, 4, 5])('omits no slot with %i masters', (masters) => {
+  it.each([3, 4, 5])('assigns every slot with %i masters', (masters) => {
     const { redis } = planTopology(loadEnvironment('cluster', { 'topology.masters': masters }, new Map()));
     const ranges = redis.filter((node) => node.bootstrapMaster).map((node) => node.shard?.slots);
     expect(ranges[0]?.[0]).toBe(0);
@@ -58,7 +60,7 @@ describe('the plan of a cluster', () => {
 });
 
 describe('the nodes.conf of a node', () => {
-  it('contains its own id, the other nodes, and the slot owners', () => {
+  it('contains the id of the node, the other nodes, and the slot owners', () => {
     const [first, , , fourth, , , vars] = nodes('redis-4').split('\n');
     expect(first).toMatch(/^[0-9a-f]{40} 10\.0\.0\.1:6379@16379 master - 0 0 1 connected 0-5460$/);
     expect(fourth).toMatch(/^[0-9a-f]{40} 10\.0\.0\.4:6379@16379 myself,slave [0-9a-f]{40} 0 0 1 connected$/);
@@ -66,14 +68,14 @@ describe('the nodes.conf of a node', () => {
     expect(vars).toBe('vars currentEpoch 3 lastVoteEpoch 0');
   });
 
-  it('agrees between all nodes, and differs for another cluster', () => {
+  it('is consistent between all nodes, and differs for another cluster', () => {
     const withoutMyself = (text: string) => text.replaceAll('myself,', '');
     expect(withoutMyself(nodes('redis-1'))).toBe(withoutMyself(nodes('redis-6')));
     const ids = (text: string) => text.match(/^[0-9a-f]{40}/gm) ?? [];
     expect(new Set([...ids(nodes('redis-1')), ...ids(nodes('redis-1', 'two'))]).size).toBe(12);
   });
 
-  it('is parsed like CLUSTER NODES: a range, a single slot, a migrating one', () => {
+  it('is parsed like CLUSTER NODES, with ranges, single slots and migrating slots', () => {
     const id = 'a'.repeat(40);
     const text = `${id} 10.0.0.1:6379@16379,host myself,master - 0 0 7 connected 0-5 9 [6->-${'b'.repeat(40)}]\n`;
     expect(parseClusterNodes(text)).toEqual([
@@ -93,7 +95,7 @@ describe('the nodes.conf of a node', () => {
     ]);
   });
 
-  it('gives a slot that two nodes claim to the later epoch', () => {
+  it('assigns a slot that two nodes claim to the node with the later epoch', () => {
     const line = { address: { host: '', port: 0 }, flags: [], master: undefined, migrating: [] };
     const owners = slotOwners([
       { ...line, id: 'old', configEpoch: 1, slots: [[0, 10]] },
@@ -110,12 +112,12 @@ describe('the redis.conf of a cluster node', () => {
     return clusterSettings(asked, node as RedisNode, { host: '10.0.0.1', port: 6379 });
   };
 
-  it('has a reason for every line, and no such line outside a cluster', () => {
+  it('states a reason for every cluster directive, and has no such directive outside a cluster', () => {
     expect(lines('cluster').every((change) => 'reason' in change && change.reason !== '')).toBe(true);
     expect(lines('dev')).toEqual([]);
   });
 
-  it('announces the TLS port and encrypts the bus when TLS is enabled', () => {
+  it('announces the TLS port and encrypts the bus if TLS is enabled', () => {
     const names = (flags = {}) => lines('cluster', flags).map(({ name }) => name);
     expect(names()).toContain('cluster-announce-port');
     expect(names({ 'security.tls': true })).toEqual(
@@ -126,7 +128,7 @@ describe('the redis.conf of a cluster node', () => {
 });
 
 describe('the health check of a cluster', () => {
-  /** Six nodes with given answers: only the texts are under test. */
+  /** Six nodes with given replies, because only the texts of the replies are under test. */
   const told = (change: (id: string, answer: string) => string) => {
     const admin = async (id: string) =>
       ({
@@ -146,26 +148,34 @@ describe('the health check of a cluster', () => {
   };
 
   it.each([
-    ['nothing', (_: string, it: string) => it, undefined],
+    ['no problem', (_: string, it: string) => it, undefined],
     [
-      'a state',
+      'a failed state',
       (_: string, it: string) => it.replace('state:ok', 'state:fail'),
       'redis-1: cluster_state:fail',
     ],
     [
-      'a slot',
+      'an unserved slot',
       (_: string, it: string) => it.replace('_ok:16384', '_ok:16383'),
       'redis-1: cluster_slots_ok:16383',
     ],
-    ['a node', (_: string, it: string) => it.replace('nodes:6', 'nodes:5'), 'redis-1: cluster_known_nodes:5'],
-    ['a link', (_: string, it: string) => it.replace(':up', ':down'), 'redis-4: master_link_status:down'],
     [
-      'one mind',
+      'a missing node',
+      (_: string, it: string) => it.replace('nodes:6', 'nodes:5'),
+      'redis-1: cluster_known_nodes:5',
+    ],
+    [
+      'a link that is down',
+      (_: string, it: string) => it.replace(':up', ':down'),
+      'redis-4: master_link_status:down',
+    ],
+    [
+      'a disagreement of the nodes',
       (id: string, it: string) => (id === 'redis-2' ? it.replace(' 0-5460', ' 0-5459') : it),
       'the nodes disagree on the slot owners',
     ],
     [
-      'a replica',
+      'a missing replica',
       (id: string, it: string) =>
         id === 'redis-5'
           ? it.replace('myself,slave', 'myself,master').replace(/(myself,master) \w+/, '$1 -')
@@ -205,7 +215,7 @@ cluster-require-full-coverage no
     );
   };
 
-  it('accepts a sound one', () => expect(lintConf(sound)).toEqual([]));
+  it('accepts a correct configuration', () => expect(lintConf(sound)).toEqual([]));
 
   it.each([
     ['cluster-node-timeout 15000', 'warning cluster-node-timeout'],
@@ -222,7 +232,7 @@ cluster-require-full-coverage no
   it.each([
     ['replicaof 10.0.0.2 6379', 'error replicaof', 'replicaof directive not allowed in cluster mode'],
     ['port 65000', 'error port', 'port number must be 55535 or less'],
-  ])('rejects what the server rejects: %s', (line, finding, words) => {
+  ])('rejects a directive that the server rejects: %s', (line, finding, words) => {
     expect(found(line)).toContain(finding);
     const dir = mkdtempSync(join(tmpdir(), 'kit-cluster-lint-'));
     try {

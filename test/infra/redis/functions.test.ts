@@ -1,4 +1,4 @@
-/** Loading the client's functions when a master accepts no writes. */
+/** Loading the client's function library when a master accepts no writes. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { RedisProcess } from '../../support/redis-process.ts';
 it.each([
   ['NOREPLICAS', 'min-replicas-to-write 1'],
   ['OOM', 'maxmemory 1'],
-])('a rejected function load names the node and the error: %s', async (reply, directive) => {
+])('the error of a rejected function load names the node and the reply: %s', async (reply, directive) => {
   await using redis = await RedisProcess.start({ conf: [directive] });
   await expect(loadFunctions(['redis-1'], async () => redis.admin())).rejects.toMatchObject({
     code: 'FUNCTIONS_REFUSED',

@@ -1,4 +1,4 @@
-/** The master, derived from reports of nodes and sentinels in each phase of a failover. */
+/** The master, derived from the reports of nodes and sentinels in each phase of a failover. */
 import { describe, expect, it } from 'vitest';
 import {
   describeRoles,
@@ -29,7 +29,7 @@ const stateOf = (reports: Partial<RoleReports>) =>
   roleStateOf({ redis: [], sentinels: [], sentinelCount: 3, ...reports });
 
 describe('the master of a replication group', () => {
-  it('is the node that reports master and that the sentinels name', () => {
+  it('is the node that reports ROLE master and that the sentinels report', () => {
     const state = stateOf({
       redis: [master('redis-1'), replica('redis-2', 'redis-1'), replica('redis-3', 'redis-1')],
       sentinels: sentinels('redis-1'),
@@ -38,7 +38,7 @@ describe('the master of a replication group', () => {
     expect(masterOf(state)).toBe('redis-1');
   });
 
-  it('is the named one while a deposed master still reports master', () => {
+  it('is the node that the sentinels report while a deposed master still reports ROLE master', () => {
     const state = stateOf({
       redis: [master('redis-1'), master('redis-2'), replica('redis-3', 'redis-2')],
       sentinels: sentinels('redis-2', { configEpoch: 1 }),
@@ -48,7 +48,7 @@ describe('the master of a replication group', () => {
     expect(describeRoles(state)).toMatch(/^redis-2 is master; redis-1 was master before the failover/);
   });
 
-  it('is the one of the highest epoch although the other sentinels are behind', () => {
+  it('is the node with the highest epoch even if the other sentinels are behind', () => {
     const state = stateOf({
       redis: [master('redis-1'), master('redis-2')],
       sentinels: [sentinel(1, 'redis-2', { configEpoch: 7 }), sentinel(2, 'redis-1', { configEpoch: 6 })],
@@ -72,7 +72,7 @@ describe('the master of a replication group', () => {
     expect(describeRoles(state)).toBe('failover from redis-1 in progress: no replica is promoted yet');
   });
 
-  it('is the replica that the leader promotes, but not a deposed one that also reports master', () => {
+  it('is the replica that the leader promotes, even if another node also reports ROLE master', () => {
     const leader = sentinel(1, 'redis-1', { flags: ['master', 'failover_in_progress'], promotes: 'redis-2' });
     const state = stateOf({
       redis: [master('redis-2'), master('redis-3')],
@@ -81,7 +81,7 @@ describe('the master of a replication group', () => {
     expect(state).toEqual({ kind: 'failover', from: 'redis-1', to: 'redis-2' });
   });
 
-  it('is undefined when only a deposed one reports master and the named one does not reply', () => {
+  it('is undefined if only a deposed node reports ROLE master and the reported master does not reply', () => {
     const state = stateOf({
       redis: [master('redis-1'), replica('redis-3', 'redis-2')],
       sentinels: [
@@ -101,7 +101,7 @@ describe('the master of a replication group', () => {
     );
   });
 
-  it('is undefined when all nodes are replicas', () => {
+  it('is undefined if all nodes are replicas', () => {
     const state = stateOf({
       redis: [replica('redis-1', 'redis-2'), replica('redis-2', 'redis-1')],
       sentinels: sentinels('redis-1'),
@@ -125,7 +125,7 @@ describe('the master of a replication group', () => {
     expect(reportedMasterOf(alone)).toBeUndefined();
   });
 
-  it('is the only one that reports master without sentinels', () => {
+  it('is, without sentinels, the only node that reports ROLE master', () => {
     expect(stateOf({ redis: [master('redis-1')], sentinelCount: 0 })).toEqual({
       kind: 'stable',
       master: 'redis-1',

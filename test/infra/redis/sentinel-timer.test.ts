@@ -9,12 +9,12 @@ describe('the wait for the moment before a tick of a sentinel', () => {
     node = undefined;
   });
 
-  it('ends, since a sentinel reports the frequency that it drew at its last tick', async () => {
+  it('ends before the next tick, because a sentinel changes its reported frequency at each tick', async () => {
     node = await RedisProcess.start({ sentinel: true, conf: ['sentinel monitor main 127.61.0.1 1 1'] });
     expect(await beforeTick(node.admin(), 20)).toBe(true);
   });
 
-  it('gives up on a server whose frequency is constant', async () => {
+  it('ends without success on a server with a constant frequency', async () => {
     node = await RedisProcess.start();
     expect(await beforeTick(node.admin(), 20)).toBe(false);
   });

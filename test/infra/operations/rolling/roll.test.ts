@@ -1,4 +1,4 @@
-/** A rolling change of local processes under durable writes, interrupted, and refused. */
+/** A rolling change of local processes: under durable writes, interrupted, and refused. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
 import { roll } from '../../../../infra/operations/rolling/roll.ts';
@@ -23,13 +23,13 @@ describe('a rolling change', () => {
     state[Symbol.dispose]();
   });
 
-  it('an unchanged configuration replaces no node', async () => {
+  it('replaces no node if the configuration is unchanged', async () => {
     await using change = await prepare(32);
     expect(change.changes).toEqual([]);
     expect(change.settings).toEqual([]);
   });
 
-  it('a change that is interrupted after the first replica continues where it stopped', async () => {
+  it('continues with the remaining nodes after an interruption', async () => {
     const before = await pids();
     const interruption = new AbortController();
     const progress = (line: string) => {
@@ -46,7 +46,7 @@ describe('a rolling change', () => {
 
     await using second = await prepare(40);
     expect(second.changes.map(({ nodeId }) => nodeId)).toEqual(nodeIds.filter((id) => id !== replaced[0]));
-    // As after a SIGKILL between the end and the start of a node.
+    // The state after a SIGKILL between the end and the start of a node.
     const [killed = ''] = second.changes.map(({ nodeId }) => nodeId).filter((id) => id !== master());
     second.mark?.write(killed);
     await environment.capabilities.stop?.(killed);
@@ -87,7 +87,7 @@ describe('a rolling change', () => {
     expect(again.settings).toEqual([]);
   });
 
-  it('is refused while a node is down that does not differ, and replaces nothing', async () => {
+  it('is refused while a node is down that needs no change, and replaces no node', async () => {
     const replica = environment.topology.redis.map(({ id }) => id).find((id) => id !== master()) as string;
     await environment.capabilities.kill?.(replica);
     const before = await pids();
@@ -101,7 +101,7 @@ describe('a rolling change', () => {
     expect(await pids()).toEqual(before);
   });
 
-  it('begins with the node that is down, if it differs', async () => {
+  it('begins with a node that is down, if this node needs the change', async () => {
     const status = await environment.status();
     const [down] = status.filter(({ state }) => state === 'stopped');
     await using change = await prepare(56, { downAfterMs: 1_800 });
@@ -110,7 +110,7 @@ describe('a rolling change', () => {
     expect(await maxmemories()).toEqual(Array(3).fill(String(56 * MIB)));
   });
 
-  it('is refused for settings that two nodes must share', async () => {
+  it('is refused for settings that must be equal on two nodes', async () => {
     const { environment: config } = topologyWith(48);
     const asked = { ...config, topology: { ...config.topology, serviceName: 'other' } };
     await expect(substrate.prepareChange?.(planTopology(asked), {})).rejects.toMatchObject({

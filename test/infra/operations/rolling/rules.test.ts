@@ -1,4 +1,4 @@
-/** The pure rules of a rolling change: order, limits, versions, and the renewed file of a sentinel. */
+/** The pure rules of a rolling change: order, limits, versions, and the rewritten file of a sentinel. */
 import { describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
@@ -15,7 +15,7 @@ describe('the order of a rolling change', () => {
   const groups = [{ master: 'redis-2', replicas: ['redis-1', 'redis-3'] }];
   const sentinels = ['sentinel-1', 'sentinel-2'];
 
-  it('is the replicas, the master after a switchover, the sentinels', () => {
+  it('is: replicas, then the master after a switchover, then sentinels', () => {
     const all = new Set(['sentinel-1', 'redis-1', 'redis-2', 'redis-3', 'sentinel-2']);
     const steps = rollingSteps(all, groups, sentinels);
     expect(steps.map(({ nodeId }) => nodeId)).toEqual([
@@ -30,13 +30,13 @@ describe('the order of a rolling change', () => {
     ]);
   });
 
-  it('has only the nodes that differ, and no switchover for a replica', () => {
+  it('contains only the nodes that need a change, and no switchover for a replica', () => {
     expect(rollingSteps(new Set(['redis-3']), groups, sentinels)).toEqual([
       { nodeId: 'redis-3', role: 'replica', switchesFirst: false },
     ]);
   });
 
-  it('completes one shard of a cluster before the next', () => {
+  it('completes one shard of a cluster before the next one', () => {
     const shards = [
       { master: 'redis-1', replicas: ['redis-4'] },
       { master: 'redis-2', replicas: ['redis-5'] },
@@ -45,7 +45,7 @@ describe('the order of a rolling change', () => {
     expect(steps.map(({ nodeId }) => nodeId)).toEqual(['redis-4', 'redis-1', 'redis-5', 'redis-2']);
   });
 
-  it('does not switch over from a master without a replica', () => {
+  it('contains no switchover for a master without a replica', () => {
     expect(rollingSteps(new Set(['redis-1']), [{ master: 'redis-1', replicas: [] }], [])).toEqual([
       { nodeId: 'redis-1', role: 'master', switchesFirst: false },
     ]);
@@ -60,20 +60,20 @@ describe('the limits of a rolling change', () => {
     redis: { ...dev.redis, ...change },
   });
 
-  it('are the settings that two nodes must share', () => {
+  it('include settings that must be equal on two nodes', () => {
     const other = { ...withRedis({ port: dev.redis.port + 1 }), security: { tls: !dev.security.tls } };
     expect(notRolling(dev, other)).toEqual(['redis.port', 'security.tls']);
     expect(notRolling(dev, withRedis({ maxmemory: 2 * dev.redis.maxmemory }))).toEqual([]);
   });
 
-  it('are an interruption of a single node', () => {
+  it('include the interruption of a single node', () => {
     const steps = rollingSteps(new Set(['redis-1']), [{ master: 'redis-1', replicas: [] }], []);
     expect(interruptions(single, steps)).toEqual([
       'redis-1 has no replica: no reads and no writes of its data while it restarts',
     ]);
   });
 
-  it('are rejected writes if every replica is needed for a write', () => {
+  it('include rejected writes if a write needs every replica', () => {
     const groups = [{ master: 'redis-1', replicas: ['redis-2', 'redis-3'] }];
     const steps = rollingSteps(new Set(['redis-2']), groups, []);
     expect(interruptions(withRedis({ minReplicasToWrite: 1 }), steps)).toEqual([]);
@@ -104,7 +104,7 @@ describe('versions of servers', () => {
     [redis('7.2.5'), valkey('9.0.0')],
     [valkey('8.1.0'), valkey('9.0.0')],
     [redis('8.2.1'), redis('8.0.0')],
-  ])('a node keeps its data from %o to %o', (running, next) => {
+  ])('allow a node to keep its data from %o to %o', (running, next) => {
     expect(versionProblem(running, next)).toBeUndefined();
   });
 
@@ -113,12 +113,12 @@ describe('versions of servers', () => {
     [redis('7.4.0'), valkey('8.1.0'), 'Valkey 8.1.0 does not read RDB versions 12 to 79'],
     [redis('8.2.1'), valkey('9.0.0'), 'Valkey 9.0.0 does not read RDB versions 12 to 79'],
     [valkey('9.0.0'), redis('8.6.0'), 'Redis 8.6.0 reads up to 13'],
-  ])('a node cannot keep its data from %o to %o', (running, next, why) => {
+  ])('do not allow a node to keep its data from %o to %o', (running, next, why) => {
     expect(versionProblem(running, next)).toContain(why);
   });
 });
 
-it('a server that writes a newer RDB version than the table says is compared by what it writes', () => {
+it('are compared by the RDB version that a server writes if it is newer than in the table', () => {
   expect(versionProblem(redis('9.0.0'), redis('8.8.0'))).toBeUndefined();
   expect(versionProblem(redis('9.0.0'), redis('8.8.0'), 15)).toBe(
     'Redis 9.0.0 writes RDB version 15, Redis 8.8.0 reads up to 14',
@@ -140,7 +140,7 @@ describe('the renewed file of a sentinel', () => {
     'sentinel current-epoch 7',
   ].join('\n');
 
-  it('has the new settings and quorum, and the former master, id, epochs and nodes', () => {
+  it('has the new settings and quorum, and keeps the former master, id, epochs and nodes', () => {
     expect(renewSentinelConf(rendered, kept, 'mymaster').trim().split('\n')).toEqual([
       'port 26379',
       'sentinel monitor mymaster 127.0.0.2 6380 2',

@@ -1,6 +1,6 @@
 /**
- * A rolling version change on local processes (`KIT_TEST_SERVERS`): from the installed server to a newer
- * one under load, back before the switchover, not back after it, and with a failover in between.
+ * A rolling version change on local processes (`KIT_TEST_SERVERS`) from the installed server to a newer one: under
+ * load, reversed before the switchover, refused in reverse after it, and with a failover in between.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
@@ -24,7 +24,9 @@ import {
 
 const servers = await listTestServers();
 
-/** A suite on the test server of that version; reported as skipped by name if the list has none. */
+/**
+ * A suite on the test server of a version. If the list has no such server, the suite is reported as skipped by name.
+ */
 function describeOn(wanted: string, body: (server: TestServer) => void): void {
   const server = servers.find(({ name }) => name.startsWith(`${wanted}.`));
   const title = `a version change to ${wanted}`;
@@ -53,7 +55,7 @@ async function complete(change: PreparedChange): Promise<RollingReport> {
   return report;
 }
 
-/** Replaces the first node, and returns its id. */
+/** Replaces the first node of a change, and returns its id. */
 async function replaceFirst(change: PreparedChange): Promise<string> {
   const interruption = new AbortController();
   const progress = (line: string) => {
@@ -67,10 +69,10 @@ async function replaceFirst(change: PreparedChange): Promise<string> {
   return nodeIds.find((id) => found.get(id) === formatServer(change.server)) as string;
 }
 
-/** Waits until the append-only file of a node begins with an RDB of its own version. */
+/** Waits until the append-only file of a node begins with an RDB that this node wrote itself. */
 async function rewriteFiles(environment: Environment, id: string): Promise<void> {
   const redis = await environment.admin(id);
-  // Refused while the rewrite after a synchronization is in progress.
+  // The command is refused while the rewrite after a synchronization is in progress.
   const start = async () => (await redis.call('BGREWRITEAOF').catch(() => undefined)) !== undefined;
   await waitUntil('a rewrite', start, 30_000);
   const isDone = async () => (await redis.info('persistence')).includes('aof_rewrite_in_progress:0');
@@ -81,7 +83,7 @@ const pidsOf = async (environment: Environment) =>
   new Map((await environment.status()).map(({ id, pid }) => [id, pid]));
 
 describeOn('Redis 8.2', (server) => {
-  // Created in a hook: none runs if the suite is skipped.
+  // Created in a hook, because no hook runs if the suite is skipped.
   let state: StateDir;
   let substrate: Substrate;
   let environment: Environment;
@@ -100,7 +102,7 @@ describeOn('Redis 8.2', (server) => {
     state[Symbol.dispose]();
   });
 
-  it('goes back after the first replica, which then copies the data of the master again', async () => {
+  it('can be reversed after the first replica, which then copies the data of the master again', async () => {
     const master = await environment.admin((await environment.masterId()) as string);
     await master.set('before', 'kept');
     await using forth = await prepare(server);
@@ -120,7 +122,7 @@ describeOn('Redis 8.2', (server) => {
     expect(await (await environment.admin(first)).get('before')).toBe('kept');
   });
 
-  it('loses no durable write and answers every read, with 500 of each per second', async () => {
+  it('loses no durable write and serves every read, with 500 of each per second', async () => {
     const before = (await environment.masterId()) as string;
     const cache = openApplicationCache(environment);
     await cache.ping();
@@ -141,7 +143,7 @@ describeOn('Redis 8.2', (server) => {
     expect(again.changes).toEqual([]);
   });
 
-  it('is refused back after the switchover, before a node is replaced', async () => {
+  it('cannot be reversed after the switchover, and is refused before a node is replaced', async () => {
     const before = await pidsOf(environment);
     await using back = await prepare();
     await expect(checkVersions(back.environment, back.server)).rejects.toMatchObject({
@@ -155,7 +157,7 @@ describeOn('Redis 8.2', (server) => {
 });
 
 describeOn('Valkey 9', (server) => {
-  it('continues after a crash of the master in between, with the crashed node first', async () => {
+  it('continues after a crash of the master, with the crashed node first', async () => {
     using state = temporaryStateDir();
     const substrate = localSubstrate({ stateDir: state.path });
     const prepare = async () =>
@@ -180,7 +182,7 @@ describeOn('Valkey 9', (server) => {
     expect(await master.get('before')).toBe('kept');
   });
 
-  it('replaces every node of a cluster, and refuses the way back', async () => {
+  it('replaces every node of a cluster, and cannot be reversed', async () => {
     using state = temporaryStateDir();
     const substrate = localSubstrate({ stateDir: state.path });
     const config = clusterConfiguration('migrate-cluster');

@@ -1,4 +1,4 @@
-/** Users with two passwords: rendered, and changed in a file as ACL SAVE writes it. */
+/** Users with two passwords, as rendered, and as changed in a file that ACL SAVE wrote. */
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { type EnvironmentSecrets, unknownSecrets } from '../../../../config/secrets.ts';
@@ -14,7 +14,7 @@ import {
 
 const former = unknownSecrets();
 const next = unknownSecrets();
-/** `app` and `admin` are rotated. */
+/** Secrets in the middle of a rotation of `app` and `admin`. */
 const secrets: EnvironmentSecrets = {
   redis: { ...former.redis, admin: next.redis.admin, app: next.redis.app },
   sentinel: { ...former.sentinel, app: next.sentinel.app },
@@ -22,7 +22,7 @@ const secrets: EnvironmentSecrets = {
 };
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-it('renders both passwords of rotated users and of those derived from them, and one of the others', () => {
+it('the renderer writes both passwords of rotated users and of users derived from them, and one of the others', () => {
   const text = renderRedisAcl(secrets, 'cache', '7.0.15', { watchdog: true });
   for (const set of [secrets, former]) {
     expect(acceptsPassword(text, 'app', set.redis.app)).toBe(true);
@@ -34,14 +34,14 @@ it('renders both passwords of rotated users and of those derived from them, and 
   );
 });
 
-it('lists the rotated users of each kind of node', () => {
+it('the rotated users of each kind of node are listed', () => {
   const users = (role: 'redis' | 'sentinel') => rotatedAccounts(role, secrets).map(({ user }) => user);
   expect(users('redis')).toEqual(['admin', 'app', 'loader', WATCHDOG]);
   expect(users('sentinel')).toEqual(['app', WATCHDOG]);
   expect(rotatedAccounts('redis', former)).toEqual([]);
 });
 
-it('adds and removes a password in a file, and keeps users and rules that it does not know', () => {
+it('a password is added to and removed from a file, and unknown users and rules are kept', () => {
   const saved = [
     'user default off resetpass ~* &* +@all',
     `user app on sanitize-payload #${sha256(former.redis.app.reveal())} #${sha256('of an operator')} ~* -@all +get (%R~x* -@all +set)`,
@@ -64,7 +64,7 @@ it('adds and removes a password in a file, and keeps users and rules that it doe
   );
 });
 
-it('renders the same users before and after a rotation, apart from the hashes', () => {
+it('the renderer writes the same users before and after a rotation, apart from the hashes', () => {
   const { other: _, ...current } = secrets;
   const withoutHashes = (text: string) => text.replaceAll(/(#[0-9a-f]{64} ?)+/g, '# ');
   expect(withoutHashes(renderSentinelAcl(secrets, '7.2.0'))).toBe(

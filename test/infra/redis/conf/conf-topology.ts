@@ -1,6 +1,6 @@
 /**
- * A topology from the rendered files alone, for tests of those files: real redis-server processes on separate loopback
- * addresses, started and ended here. (The product does this in `infra/substrates/local/`.)
+ * A topology from the rendered files alone, for tests of these files: real redis-server processes on separate loopback
+ * addresses. `infra/substrates/local/` does this in the product.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -30,7 +30,7 @@ export const baseSentinel = readFileSync(join(root, 'sentinel.conf'), 'utf8');
 
 export const installedVersion =
   /v=(\d+\.\d+\.\d+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
-/** Leaves defragmentation out, so that any build works. */
+/** Without defragmentation, so the files work with any build. */
 export const facts: BinaryFacts = { version: installedVersion, activedefrag: false, tls: true };
 
 export interface ConfTopology extends AsyncDisposable {
@@ -38,14 +38,14 @@ export interface ConfTopology extends AsyncDisposable {
   readonly secrets: EnvironmentSecrets;
   readonly tls: { readonly ca: string } | undefined;
   address(id: string): Address;
-  /** A connection as `user`; closed with the topology. */
+  /** Opens a connection as `user`, which is closed with the topology. */
   connect(id: string, user: string, options?: RedisOptions): Redis;
   kill(id: string): void;
   log(id: string): string;
   conf(id: string): string;
 }
 
-/** Polls a condition; on failure the error names it. */
+/** Polls a condition. The error of a timeout names the condition. */
 export async function waitUntil<T>(
   what: string,
   check: () => Promise<T | undefined | false>,
@@ -124,7 +124,8 @@ export async function startConfTopology(environment: EnvironmentConfig): Promise
       const info = await started.connect('redis-1', 'admin').info('replication');
       return (info.match(/state=online/g) ?? []).length === topology.redis.length - 1;
     });
-    // After the replicas: a sentinel asks a master for its replicas when it starts, and again only 10 s later.
+    // Sentinels start after the replicas: a sentinel queries a master for its replicas at its start, and then only 10 s
+    // later.
     topology.sentinels.forEach(start);
     return started;
   } catch (error) {

@@ -32,7 +32,7 @@ describe('a normalized directive value', () => {
       'replica 1mb 0 0',
       'normal 0 0 0 pubsub 33554432 8388608 60 replica 1048576 0 0',
     ],
-  ])('%s %s is %s', (name, written, canonical) => {
+  ])('of %s %s is %s', (name, written, canonical) => {
     expect(canonicalValue(name, written)).toBe(canonical);
   });
 
@@ -53,8 +53,8 @@ describe('a normalized directive value', () => {
 });
 
 /**
- * Starts a server on all addresses, as without a configuration. Another test may use the port on one of them: the
- * server then ends, and another port is tried.
+ * Starts a server on all addresses, as without a configuration. If another test uses the port on one of the addresses,
+ * the server ends, and another port is tried.
  */
 async function startWithDefaults(cwd: string) {
   for (let attempt = 1; ; attempt++) {
@@ -74,7 +74,7 @@ async function startWithDefaults(cwd: string) {
 }
 
 describe('the directive defaults', () => {
-  it('match the installed server, directive by directive', async () => {
+  it('match the installed server for every directive', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-defaults-'));
     const { server, port } = await startWithDefaults(dir);
     const redis = new Redis({ port, protocol: 2, retryStrategy: () => 50 });
@@ -92,7 +92,7 @@ describe('the directive defaults', () => {
         else if (byDefault !== value) differ.push(`${name}: ${value} is not ${byDefault}`);
       }
       expect(differ).toEqual([]);
-      // Values of the environment and not of the server: its addresses, its master, and passwords.
+      // These values belong to the environment, not to the server: its addresses, its master, and passwords.
       expect(unknown.sort()).toEqual(['dir', 'masterauth', 'port', 'replicaof']);
       expect(pairs.length).toBeGreaterThan(180);
     } finally {
@@ -102,7 +102,7 @@ describe('the directive defaults', () => {
     }
   });
 
-  it('the defaults of Valkey match Redis, except the listed ones', () => {
+  it('of Valkey match the defaults of Redis, except for the listed ones', () => {
     expect(defaultValue('lazyfree-lazy-user-del', 'redis')).toBe('no');
     expect(defaultValue('lazyfree-lazy-user-del', 'valkey')).toBe('yes');
     expect(defaultValue('replica-priority', 'valkey')).toBe('100');

@@ -1,6 +1,4 @@
-/**
- * The rendered files with a real redis-server: start, replication, failover, and the denied commands of each user.
- */
+/** The rendered files with a real redis-server: start, replication, failover, and the denied commands of each user. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { encodePlaceholder } from '../../../../client/codec/placeholder.ts';
@@ -71,7 +69,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
   });
   afterAll(async () => await topology[Symbol.asyncDispose]());
 
-  it('replicate a write to both replicas, under the announced addresses', async () => {
+  it('lead to the replication of a write to both replicas, under the announced addresses', async () => {
     await topology.connect('redis-1', 'app').set('greeting', 'hello');
     for (const id of ['redis-2', 'redis-3']) {
       const replica = topology.connect(id, 'app');
@@ -88,7 +86,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
       await expect(app.call(command, ...args), command).resolves.not.toThrow();
   });
 
-  it('allow the loader only to load the function library, and the app user to call it', async () => {
+  it('allow the loader only to load the function library, and the app user to call its functions', async () => {
     const loader = topology.connect('redis-1', LOADER, {
       password: loaderPassword(topology.secrets).reveal(),
     });
@@ -117,7 +115,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     await expect(app.call(command, ...args)).rejects.toThrow(/NOPERM|DEBUG command not allowed/);
   });
 
-  it('admit without a password only the health probe, which may only ping', async () => {
+  it('admit only the health probe without a password, which may only send PING', async () => {
     const stranger = topology.connect('redis-1', 'default');
     await expect(stranger.ping()).rejects.toThrow(/NOAUTH|WRONGPASS/);
     const probe = topology.connect('redis-1', 'health', { password: 'any' });
@@ -133,7 +131,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     await expect(exporter.get('greeting')).rejects.toThrow(/NOPERM/);
   });
 
-  it('allow the app user of a sentinel to find and follow the master, and to change nothing', async () => {
+  it('allow the app user of a sentinel to find and follow the master, but not to change anything', async () => {
     const app = topology.connect('sentinel-1', 'app');
     expect(await app.call('SENTINEL', 'get-master-addr-by-name', 'mymaster')).toEqual([
       topology.address('redis-1').host,
@@ -151,7 +149,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     }
   });
 
-  it('fail over to a replica when the master dies, and an ioredis client finds it without a warning', async () => {
+  it('lead to a failover when the master fails, after which an ioredis client finds the new master without a warning', async () => {
     for (const id of ['sentinel-1', 'sentinel-2', 'sentinel-3']) {
       const sentinel = topology.connect(id, 'admin');
       await waitUntil(`${id} sees two sentinels and two replicas`, async () => {
@@ -179,7 +177,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
         ? (['redis-2', 'redis-3'] as const)
         : (['redis-3', 'redis-2'] as const);
     await waitUntil('a stock client writes to the new master', () => writeAsStock(topology, 'after'));
-    // A sentinel whose first attempt failed tries again after a failover-timeout.
+    // A sentinel whose first attempt failed tries again after the failover timeout.
     await waitUntil(
       'the other replica follows the new master',
       async () =>
@@ -195,8 +193,9 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 });
 
 /**
- * One write by a separate stock ioredis: the test checks that the permissions of the app users are enough for it. One
- * client kept over the failover may end permanently when the switch happens between two sockets (redis/ioredis#1683).
+ * Writes once with a new stock ioredis: the test checks that the permissions of the app users are sufficient for it. A
+ * client that is kept over the failover may end permanently if the switch happens between two sockets
+ * (redis/ioredis#1683).
  */
 async function writeAsStock(topology: ConfTopology, key: string): Promise<string> {
   const client = new Redis({
@@ -219,13 +218,16 @@ async function writeAsStock(topology: ConfTopology, key: string): Promise<string
   }
 }
 
-/** ACL LOG lists every refused command: the replication, sentinel and peer users must have all that they need. */
+/**
+ * ACL LOG lists every refused command. The replication, sentinel and peer users must have all permissions that they
+ * need.
+ */
 async function expectNothingRefused(topology: ConfTopology, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const probe = topology.connect(id, 'health', { password: 'any' });
     await expect(probe.call('ACL', 'WHOAMI')).rejects.toThrow(/NOPERM/);
     const entries = (await topology.connect(id, 'admin').call('ACL', 'LOG')) as string[][];
-    expect(entries.flat(), 'ACL LOG holds what was refused').toContain('health');
+    expect(entries.flat(), 'ACL LOG lists refused commands').toContain('health');
     const refused = entries
       .map((entry) => ({
         user: entry[entry.indexOf('username') + 1] ?? '',

@@ -1,4 +1,4 @@
-/** The renderers as pure functions; `rendered-topology.test.ts` runs the rendered files. */
+/** The renderers as pure functions. `rendered-topology.test.ts` runs the rendered files. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ function redis(
 ) {
   const topology = planTopology(loadEnvironment(environment, more.flags, new Map()));
   const node = topology.redis[0];
-  if (node === undefined) throw new Error('no node');
+  if (node === undefined) throw new Error('the topology must have a node');
   return renderRedisConf({
     topology,
     node,
@@ -58,7 +58,7 @@ function redis(
 function sentinel(environment: string, flags: Record<string, unknown> = {}, withTls = false) {
   const topology = planTopology(loadEnvironment(environment, flags, new Map()));
   const node = topology.sentinels[0];
-  if (node === undefined) throw new Error('no node');
+  if (node === undefined) throw new Error('the topology must have a node');
   return renderSentinelConf({
     topology,
     node,
@@ -77,7 +77,7 @@ const value = (text: string, name: string) =>
     .map((line) => line.args.join(' '));
 
 describe('the redis.conf of a node', () => {
-  it('has the values of the environment in place of those of the base', () => {
+  it('has the values of the environment instead of those of the base file', () => {
     const { text, deviations } = redis('dev');
     expect(deviations).toEqual([]);
     for (const [name, is] of [
@@ -99,11 +99,11 @@ describe('the redis.conf of a node', () => {
     expect(value(text, 'replicaof')).toEqual([]);
   });
 
-  it('the redis.conf of a replica names its master', () => {
+  it('contains the address of the master for a replica', () => {
     expect(value(redis('dev', { replica: true }).text, 'replicaof')).toEqual(['127.1.0.2 6379']);
   });
 
-  it('opens only the TLS port with TLS', () => {
+  it('opens only the TLS port if TLS is on', () => {
     const { text } = redis('production', { tls: true });
     expect(value(text, 'port')).toEqual(['0']);
     expect(value(text, 'tls-port')).toEqual(['6379']);
@@ -115,19 +115,22 @@ describe('the redis.conf of a node', () => {
     [2, '1'],
     [3, '1'],
     [4, '3'],
-  ])('the redis.conf on a machine with %i cores has %s io-threads of 4, and states it', (cores, given) => {
-    const { text, deviations } = redis('production', { cores, tls: true });
-    expect(value(text, 'io-threads')).toEqual([given]);
-    expect(deviations).toEqual([`io-threads 4 reduced to ${given}: the machine has ${cores} cores`]);
-  });
+  ])(
+    'has on a machine with %i cores %s of 4 configured io-threads, and states the reason',
+    (cores, given) => {
+      const { text, deviations } = redis('production', { cores, tls: true });
+      expect(value(text, 'io-threads')).toEqual([given]);
+      expect(deviations).toEqual([`io-threads 4 reduced to ${given}: the machine has ${cores} cores`]);
+    },
+  );
 
-  it('leaves one core free of io-threads', () => {
+  it('leaves one core without io-threads', () => {
     const { text, deviations } = redis('production', { cores: 5, tls: true });
     expect(value(text, 'io-threads')).toEqual(['4']);
     expect(deviations).toEqual([]);
   });
 
-  it('omits activedefrag when the binary lacks it, and states it', () => {
+  it('omits activedefrag if the binary lacks it, and states that', () => {
     const { text, deviations } = redis('dev', { facts: { ...able, activedefrag: false } });
     expect(value(text, 'activedefrag')).toEqual([]);
     expect(deviations[0]).toContain('activedefrag is omitted');
@@ -136,7 +139,7 @@ describe('the redis.conf of a node', () => {
     ]);
   });
 
-  it('accepts further directives, and omits those that the version does not know', () => {
+  it('accepts additional directives, and omits those that the version does not support', () => {
     const flags = {
       'redis.extra': {
         'set-max-listpack-entries': 128,
@@ -155,14 +158,14 @@ describe('the redis.conf of a node', () => {
     expect(value(recent.text, 'set-max-listpack-entries')).toEqual(['128']);
   });
 
-  it('disables persistence when the environment does', () => {
+  it('disables persistence if the environment does', () => {
     const { text } = redis('dev', { flags: { 'redis.save': [], 'redis.appendonly': false } });
     expect(value(text, 'save')).toEqual(['']);
     expect(text).toMatch(/^save ""$/m);
     expect(value(text, 'appendonly')).toEqual(['no']);
   });
 
-  it('is refused for a server that is too old, or lacks the required TLS', () => {
+  it('is not rendered for a server that is too old, or lacks the required TLS', () => {
     expect(() => redis('dev', { facts: { ...able, version: '6.2.14' } })).toThrow(
       expect.objectContaining({ code: 'REDIS_TOO_OLD' }),
     );
@@ -176,7 +179,7 @@ describe('the redis.conf of a node', () => {
   });
 
   it.each(['cluster', 'single', 'dev', 'staging', 'production'])(
-    'the redis.conf of %s has no lint error or warning except the intended ones',
+    'has no lint error or warning in %s except the intended ones',
     (name) => {
       const found = lintConf(redis(name, { tls: name === 'production' }).text, {
         target: { family: 'redis', version: '7.0.15' },
@@ -202,7 +205,7 @@ describe('the sentinel.conf of a sentinel', () => {
     expect(text).not.toContain('mymaster');
   });
 
-  it('contains the other sentinels and replicas from its first start, with ids that differ between environments', () => {
+  it('contains the other sentinels and the replicas before its first start, with ids that differ between environments', () => {
     const topology = planTopology(loadEnvironment('dev', {}, new Map()));
     const addresses = [...topology.redis, ...topology.sentinels].map(({ id }, i) => ({
       id,
@@ -241,16 +244,16 @@ describe('the sentinel.conf of a sentinel', () => {
 });
 
 describe('ACL files', () => {
-  it('contain hashes and no password', () => {
+  it('contain hashes, but no passwords', () => {
     const text = renderRedisAcl(secrets, 'shop', '7.0.15') + renderSentinelAcl(secrets, '7.0.15');
     for (const each of [...Object.values(secrets.redis), ...Object.values(secrets.sentinel)]) {
       expect(text).not.toContain(each.reveal());
     }
-    // Five users of Redis and the loader, three of the sentinels plus the exporter.
+    // Five users of Redis and the loader, and three users of the sentinels plus the exporter.
     expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(10);
   });
 
-  it('allow the exporter to read the sentinels, with its Redis password', () => {
+  it('allow the exporter to read from the sentinels with its Redis password', () => {
     const hash = /^user exporter on (#[0-9a-f]{64}) /m.exec(renderRedisAcl(secrets, 'shop', '7.0.15'))?.[1];
     const rules = /^user exporter on (.*)$/m.exec(renderSentinelAcl(secrets, '7.0.15'))?.[1]?.split(' ');
     expect(rules).toEqual(expect.arrayContaining([hash, '-@all', '+info', '+sentinel|masters']));
@@ -259,11 +262,11 @@ describe('ACL files', () => {
     );
   });
 
-  it('keep the permissions of the default user, which replays the AOF, and disable its login', () => {
+  it('keep the permissions of the default user, which the AOF replay needs, and disable its login', () => {
     expect(renderRedisAcl(secrets, 'shop', '7.0.15')).toMatch(/^user default off resetpass ~\* &\* \+@all$/m);
   });
 
-  it('contain commands of 7.2 only for 7.2 and newer', () => {
+  it('contain commands of Redis 7.2 only for 7.2 and newer', () => {
     expect(renderRedisAcl(secrets, 'shop', '7.0.15')).not.toMatch(/setinfo|waitaof|no-touch/);
     expect(renderRedisAcl(secrets, 'shop', '7.2.0')).toMatch(
       /\+waitaof.*\+client\|setinfo \+client\|no-touch/,
@@ -279,7 +282,7 @@ describe('ACL files', () => {
 });
 
 describe('the base files', () => {
-  it('state a reason for every directive: none follows an empty line', () => {
+  it('state a reason for every directive, so no directive follows an empty line', () => {
     for (const base of [baseRedis, baseSentinel]) {
       const lines = base.split('\n');
       const bare = lines.filter(
@@ -297,7 +300,8 @@ describe('the base files', () => {
 
   it('are accepted unchanged by the installed redis-server, except for machine-specific lines', () => {
     writeFileSync(join(dir, 'users.acl'), renderRedisAcl(secrets, 'shop', '7.0.15'));
-    // Debian's build refuses defragmentation, and Redis ends at the first line that it refuses: here the last one.
+    // Debian's build refuses defragmentation. Redis ends at the first line that it refuses, which is here the last
+    // line.
     const text = `${baseRedis.replace('activedefrag yes', '')}aclfile ${join(dir, 'users.acl')}\nport 0\ndir ${dir}\nmaxmemory 10mb\nrdbchecksum perhaps\n`;
     let output = '';
     try {

@@ -18,11 +18,11 @@ describe('a line of a conf file', () => {
     ['dir "open', undefined],
     ["dir 'open", undefined],
     ['dir "a"b', undefined],
-  ])('%s is parsed as Redis parses it', (text, words) => {
+  ])('is parsed as by Redis: %s', (text, words) => {
     expect(splitArguments(text)).toEqual(words);
   });
 
-  it('is written so that it is parsed to the same value', () => {
+  it('is written in a form that is parsed to the same value', () => {
     const word = fc.string({
       unit: fc.integer({ min: 32, max: 126 }).map((code) => String.fromCharCode(code)),
     });
@@ -34,7 +34,7 @@ describe('a line of a conf file', () => {
     expect(splitArguments(`x ${quoteArgument('a\n\r\tb')}`)).toEqual(['x', 'a\n\r\tb']);
   });
 
-  it('supports Sentinel’s own options, comments and broken quotes', () => {
+  it('may contain Sentinel options, comments and broken quotes', () => {
     const lines = parseConf('# comment\n\nSENTINEL Monitor m 1.2.3.4 1 2\nPort 1\ndir "x\nsentinel\n');
     expect(lines.map(({ line, name, args, broken }) => [line, name, args, broken !== undefined])).toEqual([
       [1, undefined, [], false],
@@ -50,7 +50,7 @@ describe('a line of a conf file', () => {
 describe('applying changes to a base file', () => {
   const base = '# reason\nport 1\nsave 1 1\nsave 2 2\n# end\n';
 
-  it('replaces an existing directive and appends a new one', () => {
+  it('replaces an existing directive, and appends a new one', () => {
     const text = overrideDirectives(
       base,
       [
@@ -62,7 +62,7 @@ describe('applying changes to a base file', () => {
     expect(text).toMatch(/^# reason\nport 2\nsave 1 1\nsave 2 2\n# end\n\n# -- Here -+\n\ndir "\/a b"\n$/);
   });
 
-  it('replaces several lines by one, and the last change wins', () => {
+  it('replaces several lines with one line, and uses the last change of a directive', () => {
     const text = overrideDirectives(
       base,
       [
@@ -74,7 +74,7 @@ describe('applying changes to a base file', () => {
     expect(text).toBe('# reason\nport 1\nsave ""\n# end\n');
   });
 
-  it('omits a directive with the reason, and does not append an absent one', () => {
+  it('replaces an omitted directive with the reason, and does not append an absent one', () => {
     const text = overrideDirectives(
       base,
       [

@@ -15,7 +15,7 @@ const FILES = [
   { path: 'block', text: 'x'.repeat(512) },
 ];
 
-it('tar unpacks an archive to the same files, closed to other users', () => {
+it('tar unpacks an archive to the same files, without access for other users', () => {
   mkdirSync(state.path, { recursive: true });
   const file = join(state.path, 'files.tar');
   writeFileSync(file, tarOf(FILES));
@@ -33,6 +33,6 @@ it('an archive depends only on its files, not on their order', () => {
   expect(tarOf([{ path: 'empty', text: ' ' }])).not.toEqual(tarOf([{ path: 'empty', text: '' }]));
 });
 
-it('a name that the format cannot hold is rejected', () => {
+it('a file name that the format cannot contain is rejected', () => {
   expect(() => tarOf([{ path: 'x'.repeat(101), text: '' }])).toThrow('at most 100 bytes');
 });

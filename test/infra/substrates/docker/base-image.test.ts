@@ -1,4 +1,4 @@
-/** Packages from apt, on a machine without package lists: apt's own folders, moved by its own configuration. */
+/** Packages from apt on a machine without package lists. The configuration of apt redirects its folders. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
@@ -11,7 +11,9 @@ afterAll(() => state[Symbol.dispose]());
 
 const PACKAGE = 'Package: kit-example\nVersion: 1.2\nArchitecture: all\nFilename: ./none.deb\nSize: 1\n';
 
-/** apt with lists of its own, empty until `apt-get update`, and one source: a folder. */
+/**
+ * Configures apt with separate lists, which are empty until `apt-get update`, and with one folder as the only source.
+ */
 function aptWith(packages: string | undefined): { readonly lists: string } {
   const root = join(state.path, packages === undefined ? 'without' : 'with');
   const lists = join(root, 'lists');
@@ -52,7 +54,7 @@ it.runIf(runsOnDebian)('missing package lists are fetched once', async () => {
   expect(readdirSync(lists).sort()).toEqual(fetched);
 });
 
-it.runIf(runsOnDebian)('a package without a source is one clear error with a remedy', async () => {
+it.runIf(runsOnDebian)('a package without a source leads to one clear error with a remedy', async () => {
   aptWith(undefined);
   await expect(resolvePackages(['kit-example'])).rejects.toMatchObject({
     code: 'PACKAGE_MISSING',

@@ -31,7 +31,7 @@ describeOnEngine('a bundle', () => {
     await loadBundle(file, there.path, there.path);
   });
 
-  it('an invalid bundle is rejected, and so is one without content to save', async () => {
+  it('an invalid bundle is rejected, and a bundle without content is not saved', async () => {
     await expect(loadBundle(join(here.path, 'none.tar.gz'), there.path)).rejects.toMatchObject({
       code: 'BUNDLE_INVALID',
     });

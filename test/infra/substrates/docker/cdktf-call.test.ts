@@ -30,12 +30,12 @@ describe('the command line of cdktf', () => {
     ['cdktf deploy x*', undefined],
     ['cdktf deploy mine', undefined],
     ['node app.ts deploy dev', undefined],
-  ])('%s selects %j', (line, expected) => {
+  ])('of %s selects %j', (line, expected) => {
     expect(namesOf(line)).toEqual(expected);
   });
 
   it.each(['cdktf deploy mine --auto-approve', 'cdktf deploy', 'cdktf destroy x*', 'cdktf diff -o out'])(
-    '%s is rejected: it names no environment, and would create passwords for all',
+    'is rejected if it names no environment, because it would create passwords for all: %s',
     (line) => {
       expect(() => requireNamed(parseCall(line.split(' ')), NAMES)).toThrow(
         expect.objectContaining({
@@ -48,7 +48,7 @@ describe('the command line of cdktf', () => {
   );
 
   it.each(['cdktf deploy dev', 'cdktf deploy d*', 'cdktf deploy !dev', 'cdktf list', 'cdktf synth'])(
-    '%s is not rejected',
+    'is accepted: %s',
     (line) => {
       expect(() => requireNamed(parseCall(line.split(' ')), NAMES)).not.toThrow();
     },
@@ -61,11 +61,11 @@ describe('the command line of cdktf', () => {
     ['synth', false],
     ['list', false],
     ['output', false],
-  ])('%s acts on an environment: %s', (verb, expected) => {
+  ])('with the verb %s acts on an environment: %s', (verb, expected) => {
     expect(isActing(parseCall(['cdktf', verb, 'dev']))).toBe(expected);
   });
 
-  it('is found above this process, through shells', async () => {
+  it('is found among the parents of this process, through shells', async () => {
     const script = join(temporary.path, 'cdktf');
     const module = join(import.meta.dirname, '../../../../infra/substrates/docker/cdktf-call.ts');
     const code = `console.log(JSON.stringify(await (await import('${module}')).cdktfCall()))`;
@@ -76,7 +76,7 @@ describe('the command line of cdktf', () => {
     expect(JSON.parse(record.stdout)).toEqual({ verb: 'deploy', words: ['dev'] });
   });
 
-  it('is undefined when there is none', async () => {
+  it('is undefined if no parent is cdktf', async () => {
     expect(await cdktfCall()).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-/** Certificates of an environment on Docker over time: kept, inspected, renewed by a deploy. */
+/** Certificates of an environment on Docker over time: they are kept, inspected, and renewed by a deploy. */
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const planOf = (name: string, tls = true) =>
   planDocker(planTopology(configuration(name, { security: { tls } })));
 const tlsDir = (name: string) => join(state.path, 'docker', name, 'tls');
 
-/** State of a deploy of that age. */
+/** Creates the state of a deploy whose certificates expire in the given number of days. */
 async function madeWithDaysLeft(name: string, validDays: number): Promise<string> {
   const path = join(tlsDir(name), 'made.json');
   const { nodes } = planOf(name);
@@ -36,7 +36,7 @@ async function madeWithDaysLeft(name: string, validDays: number): Promise<string
   return path;
 }
 
-it('a plan keeps certificates close to expiry; a deploy renews them', async () => {
+it('a plan keeps certificates that are close to expiry, and a deploy renews them', async () => {
   const plan = planOf('late');
   const path = await madeWithDaysLeft('late', 29);
   const before = readFileSync(path, 'utf8');
@@ -55,7 +55,7 @@ it('a plan keeps certificates close to expiry; a deploy renews them', async () =
   expect(renderHashes(plan, FACTS, state.path).hashes).toEqual(rendered.hashes);
 });
 
-it('a deploy keeps certificates far from expiry, unless the addresses change', async () => {
+it('a deploy keeps certificates that are far from expiry, unless the addresses change', async () => {
   const plan = planOf('early');
   const path = await madeWithDaysLeft('early', 31);
   const before = readFileSync(path, 'utf8');

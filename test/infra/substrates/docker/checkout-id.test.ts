@@ -24,7 +24,7 @@ afterAll(() => temporary[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
 describe('the owner of a checkout', () => {
-  it('is random, constant, and contains host and path', () => {
+  it('is random and constant, and contains host and path', () => {
     const [one, other] = [stateDir(), stateDir()];
     expect(findOwner(local, one)).toBeUndefined();
     const owner = ownerOf(local, one);
@@ -37,7 +37,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, other).id).not.toBe(owner.id);
   });
 
-  it('changes after its state was removed', () => {
+  it('changes after the state is removed', () => {
     const path = stateDir();
     const { id } = ownerOf(local, path);
     rmSync(join(path, 'docker'), { recursive: true });
@@ -45,7 +45,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, path).id).not.toBe(id);
   });
 
-  it('stays the same, with its labels, when the directory is moved or reached by a link', () => {
+  it('stays the same, with its labels, if the directory is moved or reached through a link', () => {
     const path = stateDir();
     const owner = ownerOf(local, path);
     symlinkSync(path, `${path}-link`);
@@ -66,7 +66,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, path)).toEqual(owner);
   });
 
-  it('is the value of KIT_OWNER, regardless of the state', () => {
+  it('is the value of KIT_OWNER if this variable is set', () => {
     vi.stubEnv('KIT_OWNER', 'ci-runner-3');
     expect(ownerOf(local, stateDir())).toEqual({ id: 'ci-runner-3', place: 'KIT_OWNER=ci-runner-3' });
     vi.stubEnv('KIT_OWNER', 'not a name');
@@ -75,7 +75,7 @@ describe('the owner of a checkout', () => {
     );
   });
 
-  it('rejects a file without a valid id', () => {
+  it('is not read from a file without a valid id', () => {
     const path = stateDir();
     ownerOf(local, path);
     writeFileSync(join(path, 'docker', 'owner.json'), '{"id": 7}');
@@ -89,7 +89,7 @@ describe('the owner of a checkout', () => {
 describe('the owner of a state in a backend', () => {
   const address = 'https://states.example/dev';
 
-  it('is the same for all checkouts of this state, with every login', () => {
+  it('is the same for all checkouts that use this state, with every login', () => {
     const expected = idOf({ address });
     expect(idOf({ address, username: 'one', password: 'secret' })).toBe(expected);
     expect(idOf({ address: 'https://kit:secret@states.example/dev', retry_max: '3' })).toBe(expected);
@@ -105,7 +105,7 @@ describe('the owner of a state in a backend', () => {
     expect(idOf(settings, type)).not.toBe(idOf({ address }));
   });
 
-  it('differs when a variable names another location, and never contains its password', () => {
+  it('differs if a variable names another location, and never contains a password', () => {
     vi.stubEnv('PG_CONN_STR', 'postgres://kit:first@one.example/states');
     const one = ownerOf(remote({}, 'pg'), stateDir());
     vi.stubEnv('PG_CONN_STR', 'postgres://kit:second@one.example/states');

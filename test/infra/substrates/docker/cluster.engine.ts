@@ -1,4 +1,4 @@
-/** A Redis Cluster on a real engine: created only by the CDKTF command line, damaged, repaired, destroyed. */
+/** A Redis Cluster on a real engine: created only by the CDKTF command line, damaged, repaired, and destroyed. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -36,7 +36,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   let environment: Environment;
 
   beforeAll(async () => {
-    // The command that a user runs, by itself. No step of the kit forms anything after it.
+    // Exactly the command that a user runs; no step of the kit forms the cluster afterwards.
     await deploy(config, terraform);
     environment = (await substrate.open(topology)) as Environment;
   });
@@ -54,7 +54,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   const drift = () => findDrift(plan, state.path);
   const changes = async () => (await terraformPlan(config, terraform)).changes;
 
-  it('is healthy when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
+  it('a cluster is healthy when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
     expect(await missing()).toBeUndefined();
     expect(await changes()).toBe(false);
     await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
@@ -109,7 +109,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await waitUntil('the cluster to be healthy', async () => (await missing()) === undefined, 30_000);
   });
 
-  it('a master that lost its volume returns as a replica of its successor, not as an empty master', async () => {
+  it('a master that lost its volume returns as a replica of the new master, not as an empty master', async () => {
     const first = plan.nodes[0] as (typeof plan.nodes)[number];
     const master = await environment.admin('redis-1');
     await master.set('{06S}:kept', 'value');
@@ -125,7 +125,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await docker(['logs', first.container])).toMatch(/source: view of 10\./);
   });
 
-  it('a master that is isolated with its clients stops accepting commands, and follows its successor after the heal', async () => {
+  it('a master that is isolated with its clients stops accepting commands, and follows the new master after the heal', async () => {
     const heal = await environment.capabilities.partition?.(['redis-2'], { clientsStillReach: true });
     try {
       const write = async () => (await environment.admin('redis-2')).set('{foo}:late', 'x').catch(String);
@@ -138,7 +138,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
   });
 
-  it('a deploy to another subnet keeps data and roles', async () => {
+  it('a deploy of a cluster to another subnet keeps data and roles', async () => {
     const before = (await shards()).map(({ master }) => master);
     const elsewhere = { ...config, docker: { ...config.docker, subnet: '10.127.202.0/24' } };
     await deploy(elsewhere, terraform);

@@ -1,4 +1,4 @@
-/** The disk of the state directory is full: before a deploy, and in the middle of one. */
+/** The disk of the state directory is full, either before a deploy or in the middle of one. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

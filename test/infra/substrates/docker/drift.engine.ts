@@ -1,6 +1,6 @@
 /**
- * Every kind of drift on a real engine: reported within 5 s, without changing anything, and with the same next apply
- * that Terraform plans.
+ * Every kind of drift on a real engine is reported within 5 s without any change, and with the same next apply that
+ * Terraform plans.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ async function drift(): Promise<readonly DriftFinding[]> {
 const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
 
 /**
- * Terraform's plan, by the names of the findings. Not drift: the wait at the end of a deploy, and the limit of
+ * The plan of Terraform, in terms of the findings. Excluded are the wait at the end of a deploy, and the limit of
  * processes, which is set again on a replaced container.
  */
 const ACTIONS: Readonly<Record<string, NextApply>> = {
@@ -64,7 +64,7 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
       .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'does not change it']),
   );
 }
-/** Actions of Terraform that the findings predict; none for differences that Terraform ignores. */
+/** Actions of Terraform that the findings predict. Differences that Terraform ignores have no action. */
 const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
   Object.fromEntries(
     found
@@ -89,8 +89,8 @@ describeOnEngine('drift', () => {
   const stray = ['kit-drifting-stray', ...deployLabels(config, state.path), '--entrypoint', 'true'];
 
   /**
-   * Each damage: how to cause it, and how to undo it by the finding's remedy, or manually if the next apply would do
-   * it.
+   * Each damage with the commands that cause it and the commands that undo it: the finding's remedy, or a manual repair
+   * if the next apply would undo it.
    */
   const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], repair: string[][]]>> = {
     paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
@@ -118,21 +118,24 @@ describeOnEngine('drift', () => {
     ],
   };
 
-  it.each(Object.entries(DAMAGES))('drift names what is %s', async (kind, [what, damage, repair]) => {
-    for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
-    try {
-      const found = await drift();
-      expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
-      expect(await planned()).toEqual(claimed(found));
-      // Neither the second check nor Terraform's own changed anything.
-      expect(await drift()).toEqual(found);
-    } finally {
-      for (const args of repair) await docker(args);
-    }
-    await noDrift();
-  });
+  it.each(Object.entries(DAMAGES))(
+    'drift reports a part that is %s',
+    async (kind, [what, damage, repair]) => {
+      for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
+      try {
+        const found = await drift();
+        expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
+        expect(await planned()).toEqual(claimed(found));
+        // Neither the first check nor the plan of Terraform changed anything.
+        expect(await drift()).toEqual(found);
+      } finally {
+        for (const args of repair) await docker(args);
+      }
+      await noDrift();
+    },
+  );
 
-  it('drift names a configuration file that was changed on its volume', async () => {
+  it('drift reports a configuration file that was changed on its volume', async () => {
     await runInVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
     const found = await drift();
     expect(kindsOf(found)).toEqual([`${exporter.configVolume}: configuration-file`]);
@@ -142,7 +145,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('drift names what a changed password or setting replaces, and recommends nothing', async () => {
+  it('drift reports which containers a changed password or setting replaces, and recommends nothing', async () => {
     vi.stubEnv('KIT_REDIS_APP_PASSWORD', 'another-password-of-today');
     const found = await drift();
     expect(kindsOf(found).sort()).toEqual(
@@ -159,7 +162,7 @@ describeOnEngine('drift', () => {
       expect(nextApply).toBe(kind === 'configuration-file' ? 'rewrites it' : 'replaces it');
       expect(remedy).toBe('');
     }
-    // A difference that Terraform does not see ends when it replaces the container.
+    // A difference that Terraform does not detect disappears when Terraform replaces the container.
     await docker(['update', '--pids-limit', '100', node.container]);
     const limited = (await drift()).filter(({ kind }) => kind === 'process-limit');
     expect(limited).toEqual([expect.objectContaining({ nextApply: 'replaces it', remedy: '' })]);
@@ -180,7 +183,7 @@ describeOnEngine('drift', () => {
     memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
   };
 
-  it('drift names each difference of a recreated container, and that the next apply fails until it is removed', async () => {
+  it('drift reports each difference of a recreated container, and that the next apply fails until its removal', async () => {
     const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
     for (const [kind, change] of Object.entries(CHANGES)) {
       await recreateContainer(exporter, networks, facts, change);
@@ -198,7 +201,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('drift names a lost volume and a lost network, and how to restore both', async () => {
+  it('drift reports a lost volume and a lost network, and how to restore both', async () => {
     await docker(['rm', '--force', container, plan.init.container]);
     await docker(['volume', 'rm', exporter.configVolume]);
     const others = [node, plan.commander].map((service) => service.container);
@@ -216,7 +219,7 @@ describeOnEngine('drift', () => {
     ]);
     expect(await planned()).toEqual(claimed(found));
     await deploy(config, terraform);
-    // Terraform does not see other containers in the new network: the findings list them.
+    // Terraform does not reconnect other containers to the new network, so the findings list them.
     for (const { remedy } of found.filter(({ kind }) => kind === 'disconnected')) {
       expect(remedy).toMatch(/^deploy, then docker /);
       await docker(remedy.replace('deploy, then docker ', '').split(' '));

@@ -9,7 +9,7 @@ const plan = planDocker(planTopology(configuration('pure')));
 const [service = plan.exporter] = plan.nodes;
 const expectation = { service, plan, image: 'sha256:1', hash: 'abc', deployed: true, lostNetworks: [] };
 
-/** A correct container, with changes. */
+/** A container that matches its plan, except for the given change. */
 function container(change: (facts: Mutable) => unknown = () => {}): ContainerFacts {
   const facts: Mutable = {
     Id: '1',
@@ -52,7 +52,7 @@ it('drift finds nothing in a container that matches its plan', () => {
   expect(compareContainer(container(), expectation)).toEqual([]);
 });
 
-/** Each damages one part; the name has the kind and the effect of the next apply. */
+/** Each function damages one part. Its name consists of the kind of the finding and the effect of the next apply. */
 const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'paused: does not change it': ({ State }) => Object.assign(State, { Status: 'paused' }),
   'stopped: replaces it': ({ State }) => Object.assign(State, { Status: 'exited' }),
@@ -74,13 +74,13 @@ const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'environment: replaces it': ({ Config }) => Object.assign(Config, { Env: ['EXTRA=1'] }),
 };
 
-it.each(Object.entries(DAMAGES))('drift names the effect of the next apply: %s', (name, damage) => {
+it.each(Object.entries(DAMAGES))('drift reports the effect of the next apply: %s', (name, damage) => {
   const findings = compareContainer(container(damage), expectation);
   expect(findings.map(({ kind, nextApply }) => `${kind}: ${nextApply}`)).toEqual([name]);
   if (name.endsWith('does not change it')) expect(findings[0]?.remedy).toContain('docker ');
 });
 
-it('drift names a lost publishing network', () => {
+it('drift reports a lost publishing network', () => {
   const lost = container(
     ({ NetworkSettings }) => delete NetworkSettings.Networks[plan.networks.publish.name],
   );
@@ -89,7 +89,7 @@ it('drift names a lost publishing network', () => {
   ]);
 });
 
-it('drift reports a container that Terraform did not create first, and that the next apply fails', () => {
+it('drift reports first that Terraform did not create a container, and that the next apply fails', () => {
   const damaged = container(({ Config }) => delete Config.Healthcheck);
   const findings = compareContainer(damaged, { ...expectation, deployed: false });
   expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);

@@ -24,11 +24,11 @@ describe('an address', () => {
       '1:2:3',
       '09.0.0.1',
     ].map((text) => [text, undefined] as const),
-  ])('%j is %s', (text, address) => {
+  ])('%j is parsed as %s', (text, address) => {
     expect(parseAddress(text)).toBe(address);
   });
 
-  it('is strict when the server uses inet_pton', () => {
+  it('is parsed strictly if the server uses inet_pton', () => {
     expect(['1.2.3.4', '127.1', '01.2.3.4', '1.2.3.4.'].map(isStrictIpv4)).toEqual([
       true,
       false,

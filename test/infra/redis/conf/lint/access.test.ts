@@ -1,4 +1,4 @@
-/** Access rules of the lint: the effect of all lines together. */
+/** Access rules of the lint, which judge the combined effect of all lines. */
 import { describe, expect, it } from 'vitest';
 import { type Finding, type LintOptions, lintConf } from '../../../../../infra/redis/conf/lint/index.ts';
 
@@ -23,7 +23,7 @@ describe('the access rules of the lint', () => {
     `${open}requirepass ""\n`,
     `${open}requirepass dead-text-beside-the-rules\nuser default on nopass ~* +@all\n`,
     `${open}port 0\ntls-port 6380\ntls-cert-file /c\ntls-key-file /k\ntls-auth-clients no\n`,
-  ])('report an open server as an error, by the effect of its lines: %j', (text) => {
+  ])('report an open server as an error, from the effect of all lines: %j', (text) => {
     expect(access(text)).toContain('error protected-mode');
     expect(lintConf(text).find(({ directive }) => directive === 'protected-mode')?.reason).toMatch(
       /^the server is open/,
@@ -53,13 +53,13 @@ describe('the access rules of the lint', () => {
     expect(of('yes')).toEqual(['warning aclfile']);
   });
 
-  it('know that 6.2 ignores protected mode with a bind', () => {
+  it('report an open server with protected mode and a bind on 6.2, which ignores protected mode there', () => {
     const text = 'bind 10.0.0.1\nprotected-mode yes\n';
     expect(access(text, { target: { family: 'redis', version: '6.2' } })).toContain('error protected-mode');
     expect(access(text)).toEqual(['warning aclfile']);
   });
 
-  it('report a user with all permissions and no password, by the effect of its rules', () => {
+  it('report a user with all permissions and no password, from the effect of all rules', () => {
     const users = (rules: string) =>
       lintConf(`${open}user app ${rules}\n`)
         .filter(({ directive, severity }) => directive === 'user' && severity === 'error')

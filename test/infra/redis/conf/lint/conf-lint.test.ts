@@ -12,7 +12,7 @@ import { installedVersion, startConfTopology } from '../conf-topology.ts';
 const dir = mkdtempSync(join(tmpdir(), 'kit-lint-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** Valid by itself, so that the lint finds only the lines that a test adds. */
+/** A configuration without findings, so the lint reports only lines that a test adds. */
 const sound = `bind 127.0.0.1
 aclfile /etc/redis/users.acl
 maxmemory 1gb
@@ -50,8 +50,8 @@ const lintSentinel = (lines: string) =>
 const brief = ({ severity, directive }: Finding) => `${severity} ${directive}`;
 
 /**
- * Whether the installed server refuses the text. It listens on no address; if it starts, it ends after its last line is
- * read.
+ * Returns whether the installed server refuses the text. The server listens on no address; if it starts, it ends after
+ * it has read the last line.
  */
 function refuses(text: string, mode: string[] = []): boolean {
   const file = join(dir, 'probe.conf');
@@ -64,7 +64,7 @@ function refuses(text: string, mode: string[] = []): boolean {
 }
 
 describe('the lint of a redis.conf', () => {
-  it('accepts a sound one', () => {
+  it('accepts a correct file', () => {
     expect(lintConf(sound)).toEqual([]);
     expect(refuses(replaced(sound, 'aclfile ""'))).toBe(false);
   });
@@ -83,12 +83,12 @@ describe('the lint of a redis.conf', () => {
     ['save 900', 'error save'],
     ['logfile "open', 'error logfile'],
     ['replicaof host', 'error replicaof'],
-  ])('rejects what the server rejects: %s', (line, found) => {
+  ])('rejects a directive that the server rejects: %s', (line, found) => {
     expect(lint(line).map(brief)).toContain(found);
     expect(refuses(line)).toBe(true);
   });
 
-  it('suggests the intended name, with the line', () => {
+  it('suggests the intended name, and names the line', () => {
     const [found] = lint('maxmemroy-policy allkeys-lru');
     expect(found).toMatchObject({ line: 11, severity: 'error', source: 'src/config.c' });
     expect(found?.reason).toContain("did you mean 'maxmemory-policy'?");
@@ -190,7 +190,7 @@ describe('the lint of a redis.conf', () => {
     ).toEqual([]);
   });
 
-  it('counts the save points in force', () => {
+  it('counts the effective save points', () => {
     const persistence = (lines: string) =>
       lintConf(`${replaced(sound, 'appendonly no')}${lines}`).filter(
         ({ directive }) => directive === 'appendonly',
@@ -201,20 +201,20 @@ describe('the lint of a redis.conf', () => {
     expect(persistence('')).toMatch(/^a crash loses/);
   });
 
-  it('reports only the rejection of a rejected value', () => {
+  it('reports no other finding about a rejected value', () => {
     const of = (line: string) => lint(line).map(brief);
     expect(of('maxmemory 2 gb')).toEqual(['error maxmemory']);
     expect(of('repl-backlog-size none')).toEqual(['error repl-backlog-size']);
     expect(of('min-replicas-to-write one')).toEqual(['error min-replicas-to-write']);
   });
 
-  it('checks io-threads against the given cores', () => {
+  it('compares io-threads with the given number of cores', () => {
     expect(lint('io-threads 4', { cores: 2 }).map(brief)).toEqual(['warning io-threads']);
     expect(lint('io-threads 4', { cores: 4 })).toEqual([]);
     expect(lint('io-threads 4')).toEqual([]);
   });
 
-  it('handles later directives: fatal for an older server, a warning when the version is open', () => {
+  it('reports a newer directive as an error for an older server, and as a warning if the version is not given', () => {
     const line = 'set-max-listpack-entries 128';
     const version = (text: string): LintOptions => ({ target: { family: 'redis', version: text } });
     expect(lint(line, version('7.0.15')).map(brief)).toEqual(['error set-max-listpack-entries']);
@@ -278,7 +278,7 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel down-after-milliseconds m soon', 'error sentinel down-after-milliseconds'],
     ['sentinel down-after-milliseconds other 5000', 'error sentinel down-after-milliseconds'],
     ['sentinel downafter m 5000', 'error sentinel downafter'],
-  ])('rejects what Sentinel rejects: %s', (line, found) => {
+  ])('rejects a directive that Sentinel rejects: %s', (line, found) => {
     expect(lintSentinel(line).map(brief)).toContain(found);
     const text = line.includes('monitor') ? line : `sentinel monitor m 10.0.0.1 6379 2\n${line}`;
     expect(refuses(text, ['--sentinel'])).toBe(true);
@@ -339,17 +339,17 @@ describe('the lint of a sentinel.conf', () => {
     expect(found?.reason).toContain(`Sentinel starts and takes ${taken}`);
   });
 
-  it('does not judge a quorum that Sentinel rejects, and blames no line for it', () => {
+  it('does not judge a quorum that Sentinel rejects', () => {
     const found = lintSentinel('sentinel monitor m 10.0.0.1 6379 two');
     expect(found.map(brief)).toEqual(['error sentinel monitor']);
     expect(JSON.stringify(found)).not.toContain('NaN');
   });
 
-  it('reports a file that monitors no master as useless', () => {
+  it('reports that a file monitors no master', () => {
     expect(lintConf('port 26379\n', { kind: 'sentinel' }).map(brief)).toContain('error sentinel monitor');
   });
 
-  it('treats Sentinel as open unless its file restricts it', () => {
+  it('treats Sentinel as open unless the file restricts access', () => {
     expect(lintConf('sentinel monitor m 10.0.0.1 6379 2\n').map(brief)).toContain('error protected-mode');
   });
 });
@@ -357,7 +357,7 @@ describe('the lint of a sentinel.conf', () => {
 describe('the lint of binary data', () => {
   const elf = '\x7fELF\x02\x01\x01\0\0\0';
 
-  it('gives one finding', () => {
+  it('results in one finding', () => {
     const found = lintConf(`${elf}${'\0 port 1\n'.repeat(1000)}`);
     expect(found).toMatchObject([{ severity: 'error', refusesStart: true, line: 1 }]);
     expect(found[0]?.reason).toMatch(/^not a text file/);
@@ -366,7 +366,7 @@ describe('the lint of binary data', () => {
     ]);
   });
 
-  it('detects it by control characters as well', () => {
+  it('also detects binary data from control characters', () => {
     const bytes = Array.from({ length: 4096 }, (_, i) => String.fromCharCode(1 + ((i * 7919) % 255))).join(
       '',
     );
@@ -374,7 +374,7 @@ describe('the lint of binary data', () => {
     expect(lintConf('port 1\nrequirepass "\x01\x02\x03\x04\x05\x06"\n').length).toBeGreaterThan(1);
   });
 
-  it('gives a warning when the server still starts', () => {
+  it('results in a warning if the server still starts', () => {
     expect(lintConf('port 1\n# a\0b\n').map(brief)).toEqual(['warning ']);
   });
 

@@ -1,4 +1,4 @@
-/** Compares the lint's findings about the start of a server with the server. */
+/** Compares the lint's predictions of whether a server starts with the server itself. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DIRECTIVES } from '../../../../../infra/redis/conf/grammar/index.ts';
@@ -85,7 +85,7 @@ describe('a text that the installed server rejects', () => {
     'user a on bogus',
     'user "a b" on',
     'aclfile /tmp/no-such-file\nuser a on',
-    // together
+    // combinations of lines
     'cluster-enabled yes\nreplicaof 127.0.0.1 1',
     'tls-port 7400',
     'tls-replication yes',
@@ -104,7 +104,7 @@ describe('a text that the installed server rejects', () => {
     'sentinel monitor m 127.0.0.1 6379 two',
     'sentinel monitor m 127.0.0.1 6379 2 # c',
     `${MONITOR}\nuser a on +get`,
-  ])('is reported, with line and remedy: %j', async (text) => {
+  ])('is reported with line and remedy: %j', async (text) => {
     const { isStarted, output } = await tryStartServer(text, modeOf(text));
     expect(isStarted, output).toBe(false);
     const found = refusal(text);
@@ -159,7 +159,7 @@ describe('a text that the installed server accepts', () => {
   });
 });
 
-/** Measured with `npm run lint-truth` on the binaries of these versions. */
+/** Expected results are measured with `npm run lint-truth` on the binaries of these versions. */
 describe('the prediction for another server', () => {
   it.each([
     ['set-max-listpack-entries 128', 'redis@7.0', false],
@@ -220,7 +220,7 @@ describe('a file for several servers', () => {
       .filter(({ line }) => line > 1)
       .map(({ severity, reason }) => `${severity} ${reason}`);
 
-  it('is an error when none starts and a warning that names those that do not', () => {
+  it('is reported as an error if no server starts, and as a warning that names the servers that do not start', () => {
     expect(brief('hz x')).toEqual(["error 'x' is not allowed: the server does not start"]);
     expect(brief('set-max-listpack-entries 128')).toEqual([
       "warning Redis 7.0 has no directive 'set-max-listpack-entries'; it requires Redis 7.2 and newer, Valkey: Redis 7.0 does not start",
@@ -228,7 +228,7 @@ describe('a file for several servers', () => {
     expect(brief('set-max-listpack-entries 128', 'redis@7.2')).toEqual([]);
   });
 
-  it('is treated as a file of Valkey when a line is specific to Valkey', () => {
+  it('is treated as a file of Valkey if a line is specific to Valkey', () => {
     expect(brief('dual-channel-replication-enabled yes')).toEqual([]);
     expect(brief('dual-channel-replication-enabled yes', 'redis')[0]).toMatch(
       /^error .*Valkey 8\.0 and newer/,
@@ -242,7 +242,7 @@ describe('a file for several servers', () => {
     expect(brief('commandlog-request-larger-than 1', 'valkey@9')).toEqual([]);
   });
 
-  it('allows an unknown name for a module, an included file and a newer server', () => {
+  it('may contain an unknown name for a module, an included file or a newer server', () => {
     expect(brief('bogus-setting 1')[0]).toMatch(/^error/);
     expect(brief('bogus-setting 1', 'redis@99.0')[0]).toMatch(/^warning/);
     expect(brief('loadmodule /x.so\nbf-error-rate 0.01\nuser a on >x +bf.add')).toEqual(
@@ -253,7 +253,7 @@ describe('a file for several servers', () => {
     );
   });
 
-  it.each(['redis@5', 'redis@7.x', 'mysql@8', 'valkey@7.0', ''])('rejects the target %j', (text) => {
+  it.each(['redis@5', 'redis@7.x', 'mysql@8', 'valkey@7.0', ''])('cannot have the target %j', (text) => {
     expect(parseTarget(text)).toBeUndefined();
   });
 });
@@ -278,7 +278,7 @@ it('the lint agrees with the installed server about generated values', async () 
     fc.bigInt(-(2n ** 65n), 2n ** 65n).map(String),
     fc.integer({ min: -5, max: 2000 }).map(String),
   );
-  // Values that use memory, time, a directory or a port of the machine are left out.
+  // Values are left out if they use memory, time, a directory or a port of the machine.
   const heavy =
     /^(?:databases|cluster-|io-threads|dir|unixsocket|aclfile|tls-|activedefrag|locale-collate|bind|port)/;
   const name = fc.constantFrom(
