@@ -1,5 +1,5 @@
 /**
- * The installed package deploys to an engine: it has no command line of CDKTF, runs in the folder of the user and
+ * The installed package deploys to an engine. It has no command line of CDKTF, runs in the folder of the user, and
  * writes nothing into the package.
  */
 import { execFile } from 'node:child_process';
@@ -38,7 +38,7 @@ describeOnEngine('the installed package', () => {
   const kit = async (...args: readonly string[]) =>
     (await run(process.execPath, [join(app, 'node_modules/.bin/kit'), ...args], { cwd: app })).stdout;
 
-  it('deploys an environment of kit.yaml, finds no drift and destroys it', async (context) => {
+  it('the installed package deploys an environment of kit.yaml, finds no drift, and destroys it', async (context) => {
     if (missing !== undefined) return context.skip(missing.missing);
     const on = ['--env', 'packed', '--substrate', 'docker'];
     try {

@@ -1,6 +1,6 @@
 /**
- * The kit as users install it: packed by its own scripts, installed into an empty folder by npm, and run there under
- * the oldest supported Node and the current one. Each verifies a run of the other.
+ * The kit as users install it: its own scripts pack it, npm installs it into an empty folder, and it runs there under
+ * the oldest supported Node and the current one. Each of them verifies a run of the other.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -17,7 +17,7 @@ const OLDEST = `${manifest.engines.node.replace('>=', '')}.0`;
 const dir = mkdtempSync(join(tmpdir(), 'kit-packed-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-// Before the tests are named: if npm is unreachable, their names report it.
+// Installs before the titles are built: if npm is unreachable, the titles report that.
 const app = join(dir, 'app');
 const home = join(app, 'node_modules/redis-cache-kit');
 const tarball = await packKit(dir);
@@ -38,14 +38,14 @@ async function kit(node: string, ...args: readonly string[]) {
   );
 }
 
-/** Every file of the package with the time of its last change. */
+/** Every file of the package with its modification time. */
 const packageFiles = () =>
   readdirSync(home, { recursive: true, encoding: 'utf8' })
     .map((path) => `${path} ${statSync(join(home, path)).mtimeMs}`)
     .sort();
 
 describe('the tarball', () => {
-  it('contains JavaScript, types and the files that they read, but no sources or tests', async () => {
+  it('contains JavaScript, types and the files that the code reads, but no sources or tests', async () => {
     const { stdout } = await run('tar', ['-tzf', tarball], { maxBuffer: 4_000_000 });
     const files = stdout.trim().split('\n');
     const paths = files.map((path) => path.replace(/^package\//, ''));
@@ -99,7 +99,7 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     expect(JSON.parse(out).length).toBeGreaterThan(30);
   });
 
-  it('names the required Node version under an older one', async () => {
+  it('names the required Node version under an older Node', async () => {
     const old = `Object.defineProperty(process.versions, 'node', { value: '20.18.3' })`;
     const command = [
       '--import',
@@ -113,13 +113,13 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     });
   });
 
-  it('starts an environment of kit.yaml, drills it and stops it under the oldest Node', async () => {
+  it('starts, drills and stops an environment of kit.yaml under the oldest Node', async () => {
     const before = packageFiles();
     expect((await kit(String(oldest), 'init')).out).toContain('next: kit readiness --env app');
     const up = await kit(String(oldest), 'up', '--env', 'app');
     expect(up).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^app: healthy/) });
     expect(await kit(String(oldest), 'down', '--env', 'app')).toMatchObject({ exitCode: 0 });
-    // Its client and its generator are threads.
+    // This drill runs its client and its generator in threads.
     const drill = await kit(String(oldest), 'drill', 'hit-miss', '--env', 'app', '--out', 'run', '--json');
     const report = JSON.parse(drill.out);
     expect(report.verdict.criteria.filter(({ state }: { state: string }) => state === 'FAIL')).toEqual([]);
@@ -132,7 +132,7 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     expect(packageFiles()).toEqual(before);
   });
 
-  it('verifies the run under the current Node, and records no commit of the repository around it', async () => {
+  it('verifies the run under the current Node, and records no commit of the surrounding repository', async () => {
     expect((await kit(process.execPath, 'verify', 'run')).out).toContain('verified');
     expect(JSON.parse(readFileSync(join(app, 'run/manifest.json'), 'utf8'))).toMatchObject({
       commit: null,

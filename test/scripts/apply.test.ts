@@ -26,13 +26,13 @@ describe('kit apply', () => {
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_NOT_FOUND' } });
   });
 
-  it('is named by a kit up with other settings', async () => {
+  it('is suggested by kit up if the settings differ', async () => {
     const { exitCode, err } = await cli.runKit('up', ...changed);
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toContain('kit apply --env');
   });
 
-  it('refuses a version whose server program is not here, and lists the servers that are', async () => {
+  it('refuses a version without a server program on this machine, and lists the installed servers', async () => {
     const version = ['--set', 'redis.server=redis@99.9'];
     const { exitCode, out } = await cli.runKit('apply', '--env', env, ...version, '--json');
     expect(exitCode).toBe(EXIT.UNKNOWN);
@@ -60,7 +60,7 @@ describe('kit apply', () => {
     expect(currentPid()).toBe(pid);
   });
 
-  it('replaces the node with consent, and finds nothing to do afterwards', async () => {
+  it('replaces the node with consent, and then has nothing to do', async () => {
     const { exitCode, out, err } = await cli.runKit('apply', ...changed, '--yes', '--json');
     expect({ exitCode, err }, out).toEqual({ exitCode: EXIT.GO, err: '' });
     expect(JSON.parse(out)).toMatchObject({ applied: true, replaced: [{ nodeId: 'redis-1' }] });

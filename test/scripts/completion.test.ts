@@ -48,7 +48,7 @@ function quoteAll(words: readonly string[]): string {
   return words.map((word) => `'${word}'`).join(' ');
 }
 
-/** Words that the shell offers, without their descriptions. */
+/** Words that the shell suggests, without their descriptions. */
 function complete(shell: Shell, ...words: string[]): readonly string[] {
   const driver = DRIVERS[shell](scripts[shell], words);
   const out = execFileSync(shell, [...FLAGS[shell], '-c', driver], { cwd: directory, encoding: 'utf8' });
@@ -68,18 +68,21 @@ describe.each(SHELLS)('in %s', (shell) => {
     expect(complete(shell, 'kit', 'bundle', '')).toEqual(['load', 'save']);
   });
 
-  it.runIf(isHere)(given('completes options of the command, but not the options of another'), () => {
+  it.runIf(isHere)(given('completes the options of the command, but not those of another command'), () => {
     expect(complete(shell, 'kit', 'drill', '--mi')).toEqual(['--minutes']);
     expect(complete(shell, 'kit', 'bundle', 'load', '--e')).toEqual([]);
     expect(complete(shell, 'kit', 'load', '--e')).toEqual(['--env']);
   });
 
-  it.runIf(isHere)(given('completes drills, choices, and environments, built-in or from kit.yaml'), () => {
-    expect(complete(shell, 'kit', 'drill', 'master-')).toEqual(['master-crash', 'master-hang']);
-    expect(complete(shell, 'kit', 'up', '--substrate', '')).toEqual(['docker', 'local']);
-    expect(complete(shell, 'kit', 'drill', '--env', 's')).toEqual(['shop', 'single', 'staging']);
-    expect(complete(shell, 'kit', 'up', '--seed', '')).toEqual([]);
-  });
+  it.runIf(isHere)(
+    given('completes drills, choices, and both built-in environments and environments from kit.yaml'),
+    () => {
+      expect(complete(shell, 'kit', 'drill', 'master-')).toEqual(['master-crash', 'master-hang']);
+      expect(complete(shell, 'kit', 'up', '--substrate', '')).toEqual(['docker', 'local']);
+      expect(complete(shell, 'kit', 'drill', '--env', 's')).toEqual(['shop', 'single', 'staging']);
+      expect(complete(shell, 'kit', 'up', '--seed', '')).toEqual([]);
+    },
+  );
 });
 
 it('bash completes --option=value, and files with spaces as one word', () => {
@@ -88,7 +91,7 @@ it('bash completes --option=value, and files with spaces as one word', () => {
   expect(complete('bash', 'kit', 'restore', 'run')).toEqual(['run notes.txt']);
 });
 
-it('every command and every option of it is completed', async () => {
+it('every command and all of its options are completed', async () => {
   const streams = recordStreams();
   const terminal = new Terminal(streams, { quiet: false });
   const program = await programOf({ args: [], json: false, terminal, signal, exitCode: EXIT.GO });
@@ -102,7 +105,7 @@ it('every command and every option of it is completed', async () => {
       .reduce((of, name) => of.commands.find((each) => each.name() === name) ?? of, program);
     return { path, options: at.options.map(({ long }) => long ?? '').filter((long) => long !== '--version') };
   });
-  // One shell for all of them: starting one takes 5 ms, and there are 40 commands.
+  // One shell completes all commands, because the start of a shell takes 5 ms and there are 40 commands.
   const driver = lines
     .map(
       ({ path }) =>
@@ -119,7 +122,7 @@ it('every command and every option of it is completed', async () => {
   expect(missing).toEqual([]);
 });
 
-it('an unknown shell is one error that lists the known ones', async () => {
+it('an unknown shell leads to one error that lists the supported shells', async () => {
   const streams = recordStreams();
   expect(await kit(['completion', 'tcsh'], streams, signal)).toBe(EXIT.USAGE);
   expect(streams.err()).toMatch(/'tcsh' is invalid .*bash, zsh, fish/);

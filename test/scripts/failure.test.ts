@@ -7,7 +7,7 @@ import { describeFailure, failureText } from '../../scripts/failure.ts';
 const running = new AbortController().signal;
 
 describe('a failure', () => {
-  it('a failure of the user shows problem, place and remedy, with its own exit code', () => {
+  it('of the user shows problem, location and remedy, with its own exit code', () => {
     const failure = describeFailure(
       new KitError('quorum 4 is above 3', {
         code: 'CONFIG_INVALID',
@@ -29,7 +29,7 @@ describe('a failure', () => {
     );
   });
 
-  it('a failure of the kit shows its stack and the verdict "not known", never a no-go', () => {
+  it('of the kit shows the stack and the verdict "not known", never a no-go', () => {
     const failure = describeFailure(new TypeError('x is undefined'), running);
     expect(failure.exitCode).toBe(EXIT.UNKNOWN);
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
@@ -48,26 +48,23 @@ describe('a failure', () => {
     [new NotSentError('no master within 2000 ms'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new Error('Connection is closed.'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new ConfigurationError("namespace: must not end with ':'"), 'USAGE', EXIT.USAGE],
-  ] as const)(
-    'a failure of Redis or of an option of the client has no stack: %s',
-    (error, code, exitCode) => {
-      const failure = describeFailure(error, running);
-      expect(failure).toMatchObject({
-        exitCode,
-        error: { code, message: expect.stringContaining(error.message) },
-      });
-      expect(failure.error.stack).toBeUndefined();
-    },
-  );
+  ] as const)('of Redis or of an option of the client has no stack: %s', (error, code, exitCode) => {
+    const failure = describeFailure(error, running);
+    expect(failure).toMatchObject({
+      exitCode,
+      error: { code, message: expect.stringContaining(error.message) },
+    });
+    expect(failure.error.stack).toBeUndefined();
+  });
 
-  it('a malformed command is a defect, although Redis reports it', () => {
+  it('is a defect if Redis reports a malformed command', () => {
     const error = Object.assign(new Error("ERR wrong number of arguments for 'get' command"), {
       name: 'ReplyError',
     });
     expect(describeFailure(error, running).error.code).toBe('DEFECT');
   });
 
-  it('an error on the command line is one line with the nearest name', () => {
+  it('on the command line is one line with the nearest name', () => {
     const failure = describeFailure(
       new CommanderError(
         1,
@@ -82,7 +79,7 @@ describe('a failure', () => {
     });
   });
 
-  it('after Ctrl-C is an interruption, regardless of the error that followed', () => {
+  it('after Ctrl-C is an interruption, whatever error follows', () => {
     const interruption = new AbortController();
     const reason = new KitError('interrupted by SIGINT', { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED });
     interruption.abort(reason);

@@ -17,11 +17,11 @@ async function call(...args: string[]) {
   return { exitCode, out: streams.out(), err: streams.err() };
 }
 
-/** The examples of the file as settings. */
+/** Removes the comment signs of the examples, so they become settings. */
 const uncommented = (text: string): string => text.replace(/^( *)# (?=( *)(?:- |\w[\w-]*:( |$)))/gm, '$1');
 
 describe('kit init', () => {
-  it('writes a file with an environment that loads, and names the next command', async () => {
+  it('writes a file with an environment that can be loaded, and names the next command', async () => {
     const file = join(dir, 'one', 'kit.yaml');
     const { exitCode, out } = await call('init', '--config', file);
     expect(exitCode).toBe(EXIT.GO);
@@ -30,7 +30,7 @@ describe('kit init', () => {
     expect(app).toMatchObject({ name: 'app', client: { namespace: 'app' }, topology: { kind: 'sentinel' } });
   });
 
-  it('names the schema in the installed package in the first line, for editors', async () => {
+  it('names, for editors, the schema in the installed package in the first line', async () => {
     const file = join(dir, 'two.yaml');
     await call('init', '--config', file);
     const [first] = readFileSync(file, 'utf8').split('\n');
@@ -64,7 +64,7 @@ describe('kit init', () => {
 });
 
 describe('--config', () => {
-  it('finds the environments of that file, and reports an unknown one with the names of both', async () => {
+  it('finds the environments of a file, and lists built-in and own environments for an unknown name', async () => {
     const file = join(dir, 'given.yaml');
     writeFileSync(file, 'environments: { shop: { extends: dev } }\n');
     const { exitCode, err } = await call('up', '--env', 'shopp', '--config', file);
@@ -73,7 +73,7 @@ describe('--config', () => {
     expect(err).toContain(`${file}, config/environments`);
   });
 
-  it('is an error with a path that does not exist', async () => {
+  it('leads to an error with a path that does not exist', async () => {
     const { exitCode, err } = await call('down', '--env', 'shop', '--config', join(dir, 'none.yaml'));
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toContain(join(dir, 'none.yaml'));

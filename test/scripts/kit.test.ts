@@ -1,4 +1,7 @@
-/** The command line without a run: help, usage errors, output for programs. In this process, with its own streams. */
+/**
+ * The command line without a run: help, usage errors, and output for programs. The command runs in this process with
+ * separate streams.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,7 +66,7 @@ describe('help', () => {
     expect(err).toBe('');
   });
 
-  it('the help of every command has examples that parse', async () => {
+  it('contains, for every command, examples that can be parsed', async () => {
     const program = await programOf({
       args: [],
       json: false,
@@ -85,7 +88,7 @@ describe('help', () => {
     }
   });
 
-  it('help without a command goes to stderr and is a usage error', async () => {
+  it('is printed to stderr as a usage error if there is no command', async () => {
     const { exitCode, out, err } = await call();
     expect(exitCode).toBe(EXIT.USAGE);
     expect(out).toBe('');
@@ -132,7 +135,7 @@ describe('an invalid command line', () => {
 });
 
 describe('output with --json', () => {
-  it('prints an error as one JSON value on stdout, and nothing on stderr', async () => {
+  it('is one JSON value on stdout for an error, with nothing on stderr', async () => {
     const { exitCode, out, err } = await call('status', '--env', 'prod', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_UNKNOWN' } });
@@ -140,7 +143,7 @@ describe('output with --json', () => {
     expect(JSON.parse((await call('vrify', '--json')).out)).toMatchObject({ error: { code: 'USAGE' } });
   });
 
-  it('has the catalogue of drills as JSON', async () => {
+  it('contains the catalogue of drills', async () => {
     const drills = JSON.parse((await call('drill', '--list', '--json')).out) as { id: string }[];
     expect(drills.map(({ id }) => id)).toContain('master-crash');
   });
@@ -161,7 +164,7 @@ describe('kit drill --list', () => {
 });
 
 describe('kit conf lint', () => {
-  it('accepts the kit’s own files, and reports the errors of an invalid one', async () => {
+  it('accepts the files of the kit, and reports the errors of an invalid file', async () => {
     for (const file of ['redis-production.conf', 'sentinel.conf']) {
       expect((await call('conf', 'lint', file)).exitCode, file).toBe(EXIT.GO);
     }
@@ -187,7 +190,7 @@ describe('kit conf lint', () => {
     return findings.some(({ refusesStart }) => refusesStart);
   };
 
-  it('checks for a version, a family, a major version, or the version of a program', async () => {
+  it('checks for a given version, family or major version, or for the version of a program', async () => {
     const text = 'loglevel nothing\n';
     expect(await refused(text, '--server', 'redis@7.0')).toBe(true);
     expect(await refused(text, '--redis-version', '7.0.15')).toBe(true);
@@ -208,7 +211,7 @@ describe('kit conf lint', () => {
     expect(err).toContain(message);
   });
 
-  it('rejects a file that is not a configuration early, and reads at most 8 MiB', async () => {
+  it('rejects a file early if it is not a configuration, and reads at most 8 MiB', async () => {
     const program = await call('conf', 'lint', process.execPath);
     expect(program.exitCode).toBe(EXIT.NO_GO);
     expect(program.out).toMatch(/: error: not a text file/);

@@ -1,4 +1,6 @@
-/** The command as a process: signals, closed pipes, leftovers. On a real environment in its own folder. */
+/**
+ * The command as a process: signals, closed pipes and remaining processes, on a real environment in a separate folder.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -50,7 +52,7 @@ describe('kit up, status, down', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('stops what was started and exits with 130, even when npm sends the signal twice', async () => {
+  it('stops the started processes and exits with 130, even if npm sends the signal twice', async () => {
     const child = start('up');
     await once(child.stderr as NodeJS.ReadableStream, 'data');
     child.kill('SIGINT');
@@ -64,7 +66,7 @@ describe('Ctrl-C', () => {
 });
 
 describe('a closed pipe', () => {
-  it('ends the command quietly', async () => {
+  it('ends the command without an error message', async () => {
     const child = spawn('sh', ['-c', `"${process.execPath}" "${KIT}" drill --list | head -n 1`], {
       cwd: directory,
     });
@@ -75,13 +77,13 @@ describe('a closed pipe', () => {
 });
 
 describe('Ctrl-C after kit up has started everything', () => {
-  it('leaves the environment running and prints that it does', async () => {
+  it('leaves the environment running, and prints that', async () => {
     const child = start('up');
     const ledger = join(directory, '.kit/environments/dev/ledger.json');
     await waitUntil('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
     child.kill('SIGINT');
     const { exitCode, err } = await waitForExit(child);
-    // It may have completed just before.
+    // The command may have completed just before the signal.
     if (exitCode !== EXIT.GO) {
       expect(exitCode, err).toBe(EXIT.INTERRUPTED);
       expect(err).toContain("interrupted; 'dev' keeps running");

@@ -1,6 +1,6 @@
 /**
- * A headless Chromium that shows HTML files and evaluates expressions in them, over its debugging pipe. Expressions run
- * also in pages whose policy forbids scripts. Comparing pictures is left out: tests measure the layout.
+ * A headless Chromium that shows HTML files and evaluates expressions in them, over its debugging pipe. Expressions
+ * also run in pages whose policy forbids scripts. Left out: the comparison of images, because tests measure the layout.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,10 +12,10 @@ import { pathToFileURL } from 'node:url';
 import { isInstalled } from '../../infra/host/process.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-/** Limit of each command, including the load of a page. */
+/** Time limit of each command, including the load of a page. */
 const COMMAND_MS = 30_000;
 
-/** Name of an installed Chromium or Chrome; undefined without one. */
+/** Name of an installed Chromium or Chrome; undefined if there is none. */
 export const findBrowser = (): string | undefined => NAMES.find(isInstalled);
 
 export interface Screen {
@@ -41,7 +41,7 @@ export class Browser implements AsyncDisposable {
 
   private constructor(name: string) {
     this.#profile = mkdtempSync(join(tmpdir(), 'kit-browser-'));
-    // The sandbox requires a user other than root, and the pages come from the tests.
+    // The sandbox needs a user other than root. It is not required, because the pages come from the tests.
     const flags = [
       '--headless=new',
       '--no-sandbox',
@@ -55,7 +55,7 @@ export class Browser implements AsyncDisposable {
       {
         stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
         detached: true,
-        // Its lock would stay in the folder for temporary files.
+        // The lock of the browser would remain in the folder for temporary files.
         env: { ...process.env, TMPDIR: this.#profile },
       },
     );
@@ -65,7 +65,7 @@ export class Browser implements AsyncDisposable {
     this.#child.once('exit', (code) => this.#fail(new Error(`the browser exited with ${code}`)));
   }
 
-  /** @throws Error if it does not answer within its limit */
+  /** @throws Error if the browser does not reply within its time limit */
   static async open(name: string): Promise<Browser> {
     const browser = new Browser(name);
     try {
@@ -83,7 +83,7 @@ export class Browser implements AsyncDisposable {
     }
   }
 
-  /** Loads a file with the given screen. */
+  /** Loads a file on the given screen. */
   async show(file: string, screen: Screen): Promise<void> {
     await this.setScreen(screen);
     const loaded = this.#await('Page.loadEventFired', 'the load of the page');
@@ -104,7 +104,7 @@ export class Browser implements AsyncDisposable {
 
   /**
    * Evaluates an expression in the page and returns its value, which must be JSON.
-   * @throws Error that the expression throws
+   * @throws Error with the details of the exception that the expression throws
    */
   async evaluate<T>(expression: string): Promise<T> {
     const { result, exceptionDetails } = (await this.#send('Runtime.evaluate', {
@@ -115,7 +115,7 @@ export class Browser implements AsyncDisposable {
     return result.value as T;
   }
 
-  /** Prints the page and returns the number of its sheets. */
+  /** Prints the page and returns the number of sheets. */
   async countSheets(): Promise<number> {
     const { data } = await this.#send('Page.printToPDF', {
       printBackground: true,
@@ -136,7 +136,7 @@ export class Browser implements AsyncDisposable {
       process.kill(-pid, 'SIGKILL');
       await exited;
     }
-    // Helper processes of the browser may still write for a moment after its end.
+    // Helper processes of the browser can still write shortly after its end.
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 

@@ -1,8 +1,8 @@
-/** A relay that passes replies on in bursts, like a connection that is shaped in time slices. */
+/** A relay that forwards replies in bursts, like a connection that is shaped in time slices. */
 import type { Address } from './redis-process.ts';
 import { type Relay, startRelay } from './relay-server.ts';
 
-/** Passes at most that many bytes per interval and connection; nothing in between. */
+/** Forwards at most `bytes` per interval and connection, and nothing between the bursts. */
 export function startBurstRelay(target: Address, bytes: number, everyMs: number): Promise<Relay> {
   return startRelay(target, (near, distant) => {
     let held: Buffer = Buffer.alloc(0);

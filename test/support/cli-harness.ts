@@ -1,6 +1,6 @@
 /**
- * A place to run `kit`: a working directory of its own, the command as a child process, and a view of its remaining
- * processes. Everything that a test starts here ends with it.
+ * A place to run `kit`: a separate working directory, the command as a child process, and a list of the remaining
+ * processes. Disposal ends everything that a test starts here.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,9 +25,9 @@ import { waitUntil } from './redis-process.ts';
 
 const KIT = resolve('scripts/kit.ts');
 const ENVIRONMENTS = resolve('config/environments');
-/** ESC: output to a pipe must not contain it. */
+/** The ESC character, which output to a pipe must not contain. */
 const ESCAPE = '\x1b';
-/** ioredis prints this if a connection has an error and no listener. */
+/** ioredis prints this text if a connection has an error and no listener. */
 const UNHANDLED = '[ioredis] Unhandled error event';
 
 export interface CommandResult {
@@ -38,9 +38,9 @@ export interface CommandResult {
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** A separate process group, like the one that a shell gives every command. */
+  /** Starts the command in a separate process group, as a shell does. */
   readonly group?: boolean;
-  /** Another user; needs root. */
+  /** Runs the command as another user, which needs root. */
   readonly uid?: number;
 }
 
@@ -53,7 +53,7 @@ export class CliHarness implements AsyncDisposable {
     mkdirSync(path, { recursive: true });
   }
 
-  /** Runs a command and waits for its end. */
+  /** Runs a command and waits until it ends. */
   async runKit(...args: string[]): Promise<CommandResult> {
     return this.start(args).waitForExit();
   }
@@ -64,14 +64,14 @@ export class CliHarness implements AsyncDisposable {
     return running;
   }
 
-  /** Writes a file in this directory; returns its absolute path. */
+  /** Writes a file in the working directory, and returns its absolute path. */
   writeFile(name: string, content: string): string {
     const path = join(this.path, name);
     writeFileSync(path, content);
     return path;
   }
 
-  /** `dev`, or another environment, with another name and these settings, by dotted path. */
+  /** Writes the environment `dev`, or another one, with another name and the given settings by dotted path. */
   writeEnvironment(
     name: string,
     settings: Readonly<Record<string, unknown>> = {},
@@ -87,8 +87,8 @@ export class CliHarness implements AsyncDisposable {
   }
 
   /**
-   * Expects a run without failures: every criterion passes, or the machine was too busy to judge it. That depends on
-   * other load during the tests; a criterion that does not depend on time is never excused.
+   * Expects a run without failures: every criterion passes, or the machine was too busy to judge it. Which of them
+   * depends on other load during the tests. A criterion that does not depend on time is never excused.
    */
   expectNoFailures({ exitCode, err }: CommandResult, out: string): Report {
     const report = this.readReport(out);
@@ -105,7 +105,8 @@ export class CliHarness implements AsyncDisposable {
   }
 
   /**
-   * Processes started from here, as the kernel reports them: nodes have their working directory here, reapers name it.
+   * Processes started from the working directory, as the kernel reports them. It is the working directory of nodes, and
+   * in the arguments of reapers.
    */
   listProcesses(): readonly { readonly pid: number; readonly command: string; readonly stopped: boolean }[] {
     return readdirSync('/proc')
@@ -118,12 +119,12 @@ export class CliHarness implements AsyncDisposable {
           const state = /\) (\S)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))?.[1];
           return here && state !== 'Z' ? [{ pid: Number(name), command, stopped: state === 'T' }] : [];
         } catch {
-          return []; // It ended meanwhile.
+          return []; // The process has ended.
         }
       });
   }
 
-  /** Waits until no process of this harness runs and no environment is on its disk. */
+  /** Waits until no process of this harness runs and no environment is left on disk. */
   async expectNothingLeft(withinMs = 30_000): Promise<void> {
     const left = () => [
       ...this.listProcesses().map(({ pid, command }) => `${pid} ${command}`),
@@ -176,12 +177,12 @@ export class RunningCommand {
     return this.#child.pid ?? 0;
   }
 
-  /** Its progress so far. */
+  /** Progress that the command has printed until now. */
   get progress(): string {
     return this.#said;
   }
 
-  /** Waits until its progress matches. */
+  /** Waits until the printed progress matches. */
   async waitForProgress(what: RegExp, withinMs = 90_000): Promise<void> {
     await waitUntil(
       `kit to print ${what}`,
@@ -194,13 +195,13 @@ export class RunningCommand {
     );
   }
 
-  /** Signals only the command, or the entire group if it was started as one, as a terminal does. */
+  /** Signals only the command or, if it was started as a group, the entire group, like a terminal. */
   kill(signal: NodeJS.Signals): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     process.kill(this.#group ? -this.pid : this.pid, signal);
   }
 
-  /** Its end. Output of a command that is not at a terminal never has colour codes. */
+  /** Waits until the command ends. Output to a pipe must never contain colour codes. */
   async waitForExit(): Promise<CommandResult> {
     const [exitCode] = (await this.#exit) as [number | null];
     const [out, err] = await this.#output;
@@ -210,7 +211,7 @@ export class RunningCommand {
   }
 }
 
-/** Whether the criterion was not judged because the machine was too busy during its trials. */
+/** True if the criterion was not judged because the machine was too busy during its trials. */
 export function isExcused({ state, attempts }: Report['verdict']['criteria'][number]): boolean {
   return state === 'INVALID' && (attempts?.leftOut ?? 0) > 0;
 }

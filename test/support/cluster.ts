@@ -1,5 +1,5 @@
 /**
- * A temporary Redis Cluster: six real processes, three masters with a replica each, formed by their configuration
+ * A temporary Redis Cluster of six real processes: three masters with one replica each, formed by their configuration
  * files.
  */
 import { createHash } from 'node:crypto';
@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { findFreePort, RedisProcess, waitUntil } from './redis-process.ts';
 
 export interface ClusterSet extends AsyncDisposable {
-  /** The first three start as masters of thirds of the slots; the fourth follows the first, and so on. */
+  /** The first three nodes start as masters of a third of the slots each. The fourth follows the first, and so on. */
   readonly nodes: readonly RedisProcess[];
-  /** Ids, in the order of `nodes`. */
+  /** Node ids in the order of `nodes`. */
   readonly ids: readonly string[];
-  /** Returns the node that reports itself as master of the slot. */
+  /** Returns the node that reports that it is the master of the slot. */
   owner(slot: number): Promise<RedisProcess>;
 }
 
@@ -21,7 +21,7 @@ const RANGES: readonly string[] = ['0-5460', '5461-10922', '10923-16383'];
 
 const ALL = [0, 1, 2, 3, 4, 5] as const;
 
-/** Identity and ports of every node, before it starts. */
+/** Identity and ports of every node before the start. */
 interface ClusterPlan {
   readonly ids: readonly string[];
   readonly ports: readonly number[];
@@ -75,7 +75,7 @@ export async function startCluster(options: { nodeTimeoutMs?: number } = {}): Pr
   };
 }
 
-/** The cluster configuration file of node `self`: the cluster as it is once formed. */
+/** The cluster configuration file of the node `self`, with the state of the formed cluster. */
 function renderNodesFile({ ids, ports, busPorts, host }: ClusterPlan, self: number): string {
   return ALL.map((i) => {
     const role = i < 3 ? 'master -' : `slave ${ids[i - 3]}`;
@@ -102,7 +102,7 @@ async function servesSlot(node: RedisProcess, slot: number): Promise<boolean> {
   });
 }
 
-/** Every node reports all slots served, and every replica is in sync. */
+/** True if every node reports all slots as served, and every replica is in sync. */
 async function isWhole(nodes: readonly RedisProcess[]): Promise<boolean> {
   const answers = await Promise.all(
     nodes.map(async (node) => [
@@ -117,17 +117,17 @@ async function isWhole(nodes: readonly RedisProcess[]): Promise<boolean> {
   );
 }
 
-/** A slot that two masters share until `finish` or `abort`. */
+/** A slot that is migrating between two masters until `finish` or `abort`. */
 export interface SlotMove {
   readonly from: RedisProcess;
   readonly to: RedisProcess;
-  /** Moves some of the keys, or all. */
+  /** Migrates the given keys. */
   readonly migrate: (physicalKeys: readonly string[]) => Promise<void>;
   readonly finish: () => Promise<void>;
   readonly abort: () => Promise<void>;
 }
 
-/** Starts to move a slot to another master. */
+/** Starts the migration of a slot to another master. */
 export async function beginMove(set: ClusterSet, slot: number): Promise<SlotMove> {
   const from = await set.owner(slot);
   const to = set.nodes.find((node, i) => i < 3 && node !== from) as RedisProcess;

@@ -1,9 +1,12 @@
-/** An application that leaks connections: a process that opens idle connections to a node and keeps them. */
+/** An application that leaks connections: a process that opens idle connections to a node and keeps them open. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Address } from './redis-process.ts';
 
-/** Retries a connection that the node refuses, so that the node stays at its limit; not one that the node closes later. */
+/**
+ * Retries a connection that the node refuses, so the node stays at its limit, but does not reopen a connection that the
+ * node closes later.
+ */
 const PROGRAM = `
 const [, host, port, count] = process.argv;
 const open = () => require('node:net').connect(Number(port), host)
@@ -27,7 +30,7 @@ export class ConnectionLeak implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Ends the application, as a restart does. */
+  /** Ends the application, like a restart of it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;

@@ -29,7 +29,7 @@ it('a coverage stamp contains the commit of a clean checkout', () => {
   expect(stamp()).toEqual({ commit: git('rev-parse', 'HEAD').trim(), summarySha256: expect.any(String) });
 });
 
-it('a coverage stamp is dirty when files differed at the start, or the commit changed before the end', () => {
+it('a coverage stamp is dirty if files differed at the start, or if the commit changed before the end', () => {
   const clean = stampCoverage(summary(), dir);
   writeFileSync(join(dir, 'new'), '');
   const tell = stampCoverage(summary(), dir);

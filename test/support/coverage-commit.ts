@@ -1,6 +1,6 @@
 /**
- * Writes the commit of a coverage summary next to it: the commit at the start and the end of the tests, with `-dirty`
- * if files differed from it at either time. Writes nothing without a checkout.
+ * Writes the commit of a coverage summary next to the summary: the commit at the start and the end of the tests, with
+ * `-dirty` if files differed from the commit at either time. Writes nothing outside a checkout.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +12,7 @@ export interface CoverageStamp {
   readonly summarySha256: string;
 }
 
-/** The checked-out commit, as the manifest of a run records it; null outside a checkout. */
+/** The commit of the checkout, in the form of the manifest of a run; null outside a checkout. */
 export function commitOf(directory: string): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', directory, ...args], {
@@ -27,7 +27,7 @@ export function commitOf(directory: string): string | null {
   }
 }
 
-/** Call it before the tests, and its result after the summary has been written. */
+/** Must be called before the tests. The returned function must be called after the summary is written. */
 export function stampCoverage(summary: string, directory: string): () => void {
   const before = commitOf(directory);
   const written = () => statSync(summary, { throwIfNoEntry: false })?.mtimeMs;

@@ -1,6 +1,8 @@
 import { afterEach } from 'vitest';
 
-/** Ends what a test has opened after that test, the last first. Call it at the top of a test file. */
+/**
+ * Ends, after each test, everything that the test opened, in reverse order. Must be called at the top of a test file.
+ */
 export function endAfterEachTest() {
   const ends: (() => Promise<unknown>)[] = [];
   afterEach(async () => {

@@ -1,6 +1,6 @@
 /**
- * Setup of the tests on a Docker engine: checks the requirements, and builds the images that they run, once and kept by
- * hash.
+ * Setup of the tests on a Docker engine: checks the requirements, and builds the images of the tests once. Built images
+ * are kept by their hash.
  */
 import { resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -9,7 +9,9 @@ import { dockerChecks } from '../../infra/substrates/docker/doctor.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Reasons why tests that deploy, and tests that need only an engine, cannot run here; empty if they can. */
+    /**
+     * Reasons why tests that deploy, and tests that need only an engine, cannot run on this machine; empty if they can.
+     */
     readonly missing: { readonly deploy: string; readonly engine: string };
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Further Docker hosts on this machine, for tests of an environment on several hosts. Each has what a machine has of its
- * own: an engine with its own data and socket, an address in its own network namespace, and process and mount namespaces
- * that end with the engine, so that its loss takes every container at once.
+ * Further Docker hosts on this machine, for tests of an environment on several hosts. Like a separate machine, each host
+ * has an engine with its own data and socket, and an address in its own network namespace. Its process and mount
+ * namespaces end with the engine, so the loss of a host ends all of its containers at the same time.
  *
  *   bridge (address of this machine) ── veth ── network namespace of a host: its address, its iptables, its engine
  *
@@ -22,13 +22,13 @@ async function run(command: string, ...args: readonly string[]): Promise<void> {
   if (exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
 }
 
-/** Network that connects this machine with its further hosts. */
+/** Network that connects this machine with the further hosts. */
 export class HostNetwork implements AsyncDisposable {
   readonly #bridge: string;
   readonly #prefix: string;
   readonly #hosts: FurtherHost[] = [];
 
-  /** @param prefix first three octets of its addresses */
+  /** @param prefix first three octets of the addresses */
   private constructor(bridge: string, prefix: string) {
     this.#bridge = bridge;
     this.#prefix = prefix;
@@ -40,7 +40,7 @@ export class HostNetwork implements AsyncDisposable {
       await run('ip', 'link', 'add', bridge, 'type', 'bridge');
       await run('ip', 'address', 'add', `${network.address}/24`, 'dev', bridge);
       await run('ip', 'link', 'set', bridge, 'up');
-      // The main engine drops what it does not forward itself, including packets between ports of this bridge.
+      // The main engine drops packets that it does not forward itself, including packets between ports of this bridge.
       await run('iptables', ...network.#rule('-I'));
       return network;
     } catch (error) {
@@ -54,7 +54,7 @@ export class HostNetwork implements AsyncDisposable {
     return `${this.#prefix}.1`;
   }
 
-  /** Starts a host, with the last octet of its address. */
+  /** Starts a host with the given last octet of its address. */
   async start(name: string, octet: number, access: EngineAccess = 'socket'): Promise<FurtherHost> {
     const host = new FurtherHost(name, this.#bridge, `${this.#prefix}.${octet}`);
     this.#hosts.push(host);
@@ -75,7 +75,7 @@ export class HostNetwork implements AsyncDisposable {
   }
 }
 
-/** How its engine is addressed: at a socket of this machine, or over the network with client certificates. */
+/** Address of the engine of a host: a socket of this machine, or the network with client certificates. */
 type EngineAccess = 'socket' | 'tls';
 
 const TLS_PORT = 2376;
@@ -107,7 +107,7 @@ export class FurtherHost implements AsyncDisposable {
     return `unix://${this.#dir}/docker.sock`;
   }
 
-  /** Creates one certificate, with which the engine and its client prove themselves. */
+  /** Creates one certificate, with which both the engine and its client authenticate. */
   async createCertificates(): Promise<void> {
     const made = await makeCertificates({ addresses: [this.address], environment: this.name });
     const write = (name: string, text: string) => {
@@ -126,12 +126,12 @@ export class FurtherHost implements AsyncDisposable {
     return `${this.#bridge}-${this.name}`;
   }
 
-  /** Name of the end of the cable on this machine: at most 15 characters. */
+  /** Name of the end of the veth pair on this machine, which has at most 15 characters. */
   get #cable(): string {
     return `${this.#bridge.slice(0, 10)}-${this.name}`;
   }
 
-  /** Creates the network namespace with a cable to the bridge. */
+  /** Creates the network namespace with a veth pair to the bridge. */
   async connect(): Promise<void> {
     const inside = ['netns', 'exec', this.#namespace, 'ip'];
     await run('ip', 'netns', 'add', this.#namespace);
@@ -143,11 +143,12 @@ export class FurtherHost implements AsyncDisposable {
     await run('ip', ...inside, 'link', 'set', 'eth0', 'up');
   }
 
-  /** Starts the engine, and waits until it answers. */
+  /** Starts the engine, and waits until it replies. */
   async startEngine(): Promise<void> {
     const at = (name: string) => join(this.#dir, name);
     const log = openSync(at('engine.log'), 'a');
-    // With its process namespace, every process of the host ends; with its mount namespace, every mount does.
+    // The end of the process namespace ends every process of the host, and the end of the mount namespace ends every
+    // mount.
     const engine = spawn(
       'nsenter',
       [
@@ -179,13 +180,13 @@ export class FurtherHost implements AsyncDisposable {
     return [...listen, '--tlscacert', ca, '--tlscert', cert, '--tlskey', key];
   }
 
-  /** Ends the host as a power cut would: nothing answers any more, and nothing is closed. */
+  /** Ends the host like a power failure: it no longer replies, and closes no connection. */
   async lose(): Promise<void> {
     await run('ip', 'link', 'set', this.#cable, 'down');
     await this.#end();
   }
 
-  /** Starts a lost host again, with its data. */
+  /** Starts a lost host again with its data. */
   async restore(): Promise<void> {
     rmSync(join(this.#dir, 'pid'), { force: true });
     rmSync(join(this.#dir, 'exec'), { recursive: true, force: true });

@@ -1,4 +1,7 @@
-/** An image registry on a loopback port: Debian's package, unpacked and not installed. The engine speaks plain HTTP to 127.0.0.0/8. */
+/**
+ * An image registry on a loopback port, from Debian's package, which is unpacked but not installed. The engine uses
+ * plain HTTP for 127.0.0.0/8.
+ */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,12 +16,12 @@ const run = promisify(execFile);
 export interface ImageRegistry {
   /** `127.0.0.1:PORT` */
   readonly host: string;
-  /** Digest of a tag, from the registry itself. */
+  /** Digest of a tag, as the registry reports it. */
   digestOf(repository: string, tag: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Why the registry cannot run here; empty if it can. */
+/** Reason why the registry cannot run on this machine; empty if it can. */
 export async function findRegistryProblem(): Promise<string> {
   const { stdout } = await run('apt-cache', ['show', 'docker-registry']).catch(() => ({ stdout: '' }));
   return stdout === '' ? "no apt package 'docker-registry' to start a registry from" : '';

@@ -1,7 +1,7 @@
 /**
- * Threads and processes that a test starts keep their compiled TypeScript, as the threads and processes of `kit` do.
- * vitest disables this for coverage, which does not include those threads and processes; the modules of the test itself
- * are loaded by vitest.
+ * Threads and processes that a test starts cache their compiled TypeScript, like the threads and processes of `kit`.
+ * vitest disables this cache for the sake of coverage, which does not include those threads and processes. vitest
+ * itself loads the modules of the test.
  */
 import { resolve } from 'node:path';
 

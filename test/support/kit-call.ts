@@ -1,4 +1,4 @@
-/** Runs `kit` in this process, with its own streams. */
+/** Runs `kit` in this process with separate streams. */
 import type { ExitCode } from '../../config/errors.ts';
 import { kit } from '../../scripts/program.ts';
 import { recordStreams } from './recorded-streams.ts';

@@ -8,5 +8,5 @@ export function catchKitError(act: () => unknown): KitError {
     if (error instanceof KitError) return error;
     throw error;
   }
-  throw new Error('nothing was thrown');
+  throw new Error('the call did not throw');
 }

@@ -1,13 +1,13 @@
-/** Redis nodes that can be made slow: the kit's fault proxy before each of them, in this process. */
+/** Redis nodes that can be made slow: the kit's fault proxy in front of each node, in this process. */
 import { ProxyServer } from '../../harness/faults/proxy/server.ts';
 import type { Address } from './redis-process.ts';
 
 export interface LatencyProxies extends AsyncDisposable {
-  /** The proxies, in the order of the nodes. */
+  /** Addresses of the proxies in the order of the nodes. */
   readonly addresses: readonly Address[];
-  /** Directs a client of sentinels or a cluster to the proxies, for every node that is reported to it. */
+  /** Directs a client of sentinels or of a cluster to the proxies instead of the reported nodes. */
   readonly natMap: Readonly<Record<string, Address>>;
-  /** Delays each reply by that time, from now on and on existing connections too; 0: no delay. */
+  /** Delays each reply by the given time from now on, also on existing connections; 0 removes the delay. */
   setLatency(latencyMs: number, jitterMs?: number): void;
 }
 

@@ -1,19 +1,19 @@
 /**
- * MONITOR over a plain socket. ioredis fails with "Command queue state error" if a monitored command arrives in one piece with the
- * reply to MONITOR, which happens on a server in use.
+ * MONITOR over a plain socket. ioredis fails with "Command queue state error" if a monitored command arrives in the
+ * same piece as the reply to MONITOR, which happens on a server in use.
  */
 import { connect } from 'node:net';
 
 export interface MonitoredCommand {
-  /** Time at the server, in s since 1970. */
+  /** Time of the server, in seconds since 1970. */
   readonly atSeconds: number;
-  /** Address of the client, or `lua`. */
+  /** Address of the client, or `lua` for a command in a script. */
   readonly source: string;
-  /** Name and arguments, with the escapes of Redis. */
+  /** Name and arguments, with the escape sequences of Redis. */
   readonly args: readonly string[];
 }
 
-/** Calls the listener for every command from now on. Returns a function that stops it. */
+/** Calls the listener for every command from now on. Returns a function that stops the monitoring. */
 export async function monitorCommands(
   { host, port }: { readonly host: string; readonly port: number },
   listener: (command: MonitoredCommand) => void,
@@ -37,7 +37,7 @@ export async function monitorCommands(
   return () => socket.destroy();
 }
 
-/** A line such as `+1795915906.583534 [0 127.0.0.1:55530] "GET" "k"`. */
+/** Parses a line such as `+1795915906.583534 [0 127.0.0.1:55530] "GET" "k"`. */
 function parseCommand(line: string): MonitoredCommand {
   const [, at, source = '', words = ''] = /^\+([\d.]+) \[\d+ ([^\]]+)\] (.*)$/s.exec(line) ?? [];
   return {

@@ -1,7 +1,7 @@
 /**
- * Packages that tests take from npm, by its ordinary client: other Nodes, cached in `.kit/node`, and the client, packed
- * and installed on its own. If npm is unreachable, `Missing` has the reason, and the tests that need it are reported as
- * not run.
+ * Packages that tests take from npm through its ordinary client: other versions of Node, cached in `.kit/node`, and the
+ * client, packed and installed separately. If npm is unreachable, `Unavailable` contains the reason, and the tests that
+ * need the packages are reported as not run.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,12 +16,11 @@ export interface Unavailable {
   readonly missing: string;
 }
 
-/** @throws npm's error, if it was reached and failed */
+/** @throws npm's error if npm was reached and failed */
 async function npm(cwd: string, ...args: readonly string[]): Promise<Unavailable | undefined> {
   try {
     await run('npm', [...args, '--no-audit', '--no-fund', '--fetch-retries=0', '--prefer-offline'], {
       cwd,
-      // Runs the npm of the system's Node, but not as a script of this package.
       env: { ...process.env, npm_config_update_notifier: 'false' },
       timeout: 120_000,
     });
@@ -34,7 +33,7 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<Unavailable
   }
 }
 
-/** The path of a Node of exactly this version. */
+/** Path of a Node with exactly this version. */
 export async function findOrInstallNode(version: string): Promise<string | Unavailable> {
   if (process.version === `v${version}`) return process.execPath;
   const home = join(TOP, '.kit/node', version);
@@ -47,7 +46,7 @@ export async function findOrInstallNode(version: string): Promise<string | Unava
     writeFileSync(join(making, 'package.json'), '{"private":true}');
     const missing = await npm(making, 'install', `${name}@${version}`);
     if (missing) return missing;
-    // The first process keeps its copy; a partial one is never visible.
+    // If two processes install the same version, the copy of the first one is kept. A partial copy is never visible.
     if (!existsSync(path)) renameSync(making, home);
     return path;
   } finally {
@@ -55,14 +54,14 @@ export async function findOrInstallNode(version: string): Promise<string | Unava
   }
 }
 
-/** The client as `npm publish` would send it: built by its own script, then packed. */
+/** Packs the client like `npm publish`: its own script builds it before. */
 export const packClient = (into: string): Promise<string> => pack(into, ['--workspace', 'client']);
 
-/** The kit as `npm publish` would send it. */
+/** Packs the kit like `npm publish`. */
 export const packKit = (into: string): Promise<string> => pack(into, []);
 
 async function pack(into: string, args: readonly string[]): Promise<string> {
-  // Uses the tools of this package, independently of the shell.
+  // Uses the tools of this package, whatever the PATH of the shell is.
   const PATH = [join(TOP, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   await run('npm', ['pack', ...args, '--pack-destination', into], {
     cwd: TOP,
@@ -74,7 +73,7 @@ async function pack(into: string, args: readonly string[]): Promise<string> {
   return join(into, tarball);
 }
 
-/** Installs into a folder that contains only the named packages. */
+/** Installs the named packages into a folder that contains nothing else. */
 export async function installInEmptyProject(
   tarball: string,
   folder: string,

@@ -1,4 +1,4 @@
-/** Passwords of an environment: logins with them, and files that must not contain them. */
+/** Helpers for passwords of an environment: logins with them, and the search for files that contain them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -8,7 +8,7 @@ import type { Address } from '../../infra/topology.ts';
 
 type Groups = Readonly<Record<'redis' | 'sentinel', Readonly<Record<string, string>>>>;
 
-/** @param file `secrets.json` of an environment */
+/** @param file the file `secrets.json` of an environment */
 export function readPasswords(file: string): readonly string[] {
   const { redis, sentinel, rotation } = JSON.parse(readFileSync(file, 'utf8')) as Groups & {
     readonly rotation?: Groups;
@@ -17,7 +17,7 @@ export function readPasswords(file: string): readonly string[] {
   return groups.flatMap((group) => Object.values(group ?? {}));
 }
 
-/** Files below the folder that contain one of them. */
+/** Files below the folder that contain one of the passwords. */
 export function filesContaining(folder: string, passwords: readonly string[]): readonly string[] {
   return filesBelow(folder).filter((path) => {
     const text = readFileSync(join(folder, path), 'latin1');

@@ -1,5 +1,5 @@
 /**
- * Limits of a client whose test does not concern slow replies. On a busy machine Redis may answer late; with the
- * defaults, the client would suspect a hang and load or read without it.
+ * Limits of a client in tests that do not concern slow replies. On a busy machine Redis may reply late; with the
+ * default limits, the client would suspect a hang, and would load values or read without Redis.
  */
 export const PATIENT_LIMITS = { commandTimeoutMs: 5_000, hangSuspectedMs: 5_000 } as const;

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { waitUntil } from './redis-process.ts';
 
-/** Whether Prometheus, Alertmanager and a source of the exporter exist on this machine. */
+/** True if Prometheus, Alertmanager and an exporter are available on this machine. */
 export const hasPrometheus = ['prometheus', 'prometheus-alertmanager'].every(
   (name) => spawnSync(name, ['--version']).error === undefined,
 );
@@ -19,7 +19,7 @@ async function read(url: string): Promise<unknown> {
   return response.json();
 }
 
-/** Alerts of Prometheus with that name. */
+/** Alerts in Prometheus with the given name. */
 export async function alertsOf({ access }: Environment, name: string): Promise<readonly ActiveAlert[]> {
   const { data } = (await read(`${access?.prometheus}/api/v1/alerts`)) as {
     readonly data: { readonly alerts: readonly ActiveAlert[] };
@@ -27,7 +27,7 @@ export async function alertsOf({ access }: Environment, name: string): Promise<r
   return data.alerts.filter(({ labels }) => labels.alertname === name);
 }
 
-/** Waits until an alert fires, or no longer exists. */
+/** Waits until an alert fires, or until it no longer exists. */
 export async function awaitAlert(
   environment: Environment,
   name: string,
@@ -44,7 +44,7 @@ export async function awaitAlert(
   );
 }
 
-/** Names of all metrics that Prometheus has a series of. */
+/** Names of all metrics for which Prometheus has a series. */
 export async function metricNames({ access }: Environment): Promise<readonly string[]> {
   const { data } = (await read(`${access?.prometheus}/api/v1/label/__name__/values`)) as {
     readonly data: readonly string[];
@@ -52,7 +52,7 @@ export async function metricNames({ access }: Environment): Promise<readonly str
   return data;
 }
 
-/** Names of the alerts that Alertmanager received. */
+/** Names of the alerts that Alertmanager has received. */
 export async function receivedAlerts({ access }: Environment): Promise<readonly string[]> {
   const alerts = (await read(`${access?.alertmanager}/api/v2/alerts`)) as readonly Pick<
     ActiveAlert,
@@ -61,7 +61,9 @@ export async function receivedAlerts({ access }: Environment): Promise<readonly 
   return alerts.map(({ labels }) => labels.alertname ?? '');
 }
 
-/** Waits until the rules have evaluated a scrape of every node: Prometheus discovers its targets 5 s after its start. */
+/**
+ * Waits until the rules have evaluated a scrape of every node. Prometheus discovers its targets 5 s after its start.
+ */
 export async function awaitFirstScrapes(environment: Environment): Promise<void> {
   const nodes = environment.topology.redis.length;
   await waitUntil(

@@ -1,6 +1,6 @@
 import type { Streams } from '../../scripts/terminal.ts';
 
-/** Streams that store all written text. */
+/** Creates streams that store all written text. */
 export function recordStreams(
   options: {
     readonly isTTY?: boolean;

@@ -1,6 +1,6 @@
 /**
- * Temporary Redis servers and sentinels for tests: real processes on separate loopback addresses, stopped with the test.
- * Their data and logs are in a temporary directory that is removed with them.
+ * Temporary Redis servers and sentinels for tests: real processes on separate loopback addresses, which end with the
+ * test. Their data and logs are in a temporary directory that is removed with them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Waits until the condition holds. @throws Error that names the condition, if it does not hold within `ms` */
+/** Waits until the condition holds. @throws Error that names the condition if it does not hold within `ms` */
 export async function waitUntil(
   awaited: string,
   condition: () => boolean | Promise<boolean>,
@@ -27,7 +27,7 @@ export async function waitUntil(
   if ('observed' in last) throw new Error(`timed out after ${ms} ms waiting for: ${awaited}`);
 }
 
-/** A port that is currently free on the address. */
+/** Returns a port that is currently free on the address. */
 export function findFreePort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
@@ -38,7 +38,7 @@ export function findFreePort(host: string): Promise<number> {
   });
 }
 
-/** Ended at the latest with this process. */
+/** Servers that this process ends at the latest when it exits. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -47,11 +47,11 @@ process.once('exit', () => {
 interface StartOptions {
   readonly host?: string;
   readonly port?: number;
-  /** Further lines of its configuration. */
+  /** Additional lines of the configuration. */
   readonly conf?: readonly string[];
   readonly sentinel?: boolean;
   readonly password?: string;
-  /** Path of the program; default: `redis-server` of the PATH. */
+  /** Path of the program; default: `redis-server` in the PATH. */
   readonly binary?: string;
 }
 
@@ -112,13 +112,13 @@ export class RedisProcess implements AsyncDisposable {
         .ping()
         .then(
           (reply) => reply === 'PONG',
-          // A server without PING is also reachable.
+          // A server without the command PING is also reachable.
           (error: Error) => /unknown command/i.test(error.message),
         );
     });
   }
 
-  /** An admin connection to this node. */
+  /** Returns an admin connection to this node. */
   admin(): Redis {
     if (!this.#admin || this.#admin.status === 'end') {
       this.#admin = new Redis({
@@ -127,7 +127,7 @@ export class RedisProcess implements AsyncDisposable {
         protocol: 2,
         retryStrategy: () => null,
         connectTimeout: 1000,
-        // Ends only a hang: a busy machine takes seconds.
+        // This timeout ends only a hang, because a reply can take seconds on a busy machine.
         commandTimeout: 20_000,
         // The ready check sends INFO, which may be renamed.
         enableReadyCheck: false,
@@ -143,7 +143,7 @@ export class RedisProcess implements AsyncDisposable {
     return String(((await this.admin().call('ROLE')) as unknown[])[0]);
   }
 
-  /** SIGKILL, as a crash. */
+  /** Kills the server with SIGKILL, like a crash. */
   async kill(): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
@@ -173,11 +173,11 @@ export class RedisProcess implements AsyncDisposable {
 export interface SentinelSet extends AsyncDisposable {
   readonly redis: readonly [RedisProcess, RedisProcess, RedisProcess];
   readonly sentinels: readonly [RedisProcess, RedisProcess, RedisProcess];
-  /** The node that reports that it is master; the first, if several do. */
+  /** Returns the node that reports ROLE master; the first one if several nodes do. */
   master(): Promise<RedisProcess>;
 }
 
-/** One master, two replicas and three sentinels, in sync and in agreement. */
+/** Starts one master, two replicas and three sentinels, and waits until they are in sync and agree. */
 export async function startSentinelSet(
   options: { downAfterMs?: number; net?: number } = {},
 ): Promise<SentinelSet> {

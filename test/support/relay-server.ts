@@ -1,4 +1,4 @@
-/** Server of a relay: opens a connection to the target per client, and ends all of them at the end. */
+/** Server of a relay: opens a connection to the target for each client, and closes all connections on disposal. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis-process.ts';
 
@@ -6,7 +6,7 @@ export interface Relay extends AsyncDisposable {
   readonly address: Address;
 }
 
-/** @param connect joins the two sockets of a client */
+/** @param connect connects the two sockets of a client */
 export async function startRelay(
   target: Address,
   connect: (near: Socket, distant: Socket) => void,

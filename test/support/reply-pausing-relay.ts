@@ -1,10 +1,10 @@
-/** A relay that withholds the server's answers on single connections: commands arrive, replies do not. */
+/** A relay that withholds replies of the server on single connections, while commands still arrive. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis-process.ts';
 
 export interface ReplyPausingRelay extends AsyncDisposable {
   readonly address: Address;
-  /** Withholds replies from now on, on the connection with that index in the order of opening. */
+  /** Withholds replies from now on, on the connection with the given index in the order of opening. */
   pauseReplies(connection: number): void;
   /** Releases the withheld replies. */
   resumeReplies(connection: number): void;

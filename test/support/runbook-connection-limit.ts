@@ -1,4 +1,4 @@
-/** Section "Connection limit reached" of the runbook, on a master at its limit. Its environment must be healthy. */
+/** The section "Connection limit reached" of the runbook, on a master at its limit. The environment must be healthy. */
 import { describe, expect, it } from 'vitest';
 import { ConnectionLeak } from './connection-leak.ts';
 import { missingPrograms, type Runbook } from './runbook.ts';
@@ -12,7 +12,7 @@ interface View {
   readonly nodes: readonly { readonly id: string; readonly address: string }[];
 }
 
-/** @param ends how the limit ends: the application is restarted, or a failover is forced */
+/** @param ends how the limit ends: by a restart of the application, or by a forced failover */
 export function connectionLimitSection(
   runbook: Runbook,
   ends: readonly ('restart' | 'failover')[] = ['restart', 'failover'],
@@ -23,7 +23,10 @@ export function connectionLimitSection(
     const reply = async (view: string, node: string) =>
       (await runbook.bash(`${runbook.functions}\nVIEW='${view}'\nrc ${node} PING`)).output.trim();
 
-    /** Brings the master to its limit. Returns the application that holds its connections, and the id of the node. */
+    /**
+     * Brings the master to its connection limit. Returns the application that keeps the connections open, and the id of
+     * the node.
+     */
     async function reachLimit() {
       const lower = `rc "$(master)" CONFIG SET maxclients ${LIMIT} >/dev/null`;
       const view = await runbook.run('view', lower, `jq -c '{master, nodes, access}' <<<"$VIEW"`);
@@ -64,10 +67,10 @@ export function connectionLimitSection(
 
     if (ends.includes('restart'))
       it(
-        'the commands name the process that holds the connections, and work when it has ended',
+        'has commands that name the process with the connections, and that work after it ends',
         restartApplication,
       );
     if (ends.includes('failover'))
-      it('a forced failover disconnects the clients of the former master', forceFailover);
+      it('has a forced failover, which disconnects the clients of the former master', forceFailover);
   });
 }

@@ -1,4 +1,4 @@
-/** Executable blocks of docs/runbook.md: fenced blocks of `sh` with the substrates that they are for. */
+/** Executable blocks of docs/runbook.md: fenced `sh` blocks, each with the substrates for which it is intended. */
 import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 
 export interface RunbookSection {
   readonly title: string;
-  /** Texts of its blocks for the substrate, in order. */
+  /** Texts of the blocks of the section for the substrate, in order. */
   readonly blocks: readonly string[];
 }
 
@@ -25,20 +25,20 @@ export function runbookSections(substrate: 'local' | 'docker'): readonly Runbook
 
 /** Symptom of a section. */
 export interface Symptom {
-  /** Command that prints what the commands of the section print, once the symptom shows. */
+  /** Command that prints the same as the commands of the section once the symptom is present. */
   readonly shownBy?: string;
-  /** A line that the commands of the section print. */
+  /** Matches a line that the commands of the section print. */
   readonly prints: RegExp;
 }
 
-/** Returns the programs that the blocks need and this machine does not have. */
+/** Programs that the blocks need and that are missing on this machine. */
 export const missingPrograms = (...names: readonly string[]): readonly string[] =>
   names.filter((name) => spawnSync(name, ['--version']).error !== undefined);
 
-/** The runbook on one environment: executes its blocks in bash, as an operator does in the checkout. */
+/** The runbook on one environment. Executes its blocks in bash, like an operator in the checkout. */
 export class Runbook {
   readonly sections: readonly RunbookSection[];
-  /** Defines `view`, `rc` and `master`. */
+  /** Script that defines the functions `view`, `rc` and `master`. */
   readonly functions: string;
   readonly #cwd: string;
   readonly #environment: string;
@@ -55,7 +55,7 @@ export class Runbook {
     return this.sections.find((each) => each.title === title)?.blocks ?? [];
   }
 
-  /** Executes a script, for the environment of the test instead of that of the page. */
+  /** Executes a script for the environment of the test instead of the environment in the page. */
   bash(script: string): Promise<{ readonly exitCode: number; readonly output: string }> {
     const kit = `kit() { "${process.execPath}" "${resolve('scripts/kit.ts')}" "$@"; }\n`;
     const own = script.replace(/^ENV=dev$/m, `ENV=${this.#environment}`);
@@ -69,7 +69,7 @@ export class Runbook {
     });
   }
 
-  /** Waits until the symptom shows, then executes all blocks of a section. */
+  /** Waits until the symptom is present, then executes all blocks of a section. */
   async follow(title: string, { shownBy, prints }: Symptom): Promise<void> {
     const preamble = title === 'Environment status' ? '' : this.functions;
     if (shownBy !== undefined)
@@ -84,7 +84,7 @@ export class Runbook {
     expect(output).toMatch(prints);
   }
 
-  /** Executes commands with the functions of the page. All must succeed. @returns the output */
+  /** Executes commands with the functions of the page, all of which must succeed. @returns the output */
   async run(...commands: readonly string[]): Promise<string> {
     const { exitCode, output } = await this.bash([this.functions, ...commands].join('\n'));
     expect(exitCode, output).toBe(0);

@@ -1,6 +1,6 @@
 /**
- * Starts a server with a configuration text and reports whether it is ready: a real process that listens only on its
- * own Unix socket, ended by its pid as soon as it is ready. `port` and `bind` of the text are read, and then
+ * Starts a server with a configuration text and reports whether it becomes ready: a real process that listens only on a
+ * separate Unix socket, and is ended by its pid as soon as it is ready. `port` and `bind` in the text are read, but
  * overridden.
  */
 import { spawn } from 'node:child_process';
@@ -25,7 +25,7 @@ export async function tryStartServer(
   const dir = mkdtempSync(join(tmpdir(), 'kit-start-'));
   try {
     const file = join(dir, 'probe.conf');
-    // Latin-1: a text may hold any byte.
+    // Latin-1, because a text may contain any byte.
     writeFileSync(file, Buffer.from(text, 'latin1'));
     const args = [file, ...(mode === 'sentinel' ? ['--sentinel'] : [])];
     args.push(

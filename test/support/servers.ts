@@ -1,7 +1,7 @@
 /**
- * Servers besides the one of the PATH that the client is tested with: `KIT_TEST_SERVERS` is a list of programs,
- * separated as in PATH. The oldest and the newest version of each family are reported as not run if the list has none
- * of them.
+ * Servers on which the client is tested in addition to the server in the PATH: `KIT_TEST_SERVERS` is a list of
+ * programs, separated as in PATH. The oldest and the newest version of each family are reported as not run if the list
+ * does not contain them.
  */
 import { execFile } from 'node:child_process';
 import { delimiter } from 'node:path';
@@ -12,11 +12,11 @@ const run = promisify(execFile);
 
 export interface TestServer extends ServerVersion {
   readonly path: string;
-  /** `Redis 6.2.14`. */
+  /** Name and full version, such as `Redis 6.2.14`. */
   readonly name: string;
 }
 
-/** Minor versions that the client promises to work with, at both ends. */
+/** The oldest and the newest minor versions that the client supports. */
 const WANTED: readonly ServerVersion[] = [
   { family: 'redis', version: '6.2' },
   { family: 'redis', version: '8.2' },
@@ -39,9 +39,9 @@ export async function listTestServers(
 }
 
 export interface WantedServer {
-  /** `Redis 6.2`. */
+  /** Name and minor version, such as `Redis 6.2`. */
   readonly name: string;
-  /** undefined: the list has none. */
+  /** Undefined if the list has no such server. */
   readonly server: TestServer | undefined;
 }
 
@@ -54,6 +54,6 @@ export function matchWantedServers(listed: readonly TestServer[]): readonly Want
   }));
 }
 
-/** FUNCTION and `SET NX GET` came with Redis 7.0, from which Valkey forked. */
+/** True for servers with FUNCTION and `SET NX GET`, which Redis 7.0 introduced and Valkey has from its fork. */
 export const hasFunctions = ({ family, version }: ServerVersion): boolean =>
   family === 'valkey' || atLeast(version, '7.0');

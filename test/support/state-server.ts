@@ -1,14 +1,14 @@
-/** A small server that stores one Terraform state, for Terraform's `http` backend: with a login and a lock. */
+/** A small server that stores one Terraform state for the `http` backend of Terraform, with a login and a lock. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface StateServer {
   readonly address: string;
-  /** The stored state; empty before the first deploy. */
+  /** Returns the stored state, which is empty before the first deploy. */
   state(): string;
   /** Locks the state like another deploy, until the returned function is called. */
   lock(): () => void;
-  /** Number of times that the lock was taken. */
+  /** Number of times that the lock was acquired. */
   readonly locks: number;
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
-/** Suites and reporters that several configurations of vitest use. */
+/** Suites and reporters that several vitest configurations use. */
 
 /**
- * Suites that judge whole runs hundreds of times. Coverage slows judging by a factor of three and more, and other suites
- * cover the same code: `test/evidence.config.ts` runs these without it.
+ * Suites that judge entire runs hundreds of times. Coverage slows down the judge by a factor of three or more, and
+ * other suites cover the same code, so `test/evidence.config.ts` runs these suites without coverage.
  */
 export const EVIDENCE_SUITES = [
   'test/harness/broken-evidence.test.ts',
@@ -15,7 +15,7 @@ export const EVIDENCE_SUITES = [
   'test/harness/reports/text-formats.test.ts',
 ];
 
-/** Results for programs: `KIT_TEST_RESULTS` names their folder. */
+/** Reporters with results for programs: `KIT_TEST_RESULTS` names the folder of the results. */
 export function resultReporters(name: string): ['default', ...['json', { outputFile: string }][]] {
   const folder = process.env.KIT_TEST_RESULTS;
   return folder === undefined ? ['default'] : ['default', ['json', { outputFile: `${folder}/${name}.json` }]];

@@ -1,6 +1,6 @@
 /**
- * Fails the test in which a connection has an error and no listener: ioredis prints it ("Unhandled error event"), and
- * such a connection in the product would print on a user's terminal.
+ * Fails a test in which a connection has an error and no listener. ioredis prints such an error ("Unhandled error
+ * event"), and in the product it would appear on a user's terminal.
  */
 import { afterAll, afterEach, expect } from 'vitest';
 

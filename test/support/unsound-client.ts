@@ -1,13 +1,13 @@
 /**
- * The kit's client with two defects: every lookup keeps its thread busy, so that a load thread cannot keep its schedule, and
- * keeps 4 KB per call.
+ * The kit's client with two defects: every lookup keeps its thread busy, so a load thread cannot keep its schedule, and
+ * every lookup leaks 4 KB.
  */
 import { type CacheOptions, openCache as openOwn } from '../../client/index.ts';
 
 export * from '../../client/index.ts';
 
 const BUSY_MS = 2;
-/** 4 KB. */
+/** Takes 4 KB. */
 const LEAKED_NUMBERS = 500;
 const leaked: number[][] = [];
 

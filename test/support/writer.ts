@@ -1,13 +1,13 @@
-/** An open loop of writes over a connection, and the outcome of each. */
+/** Writes over a connection in an open loop, with the outcome of each write. */
 import type { CacheError, Durability } from '../../client/index.ts';
 import type { SupervisedConnection } from '../../client/types.ts';
 
 export interface WriteLoopResult {
-  /** Keys that were acknowledged. */
+  /** Keys of the acknowledged writes. */
   readonly acknowledged: readonly string[];
-  /** Codes of the errors, with their number. */
+  /** Number of errors per error code. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Longest time between two acknowledgements, in ms, and the time of the first one after it. */
+  /** Longest time between two acknowledgements in ms; `gapEndedAt` is the time of the later one. */
   readonly gapMs: number;
   readonly gapEndedAt: number;
   /** Longest time that one call took to settle. */
@@ -30,7 +30,7 @@ export class WriteLoop {
     this.#timer = setInterval(() => {
       const key = `${prefix}:${this.#sent++}`;
       const startedAt = performance.now();
-      // APPEND shows a write that was applied twice.
+      // APPEND reveals a write that was applied twice.
       const write = durability
         ? connection.callDurable(durability, 'APPEND', key, 'x')
         : connection.call('APPEND', key, 'x');

@@ -22,7 +22,7 @@ const fatalOutcome = (line: string, message: string) =>
 const logged = (message: string) => `1:M 28 Nov 2026 12:00:00.000 # ${message}\n`;
 
 describe('a list of probes', () => {
-  it('is parsed with its escapes, and comments are ignored', () => {
+  it('is parsed with its escape sequences, and comments are ignored', () => {
     const file = Buffer.from('# comment\na|port 1\\n\\thz 2\nb|x \\\\n \\xe9|y\n\nno probe\n', 'latin1');
     expect(parseProbes(file).map(({ name, bytes }) => [name, bytes.toString('latin1')])).toEqual([
       ['a', 'port 1\n\thz 2'],
@@ -30,7 +30,7 @@ describe('a list of probes', () => {
     ]);
   });
 
-  it('contains every directive, within and beyond its bounds', () => {
+  it('contains directives with values within and beyond their bounds', () => {
     const texts = generateProbes().map(({ bytes }) => bytes.toString('latin1'));
     for (const text of [
       'io-threads 0',
@@ -51,7 +51,7 @@ describe('the output of a server', () => {
     ['1:M * The server is now ready to accept connections at /tmp/s', true],
     ['1:X # Sentinel ID is 0123', true],
     ['1:M * Server initialized', false],
-  ])('%j means ready: %s', (output, ready) => {
+  ])('shows whether the server is ready: %j, %s', (output, ready) => {
     expect(isReady(output)).toBe(ready);
   });
 
@@ -79,12 +79,12 @@ describe('the output of a server', () => {
     [logged('Configured to not listen anywhere, exiting.'), 'refused'],
     ['=== ASSERTION FAILED ===\n', 'refused'],
     ['', 'refused'],
-  ])('%j is %s', (output, kind) => {
+  ])('shows the outcome of a start: %j is %s', (output, kind) => {
     expect(endedOutcome(output, 1).kind).toBe(kind);
   });
 });
 
-it('the paths in a text are moved below the scratch directory', () => {
+it('paths in a text are moved below the scratch directory', () => {
   const text = 'dir /var/lib/redis\naclfile "/etc/redis/users.acl"\nlogfile ""\n# dir /x\nrequirepass /y\n';
   expect(withLocalPaths(Buffer.from(text), scratch).toString()).toBe(
     `dir ${scratch}/root/var/lib/redis\naclfile "${scratch}/root/etc/redis/users.acl"\nlogfile ""\n# dir /x\nrequirepass /y\n`,

@@ -23,7 +23,7 @@ describe('docs/settings.md', () => {
     ).toEqual([]);
   });
 
-  it('has every setting of a resolved environment', () => {
+  it('contains every setting of a resolved environment', () => {
     const paths = new Set(settingsOf(settingsSchema).map(({ path }) => path));
     const leaves = (value: unknown, path: string): readonly string[] =>
       paths.has(path) && (typeof value !== 'object' || Array.isArray(value))
@@ -51,7 +51,7 @@ describe('docs/schemas/', () => {
     for (const [name, text] of schemas) expect(readFileSync(join(DIRECTORY, name), 'utf8'), name).toBe(text);
   });
 
-  it('describes every setting of an environment, and requires none of an environment that extends another', () => {
+  it('describes every setting of an environment, and requires none if the environment extends another', () => {
     const schema = JSON.parse(jsonSchemas().get('environment.schema.json') ?? '');
     const settings = settingsOf(settingsSchema);
     for (const { path, meaning } of settings) {
@@ -66,7 +66,7 @@ describe('docs/schemas/', () => {
     expect(JSON.stringify(schema.properties.redis)).not.toContain('"required"');
   });
 
-  it('allows in an environment of kit.yaml what an environment file allows, and no other setting', () => {
+  it('allows in an environment of kit.yaml the settings of an environment file, and no others', () => {
     const [kit, environment] = ['kit', 'environment'].map((name) =>
       JSON.parse(jsonSchemas().get(`${name}.schema.json`) ?? ''),
     );
@@ -77,7 +77,7 @@ describe('docs/schemas/', () => {
 });
 
 describe('a configuration error', () => {
-  it('points to the page', () => {
+  it('has a hint with the path of the page', () => {
     expect(() => loadEnvironment('dev', { 'redis.maxmemory': 'much' }, new Map())).toThrow(
       expect.objectContaining({ hint: expect.stringContaining('docs/settings.md') }),
     );

@@ -6,17 +6,17 @@ const master = (id: string, formerId = '0'.repeat(40)) => ({ role: 'master', id,
 const NOTHING = new Set<string>();
 
 describe('the named master', () => {
-  it('is the one that a majority of all sentinels reports with the highest epoch', () => {
+  it('is the node that a majority of all sentinels reports with the highest epoch', () => {
     const reports = [report('a:1', 4), report('b:1', 5), report('b:1', 5)];
     expect(namedMaster(reports, 3)).toBe('b:1');
     expect(namedMaster(reports.slice(1), 3)).toBe('b:1');
   });
 
-  it('is unknown while only a minority has the highest epoch: a switch is being announced', () => {
+  it('is unknown while only a minority has the highest epoch, because a switch is being announced', () => {
     expect(namedMaster([report('a:1', 4), report('a:1', 4), report('b:1', 5)], 3)).toBeUndefined();
   });
 
-  it('is unknown without replies of a majority, or when they differ at the same epoch', () => {
+  it('is unknown without replies of a majority, or if replies differ at the same epoch', () => {
     expect(namedMaster([], 3)).toBeUndefined();
     expect(namedMaster([report('b:1', 5)], 3)).toBeUndefined();
     expect(namedMaster([report('b:1', 5), report('b:1', 5)], 4)).toBeUndefined();
@@ -24,16 +24,16 @@ describe('the named master', () => {
   });
 });
 
-describe('a node that reports master', () => {
+describe('a node that reports ROLE master', () => {
   it('was deposed if the named master was its replica before its promotion', () => {
     expect(isDeposed(master('old'), master('new', 'old'), NOTHING)).toBe(true);
   });
 
-  it('was deposed if the sentinels named it under the same replication id, several failovers ago', () => {
+  it('was deposed if the sentinels reported it with the same replication id, even several failovers ago', () => {
     expect(isDeposed(master('oldest'), master('new', 'old'), new Set(['oldest', 'old', 'new']))).toBe(true);
   });
 
-  it('was not deposed if it has just been promoted, although the sentinels still name its former master', () => {
+  it('was not deposed if it has just been promoted, although the sentinels still report its former master', () => {
     const promoted = master('fresh', 'old');
     expect(isDeposed(promoted, master('old', 'older'), new Set(['older', 'old']))).toBe(false);
   });
@@ -42,7 +42,7 @@ describe('a node that reports master', () => {
     expect(isDeposed(master('unknown'), master('new', 'old'), new Set(['old', 'new']))).toBe(false);
   });
 
-  it('is not demoted while the named node does not report master, or has the same history', () => {
+  it('is not demoted while the named master does not report ROLE master, or has the same history', () => {
     expect(isDeposed(master('old'), { ...master('new', 'old'), role: 'slave' }, NOTHING)).toBe(false);
     expect(isDeposed(master('same'), master('same', 'same'), new Set(['same']))).toBe(false);
     expect(isDeposed({ ...master('old'), role: 'slave' }, master('new', 'old'), NOTHING)).toBe(false);

@@ -1,4 +1,4 @@
-/** The watchdog as a process with real nodes: what it changes, and what it leaves to Sentinel. */
+/** The watchdog as a process with real nodes: what it changes, and what it does not change. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readRoles, settleRoles } from '../../../infra/operations/roles.ts';
@@ -28,7 +28,7 @@ const stable = () => settleRoles(environment);
 const isReplica = async (id: string) =>
   (await (await environment.admin(id)).info('replication')).includes('role:slave');
 
-/** Hangs the master until another one is stable. @returns its id, and the heal */
+/** Hangs the master until another master is stable. @returns the id of the former master, and the heal */
 async function deposeMaster(): Promise<{ readonly former: string; readonly heal: () => Promise<void> }> {
   const former = await stable();
   const heal = (await environment.capabilities.pause?.(former)) ?? (async () => undefined);
@@ -39,7 +39,7 @@ async function deposeMaster(): Promise<{ readonly former: string; readonly heal:
   return { former, heal };
 }
 
-it('connects from its own address, so that a partition can separate it like a node', async () => {
+it('the watchdog connects from its own address, so a partition can separate it like a node', async () => {
   const [first] = await environment.status();
   const own = first?.address.host === '127.0.0.1' ? '127.0.0.1' : first?.address.host.replace(/\d+$/, '21');
   const addresses = async () => {
@@ -52,7 +52,7 @@ it('connects from its own address, so that a partition can separate it like a no
   expect(new Set(await addresses())).toEqual(new Set([own]));
 });
 
-it('demotes a master that returns after a failover to a replica of the new one', async () => {
+it('the watchdog demotes a master that returns after a failover to a replica of the new master', async () => {
   const { former, heal } = await deposeMaster();
   await heal();
   await waitUntil('the report of the watchdog', () => log().includes(`${former} was deposed`));
@@ -60,11 +60,11 @@ it('demotes a master that returns after a failover to a replica of the new one',
   expect(log()).toContain(`it now replicates ${await stable()}`);
 });
 
-it('does not demote a replica that Sentinel promotes while its master is healthy', async () => {
+it('the watchdog does not demote a replica that Sentinel promotes while its master is healthy', async () => {
   const former = await stable();
   const before = log();
   const sentinel = await environment.admin('sentinel-1');
-  // Refused until the sentinel has queried the replicas of the master before.
+  // The failover is refused until the sentinel has queried the replicas of the master.
   const begin = () =>
     sentinel.call('SENTINEL', 'FAILOVER', 'mymaster').then(
       () => true,
@@ -81,7 +81,7 @@ it('does not demote a replica that Sentinel promotes while its master is healthy
   expect(await isReplica(promoted)).toBe(false);
 });
 
-it('sets the ping period of a sentinel again after its restart', async () => {
+it('the watchdog sets the ping period of a sentinel again after its restart', async () => {
   const pingPeriod = async () => {
     const reply = (await (await environment.admin('sentinel-2')).call('SENTINEL', 'DEBUG')) as string[];
     return reply[reply.findIndex((word) => /^ping-period$/i.test(word)) + 1];
@@ -92,7 +92,7 @@ it('sets the ping period of a sentinel again after its restart', async () => {
   await waitUntil('the ping period after the restart', async () => (await pingPeriod()) === '250');
 });
 
-it('is not needed for a failover, and demotes nothing while it hangs', async () => {
+it('the watchdog is not needed for a failover, and demotes no node while it hangs', async () => {
   const resume = await environment.capabilities.pause?.(WATCHDOG_ID);
   const before = log();
   const { former, heal } = await deposeMaster();
@@ -106,7 +106,7 @@ it('is not needed for a failover, and demotes nothing while it hangs', async () 
   expect(await isReplica(former)).toBe(true);
 });
 
-it('ends with the environment, and is started again after a crash', async () => {
+it('the watchdog ends with the environment, and is started again after a crash', async () => {
   await environment.capabilities.kill?.(WATCHDOG_ID);
   expect(await stable()).toBeDefined();
   const before = log();

@@ -1,4 +1,4 @@
-/** The connection of a command to the data of an environment, of an external Redis, and of an external cluster. */
+/** The connection of a command to the data of an environment, of an external Redis, or of an external cluster. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ const standalone = (more: Partial<DataOptions> = {}): DataOptions => ({
 });
 
 describe('data of an external Redis', () => {
-  it('has one master, which holds every key', async () => {
+  it('has one master, which owns every key', async () => {
     await using data = await openCacheData(standalone());
     const [master, ...others] = await data.masters();
     expect(others).toEqual([]);
@@ -40,7 +40,7 @@ describe('data of an external Redis', () => {
     expect(await master?.redis.ping()).toBe('PONG');
   });
 
-  it('is in the database of --db, for commands and for the cache of the client', async () => {
+  it('is in the database given by --db, for commands and for the cache of the client', async () => {
     await using data = await openCacheData(standalone({ db: 2, namespace: 'second' }));
     const cache = data.openCache();
     await cache.set('key', 1);
@@ -53,7 +53,7 @@ describe('data of an external Redis', () => {
   it('writes nothing to the server when it is opened', async () => {
     await using data = await openCacheData(standalone());
     await data.masters();
-    // The preflight of a run would send them.
+    // These are commands that the preflight of a run sends.
     expect(await redis.admin().info('commandstats')).not.toMatch(/cmdstat_(unlink|watch|exec)/);
   });
 });
@@ -61,7 +61,7 @@ describe('data of an external Redis', () => {
 describe('data of an external cluster', () => {
   const options = (): DataOptions => ({ ...DEV, cluster: at(cluster.nodes[4] as RedisProcess) });
 
-  it('has every master, found through a replica', async () => {
+  it('is on all masters, which are found through a replica', async () => {
     await using data = await openCacheData(options());
     const masters = await data.masters();
     expect(masters.map(({ address }) => address)).toEqual(
@@ -69,7 +69,7 @@ describe('data of an external cluster', () => {
     );
   });
 
-  it('finds the master of a key, including one that is not UTF-8', async () => {
+  it('has a master for each key, including keys that are not valid UTF-8', async () => {
     await using data = await openCacheData(options());
     for (const key of ['a', 'b', '{tag}:c', Buffer.from([0xff, 0x00, 0xfe])]) {
       const { redis: owner } = await data.masterOf(key);
@@ -78,7 +78,7 @@ describe('data of an external cluster', () => {
     }
   });
 
-  it('refuses a database other than 0', async () => {
+  it('has no database other than 0', async () => {
     await expect(openCacheData({ ...options(), db: 2 })).rejects.toMatchObject({
       message: 'a cluster has only database 0, got 2',
     });
@@ -86,7 +86,7 @@ describe('data of an external cluster', () => {
 });
 
 describe('data of an environment that is not running', () => {
-  it('is an error with the command that starts it', async () => {
+  it('leads to an error with the command that starts the environment', async () => {
     await expect(openCacheData({ ...DEV, substrate: 'local' })).rejects.toMatchObject({
       code: 'ENVIRONMENT_NOT_FOUND',
       exitCode: EXIT.NO_GO,
@@ -94,14 +94,14 @@ describe('data of an environment that is not running', () => {
     });
   });
 
-  it('is the same error for a switchover', async () => {
+  it('leads to the same error for a switchover', async () => {
     const { exitCode, err } = await callKit('switchover', '--substrate', 'local');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(err).toContain("environment 'dev' is not running");
   });
 });
 
-it('rejects an address together with a local substrate', async () => {
+it('cannot be combined with an address of an external Redis', async () => {
   await expect(openCacheData(standalone({ substrate: 'local' }))).rejects.toMatchObject({
     message: '--url requires --substrate external, got local',
   });

@@ -1,6 +1,6 @@
 /**
- * `kit cache-stats`, `cache-clear` and `cache-inspect` on an external cluster, and their limits and errors. What holds
- * on every other place is in `test/contracts/commands/`.
+ * `kit cache-stats`, `cache-clear` and `cache-inspect` on an external cluster, and their limits and errors.
+ * `test/contracts/commands/` covers every other place.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -58,7 +58,7 @@ describe('kit cache-stats', () => {
     expect(Math.abs(small - 15_000)).toBeLessThan(1_500);
   });
 
-  it('adds up the masters of a cluster', async () => {
+  it('sums the figures of all masters of a cluster', async () => {
     await fill(inCluster);
     const { nodes, total, mode } = await jsonOf<CacheStatistics>(onCluster('cache-stats', '--json'));
     expect(mode).toBe('cluster');
@@ -67,7 +67,7 @@ describe('kit cache-stats', () => {
     expect(nodes.every(({ keys }) => keys > 10)).toBe(true);
   });
 
-  it('draws in place with --watch on a terminal, and restores the screen when it is interrupted', async () => {
+  it('redraws in place with --watch on a terminal, and restores the screen when it is interrupted', async () => {
     const streams = recordStreams({ isTTY: true, columns: 40, rows: 6 });
     const interruption = new AbortController();
     const running = kit(
@@ -123,14 +123,14 @@ describe('kit cache-clear', () => {
     expect((await inCluster.getMany(['price:1', 'user:1'])).size).toBe(1);
   });
 
-  it('deletes a namespace of a cluster with its internal keys, and no key of another one', async () => {
+  it('deletes a namespace of a cluster with its internal keys, and no key of another namespace', async () => {
     const report = await jsonOf(onCluster('cache-clear', '--all', '--yes', '--json'));
     expect(report).toMatchObject({ found: 100, internal: 1, deleted: 100 });
     expect(await inCluster.connection?.call('GET', 'other:key')).toBe('kept');
   });
 
   it.each(['sho?', 'sh*', '[s]hop'])(
-    'takes the glob characters of namespace %s literally',
+    'treats the glob characters in the namespace %s literally',
     async (namespace) => {
       const own = redisCache({ address: redis.address, namespace });
       await own.set('user:1', 1);
@@ -152,7 +152,7 @@ describe('kit cache-clear', () => {
     },
   );
 
-  it('names an invalid namespace in one line', async () => {
+  it('rejects an invalid namespace with an error of one line', async () => {
     const { exitCode, err } = await callKit(
       ...['cache-clear', '--all', '--yes', '--url', `redis://${at(redis)}`, '--namespace', 'shop:'],
     );
@@ -169,7 +169,7 @@ describe('kit cache-clear', () => {
     expect(await redis.admin().info('commandstats')).not.toMatch(/cmdstat_(flushall|flushdb|keys|del):/);
   });
 
-  it('invalidates the entries of a tag in a cluster, for a running client, too', async () => {
+  it('invalidates the entries of a tag in a cluster, also for a running client', async () => {
     expect(await inCluster.get('user:1')).toMatchObject({ i: 1 });
     const report = await jsonOf(onCluster('cache-clear', '--tag', 'users', '--yes', '--json'));
     expect(report).toMatchObject({ found: 60, cleared: true });
@@ -212,7 +212,7 @@ describe('kit cache-inspect', () => {
     expect(foreign.out).toContain('kept (raw)');
   });
 
-  it('finds a key of any bytes by --raw', async () => {
+  it('finds a key with arbitrary bytes by --raw', async () => {
     const key = Buffer.from([0xff, 0x00, 0x5c, 0x41]);
     await redis.admin().call('SET', key, createHash('sha256').update('x').digest());
     const { out } = await onServer('cache-inspect', '--raw', '\\xff\\x00\\\\A', '--json');

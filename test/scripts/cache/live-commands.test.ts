@@ -1,6 +1,6 @@
 /**
- * `kit warm`, `top` and `savings` on an external cluster, on a terminal, and their errors. What holds on every other place
- * is in `test/contracts/commands/`.
+ * `kit warm`, `top` and `savings` on an external cluster and on a terminal, and their errors.
+ * `test/contracts/commands/` covers every other place.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,7 +53,7 @@ describe('kit warm', () => {
     expect(err).toMatch(/users: started[\s\S]*prices: 10 warmed\n[\s\S]*prices: 30 warmed\n/);
   });
 
-  it('runs the strategies of the modules of kit.yaml, such as the strategy of the example', async () => {
+  it('runs the strategies from modules in kit.yaml, such as the module of the example', async () => {
     const example = resolve('examples/extension/kit.yaml');
     const { exitCode, out, err } = await onServer('warm', '--config', example);
     expect(exitCode, err).toBe(EXIT.GO);
@@ -63,7 +63,7 @@ describe('kit warm', () => {
     expect(named.out).toMatch(/\nproducts +priority 1 +TTL 600 s/);
   });
 
-  it('names the modules whose strategies have the same name, and a kit.yaml without any', async () => {
+  it('names modules whose strategies have the same name, and reports a kit.yaml without strategies', async () => {
     const text = (name: string) =>
       `export default { name: '${name}', strategies: [{ name: 'same', generate: () => [] }] };`;
     moduleOf('a.mjs', text('a'));
@@ -77,7 +77,7 @@ describe('kit warm', () => {
     expect(none.err).toMatch(/no module with warming strategies[\s\S]*--module FILE/);
   });
 
-  it('names what is wrong with a module or a strategy', async () => {
+  it('states the problem of an invalid module or strategy', async () => {
     const missing = await onServer('warm', '--module', join(dir, 'absent.mjs'));
     expect(missing).toMatchObject({ exitCode: EXIT.USAGE });
     expect(missing.err).toContain('cannot be loaded');
@@ -105,7 +105,7 @@ describe('kit top', () => {
     ]);
   });
 
-  it('shows the hit ratio of the time between two frames on a terminal', async () => {
+  it('shows the hit ratio between two frames on a terminal', async () => {
     await cache.set('hot', 1);
     for (let i = 0; i < 50; i += 1) await cache.get('absent');
     const streams = recordStreams({ isTTY: true, columns: 150, rows: 20 });
@@ -122,11 +122,11 @@ describe('kit top', () => {
 });
 
 describe('kit savings', () => {
-  it('counts only the reads of the window with --window', async () => {
+  it('counts only the reads within the window given by --window', async () => {
     for (let i = 0; i < 5; i += 1)
       await cache.getOrCompute(`slow:${i}`, () => sleep(40, i), { graceSeconds: 60 });
     await waitUntil('the entries are stored', async () => (await redis.admin().dbsize()) >= 5);
-    // The first call loads the modules of the command: the window of the second one starts without that delay.
+    // The first call loads the modules of the command, so the window of the second call starts without that delay.
     await onServer('savings');
     const running = onServer('savings', '--window', '3', '--json');
     await sleep(1_000);

@@ -1,4 +1,4 @@
-/** `kit sizing`: the prediction from idle times, and the advice on a real Redis. */
+/** `kit sizing`: the prediction from idle times, and the recommendation on a real Redis. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { ObservedMaster } from '../../../scripts/cache/sizing/observation.t
 import { callKit } from '../../support/kit-call.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
-/** Idle times up to `seconds` of keys with these rates of access: the exact curve. */
+/** Idle times up to `seconds` of keys with the given access rates, from the exact curve. */
 function idleTimes(rates: readonly number[], seconds: number): IdleKey[] {
   const within = (time: number) =>
     rates.reduce((sum, rate) => sum + 1 - Math.exp(-rate * Math.max(0, time)), 0);
@@ -31,7 +31,7 @@ const keysOf = (rates: readonly number[], seconds: number) =>
   rates.reduce((sum, rate) => sum + 1 - Math.exp(-rate * seconds), 0);
 
 describe('keysWithin', () => {
-  it('continues the curve of Zipf-distributed keys over one doubling within 10 %', () => {
+  it('extrapolates the curve of Zipf-distributed keys to twice the time within 10 %', () => {
     for (const [keys, exponent, rate] of [
       [30_000, 0.9, 800],
       [100_000, 1, 1_000],
@@ -44,17 +44,17 @@ describe('keysWithin', () => {
     }
   });
 
-  it('continues new keys only as a straight line', () => {
+  it('extrapolates the number of new keys linearly', () => {
     const idle = Array.from({ length: 100 }, (_, idleSeconds) => ({ idleSeconds, weight: 10 }));
     expect(keysWithin(idle, 80, 160).keys).toBeCloseTo(1_600, -1);
   });
 
-  it('is not known beyond one doubling', () => {
+  it('is unknown beyond twice the observed time', () => {
     expect(keysWithin(idleTimes(zipfRates(1_000, 1, 50), 20), 20, 300)).toMatchObject({ known: false });
   });
 });
 
-/** Idle times of keys, evenly distributed up to the longest one. */
+/** Idle times of the given number of keys, evenly distributed up to the longest idle time. */
 function idleOf(keys: number, longestIdle: number): IdleKey[] {
   return Array.from({ length: keys }, (_, i) => ({ idleSeconds: (i * longestIdle) / keys, weight: 1 }));
 }
@@ -91,7 +91,7 @@ describe('memoryNeed', () => {
     });
   };
 
-  it('uses the current keys once the cache has run for a TTL', () => {
+  it('uses the current keys once the cache has run for one TTL', () => {
     const need = of(100, 99);
     expect(need).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
     expect(need.groups[0]).toMatchObject({ keysAtPeak: 1_000 });
@@ -102,7 +102,7 @@ describe('memoryNeed', () => {
     expect(of(2_000, 100)).toMatchObject({ known: false });
   });
 
-  it('is not below the highest memory so far, and cannot be known from a server that evicts early', () => {
+  it('is at least the highest memory until now, and is unknown from a server that evicts early', () => {
     const idle = Array.from({ length: 1_000 }, (_, i) => ({ idleSeconds: i / 10, weight: 1 }));
     const groups = [{ ...group, ttlSeconds: 300, idle }];
     const sample = { totalKeys: 1_000, sampledKeys: 1_000 };
@@ -120,7 +120,7 @@ describe('memoryNeed', () => {
     });
   });
 
-  it('is known although the versions of tags live longer than the cache has run, and grows them with the entries', () => {
+  it('includes tag versions, which live longer than the cache has run, in proportion to the entries', () => {
     const idle = idleOf(1_000, 100);
     const entries = { ...group, ttlSeconds: 190, idle };
     const tags = {
@@ -138,7 +138,7 @@ describe('memoryNeed', () => {
     expect(memoryNeed({ ...sample, groups: [tags] })).toMatchObject({ known: false });
   });
 
-  it('counts keys without a TTL without a projection', () => {
+  it('counts keys without a TTL without an extrapolation', () => {
     expect(of(null, 50)).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
   });
 });
@@ -173,7 +173,7 @@ describe('kit sizing', () => {
     expect(out).toContain('redis.maxmemoryPolicy: keep allkeys-lru\n  100.0 % of the keys have no TTL');
   });
 
-  it('predicts the memory of the server from the sample within 10 %', async () => {
+  it('predicts the memory of the server from a sample within 10 %', async () => {
     const { need } = JSON.parse((await size('--json', '--sample', '500')).out) as {
       need: { bytesPerMaster: number };
     };
@@ -181,7 +181,7 @@ describe('kit sizing', () => {
     expect(Math.abs(need.bytesPerMaster / used - 1)).toBeLessThan(0.1);
   });
 
-  it('writes nothing without confirmation, and shows the difference', async () => {
+  it('shows the difference, and writes nothing without confirmation', async () => {
     const before = readFileSync(file, 'utf8');
     const { exitCode, err } = await size('--apply');
     expect(exitCode).toBe(EXIT.USAGE);

@@ -1,6 +1,6 @@
 /**
- * Outputs of the engine's command line and their handling, with a `docker` of the test's own, since no engine has all
- * of them.
+ * Outputs of the docker command and their handling. A script replaces `docker`, because no engine produces all of these
+ * outputs.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-/** A `docker` that answers by a shell script. */
+/** Installs a `docker` that is the given shell script. */
 function engine(script: string): void {
   const bin = join(state.path, 'bin');
   mkdirSync(bin, { recursive: true });
@@ -43,18 +43,18 @@ it.each([
   ],
   ['DOCKER_NO_ENGINE', 'tcp://10.0.0.1:2375', 'error during connect: Get tcp://10.0.0.1:2375/v1.41: EOF'],
   ['DOCKER_NO_ENGINE', 'the default socket', 'dial: connection refused'],
-])('the engine error distinguishes %s at %s', (code, where, stderr) => {
+])('the error of an unusable engine has the code %s, with the address %s', (code, where, stderr) => {
   expect(engineTrouble(stderr)).toMatchObject({ code, where });
 });
 
-it('a reachable engine is not reported as unreachable, regardless of its error text', () => {
+it('a reachable engine is not reported as unreachable, whatever its error text is', () => {
   expect(
     engineTrouble('Error response from daemon: dial tcp 127.0.0.1:443: connection refused'),
   ).toBeUndefined();
   expect(engineTrouble('Error: No such container: x')).toBeUndefined();
 });
 
-it('a failed command gives the last output of the engine, and the command', async () => {
+it('the error of a failed command contains the last output of the engine, and the command', async () => {
   saying('noise\nError: No such network: x');
   await expect(docker(['network', 'rm', 'x'])).rejects.toMatchObject({
     code: 'DOCKER_FAILED',
@@ -64,7 +64,7 @@ it('a failed command gives the last output of the engine, and the command', asyn
   });
 });
 
-it('an empty result is valid: no containers, no labels, no image', async () => {
+it('an empty result is valid: no containers, no labels, or no image', async () => {
   engine('case "$*" in *inspect*) exit 1 ;; esac');
   expect((await inspectContainers([])).size).toBe(0);
   expect((await inspectContainers(['x'])).size).toBe(0);
@@ -73,7 +73,7 @@ it('an empty result is valid: no containers, no labels, no image', async () => {
   expect(await imageExists('x')).toBe(false);
 });
 
-it('networks of one name are distinguished by their ids', async () => {
+it('networks with the same name are distinguished by their ids', async () => {
   engine('echo "1a kit-x-data"; echo "2b kit-x-data"');
   expect(await labelledIds('network', 'a=b')).toEqual([
     { kind: 'network', id: '1a', name: 'kit-x-data' },
@@ -83,7 +83,7 @@ it('networks of one name are distinguished by their ids', async () => {
 
 const ENGINE = 'version) echo 20.10.24 ;; container) echo kit-dev-redis-1 ;;';
 
-it('the doctor lists what exists, and what the first deploy pulls from a reachable registry', async () => {
+it('the doctor lists existing images, and images that the first deploy pulls from a reachable registry', async () => {
   engine(`case "$1" in ${ENGINE} manifest) ;; *) exit 1 ;; esac`);
   const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
   expect(checks.get('docker-engine')).toMatchObject({ state: 'ok', found: 'Docker 20.10.24' });
@@ -96,7 +96,7 @@ it('the doctor lists what exists, and what the first deploy pulls from a reachab
   }
 });
 
-it('the doctor fails when an image is missing and no registry provides it', async () => {
+it('the doctor fails if an image is missing and no registry provides it', async () => {
   engine(
     `case "$1" in ${ENGINE} manifest) echo "lookup registry: no such host" >&2; exit 1 ;; *) exit 1 ;; esac`,
   );
@@ -120,7 +120,7 @@ it('the doctor queries a plain HTTP registry over plain HTTP', async () => {
   expect(checks.filter(({ id, state }) => id.startsWith('image-') && state === 'ok')).toHaveLength(3);
 });
 
-it('the doctor names the lock of images that cannot be used', async () => {
+it('the doctor names an image lock that cannot be used', async () => {
   engine('case "$1" in version) echo 20.10.24 ;; container) ;; *) exit 1 ;; esac');
   const lock = join(state.path, 'images.lock.json');
   writeFileSync(lock, '{}');
@@ -130,7 +130,7 @@ it('the doctor names the lock of images that cannot be used', async () => {
   expect(checks.find(({ id }) => id === 'containers')?.found).toBe('no container of the kit');
 });
 
-it('nothing is locked when a registry returns no digest, or is unreachable', async () => {
+it('no image is locked if a registry returns no digest, or is unreachable', async () => {
   vi.stubEnv('KIT_IMAGES_LOCK', join(state.path, 'none.json'));
   engine('case "$1" in pull) ;; *) echo null ;; esac');
   await expect(lockImages()).rejects.toMatchObject({

@@ -1,4 +1,7 @@
-/** A state directory with this machine's images, and small environments on ports of their own, for tests on the engine. */
+/**
+ * Helpers of tests on the engine: a state directory with this machine's images, and small environments on separate
+ * ports.
+ */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -12,9 +15,9 @@ import { LABEL } from '../../../../infra/substrates/docker/plan.ts';
 import { synthesisDir } from '../../../../infra/substrates/docker/terraform-cli.ts';
 import { type StateDir, temporaryStateDir } from '../local/fixtures.ts';
 
-/** The images that the suite's setup built (or found) are used by every test. */
+/** A state directory in which every test uses the images that the suite's setup built or found. */
 export function engineStateDir(): StateDir {
-  // No hook runs in a file whose tests are all skipped: do not create files that no hook would remove.
+  // No hook runs in a file whose tests are all skipped, so no file may be created that a hook would have to remove.
   if (inject('missing').deploy !== '') return { path: '/nowhere', [Symbol.dispose]: () => {} };
   const state = temporaryStateDir();
   const built = imagesFile(resolve('.kit'));
@@ -25,7 +28,7 @@ export function engineStateDir(): StateDir {
   return state;
 }
 
-/** Labels that a deploy from that state directory sets; for `docker create`, `docker network create`. */
+/** Labels that a deploy from a state directory sets, as options of `docker create` and `docker network create`. */
 export function deployLabels(environment: EnvironmentConfig, stateDir: string): readonly string[] {
   const labels = [
     `${LABEL.environment}=${environment.name}`,
@@ -36,7 +39,7 @@ export function deployLabels(environment: EnvironmentConfig, stateDir: string): 
 
 const PROJECT = resolve(import.meta.dirname, '../../../..');
 
-/** `npx cdktf`, as a user calls it without a terminal, with this state directory and this YAML. */
+/** Runs `npx cdktf` like a user without a terminal, with this state directory and this YAML. */
 export async function runPlainCdktf(
   verb: 'deploy' | 'destroy',
   environment: EnvironmentConfig,
@@ -52,7 +55,7 @@ export async function runPlainCdktf(
     env: {
       ...{ KIT_STACKS: file, KIT_STATE_DIR: stateDir, CHECKPOINT_DISABLE: '1', TMPDIR: stateDir },
       PATH: [bin, process.env.PATH ?? ''].join(delimiter),
-      // A path that does not exist would cause a warning on every line, in OpenTofu's JSON too.
+      // A path that does not exist would cause a warning on every line, also in OpenTofu's JSON.
       ...(existsSync(process.env.TF_CLI_CONFIG_FILE ?? '') ? {} : { TF_CLI_CONFIG_FILE: '' }),
     },
     timeoutMs: 120_000,
@@ -60,7 +63,7 @@ export async function runPlainCdktf(
   return { exitCode, text: stripVTControlCharacters(`${stdout}${stderr}`) };
 }
 
-/** `dev` on ports that no other environment on this machine publishes. */
+/** The environment `dev` on ports that no other environment on this machine publishes. */
 export function configuration(
   name: string,
   change: Partial<Pick<EnvironmentConfig, 'security' | 'topology'>> = {},
@@ -76,7 +79,9 @@ export function configuration(
   return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
 }
 
-/** Three masters with a replica each, which notice a death after a second, on ports of their own. */
+/**
+ * A cluster of three masters with one replica each, which detects a failed master after a second, on separate ports.
+ */
 export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
   const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
   const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
@@ -84,8 +89,8 @@ export function clusterConfiguration(name: string, firstPort: number): Environme
 }
 
 /**
- * A suite that needs the engine and, if it deploys, Terraform with its plugin. If one is missing, each of its tests is
- * reported as skipped, by name, with the reason.
+ * Declares a suite that needs the engine and, if it deploys, Terraform with its plugin. If one of them is missing, each
+ * test is reported as skipped by name, with the reason.
  */
 export function describeOnEngine(
   name: string,

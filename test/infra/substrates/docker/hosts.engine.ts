@@ -1,6 +1,6 @@
 /**
- * An environment on three Docker engines with an address each, one of them reached over TLS. The host with the master is lost whole, with its engine,
- * and returns.
+ * An environment on three Docker engines, each with its own address; one of them is reached over TLS. The host with the
+ * master fails entirely, including its engine, and returns.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -83,7 +83,7 @@ describeOnEngine('an environment on three hosts', () => {
     expect((await terraformPlan(config, { stateDir: state.path })).changes).toBe(false);
   });
 
-  it('no key of a client is in the state or in the synthesised text', () => {
+  it('no client key is in the state or in the synthesised text', () => {
     const [, { tls }] = config.hosts as [unknown, { tls: { key: string } }];
     const lines = readFileSync(tls.key, 'utf8').split('\n');
     const secrets = lines.filter((line) => line.length > 20 && !line.startsWith('---'));
@@ -100,7 +100,7 @@ describeOnEngine('an environment on three hosts', () => {
     expect(exitCode).toBe(0);
   });
 
-  it('the loss of the host with the master loses no durable write, and writes resume within the goal', async () => {
+  it('a failure of the host with the master loses no durable write, and writes resume within the target', async () => {
     expect(await environment.masterId()).toBe('redis-1');
     const cache = openApplicationCache(environment);
     const durably = async (key: string) => {
@@ -125,7 +125,7 @@ describeOnEngine('an environment on three hosts', () => {
     expect(String(await sentinel.call('SENTINEL', 'CKQUORUM', 'mymaster'))).toMatch(/^OK 2 usable/);
   });
 
-  it('kit status names the host that is unreachable', async () => {
+  it('kit status names the unreachable host', async () => {
     const { exitCode, view } = await status();
     const unreachable = view.nodes.filter((node) => node.state === 'unreachable');
     expect(unreachable.map(({ id, host }) => `${id} ${host}`)).toEqual(['redis-1 b', 'sentinel-1 b']);
@@ -134,17 +134,17 @@ describeOnEngine('an environment on three hosts', () => {
     expect(out).toContain('host b is unreachable: the state of redis-1, sentinel-1 is unknown');
   });
 
-  it('kit up names the host that is unreachable', async () => {
+  it('kit up names the unreachable host', async () => {
     const { err } = await callKit('up', '--env', file, '--substrate', 'docker');
     expect(err).toContain("the Docker engine of host 'b' is not reachable");
   });
 
-  it('the host returns, and its node becomes a replica of the new master', async () => {
+  it('the node of a host that returns becomes a replica of the new master', async () => {
     await lost.restore();
     await waitUntil('the environment to be healthy', async () => (await status()).view.healthy, 90_000);
     expect(['redis-2', 'redis-3']).toContain(await environment.masterId());
     const noDrift = async () => (await findDrift(planDocker(planTopology(config)), state.path)).length === 0;
-    // A health check that failed in the meantime is repeated every 10 s.
+    // A failed health check is repeated every 10 s.
     await waitUntil('no drift', noDrift, 30_000);
   });
 });

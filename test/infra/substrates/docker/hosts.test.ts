@@ -27,7 +27,7 @@ const config = environmentSchema.parse({
 const plan = planDocker(planTopology(config));
 
 describe('the plan of an environment on several hosts', () => {
-  it('gives each node the address of its host, for clients and for other nodes', () => {
+  it('assigns to each node the address of its host, for clients and for other nodes', () => {
     expect(plan.nodes.map(({ address }) => `${address.host}:${address.port}`)).toEqual([
       ...['10.0.0.11:27300', '10.0.0.12:27301', '10.0.0.13:27302'],
       ...['10.0.0.11:27310', '10.0.0.12:27311', '10.0.0.13:27312'],
@@ -35,7 +35,7 @@ describe('the plan of an environment on several hosts', () => {
     for (const { address, published } of plan.nodes) expect(published).toEqual(address);
   });
 
-  it('runs the watchdog on the last host, apart from the first master', () => {
+  it('runs the watchdog on the last host, separately from the first master', () => {
     expect(plan.watchdog?.engine?.host).toBe('c');
     expect(plan.exporter.engine?.host).toBe('a');
   });
@@ -57,7 +57,7 @@ describe('the stack of an environment on several hosts', () => {
     stack = JSON.parse(Testing.synth(await addEnvironment(app, config, options)));
   });
 
-  it('has a provider alias for each host, whose key Terraform reads from its file', () => {
+  it('has a provider alias for each host, with a key that Terraform reads from a file', () => {
     expect(stack.provider.docker).toEqual([
       { alias: 'a', host: 'ssh://kit@10.0.0.11' },
       {
@@ -81,29 +81,29 @@ describe('the stack of an environment on several hosts', () => {
     }
   });
 
-  it('creates no resource without the provider of a host', () => {
+  it('assigns every resource to the provider of a host', () => {
     const types = Object.keys(stack.resource).filter((type) => type.startsWith('docker_'));
     expect(types.flatMap(resources).filter(({ provider }) => provider === undefined)).toEqual([]);
   });
 
-  it('has one network per host and no internal one, so that nodes reach other hosts', () => {
+  it('has one network per host and no internal network, so nodes reach other hosts', () => {
     const networks = resources('docker_network');
     expect(networks.map(({ provider }) => provider).sort()).toEqual(['docker.a', 'docker.b', 'docker.c']);
     expect(networks.filter(({ internal }) => internal === true)).toEqual([]);
   });
 
-  it('gives each host only the images that its containers use', () => {
+  it('creates on each host only the images that its containers use', () => {
     const on = (host: string) => resources('docker_image').filter((it) => it.provider === `docker.${host}`);
     expect(['a', 'b', 'c'].map((host) => on(host).length)).toEqual([3, 1, 2]);
   });
 
-  it('gives each host only the files of its own containers', () => {
+  it('creates on each host only the files of its containers', () => {
     const archive = readFileSync(join(state.path, 'docker', 'spread', 'files-b.tar'), 'latin1');
     expect(archive).toContain('kit-spread-redis-2-conf/');
     expect(archive).not.toContain('kit-spread-redis-1-conf/');
   });
 
-  it('announces the address of the host, and keeps addresses at a restart', () => {
+  it('announces the address of the host, and keeps addresses after a restart', () => {
     const files = join(state.path, 'docker', 'spread', 'files', 'kit-spread-redis-2-conf');
     const conf = readFileSync(join(files, 'redis.conf'), 'utf8');
     expect(conf).toMatch(/^replica-announce-ip 10\.0\.0\.12$/m);
@@ -112,7 +112,7 @@ describe('the stack of an environment on several hosts', () => {
   });
 });
 
-it('a stack without hosts has one provider without an alias, which no resource names', async () => {
+it('has without hosts one provider without an alias, which no resource names', async () => {
   const app = new App({ outdir: join(state.path, 'out') });
   const options = { stateDir: state.path, allowDestroy: undefined, ordered: false };
   const text = Testing.synth(await addEnvironment(app, configuration('plain'), options));
@@ -121,7 +121,7 @@ it('a stack without hosts has one provider without an alias, which no resource n
   expect(Object.values(resource).flatMap((all) => Object.values(all).map((each) => each.provider))).toEqual(
     expect.not.arrayContaining([expect.anything()]),
   );
-  // States of previous versions have these addresses.
+  // States of previous versions contain these addresses.
   expect(Object.keys(resource.docker_container ?? {})).toContainEqual(
     expect.stringMatching(/^configuration_init_[0-9A-F]+$/),
   );
@@ -139,7 +139,7 @@ describe('the command line of an engine', () => {
     ]);
   });
 
-  it('names the host in the error of an engine that does not answer', () => {
+  it('names the host in the error of an engine that does not reply', () => {
     const engine = { host: 'b', url: 'ssh://kit@10.0.0.12' };
     const stderr =
       'error during connect: Get "http://docker.example.com/_ping": command [ssh] exited with 255';

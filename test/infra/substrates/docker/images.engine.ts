@@ -25,7 +25,7 @@ const stateOf = async (id: string, stateDir: string) =>
 describeOnEngine(
   'images without a registry',
   () => {
-    it('missing images are built once; the doctor lists them', async () => {
+    it('missing images are built once, and the doctor lists them', async () => {
       const state = temporaryStateDir();
       const first = await buildImages({ stateDir: state.path });
       expect(await stateOf('image-exporter', state.path)).toBe('ok');
@@ -47,7 +47,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it.runIf(server)(named('a server program on this machine is one more image'), async () => {
+    it.runIf(server)(named('a server program on this machine is built into a separate image'), async () => {
       const state = temporaryStateDir();
       const path = server?.path;
       const [, , , built] = await buildImages({ stateDir: state.path, server: path });
@@ -62,7 +62,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it('a program that is no server is refused before an image is built', async () => {
+    it('a program that is not a server is refused before an image is built', async () => {
       const state = temporaryStateDir();
       const lines: string[] = [];
       const progress = (line: string) => lines.push(line);
@@ -74,7 +74,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it('an image of another version, or of no registry, is refused before a deploy', async () => {
+    it('an image of another version, or one that no registry has, is refused before a deploy', async () => {
       const state = temporaryStateDir();
       await buildImages({ stateDir: state.path });
       const { redis, facts } = chooseImages(state.path);
@@ -100,13 +100,13 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it('no image is built when a registry is reachable: published ones by version are the default', async () => {
+    it('no image is built if a registry is reachable, because published images are the default', async () => {
       const state = temporaryStateDir();
       expect(existsSync(imagesFile(state.path))).toBe(false);
       const { redis, exporter } = chooseImages(state.path);
       expect(redis).toMatchObject({ kind: 'dockerfile', base: expect.stringMatching(/^redis:\d/) });
       expect(exporter).toMatchObject({ kind: 'published', reference: expect.stringContaining(':v1.88.0') });
-      // The doctor queries the registry: none listens on this address.
+      // The doctor queries the registry at this address, on which no process listens.
       vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:1');
       for (const role of ['redis', 'exporter', 'commander'])
         expect(await stateOf(`image-${role}`, state.path)).toBe('fail');

@@ -1,4 +1,4 @@
-/** One environment on a real engine: deployed, inspected, damaged, repaired, replaced node by node, destroyed. */
+/** One environment on a real engine: deployed, inspected, damaged, repaired, replaced node by node, and destroyed. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -20,7 +20,7 @@ import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, deployLabels, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
-/** The path of a webhook is its password. */
+/** The path of a webhook is a secret, like a password. */
 const WEBHOOK = ['hooks.example.org', 'tokenOfTheChannel'];
 const config = environmentSchema.parse({
   ...configuration('lifecycle', {}, 27_400),
@@ -34,7 +34,7 @@ let environment: Environment;
 
 const changes = async () => (await terraformPlan(config, terraform)).changes;
 const drift = () => findDrift(plan, state.path);
-/** A health check that failed in the meantime is retried every 10 s. */
+/** A failed health check is retried every 10 s. */
 const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
 const awaitHealthy = () =>
   waitUntil('the environment to be healthy', () => isHealthy(environment).catch(() => false), 60_000);
@@ -58,7 +58,7 @@ describeOnEngine('an environment on the engine', () => {
     const before = await environment.masterId();
     await environment.capabilities.kill?.(before as string);
     const deposed = async () => ![undefined, before].includes(await environment.masterId());
-    // An election without a winner, on a busy machine, is retried after twice the failover timeout.
+    // An election without a winner, which can happen on a busy machine, is retried after twice the failover timeout.
     await waitUntil('a failover', deposed, 40_000);
     await environment.capabilities.start?.(before as string);
     await awaitHealthy();
@@ -66,7 +66,7 @@ describeOnEngine('an environment on the engine', () => {
     await noDrift();
   });
 
-  it('every service has a limit of processes, even after replacement', async () => {
+  it('every service has a process limit, even after its replacement', async () => {
     const limits = async () => {
       const services = servicesOf(plan).map(({ container }) => container);
       return [...(await inspectContainers(services)).values()].map(({ HostConfig }) => HostConfig.PidsLimit);
@@ -98,7 +98,7 @@ describeOnEngine('an environment on the engine', () => {
     await waitUntil(
       'the exporter to answer for the master',
       async () => {
-        // It was replaced a moment ago, and might not listen yet.
+        // The exporter was just replaced, and may not listen yet.
         const answer = await fetch(`${url}/metrics`).catch(() => undefined);
         const metrics = (await answer?.text()) ?? '';
         return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
@@ -109,7 +109,7 @@ describeOnEngine('an environment on the engine', () => {
       /^redis_exporter_build_info\{build_date="\d{4}-[^"]*",commit_sha="[^<"]+",golang_version="go1[^"]*",version="v1\.88\.0"\} 1$/m,
     );
     for (const { id, container, node, address } of plan.nodes) {
-      // By its name in `kit status`, by its name in `docker ps`, and by its address.
+      // Addressed by the name in `kit status`, by the name in `docker ps`, and by the address.
       for (const name of [id, container, address.host]) {
         const answer = await fetch(`${url}/scrape?target=${name}:${address.port}`);
         const metrics = await answer.text();
@@ -135,7 +135,7 @@ describeOnEngine('an environment on the engine', () => {
     expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
   });
 
-  it('an environment with changed settings and passwords is found with its applied settings, and the differences are reported', async () => {
+  it('an environment with changed settings and passwords is found as applied, and the differences are reported', async () => {
     const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
     const found = await substrate.find(config.name, today);
     expect(found?.environment.topology.environment).toEqual(config);
@@ -172,14 +172,14 @@ describeOnEngine('an environment on the engine', () => {
     await same?.environment[Symbol.asyncDispose]();
   });
 
-  it('a master that hung through a failover is a replica when the next command returns', async () => {
+  it('a master that hung during a failover is a replica when the next command returns', async () => {
     const former = (await environment.masterId()) as string;
     const heal = await environment.capabilities.pause?.(former);
     const deposed = async () => ![undefined, former].includes(await environment.masterId());
     await waitUntil('a failover', deposed, 40_000);
     const successor = await environment.masterId();
     await heal?.();
-    // For about 10 s it reports that it is master; the sentinels report the other one.
+    // For about 10 s, the former master reports ROLE master, while the sentinels report the new one.
     expect(await environment.masterId()).toBe(successor);
     const again = await substrate.apply(topology, { ephemeral: false });
     expect(String(await (await again.admin(former)).call('ROLE'))).toMatch(/^slave/);
@@ -187,9 +187,9 @@ describeOnEngine('an environment on the engine', () => {
     await again[Symbol.asyncDispose]();
   });
 
-  it('kit up starts all stopped nodes together: without a master and a quorum, a replica becomes master', async () => {
+  it('kit up starts all stopped nodes at the same time, so a replica can become master', async () => {
     const former = (await environment.masterId()) as string;
-    // Started one after the other, the former master would wait for sentinels that are started after it.
+    // In a sequential start, the former master would wait for sentinels that start after it.
     for (const id of [former, 'sentinel-2', 'sentinel-3']) await environment.capabilities.kill?.(id);
     const lines: string[] = [];
     const progress = (line: string) => void lines.push(line);
@@ -204,7 +204,7 @@ describeOnEngine('an environment on the engine', () => {
     const replica = plan.nodes[2] as (typeof plan.nodes)[number];
     const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
 
-    // The health check of a node that was paused before may have failed, and is retried every 10 s.
+    // The health check of a node that was paused in an earlier test may have failed, and is retried every 10 s.
     beforeAll(noDrift);
 
     it.each([
@@ -215,7 +215,7 @@ describeOnEngine('an environment on the engine', () => {
         ['network', 'connect', '--ip', sentinel.address.host, plan.networks.data.name, sentinel.container],
       ],
     ] as const)(
-      'names what is %s within 5 s, and the check changes nothing',
+      'reports within 5 s the part that is %s, and the check changes nothing',
       async (kind, damage, repair) => {
         await docker(damage);
         try {
@@ -238,7 +238,7 @@ describeOnEngine('an environment on the engine', () => {
     await docker(['stop', '--time', '1', first?.container ?? '']);
     await docker(['rm', '-f', second?.container ?? '']);
     await docker(['rm', '-f', third?.container ?? '']);
-    // State after an interruption: created, not started, and in no state file.
+    // The state after an interruption: the container is created but not started, and is in no state file.
     const labels = deployLabels(config, state.path);
     await docker(['create', '--name', third?.container ?? '', ...labels, imageOf('redis')]);
     expect((await drift()).map(({ kind }) => kind)).toEqual(
@@ -250,7 +250,7 @@ describeOnEngine('an environment on the engine', () => {
     await noDrift();
   });
 
-  it('no secret is in the evidence of a run on it', async () => {
+  it('no secret is in the evidence of a run on the environment', async () => {
     const folder = join(state.path, 'run');
     await run({
       ...{ kind: 'drill', environment: config, substrate: 'docker', profile: 'quick', seed: 1, out: folder },
@@ -293,7 +293,7 @@ describeOnEngine('an environment on the engine', () => {
     }
   });
 
-  it('a destroy needs no passwords: it removes an environment whose secrets file is damaged', async () => {
+  it('a destroy needs no passwords, so it removes an environment with a damaged secrets file', async () => {
     await environment[Symbol.asyncDispose]();
     writeFileSync(secretsFile(config.name, join(state.path, 'docker')), '{"redis":');
     const { ended } = await substrate.destroy(config.name);

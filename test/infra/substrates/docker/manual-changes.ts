@@ -1,4 +1,6 @@
-/** Manual changes on the engine: a container recreated with one difference, a changed file of its configuration. */
+/**
+ * Manual changes on the engine: a container that is recreated with one difference, and a changed configuration file.
+ */
 import { request } from 'node:http';
 import { type ContainerFacts, docker } from '../../../../infra/substrates/docker/engine.ts';
 import type { PlannedContainer } from '../../../../infra/substrates/docker/plan.ts';
@@ -16,8 +18,8 @@ interface Body {
 }
 
 /**
- * Removes the container and creates it again from `facts` with one difference: the command line lacks some options of
- * the engine's API.
+ * Removes the container and creates it again from `facts` with one difference. Uses the engine's API, because the
+ * command line lacks some of its options.
  */
 export async function recreateContainer(
   { container, address }: PlannedContainer,

@@ -1,4 +1,6 @@
-/** OpenTofu without Terraform: found without a variable, passed to every program, with its own registry. */
+/**
+ * OpenTofu without Terraform: it is found without a variable, passed to every program, and used with its own registry.
+ */
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -23,13 +25,13 @@ const NOWHERE = { path: '/nowhere', [Symbol.dispose]: () => {} };
 describeOnEngine('OpenTofu alone', () => {
   const reason = tofu === undefined ? ' [skipped: tofu is not on the path]' : '';
   describe.runIf(tofu !== undefined)(`the OpenTofu program${reason}`, () => {
-    // The body of a skipped suite runs, its hooks do not: nothing would remove the directory.
+    // The body of a skipped suite runs, but its hooks do not, so no hook would remove the directory.
     const state = tofu === undefined ? NOWHERE : engineStateDir();
     const substrate = dockerSubstrate({ stateDir: state.path });
     let bin: string;
 
     beforeAll(async () => {
-      // The search path as on a machine that has `tofu` and no `terraform`.
+      // A search path as on a machine that has `tofu` and no `terraform`.
       bin = mkdtempSync(join(tmpdir(), 'kit-test-bin-'));
       for (const name of ['docker', 'tofu', 'node', 'sh', 'tar', 'ps'])
         symlinkSync((await findProgram(name)) ?? `/nowhere/${name}`, join(bin, name));
@@ -44,7 +46,7 @@ describeOnEngine('OpenTofu alone', () => {
       state[Symbol.dispose]();
     });
 
-    it('is found, and the doctor names the plugin under its own registry', async () => {
+    it('is found, and the doctor names the plugin with the registry of OpenTofu', async () => {
       expect(await terraformProgram()).toBe('tofu');
       const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
       expect(checks.get('terraform')?.found).toContain('tofu at ');
@@ -59,7 +61,7 @@ describeOnEngine('OpenTofu alone', () => {
       expect(await environment.masterId()).toBe('redis-1');
       await environment[Symbol.asyncDispose]();
       expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
-      // As in the README for plain `cdktf`.
+      // As the README describes it for plain `cdktf`.
       vi.stubEnv('TERRAFORM_BINARY_NAME', 'tofu');
       vi.stubEnv('CDKTF_SKIP_PROVIDER_LOCK', 'true');
       const plain = await runPlainCdktf('deploy', config, state.path);

@@ -1,4 +1,6 @@
-/** The operator's commands on containers: one node, so that one short deploy is enough for all of them. */
+/**
+ * The operator's commands on containers. The environment has one node, so one short deploy is enough for all commands.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
@@ -36,7 +38,7 @@ describeOnEngine('Docker', () => {
       vi.stubEnv('KIT_STATE_DIR', state.path);
       const nodes = await nodesOfEnvironment(file);
       expect(nodes.map(({ id }) => id)).toEqual(['redis-1']);
-      // Without --substrate: the environment is found where it runs.
+      // The options omit --substrate, so the commands must find the environment where it runs.
       return { options: { env: file }, substrate: 'docker', nodes, [Symbol.asyncDispose]: end };
     } catch (error) {
       await end();

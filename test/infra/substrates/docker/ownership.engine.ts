@@ -1,6 +1,6 @@
 /**
- * Two checkouts on one engine, as two state directories. No command of the second changes the environment of the first
- * until it takes over the environment. A deleted state directory counts as another checkout.
+ * Two checkouts on one engine, simulated by two state directories. No command of the second checkout changes the
+ * environment of the first one until the second takes it over. A deleted state directory counts as another checkout.
  */
 import { rmSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -20,7 +20,7 @@ import { describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
 
 const NAME = 'owned';
 const ports = { redis: 28_300, exporter: 28_320, commander: 28_321 };
-/** Protected in the configuration of the owner, but not of the other checkout. */
+/** An environment that is protected in the configuration of the owner, but not in that of the other checkout. */
 const guarded = environmentSchema.parse({
   ...loadEnvironment('single'),
   name: NAME,
@@ -55,7 +55,7 @@ describeOnEngine('an environment of another checkout', () => {
   afterEach(() => vi.unstubAllEnvs());
 
   afterAll(async () => {
-    // The owner depends on the test that failed.
+    // Which checkout owns the environment depends on the test that failed.
     vi.stubEnv('KIT_ALLOW_DESTROY', NAME);
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);
     await down(one.path, yes);
@@ -73,7 +73,7 @@ describeOnEngine('an environment of another checkout', () => {
     ['recover', async () => dockerSubstrate({ stateDir: other.path }).inspectData?.(planTopology(unguarded))],
     ['drift', () => findDrift(planDocker(planTopology(unguarded)), other.path)],
   ])(
-    'a foreign environment is rejected by %s with the path of the owner, and is left unchanged',
+    'a foreign environment is rejected by %s with the path of the owner, and remains unchanged',
     async (_, act) => {
       const before = await partsOf(NAME);
       await expect(act()).rejects.toMatchObject({
@@ -86,7 +86,7 @@ describeOnEngine('an environment of another checkout', () => {
   );
 
   it.each(['deploy', 'destroy'] as const)(
-    'a foreign environment is rejected by plain cdktf %s, and is left unchanged',
+    'a foreign environment is rejected by plain cdktf %s, and remains unchanged',
     async (verb) => {
       const before = await partsOf(NAME);
       const { exitCode, text } = await runPlainCdktf(verb, unguarded, other.path);
@@ -96,7 +96,7 @@ describeOnEngine('an environment of another checkout', () => {
     },
   );
 
-  it('a foreign environment is left unchanged when the prompt is declined, or its protection was not lifted by name', async () => {
+  it('a foreign environment remains unchanged if the prompt is declined or the takeover is not allowed by name', async () => {
     const before = await partsOf(NAME);
     const asked = vi.fn<Adopt>(async () => false);
     await expect(up(other.path, asked)).rejects.toMatchObject({ code: 'ADOPTION_PROTECTED' });
@@ -110,14 +110,14 @@ describeOnEngine('an environment of another checkout', () => {
     expect(await partsOf(NAME)).toEqual(before);
   });
 
-  it('a foreign environment is taken over with its data, and then rejected for its previous owner', async () => {
+  it('a foreign environment is taken over with its data, and then rejects its previous owner', async () => {
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);
     const before = await idOfNode();
     const environment = await up(other.path, yes);
     expect(await keptValue(environment)).toBe('value of the owner');
     await environment[Symbol.asyncDispose]();
     expect(await idOfNode()).not.toBe(before);
-    // A second command needs no permission: the checkout owns the environment.
+    // A second command needs no permission, because the checkout now owns the environment.
     vi.unstubAllEnvs();
     const again = await up(other.path);
     await again[Symbol.asyncDispose]();
@@ -142,7 +142,7 @@ describeOnEngine('an environment of another checkout', () => {
       });
     }
     expect(await partsOf(NAME)).toEqual(parts);
-    // Its volumes were created with protection.
+    // The volumes of the environment were created with protection.
     await expect(down(other.path, yes)).rejects.toMatchObject({ code: 'PROTECTED' });
     vi.stubEnv('KIT_ALLOW_DESTROY', NAME);
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);

@@ -14,23 +14,23 @@ const mine = { owner: 'mine', known: new Set<string>(), adopted: [] };
 
 describe('a part of an environment', () => {
   it.each(['container', 'network', 'volume'] as const)(
-    'a part of type %s belongs to the owner on its label',
+    'of type %s belongs to the owner on its label',
     (kind) => {
       expect(classifyParts([part(kind, 'mine')], mine)).toEqual({ own: [part(kind, 'mine')], foreign: [] });
-      // The state of another owner may also contain the name of a volume.
+      // The state of another owner can also contain the name of a volume.
       const known = new Set([`${kind}-id`]);
       expect(classifyParts([part(kind, 'other')], { ...mine, known }).foreign).toHaveLength(1);
       expect(classifyParts([part(kind, 'other')], { ...mine, owner: undefined }).foreign).toHaveLength(1);
     },
   );
 
-  it('a part without a label belongs to the state that contains its id', () => {
+  it('without a label belongs to the state that contains its id', () => {
     expect(classifyParts([part('container', '')], mine).foreign).toHaveLength(1);
     const known = new Set(['container-id']);
     expect(classifyParts([part('container', '')], { ...mine, known }).own).toHaveLength(1);
   });
 
-  it('a volume belongs to its new owner after a takeover; a container never does, it is created later', () => {
+  it('belongs to a new owner after a takeover if it is a volume; a container is created again', () => {
     const adopted = ['other', ''];
     const parts = [part('volume', 'other'), part('volume', ''), part('container', 'other')];
     expect(classifyParts(parts, { ...mine, adopted })).toEqual({
@@ -59,13 +59,13 @@ describe('the ownership error', () => {
     });
   });
 
-  it('the error for a protected environment names the required permissions', () => {
+  it('names the required permissions for a protected environment', () => {
     const parts = [part('container', 'other'), part('volume', 'other', { isProtected: true })];
     expect(refusal(parts).hint).toContain('KIT_ALLOW_ADOPT=dev kit up');
     expect(refusal(parts, 'down').hint).toContain('KIT_ALLOW_ADOPT=dev KIT_ALLOW_DESTROY=dev kit down');
   });
 
-  it('the error for a resource without a label states that it has none', () => {
+  it('states that a resource has no label', () => {
     expect(refusal([part('container', '')]).message).toContain('no owner label');
   });
 });

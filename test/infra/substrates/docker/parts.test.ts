@@ -1,6 +1,6 @@
 /**
- * Parts of the Docker substrate that need no engine: the owner of an environment, settings, an empty machine, a remote
- * backend.
+ * Parts of the Docker substrate that need no engine: the owner process of an environment, settings, a machine without
+ * programs, and a remote backend.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -34,7 +34,7 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-it('an environment has no owner, or the owner is this process, another running one, or a dead one', async () => {
+it('an environment has no owner process, or it is this one, another running one, or one that has ended', async () => {
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   const owner = (record: unknown) => {
     mkdirSync(dirname(file), { recursive: true });
@@ -49,14 +49,14 @@ it('an environment has no owner, or the owner is this process, another running o
   const own = await ownProcess();
   expect(await owner(await identify(process.ppid))).toBe('alive');
   expect(await owner({ ...own, start: 'another start time' })).toBe('gone');
-  // The same ticks after another boot identify another process.
+  // The same number of ticks after another boot identifies another process.
   expect(await owner({ ...own, start: own.start.replace(/@.*/, '@another') })).toBe('gone');
   expect(await owner({ pid: 2 ** 30, start: '1' })).toBe('gone');
-  // Without a start time, a process with that pid may be the owner: its run is not ended.
+  // Without a start time, a process with this pid may be the owner, so its run is not ended.
   expect(await owner({ pid: process.ppid, start: 'unknown' })).toBe('alive');
 });
 
-it('an owner with a damaged record is not treated as dead', async () => {
+it('an owner process with a damaged record is not treated as ended', async () => {
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   for (const record of ['', '{"pid":', '{"pid":1}', '{"pid":1,"startTime":"1"}']) {
     writeFileSync(file, record);
@@ -81,7 +81,7 @@ it('settings are read from variables, with defaults', () => {
   expect(given({ TF_CLI_ARGS: '-no-color -parallelism=2' }).ordered).toBe(true);
 });
 
-it('doctor and deploy report a missing Docker and Terraform with what to install', async () => {
+it('doctor and deploy report missing Docker and Terraform, and what to install', async () => {
   vi.stubEnv('PATH', '/nowhere');
   vi.stubEnv('TERRAFORM_BINARY_NAME', '');
   const checks = await dockerChecks(state.path);
@@ -99,12 +99,12 @@ it('doctor and deploy report a missing Docker and Terraform with what to install
   });
 });
 
-it('a remote backend replaces the local state, by configuration', async () => {
+it('a configured remote backend replaces the local state', async () => {
   const backend = { type: 's3', settings: { bucket: 'states', key: 'kit' } };
   const config = environmentSchema.parse({ ...configuration('remote'), docker: { backend } });
   const app = new App({ outdir: join(state.path, 'out') });
   await addEnvironment(app, config, { stateDir: state.path, allowDestroy: undefined, ordered: false });
-  // As the command line does: here cdktf adds a local backend if it finds none.
+  // Synthesises like the command line, which makes cdktf add a local backend if it finds none.
   app.synth();
   const text = readFileSync(join(app.outdir, 'stacks', 'remote', 'cdk.tf.json'), 'utf8');
   expect(JSON.parse(text).terraform.backend).toEqual({ s3: backend.settings });
@@ -131,7 +131,7 @@ it('a deploy is the first one only if the local state proves it', () => {
   expect(first()).toBe(true);
   const texts = {
     '{"resources":[]}': true,
-    // Leftovers of a destroy by an earlier version.
+    // Remains of a destroy by an earlier version.
     '{"outputs":{"tls":{"value":false}},"resources":[]}': true,
     '{"resources":[{"type":"docker_network","name":"data","instances":[]}]}': false,
     '{"resources":[{"type":"docker_n': false,
@@ -140,7 +140,7 @@ it('a deploy is the first one only if the local state proves it', () => {
   for (const [text, expected] of Object.entries(texts)) {
     writeFileSync(file, text);
     expect(first(), text).toBe(expected);
-    // A lock file that another process is writing.
+    // A lock file that another process is still writing.
     writeFileSync(lock, '{}');
     expect(first(), `locked ${text}`).toBe(false);
     rmSync(lock);
@@ -149,7 +149,7 @@ it('a deploy is the first one only if the local state proves it', () => {
   expect(isStateEmpty({ name: 'first', docker: { ...config.docker, backend } }, state.path)).toBe(false);
 });
 
-it('a truncated state is set aside, and replaced by the previous one or by none', async () => {
+it('a truncated state is moved aside, and replaced by the previous state if there is one', async () => {
   const config = configuration('cut');
   const file = join(state.path, 'docker', 'cut', 'terraform.tfstate');
   const whole = JSON.stringify({ resources: [{ instances: [{ attributes: { id: 'kept' } }] }] });

@@ -1,4 +1,4 @@
-/** Password rotation on a real engine: restarted containers keep both passwords, and the next deploy replaces nothing. */
+/** Password rotation on a real engine: restarted containers keep both passwords, and the next deploy replaces none. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rotatePasswords } from '../../../../infra/operations/password-rotation.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
@@ -29,7 +29,7 @@ function passwords() {
   return { redis: plain(redis), sentinel: plain(sentinel) };
 }
 
-/** Replies of all nodes to logins with these passwords. */
+/** Distinct replies of all nodes to logins with these passwords. */
 async function logins(given: ReturnType<typeof passwords>): Promise<readonly string[]> {
   const replies = plan.nodes.flatMap(({ node, published }) =>
     given[node.role].map(([user, password]) => loginReply(published, user, password)),
@@ -61,7 +61,7 @@ describeOnEngine('a rotation of passwords on the engine', () => {
     state[Symbol.dispose]();
   });
 
-  it('keeps both passwords over a restart of containers and a switchover, then refuses the previous ones', async () => {
+  it('a rotation keeps both passwords over restarts and a switchover, and then refuses the previous ones', async () => {
     const before = await startsOf();
     const former = passwords();
     await rotatePasswords(environment, { step: 'begin' });
@@ -87,7 +87,7 @@ describeOnEngine('a rotation of passwords on the engine', () => {
     expect(await startsOf()).toEqual(before);
   });
 
-  it('gives the exporter, the watchdog and the Commander the new passwords', async () => {
+  it('a rotation gives the new passwords to the exporter, the watchdog and the Commander', async () => {
     const url = `http://127.0.0.1:${plan.exporter.published.port}/scrape?target=`;
     const answers = async () => {
       const texts = plan.nodes.map(async ({ id, address }) =>

@@ -14,7 +14,7 @@ it.each([
       { host: '::', port: 7001 },
     ],
   ],
-])('the ports of %j are %j', (text, expected) => {
+])('docker ps prints %j for the published ports %j', (text, expected) => {
   expect(parsePorts(text)).toEqual(expected);
 });
 
@@ -25,7 +25,7 @@ it.each([
   ['10.96.2.0/24', '10.96.1.0/24', false],
   ['fd00::/64', '10.96.1.0/24', false],
   ['', '10.96.1.0/24', false],
-])('%s and %s overlap: %s', (one, other, expected) => {
+])('the subnets %s and %s overlap: %s', (one, other, expected) => {
   expect(subnetsOverlap(one, other)).toBe(expected);
   expect(subnetsOverlap(other, one)).toBe(expected);
 });

@@ -1,4 +1,4 @@
-/** Published images, as on a connected machine: pulled by version, locked by digest, deployed from the digest. */
+/** Published images, as on a machine with a registry: pulled by version, locked by digest, and deployed by digest. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -28,7 +28,7 @@ import { temporaryStateDir } from '../local/fixtures.ts';
 import { describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const NAME = 'published';
-/** Images built on this machine replace the published ones. */
+/** The images that were built on this machine take the place of the published ones. */
 const built = engineStateDir();
 const state = temporaryStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
@@ -52,7 +52,7 @@ describeOnEngine('published images', () => {
       vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
       vi.stubEnv('KIT_IMAGES_LOCK', lockFile);
       const { redis, exporter, commander } = chooseImages(built.path);
-      // The layers of a published Redis are below the node image's own layers.
+      // The layers of a published Redis are the lowest layers of the node image.
       await publish(await baseOf(redis), nameOf('redis'));
       await publish(tagOf(exporter), nameOf('exporter'));
       await publish(tagOf(commander), nameOf('commander'));
@@ -72,7 +72,7 @@ describeOnEngine('published images', () => {
       state[Symbol.dispose]();
     });
 
-    it('published images are pulled by version until they are locked, and the doctor reports it', async () => {
+    it('published images are pulled by version until they are locked, which the doctor reports', async () => {
       expect(chooseImages(state.path)).toMatchObject({
         origin: 'tagged',
         exporter: { kind: 'published', reference: `${registry.host}/${PUBLISHED.exporter}` },
@@ -145,7 +145,7 @@ describeOnEngine('published images', () => {
       writeFileSync(lockFile, before);
     });
 
-    it('published images are not resolved without a registry: the lock stays unchanged', async () => {
+    it('published images are not resolved without a registry, and the lock remains unchanged', async () => {
       const before = readFileSync(lockFile, 'utf8');
       vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:9');
       await expect(lockImages()).rejects.toMatchObject({
@@ -158,7 +158,7 @@ describeOnEngine('published images', () => {
       expect(readFileSync(lockFile, 'utf8')).toBe(before);
     });
 
-    it('published images leave nothing else after destroy', async () => {
+    it('published images are the only remains after a destroy', async () => {
       await substrate.destroy(NAME);
       for (const kind of ['container', 'volume', 'network'] as const) {
         expect(await listLabelled(kind, `${LABEL.environment}=${NAME}`)).toEqual([]);
@@ -172,7 +172,7 @@ const REFERENCE = '{{.Repository}}{{if ne .Tag "<none>"}}:{{.Tag}}{{else}}@{{.Di
 const tagOf = (choice: ReturnType<typeof chooseImages>['redis']): string =>
   choice.kind === 'published' ? choice.reference : choice.tag;
 
-/** The built base whose layers the node image begins with. */
+/** Returns the built base image with whose layers the node image begins. */
 async function baseOf(node: ReturnType<typeof chooseImages>['redis']): Promise<string> {
   const layers = (image: string) =>
     docker(['image', 'inspect', '--format', '{{json .RootFS.Layers}}', image]);
@@ -185,5 +185,5 @@ async function baseOf(node: ReturnType<typeof chooseImages>['redis']): Promise<s
     'redis-cache-kit/base-redis',
   ]);
   for (const base of bases.split('\n')) if ((await layers(base)).includes(first)) return base;
-  throw new Error('no base of the node image');
+  throw new Error('the node image must begin with the layers of a built base image');
 }

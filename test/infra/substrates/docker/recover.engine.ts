@@ -1,6 +1,6 @@
 /**
- * Environments on the engine with all nodes down, whose recorded master lost its data, has less than a replica, or
- * damaged data.
+ * Environments on the engine with all nodes down. The recorded master has lost its data, has less data than a replica,
+ * or has damaged data.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { environmentSchema } from '../../../../config/schema.ts';
@@ -32,7 +32,7 @@ let written = 0;
 
 const nodeOf = (id: string) => plan.nodes.find((node) => node.id === id) as (typeof plan.nodes)[number];
 
-/** Keys that every replica has acknowledged. */
+/** Writes keys that every replica acknowledges. */
 async function write(): Promise<void> {
   const master = await environment.admin((await environment.masterId()) as string);
   for (let i = 0; i < KEYS; i += 1) await master.set(`key:${written + i}`, `value ${i}`);
@@ -41,8 +41,9 @@ async function write(): Promise<void> {
 }
 
 /**
- * Kills all nodes without an orderly shutdown; the engine does not restart them. Sentinels first, so that there is no
- * failover. One after the other: several containers that leave a network at once can deadlock Docker 20.10.
+ * Kills all nodes without an orderly shutdown; the engine does not restart them. Sentinels are killed first, so there
+ * is no failover. Containers are killed one after the other, because several containers that leave a network at once
+ * can deadlock Docker 20.10.
  *
  * @returns the former master
  */
@@ -74,8 +75,8 @@ async function allHave(keys: number): Promise<void> {
 const onData = (id: string, script: string) => runInVolume(nodeOf(id).dataVolume, image, script);
 const INCR = '/v/appendonlydir/*.incr.aof';
 /**
- * Overwrites the header of at least one of the last commands: a value, such as the text of the functions, may contain
- * anything.
+ * Overwrites the header of at least one of the last commands. The values of other commands, such as the text of the
+ * functions, may contain anything.
  */
 const DAMAGE = 'n=$(($(wc -c <$f) - 600)); printf %080d 0 | dd of=$f bs=1 seek=$n conv=notrunc 2>/dev/null';
 
@@ -92,9 +93,9 @@ describeOnEngine('an environment on the engine that was down', () => {
     state[Symbol.dispose]();
   });
 
-  it('recovery loses no key that WAIT acknowledged when redis-check-aof --fix truncated the file of the named master', async () => {
+  it('recovery loses no key that WAIT acknowledged if redis-check-aof truncated the file of the named master', async () => {
     const master = await killAll();
-    // Overwrites a command in the middle, and lets the tool truncate the file there.
+    // Overwrites a command in the middle of the file, where the tool then truncates the file.
     await onData(master, `f=$(echo ${INCR}); ${DAMAGE}; echo y | redis-check-aof --fix $f >/dev/null`);
     const [inspection] = (await substrate.inspectData?.(topology)) ?? [];
     expect(inspection).toMatchObject({ named: master, choice: { kind: 'start' } });
@@ -106,7 +107,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await allHave(written);
   });
 
-  it('recovery starts from a replica when the named master has lost its volume', async () => {
+  it('recovery starts from a replica if the named master has lost its volume', async () => {
     await write();
     const master = await killAll();
     await docker(['rm', nodeOf(master).container]);
@@ -118,7 +119,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
   });
 
-  it('recovery sets damaged data of the named master aside, and starts from a replica', async () => {
+  it('recovery moves damaged data of the named master aside, and starts from a replica', async () => {
     await write();
     const master = await killAll();
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
@@ -127,7 +128,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await allHave(written);
   });
 
-  it('recovery starts nothing when no node has usable data, and uses the node that the user names when it has', async () => {
+  it('recovery starts no node if no data is usable, and starts from usable data of a node that the user names', async () => {
     await write();
     await killAll();
     for (const { id } of topology.redis)
@@ -153,7 +154,7 @@ describeOnEngine('an environment on the engine that was down', () => {
       40_000,
     );
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
-    // The engine restarts it each time that its server ends.
+    // The engine restarts the container each time that its server ends.
     await docker(['start', nodeOf(master).container]);
     await waitUntil(
       `${master} to answer`,

@@ -1,4 +1,4 @@
-/** Unavailable resources cause one clear error, and leave nothing that would block the next deploy. */
+/** Unavailable resources lead to one clear error, and leave nothing that would block the next deploy. */
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -49,7 +49,7 @@ describeOnEngine('refusals', () => {
     state[Symbol.dispose]();
   });
 
-  it('an unreachable engine is reported with its address and how to start one', async () => {
+  it('an unreachable engine is reported with its address, and how to start an engine', async () => {
     vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
     await expect(apply()).rejects.toMatchObject({
       code: 'DOCKER_NO_ENGINE',
@@ -64,7 +64,7 @@ describeOnEngine('refusals', () => {
     await waitUntil('the socket', async () => existsSync(socket));
     chmodSync(socket, 0);
     chmodSync(state.path, 0o755);
-    // No path is closed to root: run as another user then.
+    // Root may access every path, so the command runs as another user.
     const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : [];
     const [command = 'docker', ...args] = [...asNobody, 'docker', 'version'];
     try {
@@ -80,7 +80,7 @@ describeOnEngine('refusals', () => {
     }
   });
 
-  it('a missing plugin is reported, and nothing is left', async () => {
+  it('a missing plugin is reported, and nothing is left behind', async () => {
     const other = engineStateDir();
     const file = join(other.path, 'terraform.rc');
     writeFileSync(
@@ -96,7 +96,7 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  it('a state locked by another Terraform is reported, but not changed', async () => {
+  it('a state locked by another Terraform is reported, and remains unchanged', async () => {
     const dir = join(state.path, 'holder');
     const stateFile = join(environmentDir(state.path, config.name), 'terraform.tfstate');
     mkdirSync(dir);
@@ -104,12 +104,12 @@ describeOnEngine('refusals', () => {
     const holder = { terraform: { backend: { local: { path: stateFile } } }, output: { held: { value: 1 } } };
     writeFileSync(join(dir, 'main.tf.json'), JSON.stringify(holder));
     expect((await runProgram({ command: 'terraform', args: ['init'], cwd: dir })).exitCode).toBe(0);
-    // It asks before it applies, and holds the lock until it has an answer.
+    // Terraform asks before it applies, and holds the lock until it gets an answer.
     const waiting = spawn('terraform', ['apply'], { cwd: dir, stdio: ['pipe', 'ignore', 'ignore'] });
     const ended = new Promise((resolve) => waiting.once('exit', resolve));
     const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
     await waitUntil('the lock', async () => existsSync(lock), 20_000);
-    // The other deploy created it a moment ago: it is in no state yet.
+    // A part that the other deploy has just created, and that is not in its state yet.
     const [node] = planDocker(planTopology(config)).nodes;
     const fresh = ['--name', node?.container ?? '', ...deployLabels(config, state.path)];
     await docker(['create', ...fresh, redisImage()]);
@@ -124,12 +124,12 @@ describeOnEngine('refusals', () => {
       waiting.stdin.end('no\n');
       await ended;
     }
-    // With the lock released it has no owner.
+    // With the lock released, the part has no owner.
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
 
-  it('a port in use is reported, and nothing is left', async () => {
+  it('a port in use is reported, and nothing is left behind', async () => {
     const server = createServer().listen(27_501, '127.0.0.1');
     try {
       const taken = '27501 (redis-2) by another program';
@@ -164,7 +164,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('addresses in use are reported, and nothing is left', async () => {
+  it('addresses in use are reported, and nothing is left behind', async () => {
     const { subnet } = planDocker(planTopology(config)).networks.data;
     await docker(['network', 'create', '--subnet', subnet, 'kit-test-squatter']);
     try {
@@ -179,7 +179,7 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a missing image is reported with the build command, and nothing is left', async () => {
+  it('a missing image is reported with the build command, and nothing is left behind', async () => {
     const other = engineStateDir();
     const path = imagesFile(other.path);
     mkdirSync(dirname(path), { recursive: true });
@@ -194,11 +194,11 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  /** Whether more than two containers of the environment have been created. */
+  /** True if more than two containers of the environment have been created. */
   const someMade = async () =>
     (await listLabelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
 
-  /** Whether nodes are in the state. */
+  /** True if nodes are in the state. */
   const someKnown = async () => {
     const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
     return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
@@ -220,7 +220,7 @@ describeOnEngine('refusals', () => {
   });
 
   const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
-  /** State after a kill before the provider has read the resources that it created. */
+  /** Restores the state after a kill before the provider has read the networks that it created. */
   const forgetNetworks = () => {
     const known: { resources: { type: string }[] } = JSON.parse(readFileSync(file(), 'utf8'));
     const resources = known.resources.filter(({ type }) => type !== 'docker_network');
@@ -228,12 +228,15 @@ describeOnEngine('refusals', () => {
   };
 
   it.each([
-    ['nodes are made', () => interruptDeploy(someMade)],
-    ['nodes are known and their networks are not', () => interruptDeploy(someKnown).then(forgetNetworks)],
-  ])('a deploy interrupted when %s is completed by the next one', async (_, interrupt) => {
+    ['nodes are created', () => interruptDeploy(someMade)],
+    [
+      'nodes are in the state and their networks are not',
+      () => interruptDeploy(someKnown).then(forgetNetworks),
+    ],
+  ])('a deploy interrupted when %s is completed by the next deploy', async (_, interrupt) => {
     await interrupt();
     const environment = await apply();
-    // Another node, if the interruption lasted longer than the detection of a dead master.
+    // The master has changed if the interruption lasted longer than the detection of a failed master.
     expect(await environment.masterId()).toMatch(/^redis-[123]$/);
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
       Array(6).fill('keep'),
@@ -243,23 +246,23 @@ describeOnEngine('refusals', () => {
     expect(await traces()).toEqual([]);
   });
 
-  it('a destroy whose last step was not reached is completed by the next one', async () => {
+  it('a destroy whose last step was not reached is completed by the next destroy', async () => {
     await deploy(config, { stateDir: state.path });
     const known = readFileSync(file());
     const calls: ProgramRecord[] = [];
     await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
-    // Its steps succeeded: Terraform was not run again for all of them.
+    // All steps of Terraform succeeded, so Terraform was not run again for each of them.
     expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
     expect(await traces()).toEqual([]);
     expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
-    // All resources are in the state, and none exists.
+    // The state contains all resources, none of which exists.
     writeFileSync(file(), known);
     await destroy(config, { stateDir: state.path });
     expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
     expect(readdirSync(dirname(file())).filter((name) => name.includes('forgotten'))).toEqual([]);
   });
 
-  it('a destroy with a foreign container in a network names the network, and completes when it is free', async () => {
+  it('a destroy with a foreign container in a network names the network, and completes without the container', async () => {
     const { ports } = config.docker;
     const single = environmentSchema.parse({
       ...loadEnvironment('single'),
@@ -271,7 +274,7 @@ describeOnEngine('refusals', () => {
     const guest = ['run', '--detach', '--name', 'kit-test-guest', '--network', data.name];
     await docker([...guest, '--entrypoint', 'sleep', redisImage(), '600']);
     try {
-      // The second has no container left to remove.
+      // The second attempt has no container left to remove.
       for (let attempt = 0; attempt < 2; attempt += 1) {
         await expect(destroy(single, { stateDir: state.path })).rejects.toMatchObject({
           code: 'NETWORK_IN_USE',
@@ -305,8 +308,7 @@ describeOnEngine('refusals', () => {
         hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
       });
       expect(await traces()).toEqual(before);
-      // An empty network without an owner is removed by the next deploy, and nothing else; existing resources remain
-      // after the run.
+      // The next deploy removes only an empty network without an owner. Existing resources remain after the run.
       await docker(['stop', '--time', '1', 'kit-refusals-redis-1']);
       const lines: string[] = [];
       const again = await substrate.apply(planTopology(guarded), {
@@ -318,7 +320,7 @@ describeOnEngine('refusals', () => {
       expect(lines.filter((line) => line.startsWith('removing'))).toEqual([
         'removing network kit-test-stray, which an interrupted deploy left',
       ]);
-      // The state is lost, and the next deploy fails: this is not a reason to remove volumes.
+      // The state is lost and the next deploy fails, which is no reason to remove volumes.
       const volumes = await listLabelled('volume', label);
       renameSync(file(), `${file()}.lost`);
       await docker(['rm', '--force', ...(await listLabelled('container', label))]);

@@ -1,4 +1,4 @@
-/** A remote state, by configuration: every reader uses the backend, and no part of it stays on this machine. */
+/** A configured remote state: every reader uses the backend, and no part of the state remains on this machine. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,13 +63,13 @@ describeOnEngine('a state in a remote backend', () => {
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
   });
 
-  it('a remote state takes its credentials from variables: they are not in the synthesised text', () => {
+  it('a remote state takes its credentials from variables, so they are not in the synthesised text', () => {
     const text = readFileSync(join(state.path, 'cdktf.out/stacks', NAME, 'cdk.tf.json'), 'utf8');
     expect(text).toContain(server.address);
     expect(text).not.toContain(PASSWORD);
   });
 
-  it('a remote state with a foreign lock is one clear error, and nothing changes', async () => {
+  it('a remote state with a foreign lock leads to one clear error, and nothing changes', async () => {
     const before = server.state();
     const giveBack = server.lock();
     await expect(deploy(config, { stateDir: state.path })).rejects.toMatchObject({ code: 'STATE_LOCKED' });
@@ -77,7 +77,7 @@ describeOnEngine('a state in a remote backend', () => {
     expect(server.state()).toBe(before);
   });
 
-  it('a remote state that denies access is one clear error with the required variables', async () => {
+  it('a remote state that denies access leads to one clear error with the required variables', async () => {
     vi.stubEnv('TF_HTTP_PASSWORD', 'another');
     await expect(readState(config, { stateDir: state.path })).rejects.toMatchObject({
       code: 'STATE_UNREADABLE',
@@ -87,7 +87,7 @@ describeOnEngine('a state in a remote backend', () => {
     vi.stubEnv('TF_HTTP_PASSWORD', PASSWORD);
   });
 
-  it('a remote state is empty after a destroy, with nothing on the engine and no temporary file', async () => {
+  it('a remote state is empty after a destroy, which leaves no part on the engine and no temporary file', async () => {
     await substrate.destroy(NAME);
     expect(JSON.parse(server.state())).toMatchObject({ resources: [], outputs: {} });
     expect(await traces()).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * A rolling change of containers, of settings and of the version (`KIT_TEST_SERVERS`), and plain deploys that would
- * replace several nodes at the same time or give them a server that does not read their data.
+ * A rolling change of containers, settings and the version (`KIT_TEST_SERVERS`), and plain deploys that would replace
+ * several nodes at the same time or give them a server that cannot read their data.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { environmentSchema } from '../../../../config/schema.ts';
@@ -45,7 +45,7 @@ describeOnEngine('a change to a running environment on the engine', () => {
     state[Symbol.dispose]();
   });
 
-  it('is refused by a plain cdktf deploy of a protected environment, and nothing is replaced', async () => {
+  it('a change is refused by a plain cdktf deploy of a protected environment, and no node is replaced', async () => {
     const before = await pids();
     const { exitCode, text } = await runPlainCdktf('deploy', asked, state.path);
     expect(exitCode).not.toBe(0);
@@ -64,7 +64,7 @@ describeOnEngine('a change to a running environment on the engine', () => {
     expect(versions[0]).toMatchObject({ ...expected, nextApply: 'replaces it' });
   });
 
-  it('replaces one node at a time, loses no durable write, and leaves no drift', async () => {
+  it('a rolling change replaces one node at a time, loses no durable write, and leaves no drift', async () => {
     const former = await environment.masterId();
     const cache = openApplicationCache(environment);
     const stop = new AbortController();
@@ -106,18 +106,21 @@ describeOnEngine('a change to a running environment on the engine', () => {
     expect(again.changes).toEqual([]);
   });
 
-  it.runIf(newer)(named('gives every node the version, and is refused back'), async () => {
-    expect(new Set((await nodeServers(environment)).values())).toEqual(new Set([newer?.name]));
-    const back = { ...asked, redis: settings };
-    await using change = (await substrate.prepareChange?.(planTopology(back), {})) as PreparedChange;
-    const refused = { code: 'VERSION_DOWNGRADE', message: expect.stringContaining('RDB version 12') };
-    await expect(checkVersions(change.environment, change.server)).rejects.toMatchObject(refused);
-    const before = await pids();
-    const { exitCode, text } = await runPlainCdktf('deploy', back, state.path);
-    expect(exitCode).not.toBe(0);
-    expect(text).toContain('cannot keep its data with this server');
-    expect(await pids()).toEqual(before);
-  });
+  it.runIf(newer)(
+    named('a version change gives every node the version, and cannot be reversed'),
+    async () => {
+      expect(new Set((await nodeServers(environment)).values())).toEqual(new Set([newer?.name]));
+      const back = { ...asked, redis: settings };
+      await using change = (await substrate.prepareChange?.(planTopology(back), {})) as PreparedChange;
+      const refused = { code: 'VERSION_DOWNGRADE', message: expect.stringContaining('RDB version 12') };
+      await expect(checkVersions(change.environment, change.server)).rejects.toMatchObject(refused);
+      const before = await pids();
+      const { exitCode, text } = await runPlainCdktf('deploy', back, state.path);
+      expect(exitCode).not.toBe(0);
+      expect(text).toContain('cannot keep its data with this server');
+      expect(await pids()).toEqual(before);
+    },
+  );
 
   const pids = async () => new Map((await environment.status()).map(({ id, pid }) => [id, pid]));
 });

@@ -1,4 +1,4 @@
-/** Which image the nodes of an environment run, by `redis.server` and `docker.image`. Without an engine. */
+/** Selection of the image of the nodes by `redis.server` and `docker.image`, without an engine. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -46,7 +46,7 @@ const own: LocalImages = {
 };
 
 describe('the image of the nodes', () => {
-  it('is the built-in image, if the environment names no server or the same', () => {
+  it('is the built-in image if the environment names no server or the built-in one', () => {
     const { redis, exporter } = chooseImages(state.path);
     expect(redis).toMatchObject({ kind: 'dockerfile', base: PUBLISHED.redis });
     expect(nodesOf()).toMatchObject({ redis, exporter });
@@ -58,7 +58,7 @@ describe('the image of the nodes', () => {
     ['redis@7.4.6', 'mirror:5000', 'mirror:5000/library/redis:7.4.6'],
     ['valkey@9.0', undefined, 'valkey/valkey:9.0'],
     ['valkey@9.0', 'mirror:5000', 'mirror:5000/valkey/valkey:9.0'],
-  ])('the image of %s in the registry %s is %s', (server, registry, base) => {
+  ])('of %s in the registry %s is %s', (server, registry, base) => {
     if (registry !== undefined) vi.stubEnv('KIT_IMAGE_REGISTRY', registry);
     const [family, version] = server.split('@');
     const { redis, facts, exporter } = nodesOf(server);
@@ -67,14 +67,14 @@ describe('the image of the nodes', () => {
     expect(exporter).toEqual(chooseImages(state.path).exporter);
   });
 
-  it('is built on docker.image, also on a machine with images of its own', () => {
+  it('is built on docker.image, also on a machine with locally built images', () => {
     const image = 'registry.example/cache/redis:8.4';
     expect(nodesOf('redis@8.4', image).redis).toMatchObject({ kind: 'dockerfile', base: image });
     writeImages(state.path, own);
     expect(nodesOf('redis@7.0', image).redis).toMatchObject({ kind: 'dockerfile', base: image });
   });
 
-  it('has the features that were probed, and until then the features of a published image', () => {
+  it('has the probed features or, before the probe, the features of a published image', () => {
     expect(nodesOf('redis@7.4').facts).toEqual({
       ...{ family: 'redis', version: '7.4', activedefrag: true, tls: true },
     });
@@ -84,7 +84,7 @@ describe('the image of the nodes', () => {
     expect(nodesOf('redis@7.4').facts).toEqual(facts);
   });
 
-  it('is an image on this machine with that server, if there is one', () => {
+  it('is an image on this machine with the server if there is one', () => {
     writeImages(state.path, own);
     expect(nodesOf('redis@7.0').redis).toEqual({ kind: 'local', tag: 'own/redis:1' });
     expect(nodesOf('valkey@9.1')).toMatchObject({
@@ -95,7 +95,7 @@ describe('the image of the nodes', () => {
     expect(nodesOf('redis@8.2').redis).toMatchObject({ kind: 'dockerfile', base: 'redis:8.2' });
   });
 
-  it('is named with its server at the start of a deploy', () => {
+  it('is printed with its server at the start of a deploy', () => {
     writeImages(state.path, own);
     expect(describeImages(nodesOf('valkey@9.1'))).toBe(
       'images built or loaded on this machine (kit images build, kit bundle load), without a registry; nodes: Valkey 9.1.2 from own/redis:2',

@@ -69,7 +69,7 @@ describe('the synthesised environment', () => {
     expect(terraform.required_providers.docker.version).toBe('4.5.0');
   });
 
-  it('gives every node a static address in an internal network, and publishes on the loopback address only', () => {
+  it('gives every node a static address in an internal network, and publishes only on the loopback address', () => {
     expect(Testing.toHaveResourceWithProperties(text, 'docker_network', { internal: true })).toBe(true);
     const inside = expect.objectContaining({ ipv4_address: expect.stringMatching(/^10\.\d+\.\d+\.\d+$/) });
     for (const service of services()) {
@@ -115,13 +115,13 @@ describe('the synthesised environment', () => {
     expect(triggers.containers).toHaveLength(services().length);
   });
 
-  it('leaves a Redis node memory above maxmemory for a fork and its buffers', () => {
+  it('leaves a Redis node memory above maxmemory for a fork and for buffers', () => {
     const maxmemoryMb = configuration('synth').redis.maxmemory / 1024 ** 2;
     const node = containers.find(({ name }) => name === 'kit-synth-redis-1');
     expect(Number(node?.memory)).toBeGreaterThan(1.5 * maxmemoryMb);
   });
 
-  it('mounts only its own configuration into a service, read-only', () => {
+  it('mounts into each service only its own configuration, read-only', () => {
     const mounts = services().flatMap(({ volumes }) => volumes as readonly Record<string, unknown>[]);
     const configurations = mounts.filter(({ container_path: path }) => path === '/kit');
     expect(configurations).toHaveLength(9);
@@ -129,7 +129,7 @@ describe('the synthesised environment', () => {
     expect(new Set(configurations.map(({ volume_name: name }) => name)).size).toBe(9);
   });
 
-  it('passes no variable to a container except the Commander’s two, and no secret', () => {
+  it('passes only the two variables of the Commander to containers, and no secret', () => {
     expect(services().flatMap(({ env }) => env ?? [])).toEqual([
       'NODE_CONFIG_DIR=/redis-commander/config:/kit',
       'NODE_ENV=production',
@@ -140,7 +140,7 @@ describe('the synthesised environment', () => {
     }
   });
 
-  it('names no path of this machine except the location of its owner, on labels', () => {
+  it('contains no path of this machine except the location of the owner on labels', () => {
     const place = JSON.stringify(`${hostname()}:${state.path}`);
     expect(text).toContain(place);
     const rest = text.replaceAll(place, '""');
@@ -149,7 +149,7 @@ describe('the synthesised environment', () => {
     expect(rest).not.toMatch(/"(?:[^"]*\s)?\/(?:root|home|tmp|work|Users)\//);
   });
 
-  it('labels every container, network and volume with its owner, and keeps foreign labels', () => {
+  it('labels every container, network and volume with the owner, and keeps foreign labels', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const { id } = ownerOf(configuration('synth'), state.path);
     for (const type of ['docker_container', 'docker_network', 'docker_volume']) {
@@ -157,7 +157,8 @@ describe('the synthesised environment', () => {
       expect(parts.length).toBeGreaterThan(1);
       for (const { labels, lifecycle } of parts) {
         expect(labels).toContainEqual({ label: 'redis-cache-kit.owner', value: id });
-        // For a volume or a network of an earlier version or another checkout: the provider would replace it.
+        // Labels of a volume or network of an earlier version or another checkout are kept, because the provider would
+        // replace it.
         if (type !== 'docker_container') expect(lifecycle).toMatchObject({ ignore_changes: ['labels'] });
       }
     }
@@ -183,7 +184,7 @@ describe('the synthesised environment', () => {
     expect(output).not.toHaveProperty('ca_file');
   });
 
-  it('stores the applied configuration in the state, as the last step', () => {
+  it('stores the applied configuration in the state as the last step', () => {
     const { resource }: Synthesised = JSON.parse(text);
     const [applied] = Object.entries(resource.terraform_data ?? {})
       .filter(([id]) => id.startsWith('applied_'))
@@ -223,14 +224,14 @@ describe('the two networks', () => {
       ) as Joined[],
     };
   };
-  /** Saves the state of a deploy, or of an interrupted one. */
+  /** Saves the state of a deploy, which may be interrupted. */
   const remember = (resources: readonly object[]) => {
     const file = join(state.path, 'docker', 'synth', 'terraform.tfstate');
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify({ resources }));
   };
 
-  it('are checked on the engine before the first deploy, and at no other time', async () => {
+  it('are checked on the engine only before the first deploy', async () => {
     const text = await synthesise();
     const { networks, gate, services } = parts(text);
     expect(networks).toHaveLength(2);
@@ -242,7 +243,7 @@ describe('the two networks', () => {
     }
   });
 
-  it('precede the containers and replace them when Terraform manages them', async () => {
+  it('precede the containers, and replace them, if Terraform manages the networks', async () => {
     const fresh = await synthesise();
     remember([{ type: 'docker_network', name: 'network_data', instances: [{ attributes: {} }] }]);
     const { networks, gate, services } = parts(await synthesise());
@@ -251,7 +252,8 @@ describe('the two networks', () => {
       expect(before).toEqual(expect.arrayContaining(networks));
       expect(lifecycle?.replace_triggered_by).toEqual(networks.map((network) => `${network}.id`));
     }
-    // After a destroy; with fewer concurrent steps, the step that queries the networks could prevent their creation.
+    // The state after a destroy. With fewer concurrent steps, the step that queries the networks could prevent their
+    // creation.
     remember([]);
     expect(await synthesise()).toBe(fresh);
     expect(parts(await synthesise(configuration('synth'), undefined, true)).gate.depends_on).toEqual(
@@ -259,7 +261,7 @@ describe('the two networks', () => {
     );
   });
 
-  it('precede the containers when a backend stores the state', async () => {
+  it('precede the containers if a backend stores the state', async () => {
     const { docker, ...rest } = configuration('synth');
     const backend = { type: 'http', settings: { address: 'http://127.0.0.1:1/state' } };
     const { networks, gate } = parts(
@@ -269,14 +271,14 @@ describe('the two networks', () => {
   });
 });
 
-it('every predefined environment synthesises', async () => {
+it('every predefined environment can be synthesised', async () => {
   for (const name of environmentNames()) {
     const parsed: Synthesised = JSON.parse(await synthesise(loadEnvironment(name)));
     expect(Object.keys(parsed.resource)).toContain('docker_container');
   }
 });
 
-it('an environment that is only listed gets no passwords and no files', async () => {
+it('no passwords and no files are created for an environment that is only listed', async () => {
   const fresh = temporaryStateDir();
   const settings = { stateDir: fresh.path, allowDestroy: undefined, ordered: false };
   const app = new App({ outdir: join(state.path, 'out') });
@@ -288,7 +290,7 @@ it('an environment that is only listed gets no passwords and no files', async ()
   fresh[Symbol.dispose]();
 });
 
-it('an environment of another checkout fails every plan, and a destroy keeps its data', async () => {
+it('for an environment of another checkout, every plan fails, and a destroy keeps the data', async () => {
   const app = new App({ outdir: join(state.path, 'out') });
   const settings = { stateDir: state.path, allowDestroy: undefined, ordered: false };
   const reason = "environment 'synth' belongs to host:/elsewhere";
@@ -304,7 +306,7 @@ it('an environment of another checkout fails every plan, and a destroy keeps its
   for (const { lifecycle } of data) expect(lifecycle).toMatchObject({ prevent_destroy: true });
 });
 
-it('production has TLS on every link, and its data is protected until the user names it', async () => {
+it('production has TLS on every link, and its data is protected until the user names the environment', async () => {
   const production = loadEnvironment('production');
   const isProtected = (text: string) =>
     Object.values((JSON.parse(text) as Synthesised).resource.docker_volume ?? {}).some(

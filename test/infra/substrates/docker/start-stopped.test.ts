@@ -1,4 +1,4 @@
-/** Parts that are started together: the order, and the errors. */
+/** Parts that are started together: the order of their start, and their errors. */
 import { expect, it } from 'vitest';
 import { KitError } from '../../../../config/errors.ts';
 import { startAll } from '../../../../infra/substrates/docker/start-stopped.ts';
@@ -14,7 +14,7 @@ it('a part that waits for another part does not delay the start of that part', a
   expect(running.sort()).toEqual(['redis-1', 'sentinel-2']);
 });
 
-it('waits for every part, and throws the error of the one that failed', async () => {
+it('the start waits for every part, and throws the error of the part that failed', async () => {
   const running: string[] = [];
   const failure = new KitError('no such container', { code: 'DOCKER_FAILED', exitCode: 1 });
   const start = async (id: string) => {
@@ -26,7 +26,7 @@ it('waits for every part, and throws the error of the one that failed', async ()
   expect(running).toEqual(['redis-2']);
 });
 
-it('names every part that failed in one error', async () => {
+it('the start names every part that failed in one error', async () => {
   const start = async (id: string) => {
     throw new KitError(`timed out waiting for ${id} to reply`, { code: 'NOT_HEALTHY', exitCode: 3 });
   };

@@ -1,4 +1,4 @@
-/** The webhook, whose path is its password: never in the state, and no difference of an environment on Docker. */
+/** The webhook, whose path is a secret, is never in the state, and is no difference of an environment on Docker. */
 import { App, Testing } from 'cdktf';
 import { afterAll, expect, it } from 'vitest';
 import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
@@ -36,7 +36,7 @@ it('no part of the webhook is in the synthesised text', async () => {
   for (const part of PARTS) expect(text).not.toContain(part);
 });
 
-it('the applied configuration has the current webhook, also if an earlier version stored another one', () => {
+it('the applied configuration contains the current webhook, even if an earlier version stored another one', () => {
   const current = withWebhook(WEBHOOK);
   expect(appliedIn(stateOf(withWebhook()), current)).toEqual(current);
   expect(appliedIn(stateOf(withWebhook('https://former.example.org/token')), current)).toEqual(current);

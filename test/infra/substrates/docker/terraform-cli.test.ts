@@ -10,7 +10,9 @@ import { configuration } from './fixtures.ts';
 const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 
-/** Leaves a socket behind, as a killed plugin does, and prints its path; then waits, if requested. */
+/**
+ * A program that leaves a socket behind, like a killed plugin, and prints its path; then it runs the command `after`.
+ */
 function program(name: string, after: string): { path: string; said: string } {
   mkdirSync(state.path, { recursive: true });
   const path = join(state.path, name);
@@ -21,7 +23,7 @@ function program(name: string, after: string): { path: string; said: string } {
   return { path, said };
 }
 
-it('a call has its own folder for temporary files, which is removed afterwards', async () => {
+it('a call has a separate folder for temporary files, which is removed afterwards', async () => {
   const { path, said } = program('once', 'exit 7');
   const folders = new Set<string>();
   for (const _ of [1, 2]) {
@@ -33,7 +35,7 @@ it('a call has its own folder for temporary files, which is removed afterwards',
   for (const folder of folders) expect(existsSync(folder)).toBe(false);
 });
 
-it('the folder is removed after an interruption as well', async () => {
+it('the folder for temporary files is also removed after an interruption', async () => {
   const { path, said } = program('hanging', 'exec sleep 60');
   const interruption = new AbortController();
   const running = runTerraform([], state.path, { program: path, signal: interruption.signal });
@@ -43,7 +45,7 @@ it('the folder is removed after an interruption as well', async () => {
   expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);
 });
 
-it('the path of the folder is short enough for the name of a socket', () => {
+it('the path of the folder for temporary files is short enough for the name of a socket', () => {
   expect(shortTempDir('/tmp/somewhere')).toBe('/tmp/somewhere');
   expect(shortTempDir(`/${'x'.repeat(90)}`)).toBe('/tmp');
 });

@@ -28,7 +28,7 @@ it.each([
   expect(error.where).toBe('deploy.log');
 });
 
-it('the error of the app is returned as printed', () => {
+it('an error of the app is returned as printed', () => {
   const output = [
     'cdktf encountered an error while synthesizing',
     'Error:         non-zero exit code 2',
@@ -49,13 +49,13 @@ it('an unrecognised error is returned in Terraform’s words', () => {
   expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
 });
 
-it('output without Error gives its last line', () => {
+it('output without Error results in an error with its last line', () => {
   expect(explainTerraformError('plan', 'dev', 'noise\nkilled\n', 'plan.log').message).toBe(
     "plan of 'dev' failed: killed",
   );
 });
 
-it('package dependencies are resolved: the first alternative, nothing virtual', () => {
+it('package dependencies are resolved to the first alternative, without virtual packages', () => {
   const graph = parseDependencies(
     ['a', '  Depends: b', ' |Depends: c', '  Depends: d', '  PreDepends: <e>', '    f', 'b'].join('\n'),
   );

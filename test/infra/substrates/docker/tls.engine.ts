@@ -1,6 +1,6 @@
 /**
- * The settings of `production` (TLS on every link, users of least privilege), with interrupted links; and a single
- * node.
+ * The settings of `production` (TLS on every link, users of least privilege) with interrupted links, and an environment
+ * with a single node.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -24,7 +24,7 @@ import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
 const production = loadEnvironment('production', { 'redis.maxmemory': '64mb' });
-/** The same configuration, but small, on separate ports, and removable by this test. */
+/** The configuration of `production`, but small, on separate ports, and removable by this test. */
 const config = environmentSchema.parse({
   ...production,
   name: 'secure',
@@ -76,7 +76,7 @@ describeOnEngine('an environment with TLS', () => {
       60_000,
     );
 
-  it('is reached by the commands on cached data, by its name and with TLS', async () => {
+  it('an environment with TLS is reached by the commands on cached data, by its name', async () => {
     const file = join(state.path, 'secure.yaml');
     writeFileSync(file, JSON.stringify(config));
     vi.stubEnv('KIT_STATE_DIR', state.path);
@@ -93,7 +93,7 @@ describeOnEngine('an environment with TLS', () => {
     vi.unstubAllEnvs();
   });
 
-  it('a node accepts durable writes over TLS, and nothing in plain text', async () => {
+  it('a node accepts durable writes over TLS, and no connection in plain text', async () => {
     const { endpoints } = environment;
     const cache = sentinelCache({
       ...{
@@ -121,7 +121,7 @@ describeOnEngine('an environment with TLS', () => {
       ...[...Object.values(redis), ...Object.values(sentinel)].map((secret) => secret.reveal()),
       readValues(state.path, config.name).commanderPassword,
       watchdogPassword(every).reveal(),
-      // Each line of the key: line breaks are escaped in JSON.
+      // Each line of the key is searched separately, because line breaks are escaped in JSON.
       ...key.split('\n').filter((line) => line.length > 20 && !line.startsWith('---')),
     ];
     const names = await listLabelled('container', `${LABEL.environment}=${config.name}`);
@@ -139,7 +139,7 @@ describeOnEngine('an environment with TLS', () => {
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 
-  it('the exporter reads over TLS', async () => {
+  it('the exporter reads from nodes over TLS', async () => {
     const { exporter } = planDocker(planTopology(config));
     await waitUntil(
       'metrics of the master',
@@ -163,7 +163,7 @@ describeOnEngine('an environment with TLS', () => {
   });
 
   it.each(['disconnect', 'partition'] as const)(
-    'an unreachable master (%s) returns with its address',
+    'a master that becomes unreachable (%s) returns with its address',
     async (how) => {
       await waitUntil('one master', async () => (await environment.masterId()) !== undefined);
       const master = (await environment.masterId()) as string;
@@ -184,7 +184,7 @@ describeOnEngine('an environment with TLS', () => {
 });
 
 describeOnEngine('one node by itself', () => {
-  it('an environment with TLS deploys, replies, keeps its data over a crash, and leaves nothing behind', async () => {
+  it('a single node with TLS is deployed, replies, keeps its data over a crash, and leaves nothing behind', async () => {
     const single = loadEnvironment('single');
     const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };
     const alone = environmentSchema.parse({ ...single, name: 'alone', docker: { ports } });

@@ -1,5 +1,5 @@
 /**
- * Each common mistake in the address of an external Redis results in one clear error, and leaves nothing on the server.
+ * Each common mistake in the address of an external Redis leads to one clear error, and leaves nothing on the server.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -49,7 +49,7 @@ async function refusal(flags: ExternalFlags, env: Readonly<Record<string, string
     if (error instanceof KitError) return error;
     throw error;
   }
-  throw new Error('nothing was refused');
+  throw new Error('the target was not refused');
 }
 
 describe('a supported target', () => {
@@ -116,10 +116,15 @@ describe('an unsupported target', () => {
   });
 
   it.each([
-    ['a wrong password', 'kit:wrong', 'EXTERNAL_DENIED', /rejects the user and password/],
-    ['no password', '', 'EXTERNAL_DENIED', /other credentials/],
     [
-      'a user without rights on the prefix',
+      'a server for which the password is wrong',
+      'kit:wrong',
+      'EXTERNAL_DENIED',
+      /rejects the user and password/,
+    ],
+    ['a server for which the password is missing', '', 'EXTERNAL_DENIED', /other credentials/],
+    [
+      'a server on which the user has no rights on the prefix',
       'narrow:right',
       'EXTERNAL_NOPERM',
       /SET, GET.* on redis-cache-kit:\*/,
@@ -132,7 +137,7 @@ describe('an unsupported target', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('is an address with an unknown parameter, or with two databases', () => {
+  it('is a URL with an unknown parameter, or with two databases', () => {
     const refused = (url: string) => {
       try {
         return target({ url });
@@ -156,14 +161,14 @@ describe('an unsupported target', () => {
     expect(target({ url: 'redis://h:1/2?db=2' }).db).toBe(2);
   });
 
-  it('is a database that does not exist, including as ?db=', async () => {
+  it('is a database that does not exist, also if it is given as ?db=', async () => {
     expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
       code: 'EXTERNAL_DENIED',
       message: 'the server does not have that database',
     });
   });
 
-  it('is a set of sentinels that reject the login: only the sentinel variables are named', async () => {
+  it('is a set of sentinels that reject the login, whose error names only the sentinel variables', async () => {
     await using guarded = await RedisProcess.start({ sentinel: true, password: 'secret', conf: [] });
     for (const [env, code] of [
       [{}, 'EXTERNAL_DENIED'],
@@ -178,7 +183,7 @@ describe('an unsupported target', () => {
       expect(error.hint).toContain('REDIS_SENTINEL_PASSWORD');
       expect(error.hint).not.toMatch(/REDIS_PASSWORD|--password-file|URL/);
     }
-    // A mistake in the input explains more than an address that does not answer.
+    // A mistake in the input is reported instead of an unreachable address, because it is more helpful.
     const gone = `${HOST}:${await findFreePort(HOST)}`;
     const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
     expect(both).toMatchObject({ code: 'EXTERNAL_DENIED', exitCode: 2, where: at(guarded) });
@@ -209,7 +214,7 @@ describe('an unsupported target', () => {
     expect(error).toMatchObject({ code: 'EXTERNAL_DENIED', exitCode: 2 });
   });
 
-  it('is a different service: one that sends other replies, or none', async () => {
+  it('is a different service, which sends other replies or none', async () => {
     for (const [answer, code] of [
       ['HTTP/1.1 400 Bad Request\r\n\r\n', 'EXTERNAL_NOT_REDIS'],
       [undefined, 'EXTERNAL_UNREACHABLE'],
@@ -227,7 +232,7 @@ describe('an unsupported target', () => {
     }
   });
 
-  it('is a replica, a sentinel or a cluster node, each with the suitable option', async () => {
+  it('is a replica, a sentinel or a cluster node, whose error names the suitable option', async () => {
     const { host, port } = redis.address;
     await using replica = await RedisProcess.start({
       conf: [`replicaof ${host} ${port}`, 'masterauth owner'],
@@ -244,7 +249,7 @@ describe('an unsupported target', () => {
     }
   });
 
-  it('is a Redis given as a sentinel, sentinels without that master, or unreachable sentinels', async () => {
+  it('is a Redis given as a sentinel, sentinels without the named master, or unreachable sentinels', async () => {
     const login = { REDIS_SENTINEL_PASSWORD: 'owner' };
     expect(await refusal({ sentinels: at(redis) }, login)).toMatchObject({ code: 'EXTERNAL_NO_SENTINEL' });
     expect(await refusal({ sentinels: at(sentinel), serviceName: 'ours' })).toMatchObject({
@@ -298,7 +303,7 @@ describe('an unsupported target', () => {
   });
 
   it('is a remote host, before anything is sent to it', async () => {
-    // TEST-NET-1: no server has this address, and no connection is attempted.
+    // An address of TEST-NET-1: no server has this address, and no connection is attempted.
     const error = await refusal({ url: 'redis://192.0.2.1:6379' });
     expect(error).toMatchObject({ code: 'EXTERNAL_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
     expect(error.hint).toMatch(/only keys redis-cache-kit:\*.*600 commands per second.*--yes/);

@@ -14,7 +14,7 @@ import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 describe('address blocks', () => {
   let state: StateDir;
-  // Ports that no environment of another test uses: those take blocks from the same addresses.
+  // Environments of other tests take blocks from the same addresses, so these ports are used by no other test.
   const ports = configuration('blocks', { port: 26_601 });
   const topology = planTopology({ ...ports, sentinel: { ...ports.sentinel, port: 26_701 } });
   const claim = (only?: number) =>
@@ -25,12 +25,12 @@ describe('address blocks', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  it('are never allocated twice under concurrency', async () => {
+  it('are never allocated twice by concurrent callers', async () => {
     const blocks = await Promise.all(Array.from({ length: 5 }, () => claim()));
     expect(blocks.map(({ number }) => number).sort()).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('are free after release, which only their owner may do', async () => {
+  it('are free after their release, which only the owner may request', async () => {
     const { number } = await claim();
     const registry = join(state.path, 'blocks');
     await releaseBlock(number, '/another/checkout', 'blocks', registry);
@@ -51,7 +51,7 @@ describe('address blocks', () => {
     expect(readdirSync(registry).sort()).toEqual(['0.json', '1.json']);
   });
 
-  it('address blocks that are requested by number and in use are rejected with the owner', async () => {
+  it('are rejected, with the name of the owner, if they are requested by number and in use', async () => {
     await claim(3);
     await expect(claim(3)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',
@@ -59,7 +59,7 @@ describe('address blocks', () => {
     });
   });
 
-  it('address blocks are unchanged after the claims were lost, unless another environment claimed them first', async () => {
+  it('are the same after the claims are lost, unless another environment claims them first', async () => {
     const registry = join(state.path, 'blocks');
     const { number } = await claim();
     rmSync(registry, { recursive: true });
@@ -71,14 +71,14 @@ describe('address blocks', () => {
     });
   });
 
-  it('address blocks with an address in use by another process are skipped', async () => {
+  it('are skipped if another process uses one of their addresses', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(26_601, '127.80.1.2', resolve));
     expect((await claim()).number).toBe(1);
     await new Promise((resolve) => stranger.close(resolve));
   });
 
-  it('have one port and many addresses, or one address and many ports', async () => {
+  it('consist of one port on many addresses, or of many ports on one address', async () => {
     const texts = (how: 'address-per-node' | 'port-per-node', block: number) =>
       [...placeNodes(topology, how, block)].map(([id, { host, port }]) => `${id} ${host}:${port}`);
     expect(texts('address-per-node', 251)).toEqual([

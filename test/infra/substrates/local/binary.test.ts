@@ -13,7 +13,7 @@ import {
 } from '../../../../infra/substrates/local/install.ts';
 import { temporaryStateDir } from './fixtures.ts';
 
-/** A program that prints the banner, and this text when it is started with TLS. */
+/** Installs a program that prints the banner, and the given text if it is started with TLS. */
 function program(dir: string, banner: string, startWords: string, name = 'a-server'): string {
   const path = join(dir, name);
   const script = [
@@ -30,7 +30,7 @@ function program(dir: string, banner: string, startWords: string, name = 'a-serv
 }
 
 describe('a found redis-server', () => {
-  it('is asked for its version and probed for its features, and every program is recorded for the evidence', async () => {
+  it('is queried for its version, probed for its features, and recorded for the evidence', async () => {
     using state = temporaryStateDir();
     const kept: ProgramRecord[] = [];
     const binary = await findRedisBinary({ stateDir: state.path, sink: (record) => kept.push(record) });
@@ -40,7 +40,7 @@ describe('a found redis-server', () => {
     expect(binary.facts.family).toBe('redis');
   });
 
-  it('is a link to redis-check-rdb when only redis-tools is installed, recreated on request', async () => {
+  it('is a link to redis-check-rdb if only redis-tools is installed, and is created again on request', async () => {
     using state = temporaryStateDir();
     const server = (await findProgram('redis-server')) as string;
     const find = async (name: string) => (name === 'redis-check-rdb' ? server : undefined);
@@ -50,11 +50,11 @@ describe('a found redis-server', () => {
     }
   });
 
-  it('has TLS only if it fails because of a certificate, regardless of the accepted directives', async () => {
+  it('has TLS only if it fails because of a certificate, whatever directives it accepts', async () => {
     using state = temporaryStateDir();
     for (const [words, tls] of [
       ['Failed to load certificate: /nonexistent/kit-probe.pem', true],
-      // Redis 8.2.3 without TLS accepts `tls-port 0`.
+      // Redis 8.2.3 built without TLS accepts `tls-port 0`.
       ['Missing implement of connection type tls\nFailed finding TLS support.', false],
       ["FATAL CONFIG FILE ERROR\n>>> 'tls-port 1'\nBad directive or wrong number of arguments", false],
     ] as const) {
@@ -63,7 +63,7 @@ describe('a found redis-server', () => {
     }
   });
 
-  it('is Redis 7.0 or newer, or Valkey 8 or newer; others are rejected with the requirement', async () => {
+  it('is Redis 7.0 or newer, or Valkey 8 or newer; other versions are rejected with the requirement', async () => {
     using state = temporaryStateDir();
     const found = (banner: string) =>
       findRedisBinary({ stateDir: state.path, named: program(state.path, banner, '') });
@@ -79,7 +79,7 @@ describe('a found redis-server', () => {
     await expect(found('redis-cli 7.0.15')).rejects.toMatchObject({ code: 'REDIS_UNUSABLE' });
   });
 
-  it('is the one named by KIT_SERVER, by path or by a name on the search path', async () => {
+  it('is the program that KIT_SERVER names, by path or by a name on the search path', async () => {
     using state = temporaryStateDir();
     const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
     vi.stubEnv('KIT_SERVER', path);
@@ -94,20 +94,20 @@ describe('a found redis-server', () => {
     vi.unstubAllEnvs();
   });
 
-  it('is valkey-server when Redis is missing', async () => {
+  it('is valkey-server if Redis is missing', async () => {
     using state = temporaryStateDir();
     const path = program(state.path, 'Valkey server v=9.1.2 malloc=libc bits=64 build=1', '');
     const find = async (name: string) => (name === 'valkey-server' ? path : undefined);
     expect((await findRedisBinary({ stateDir: state.path, find })).path).toBe(path);
   });
 
-  describe('a redis-server of the version that the environment asks for', () => {
+  describe('a redis-server of the version that the environment requires', () => {
     const dev = loadEnvironment('dev', {}, new Map());
     const asking = (server: string, local?: string) => ({
       ...{ ...dev, redis: { ...dev.redis, server } },
       ...(local !== undefined && { local: { server: local } }),
     });
-    /** Folders of a search path, each with a server of another version. */
+    /** Sets a search path with folders that each contain a server of another version. */
     const stubPath = (dir: string): readonly string[] => {
       const programs = [
         ['redis-server', 'Redis server v=7.0.15 malloc=libc'],
@@ -118,7 +118,7 @@ describe('a found redis-server', () => {
         mkdirSync(folder);
         return program(folder, banner, '', name);
       });
-      // The programs use `cat`.
+      // /bin is included because the programs use `cat`.
       vi.stubEnv('PATH', [...programs.map((path) => dirname(path)), '/bin'].join(delimiter));
       return programs;
     };
@@ -136,7 +136,7 @@ describe('a found redis-server', () => {
       expect(await find('valkey@8.1')).toBe(valkey8);
     });
 
-    it('is missing on the search path: the error lists the servers that are there', async () => {
+    it('leads, if it is not on the search path, to an error that lists the servers there', async () => {
       using state = temporaryStateDir();
       const [redis7] = stubPath(state.path);
       await expect(
@@ -161,20 +161,23 @@ describe('a found redis-server', () => {
       expect((await findRedisBinary(request)).path).toBe(redis8);
     });
 
-    it.each(['local.server', 'KIT_SERVER'])('is not the one that %s names', async (setting) => {
-      using state = temporaryStateDir();
-      const [redis7] = stubPath(state.path);
-      const isLocal = setting === 'local.server';
-      if (!isLocal) vi.stubEnv('KIT_SERVER', redis7);
-      const environment = asking('redis@8.2', isLocal ? redis7 : undefined);
-      await expect(findRedisBinary({ stateDir: state.path, environment })).rejects.toMatchObject({
-        code: 'REDIS_OTHER_VERSION',
-        message: `${redis7} is Redis 7.0.15; redis.server requires Redis 8.2`,
-        where: isLocal ? 'dev: local.server' : 'variable KIT_SERVER',
-      });
-    });
+    it.each(['local.server', 'KIT_SERVER'])(
+      'leads to an error if %s names another version',
+      async (setting) => {
+        using state = temporaryStateDir();
+        const [redis7] = stubPath(state.path);
+        const isLocal = setting === 'local.server';
+        if (!isLocal) vi.stubEnv('KIT_SERVER', redis7);
+        const environment = asking('redis@8.2', isLocal ? redis7 : undefined);
+        await expect(findRedisBinary({ stateDir: state.path, environment })).rejects.toMatchObject({
+          code: 'REDIS_OTHER_VERSION',
+          message: `${redis7} is Redis 7.0.15; redis.server requires Redis 8.2`,
+          where: isLocal ? 'dev: local.server' : 'variable KIT_SERVER',
+        });
+      },
+    );
 
-    it('does not exist where local.server says', async () => {
+    it('leads to an error if local.server names a path that does not exist', async () => {
       using state = temporaryStateDir();
       const environment = asking('redis@8.2', '/nowhere/redis-server');
       await expect(findRedisBinary({ stateDir: state.path, environment })).rejects.toMatchObject({
@@ -185,7 +188,7 @@ describe('a found redis-server', () => {
     });
   });
 
-  it('accepts a directive when the first rejected line is the one planted after it', () => {
+  it('counts as accepting a directive if the first rejected line is the line planted after the directive', () => {
     const fatal = (line: string) =>
       `*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 2\n>>> '${line}'\nBad directive`;
     expect(hasDefragmentation(fatal('kit-probe-ends-here yes'))).toBe(true);
@@ -197,7 +200,7 @@ describe('a found redis-server', () => {
 describe('a missing redis-server', () => {
   const debian: HostKind = { root: true, packages: 'apt-get' };
 
-  it('is installed by root on Debian with redis-tools, which has no service, and reports it', async () => {
+  it('is installed by root on Debian with redis-tools, which has no service, and this is reported', async () => {
     const { ran, run } = runner([0]);
     const lines: string[] = [];
     await installRedisServer({ host: debian, run, progress: (line) => lines.push(line) });
@@ -207,13 +210,13 @@ describe('a missing redis-server', () => {
     ]);
   });
 
-  it('is installed after apt-get update when the package lists are missing', async () => {
+  it('is installed after apt-get update if the package lists are missing', async () => {
     const { ran, run } = runner([100, 0, 0]);
     await installRedisServer({ host: debian, run });
     expect(ran.map((args) => args.split(' ')[0])).toEqual(['install', 'update', 'install']);
   });
 
-  it('is an error with the last output of apt-get when the installation fails', async () => {
+  it('leads to an error with the last output of apt-get if the installation fails', async () => {
     const { run } = runner([100, 100, 100]);
     await expect(installRedisServer({ host: debian, run })).rejects.toMatchObject({
       code: 'REDIS_NOT_FOUND',
@@ -222,7 +225,7 @@ describe('a missing redis-server', () => {
     });
   });
 
-  it('is one line with the package to install on other systems', async () => {
+  it('leads to one line with the package to install on other systems', async () => {
     const { ran, run } = runner([]);
     const hints = [
       { root: false, packages: 'apt-get' },
@@ -240,7 +243,7 @@ describe('a missing redis-server', () => {
     expect(ran).toEqual([]);
   });
 
-  it('is looked up again after the installation, and an error when it is still missing', async () => {
+  it('is searched again after the installation, and leads to an error if it is still missing', async () => {
     using state = temporaryStateDir();
     const server = (await findProgram('redis-server')) as string;
     const looked: string[] = [];
@@ -258,7 +261,7 @@ describe('a missing redis-server', () => {
     });
   });
 
-  it('is described for the current system', async () => {
+  it('leads to an error for the current system', async () => {
     expect(missingRedis(await detectHost()).code).toBe('REDIS_NOT_FOUND');
   });
 

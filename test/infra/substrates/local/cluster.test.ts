@@ -30,7 +30,7 @@ describe('a cluster on 127.0.0.1 with TLS', () => {
   const substrate = localSubstrate({ stateDir: state.path, addressing: 'port-per-node' });
   const topology = planTopology({ ...clusterConfiguration('secure'), security: { tls: true } });
 
-  it('forms over TLS, bus and replication included; a replica that lost its state rejoins its shard', async () => {
+  it('forms over TLS, including bus and replication, and a replica that lost its state rejoins its shard', async () => {
     await using environment = await substrate.apply(topology, { ephemeral: true });
     const info = String(await (await environment.admin('redis-6')).call('CLUSTER', 'INFO'));
     expect(info).toContain('cluster_state:ok');
@@ -83,7 +83,7 @@ describe('a cluster after all nodes were down', () => {
     const first = await substrate.apply(topology, { ephemeral: false });
     try {
       const master = await first.admin('redis-1');
-      // Slot 0 to 5460: the tag is in the first shard.
+      // The hash tag is in the first shard (slots 0 to 5460).
       for (let i = 0; i < 200; i += 1) await master.set(`{06S}:${i}`, `value ${i}`);
       expect(await master.wait(1, 5_000)).toBe(1);
       for (const { id } of topology.redis) await first.capabilities.kill?.(id);

@@ -1,4 +1,4 @@
-/** Each way in which the owner of an environment can end leaves no process behind. */
+/** However the owner of an environment ends, it leaves no process behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,14 +34,14 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended when the owner dies of an uncaught error', async () => {
+  it('is ended when the owner exits with an uncaught error', async () => {
     const owner = await start('throw', 'up');
     await waitUntil('the owner to end', () => owner.exitCode !== null);
     expect(owner.exitCode).toBe(1);
     await waitUntil('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
   });
 
-  it('is ended when the owner is killed during the start, even if it is to be kept', async () => {
+  it('is ended when the owner is killed during the start, even if the environment is to be kept', async () => {
     const owner = await start('hang-while-starting', 'half');
     const ledger = recorded();
     expect(ledger.phase).toBe('starting');
@@ -77,7 +77,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended with a node that was spawned but not yet recorded', async () => {
+  it('is ended, including a node that was spawned but not yet recorded', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -89,7 +89,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is unavailable to another process while the owner lives', async () => {
+  it('is unavailable to another process while the owner runs', async () => {
     const owner = await start('hang', 'up');
     await expect(
       localSubstrate({ stateDir: state.path }).apply(planTopology(configuration(NAME)), { ephemeral: true }),
@@ -127,7 +127,7 @@ describe('an environment of a dead owner', () => {
 
   function recorded(): Ledger {
     const ledger = readLedger(ledgerPath(state.path, NAME));
-    if (ledger === undefined) throw new Error('no ledger');
+    if (ledger === undefined) throw new Error('the environment must have a ledger');
     return ledger;
   }
 

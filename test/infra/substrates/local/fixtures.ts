@@ -14,7 +14,7 @@ export function temporaryStateDir(): StateDir {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** `dev` on ports that no other environment on this machine uses. */
+/** The environment `dev` on ports that no other environment on this machine uses. */
 export function configuration(
   name: string,
   change: Partial<EnvironmentConfig['redis']> = {},
@@ -28,7 +28,7 @@ export function configuration(
   };
 }
 
-/** One Redis, no sentinels. */
+/** An environment with one Redis and no sentinels. */
 export function singleConfiguration(
   name: string,
   change: Partial<EnvironmentConfig['redis']> = {},
@@ -37,7 +37,7 @@ export function singleConfiguration(
   return { ...single, name, redis: { ...single.redis, port: 26_300, ...change } };
 }
 
-/** Three masters with a replica each, which notice a death after a second. */
+/** A cluster of three masters with one replica each, which detects a failed master after a second. */
 export function clusterConfiguration(name: string): EnvironmentConfig {
   const cluster = loadEnvironment('cluster');
   return {
@@ -48,14 +48,16 @@ export function clusterConfiguration(name: string): EnvironmentConfig {
   };
 }
 
-/** Processes whose working directory is below that one, as the kernel reports it: a node's always is. */
+/**
+ * Processes with a working directory below `dir`, as the kernel reports it. The working directory of a node always is.
+ */
 export function listPidsBelow(dir: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
       return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir);
     } catch {
-      return false; // It ended meanwhile.
+      return false; // The process has ended.
     }
   });
 }

@@ -21,7 +21,7 @@ describe('the programs of observability.prometheus', () => {
     });
   });
 
-  it("are Debian's exporter where neither redis_exporter nor Go exists", async () => {
+  it("include Debian's exporter if neither redis_exporter nor Go exists", async () => {
     const programs = await programsWith('prometheus', 'prometheus-alertmanager', 'prometheus-redis-exporter');
     expect(programs.exporter).toBe('/usr/bin/prometheus-redis-exporter');
   });
@@ -30,7 +30,7 @@ describe('the programs of observability.prometheus', () => {
     { missing: 'prometheus', present: [] },
     { missing: 'alertmanager', present: ['prometheus'] },
     { missing: 'redis_exporter', present: ['prometheus', 'alertmanager'] },
-  ])('name $missing and how to install it if it is missing', async ({ missing, present }) => {
+  ])('lead to an error with how to install $missing if it is missing', async ({ missing, present }) => {
     await expect(programsWith(...present)).rejects.toMatchObject({
       code: 'OBSERVABILITY_PROGRAM_MISSING',
       message: `${missing} not found in PATH`,

@@ -1,6 +1,7 @@
 /**
- * A program that owns an ephemeral environment and then hangs, dies or throws, depending on its arguments:
- * `node owner-process.ts <stateDir> <name> hang|throw|hang-while-starting`. Prints `up` once it is healthy.
+ * A program that owns an ephemeral environment and then hangs or throws, depending on its arguments:
+ * `node owner-process.ts <stateDir> <name> hang|throw|hang-while-starting`. Prints `up` once the environment is
+ * healthy.
  */
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';

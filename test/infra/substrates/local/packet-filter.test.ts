@@ -13,7 +13,7 @@ import { waitUntil } from '../../../support/redis-process.ts';
 const [A, B] = ['127.99.1.1', '127.99.1.2'];
 const CLIENT = '127.0.0.1';
 
-it('drops packets between the two groups in both directions, and no others', () => {
+it('the rules drop only packets between the two groups, in both directions', () => {
   expect(rulesOf('t', { group: [A], others: [B, '127.99.1.3'], clientsStillReach: true, logPath: '' })).toBe(
     [
       'add table ip t { flags owner; }',
@@ -49,7 +49,7 @@ describe.runIf(missing === '')(`separated addresses${missing}`, () => {
   const separation = (clientsStillReach: boolean) => ({
     ...{ group: [A], others: [B], clientsStillReach, logPath: join(dir, 'nft.log') },
   });
-  /** A connection to A from an address; SYN packets are sent again after 1 s and 3 s. */
+  /** Opens a connection to A from an address. SYN packets are sent again after 1 s and 3 s. */
   const connectFrom = (localAddress: string) => {
     const socket = connect({ host: A, port, localAddress });
     sockets.push(socket);
@@ -60,7 +60,7 @@ describe.runIf(missing === '')(`separated addresses${missing}`, () => {
     return { isConnected: () => connected, connected: once(socket, 'connect') };
   };
 
-  it('do not reach each other until the heal; a client still reaches both', async () => {
+  it('do not reach each other until the heal, while a client reaches both', async () => {
     const heal = await separate(separation(true));
     const other = connectFrom(B);
     await connectFrom(CLIENT).connected;

@@ -1,4 +1,4 @@
-/** Environments with all nodes down, whose recorded master has lost its data, or has less than a replica. */
+/** Environments with all nodes down, whose recorded master has lost its data or has less data than a replica. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const substrate = () => localSubstrate({ stateDir: state.path });
 
-/** An environment with `KEYS` writes that both replicas have acknowledged. */
+/** Starts an environment with `KEYS` writes that both replicas have acknowledged. */
 async function withData(change: Partial<EnvironmentConfig['redis']> = {}): Promise<void> {
   topology = planTopology(configuration('lost', { appendfsync: 'always', ...change }));
   environment = await substrate().apply(topology, { ephemeral: false });
@@ -41,7 +41,7 @@ async function write(prefix: string, count: number): Promise<void> {
   expect(await master.wait(2, 5_000)).toBe(2);
 }
 
-/** Kills all nodes as a power failure does. */
+/** Kills all nodes, like a power failure. */
 async function killAll(only: (id: string) => boolean = () => true): Promise<void> {
   const sentinelsFirst = [...nodesOf(topology)].reverse();
   for (const { id } of sentinelsFirst) if (only(id)) await environment.capabilities.kill?.(id);
@@ -62,7 +62,7 @@ const appendOnly = (id: string) => {
   return join(dir, readdirSync(dir).find((name) => name.endsWith('.incr.aof')) ?? '');
 };
 
-/** Overwrites the middle of the file, at a command's header. */
+/** Overwrites the middle of the file at the header of a command. */
 function corrupt(path: string): void {
   const text = readFileSync(path, 'latin1');
   const at = text.indexOf('*3\r\n', Math.floor(text.length / 2));
@@ -79,7 +79,7 @@ async function allHave(keys: number): Promise<void> {
 }
 
 describe('kit up after all nodes have ended', () => {
-  it('starts from a replica when the named master has lost its data', async () => {
+  it('starts from a replica if the named master has lost its data', async () => {
     await withData();
     await killAll();
     rmSync(dataOf('redis-1'), { recursive: true });
@@ -91,7 +91,7 @@ describe('kit up after all nodes have ended', () => {
     );
   });
 
-  it('starts from a replica when the append-only file of the named master is corrupt, and keeps that file', async () => {
+  it('starts from a replica if the append-only file of the named master is corrupt, and keeps that file', async () => {
     await withData();
     await killAll();
     corrupt(appendOnly('redis-1'));
@@ -107,7 +107,7 @@ describe('kit up after all nodes have ended', () => {
     );
   });
 
-  it('loses no key that WAIT acknowledged after redis-check-aof --fix truncated the file of the named master', async () => {
+  it('loses no key that WAIT acknowledged if redis-check-aof truncated the file of the named master', async () => {
     await withData();
     await killAll();
     const file = appendOnly('redis-1');
@@ -119,7 +119,7 @@ describe('kit up after all nodes have ended', () => {
     expect(said.join('\n')).toMatch(/the last known master is redis-1; redis-2(?: and redis-3)? has more/);
   });
 
-  it('starts from the replica with more data when the sentinels still run and the other one was isolated', async () => {
+  it('starts from the replica with more data if the sentinels still run and the other replica was isolated', async () => {
     await withData();
     const heal = await environment.capabilities.pause?.('redis-2');
     const master = await environment.admin('redis-1');
@@ -142,15 +142,15 @@ describe('kit up after all nodes have ended', () => {
     await later.save();
     await killAll();
     await up();
-    // redis-3 saved last: its snapshot is more recent.
+    // redis-3 saved last, so its snapshot is the most recent one.
     expect(await environment.masterId()).toBe('redis-3');
     await allHave(KEYS + 50);
   });
 
-  it('requires a choice when it is not proven which node has more, starts nothing, and follows the choice', async () => {
+  it('starts nothing if it is not proven which node has more data, and then follows the choice of the user', async () => {
     await withData();
     await killAll();
-    // A base from another time, and no command in common.
+    // The base is from another time, and the files have no command in common.
     const [one, two] = [appendOnly('redis-2'), appendOnly('redis-3')];
     rmSync(dataOf('redis-1'), { recursive: true });
     writeFileSync(one, '');
@@ -184,7 +184,7 @@ describe('kit up after all nodes have ended', () => {
     await expect(substrate().inspectData?.(topology)).rejects.toMatchObject({ code: 'RECOVERY_REFUSED' });
   });
 
-  it('names the damaged data when none is usable, and removes nothing', async () => {
+  it('names the damaged data if no data is usable, and removes nothing', async () => {
     await withData();
     await killAll();
     for (const { id } of topology.redis) corrupt(appendOnly(id));
@@ -198,7 +198,7 @@ describe('kit up after all nodes have ended', () => {
 });
 
 describe('a replica whose server cannot load its data', () => {
-  it('starts without it and copies from the running master', async () => {
+  it('starts without its data, and copies the data of the running master', async () => {
     await withData();
     await killAll((id) => id === 'redis-3');
     corrupt(appendOnly('redis-3'));

@@ -1,4 +1,4 @@
-/** Starts that cannot succeed: one clear error each, no process left running, no file left on disk. */
+/** Starts that cannot succeed lead to one clear error each, leave no process running, and leave no file on disk. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -24,7 +24,7 @@ describe('a start that cannot succeed', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  it('names the port in use, when the caller chose the block', async () => {
+  it('names the port in use if the caller selected the block', async () => {
     await using _stranger = await listenOn('127.87.250.1', 26_300);
     await refused(
       configuration('taken'),
@@ -36,7 +36,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('uses the next block instead, when the kit chooses', async () => {
+  it('uses the next block instead if the kit selects the block', async () => {
     await using _stranger = await listenOn('127.80.1.1', 26_501);
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('next-block', { port: 26_501 })),
@@ -58,7 +58,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('rejects a Redis before 7.0, with its version and path', async () => {
+  it('rejects a Redis older than 7.0, with its version and path', async () => {
     const old = program('echo "Redis server v=6.2.14 sha=00000000:0 malloc=libc bits=64 build=0"');
     await refused(
       configuration('old'),
@@ -84,7 +84,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('shows the last output of a node that dies at its start', async () => {
+  it('shows the last output of a node that ends during its start', async () => {
     const broken = singleConfiguration('dies', { extra: { 'proc-title-template': '{no-such-variable}' } });
     await refused(
       broken,
@@ -98,7 +98,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('stops what it has started on abort', async () => {
+  it('stops the started nodes on abort', async () => {
     const stop = new AbortController();
     const substrate = localSubstrate({ stateDir: state.path });
     const applying = substrate.apply(planTopology(configuration('stopped')), {
@@ -126,8 +126,8 @@ describe('a start that cannot succeed', () => {
     });
   });
 
-  // Only root can mount a small disk to fill.
-  it.runIf(userInfo().uid === 0)('rejects a full disk before anything runs', async () => {
+  // Only root can mount a small disk and fill it.
+  it.runIf(userInfo().uid === 0)('rejects a full disk before any process runs', async () => {
     const disk = join(state.path, 'disk');
     mkdirSync(disk);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]);

@@ -1,6 +1,6 @@
 /**
- * The local substrate on servers of other versions and on Valkey (`KIT_TEST_SERVERS`): the contract of a substrate with
- * replication, sentinels and access rules, that of a cluster on Valkey, and the recovery of data.
+ * The local substrate on other versions of Redis and on Valkey (`KIT_TEST_SERVERS`): the contract of a substrate with
+ * replication, sentinels and access rules, the contract of a cluster on Valkey, and the recovery of data.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -5,7 +5,7 @@ import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts'
 import { planTopology } from '../../../../infra/topology.ts';
 import { configuration, temporaryStateDir } from './fixtures.ts';
 
-/** Two checkouts, the same environment, the same ports, the same service name: the worst case. */
+/** The worst case: two checkouts have the same environment, the same ports and the same service name. */
 describe('two environments side by side', () => {
   const first = temporaryStateDir();
   const second = temporaryStateDir();
@@ -31,7 +31,7 @@ describe('two environments side by side', () => {
     expect(new Set(hosts.flat()).size).toBe(12);
   });
 
-  it('have sentinels that know only their own two peers and two replicas', async () => {
+  it('have sentinels that list only the two peers and two replicas of their own environment', async () => {
     for (const environment of environments) {
       const own = [...environment.endpoints.redis, ...environment.endpoints.sentinels].map(
         ({ host }) => host,

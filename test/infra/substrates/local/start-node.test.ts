@@ -1,4 +1,7 @@
-/** Starts without a role when no node is left to ask, and a kept environment whose processes have all ended. */
+/**
+ * Starts of nodes when no other node runs that could report a role, and of a kept environment whose processes have all
+ * ended.
+ */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +14,7 @@ import { configuration, type StateDir, singleConfiguration, temporaryStateDir } 
 describe('restarting nodes', () => {
   let state: StateDir;
   let environment: Environment;
-  // Written before it is acknowledged: otherwise a replica may have more data than the killed master.
+  // Writes reach the disk before they are acknowledged; otherwise a replica may have more data than the killed master.
   const topology = planTopology(configuration('back', { appendfsync: 'always' }));
 
   beforeEach(async () => {
@@ -26,14 +29,14 @@ describe('restarting nodes', () => {
     state[Symbol.dispose]();
   });
 
-  it('keeps the same master with its data when all nodes restart, sentinels first', async () => {
+  it('keeps the same master with its data if all nodes restart, sentinels first', async () => {
     await killAll();
     for (const { id } of topology.sentinels) await environment.capabilities.start?.(id);
     for (const { id } of topology.redis) await environment.capabilities.start?.(id);
     await oneMasterWithData('redis-1');
   });
 
-  it('follows the state that the sentinels stored after a failover, when all nodes restart, Redis first', async () => {
+  it('follows the stored state of the sentinels after a failover if all nodes restart, Redis first', async () => {
     await environment.capabilities.kill?.('redis-1');
     await waitUntil('a failover', async () => (await environment.masterId()) !== undefined);
     const successor = (await environment.masterId()) as string;
@@ -46,7 +49,7 @@ describe('restarting nodes', () => {
     await oneMasterWithData(successor);
   });
 
-  it('restarting the nodes of an environment equals applying it again', async () => {
+  it('is also done by applying the environment again', async () => {
     await killAll();
     expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
@@ -54,7 +57,7 @@ describe('restarting nodes', () => {
     await oneMasterWithData('redis-1');
   });
 
-  it('restarting a paused node equals applying its environment again', async () => {
+  it('is also done by applying the environment again if a node is paused', async () => {
     await environment.capabilities.pause?.('redis-2');
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
     await waitUntil(
@@ -63,7 +66,7 @@ describe('restarting nodes', () => {
     );
   });
 
-  it('refuses a master with an empty disk while others have the data', async () => {
+  it('refuses to start a master with an empty disk while other nodes have the data', async () => {
     await killAll();
     rmSync(join(state.path, 'environments', 'back', 'redis-1', 'data'), { recursive: true });
     await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({
@@ -82,7 +85,7 @@ describe('restarting nodes', () => {
     expect(await environment.masterId()).not.toBe('redis-1');
   });
 
-  it('is an error for running nodes', async () => {
+  it('is an error for a running or unknown node', async () => {
     await expect(environment.capabilities.start?.('redis-1')).rejects.toMatchObject({ code: 'NODE_RUNNING' });
     await expect(environment.capabilities.start?.('redis-9')).rejects.toThrow("no node 'redis-9'");
   });
@@ -111,7 +114,7 @@ describe('restarting nodes', () => {
 });
 
 describe('a single Redis', () => {
-  it('returns with its data', async () => {
+  it('restarts with its data', async () => {
     using state = temporaryStateDir();
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
       planTopology(singleConfiguration('alone')),
