@@ -76,7 +76,7 @@ describe('the examples of the caching guide', () => {
       expect(await page(500)).toBe('page 1');
       expect(await page(200)).toBe('page 2');
       await waitUntil(
-        'it is stored',
+        'the value is stored',
         async () => ((await cache.ttl('page:https://example.org/a')) ?? 0) > 90,
       );
       expect(await page(200)).toBe('page 2');

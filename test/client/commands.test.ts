@@ -339,14 +339,14 @@ describe('a user without one command of a procedure', () => {
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.getOrCompute('k', () => 'loaded');
-    await waitUntil('it is stored', async () => (await cache.get('k')) === 'loaded');
+    await waitUntil('the value is stored', async () => (await cache.get('k')) === 'loaded');
     const options = { ttlSeconds: 0.01, staleWhileRevalidateSeconds: 60 };
     await cache.getOrCompute('stale', () => 'old', options);
-    await waitUntil('it is stale', async () => {
+    await waitUntil('the entry is stale', async () => {
       const entry = await cache.getOrComputeEntry('stale', () => 'new', { ...options, ttlSeconds: 60 });
       return entry.value === 'new';
     });
-    await waitUntil('it is refreshed', async () => (await cache.get('stale')) === 'new');
+    await waitUntil('the entry is refreshed', async () => (await cache.get('stale')) === 'new');
     // An entry without freshness: expire changes only its TTL.
     await cache.set('plain', 1, { ttlSeconds: 60 });
     expect([await cache.expire('plain', null), await redis.admin().pttl(`${name}:plain`)]).toEqual([

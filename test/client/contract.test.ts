@@ -15,13 +15,15 @@ describe('a cache over sentinels', () => {
   afterAll(() => set[Symbol.asyncDispose]());
   const sentinels = () => set.sentinels.map(({ address }) => address);
 
-  cacheContract('keeps it', 'redis', async () => sentinelCache({ sentinels: sentinels(), namespace: 's' }));
-  cacheContract('keeps it in two tiers', 'tiered', async () => {
+  cacheContract('keeps the contract', 'redis', async () =>
+    sentinelCache({ sentinels: sentinels(), namespace: 's' }),
+  );
+  cacheContract('keeps the contract in two tiers', 'tiered', async () => {
     const cache = tieredCache({ mode: 'sentinel', sentinels: sentinels(), namespace: 'st' });
     await cache.ping();
     return cache;
   });
-  cacheContract('keeps it without leases', 'redis', async () =>
+  cacheContract('keeps the contract without leases', 'redis', async () =>
     sentinelCache({ sentinels: sentinels(), namespace: 'sl', compute: { leaseMs: 0 } }),
   );
 });

@@ -49,7 +49,7 @@ it('every feature of the client works as the app user, over TLS', async () => {
     await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);
     // The new master refuses writes until a replica follows it (min-replicas-to-write).
     const set = () => cache.set('k', 2).catch((error: CacheError) => ({ source: error.code }));
-    await waitUntil('a write is taken', async () => (await set()).source === 'redis', 20_000);
+    await waitUntil('a write is accepted', async () => (await set()).source === 'redis', 20_000);
     await heal?.();
     await cache.close();
   } finally {

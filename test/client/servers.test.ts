@@ -56,7 +56,7 @@ describe.each(servers)('the client on $name', (server) => {
     cacheContract('keeps the contract of every cache', 'redis', async () =>
       redisCache({ address: redis.address, namespace: `${way}:one`, compute, scripting }),
     );
-    cacheContract('keeps it in two tiers', 'tiered', async () => {
+    cacheContract('keeps the contract in two tiers', 'tiered', async () => {
       const cache = tieredCache({ address: redis.address, namespace: `${way}:two`, compute, scripting });
       await cache.ping();
       return cache;
@@ -69,17 +69,17 @@ describe.each(servers)('the client on $name', (server) => {
       ];
       const gate = Promise.withResolvers<string>();
       const first = one.getOrCompute('k', () => gate.promise);
-      await waitUntil('it loads', () => one.stats().loads === 1);
+      await waitUntil('the load has begun', () => one.stats().loads === 1);
       const second = two.getOrCompute('k', () => 'own');
-      await waitUntil('the other waits', () => two.stats().misses === 1);
+      await waitUntil('the other cache waits', () => two.stats().misses === 1);
       gate.resolve('loaded');
       expect([await first, await second, two.stats().loads]).toEqual(['loaded', 'loaded', 0]);
       const options = { ttlSeconds: 0.05, staleWhileRevalidateSeconds: 60 };
       await one.getOrCompute('stale', () => 'old', options);
-      await waitUntil('it is stored', () => one.stats().writes === 2);
-      await waitUntil('it is stale', async () => (await one.get('stale')) === undefined);
+      await waitUntil('the value is stored', () => one.stats().writes === 2);
+      await waitUntil('the entry is stale', async () => (await one.get('stale')) === undefined);
       expect(await two.getOrCompute('stale', () => 'new', { ...options, ttlSeconds: 60 })).toBe('old');
-      await waitUntil('it is refreshed', async () => (await one.get('stale')) === 'new');
+      await waitUntil('the entry is refreshed', async () => (await one.get('stale')) === 'new');
       await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, `${way}:l`)).length === 0);
     });
 
@@ -87,12 +87,12 @@ describe.each(servers)('the client on $name', (server) => {
       const cache = await open({ scripting, namespace: `${way}:t` });
       await cache.set('a', 1, { tags: ['x', 'y'] });
       expect(await cache.getOrCompute('b', () => 2, { tags: ['y'] })).toBe(2);
-      await waitUntil('it is stored', async () => (await cache.get('b')) === 2);
+      await waitUntil('the value is stored', async () => (await cache.get('b')) === 2);
       await cache.invalidateTags('x');
       expect([await cache.get('a'), await cache.get('b')]).toEqual([undefined, 2]);
       await cache.invalidateTags('y');
       expect(await cache.getOrCompute('b', () => 3, { tags: ['y'] })).toBe(3);
-      await waitUntil('it is replaced', async () => (await cache.get('b')) === 3);
+      await waitUntil('the entry is replaced', async () => (await cache.get('b')) === 3);
       expect(await cache.expire('b', 100)).toBe(true);
       expect(await cache.ttl('b')).toBeGreaterThan(99);
       expect([await cache.setIfAbsent('b', 4), await cache.setIfAbsent('c', 4)]).toEqual([false, true]);
@@ -104,7 +104,7 @@ describe.each(servers)('the client on $name', (server) => {
       const cache = await open({ scripting, namespace: `${way}:full` });
       await cache.set('there', 1);
       await cache.getOrCompute('first', () => 1);
-      await waitUntil('it is stored', () => cache.stats().writes === 2);
+      await waitUntil('the value is stored', () => cache.stats().writes === 2);
       cache.on((event) => events.push(event));
       await redis.admin().config('SET', 'maxmemory', '1');
       try {
@@ -117,7 +117,7 @@ describe.each(servers)('the client on $name', (server) => {
       expect(events).toContainEqual(expect.objectContaining({ type: 'refused', operation: 'getOrCompute' }));
       expect(await cache.getOrCompute('again', () => 'v')).toBe('v');
       await waitUntil(
-        'it stores again',
+        'the cache stores values again',
         async () => (await classifyStoredValue(redis, `${way}:full:again`)) === 'entry',
       );
     });
@@ -128,7 +128,7 @@ describe.each(servers)('the client on $name', (server) => {
     const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
     const sent = await recordCommands(redis.admin(), async () => {
       await Promise.all(keys.map((key) => cache.getOrCompute(key, () => key)));
-      await waitUntil('all are stored', () => cache.stats().writes === keys.length);
+      await waitUntil('all values are stored', () => cache.stats().writes === keys.length);
     });
     const procedure = hasFunctions(server) ? 'FCALL' : 'EVALSHA';
     expect(sent.filter((name) => name === procedure).length).toBeGreaterThanOrEqual(2 * keys.length - 1);

@@ -117,7 +117,7 @@ describe('a value that needs 400 ms of transfer', () => {
     const events: CacheEvent[] = [];
     cache.on((event) => events.push(event));
     onTestFinished(async () => void (await cache.close()));
-    await waitUntil('it is connected', () => cache.connection?.state.kind === 'ready');
+    await waitUntil('the connection is ready', () => cache.connection?.state.kind === 'ready');
     for (let i = 0; i < 2; i++) {
       const asked = [
         cache.getOrComputeEntry('large', () => 'loaded'),
@@ -182,7 +182,7 @@ describe('a value that needs 400 ms of transfer', () => {
       Number(/cmdstat_get:calls=(\d+)/.exec(await node.admin().info('commandstats'))?.[1] ?? 0);
     const replicas = set.redis.slice(1);
     const read = (): Promise<unknown> => connection.call('GET', 'large');
-    await waitUntil('replicas are read from', async () => {
+    await waitUntil('replicas serve reads', async () => {
       await read();
       const counts = await Promise.all(replicas.map(reads));
       return counts.every((count) => count > 0);
@@ -199,11 +199,14 @@ describe('a hang', () => {
     const { cache, events, proxy } = await narrow({ commandTimeoutMs: 5000 });
     await cache.set('large', LARGE);
     const reading = cache.lookup('large');
-    await waitUntil('a part has come', () => (cache.connection as { pieces?: number }).pieces !== 0);
+    await waitUntil(
+      'a part of the reply has arrived',
+      () => (cache.connection as { pieces?: number }).pieces !== 0,
+    );
     const stoppedAt = performance.now();
     proxy.add('stopped', { type: 'timeout', attributes: { timeout: 0 } });
-    await waitUntil('it is suspected', () => events.some(({ type }) => type === 'suspect'));
-    // Before the deadline of the command, whose time would be over without the suspicion.
+    await waitUntil('the hang is suspected', () => events.some(({ type }) => type === 'suspect'));
+    // Without the suspicion, the command would end only at its deadline.
     expect(performance.now() - stoppedAt).toBeLessThan(5000);
     expect((await reading).source).toBe('memory');
   });
@@ -223,7 +226,7 @@ describe('a hang', () => {
       redis.pause();
       const pausedAt = performance.now();
       const answer = connection.call('GET', 'k');
-      await waitUntil('three quarters of it', () => {
+      await waitUntil('three quarters of hangSuspectedMs', () => {
         expect(connection.state.kind).toBe('ready');
         return performance.now() - pausedAt > hangSuspectedMs * 0.75;
       });
@@ -232,7 +235,7 @@ describe('a hang', () => {
       expect(await answer).toBe('1');
       redis.pause();
       const write = connection.call('GET', 'k').catch(() => {});
-      await waitUntil('it is suspected', () => connection.state.kind === 'suspect');
+      await waitUntil('the hang is suspected', () => connection.state.kind === 'suspect');
       expect(connection.state).toMatchObject({
         reason: expect.stringMatching(new RegExp(`no reply for ${String(hangSuspectedMs)[0]}[0-9]{3} ms`)),
       });

@@ -189,7 +189,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
       onTestFinished(() => nodes.proxies.setLatency(0));
       const redisHas = (key: string): Promise<boolean> => nodes.has(cache.physicalKey(key));
       const takenByRedis = async (): Promise<boolean> => (await cache.set('probe', 1)).source === 'redis';
-      await waitUntil('Redis takes writes', takenByRedis);
+      await waitUntil('Redis accepts writes', takenByRedis);
       for (const key of ['read', 'overwritten', 'deleted']) await cache.set(key, 'old');
       const { errors } = cache.stats();
 

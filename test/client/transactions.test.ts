@@ -141,7 +141,7 @@ describe('a transaction', () => {
     const cut = onFirstCall(() => connection.current()?.stream.destroy());
     const lost = transactions.run(create('k:0', 'v', cut));
     await expect(lost).rejects.toThrowError();
-    await waitUntil('it is connected again', () => connection.state.kind === 'ready');
+    await waitUntil('the connection is ready again', () => connection.state.kind === 'ready');
     expect(await redis.admin().exists('k:0')).toBe(0);
     expect(await transactions.run(create('k:0', 'v'))).toBe(true);
   });

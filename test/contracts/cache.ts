@@ -69,8 +69,7 @@ export function cacheContract(
       value.list.push(2);
       const read = (await cache.get<typeof value>('k')) as typeof value;
       if (kept !== 'tiered') read.list.push(3);
-      else
-        await waitUntil('the first tier answers', async () => (await cache.getEntry('k'))?.source === 'l1');
+      else await waitUntil('the first tier serves', async () => (await cache.getEntry('k'))?.source === 'l1');
       if (kept === 'tiered') {
         const held = (await cache.get<typeof value>('k')) as typeof value;
         expect(() => held.list.push(3)).toThrowError(TypeError);

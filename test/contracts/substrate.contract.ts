@@ -157,10 +157,10 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       try {
         // Neither side receives messages from the other, so a master counts no replica that it cannot reach.
         await waitUntil(
-          'redis-3 to miss its master',
+          'redis-3 to lose its master',
           async () => Number((await replication('redis-3')).master_last_io_seconds_ago) >= 3,
         );
-        await waitUntil('redis-1 to miss redis-3', async () => Number((await lagS()) ?? 3) >= 3);
+        await waitUntil('redis-1 to lose redis-3', async () => Number((await lagS()) ?? 3) >= 3);
         const app = connect(environment, 0);
         expect(await app.set('contract:partition', 'value')).toBe('OK');
         app.disconnect();
@@ -185,7 +185,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
     });
 
     it('does not restart a killed master as master before the sentinels detect the failure', async () => {
-      await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
+      await waitUntil('the sentinels to complete the failover', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       await environment.capabilities.kill?.(master);
       await environment.capabilities.start?.(master);
@@ -194,7 +194,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
     });
 
     it('lets a paused master acknowledge writes for at most 1 s after it resumes, before a sentinel reconfigures it', async () => {
-      await waitUntil('the sentinels to be done', async () => sentinelsAgree(environment));
+      await waitUntil('the sentinels to complete the failover', async () => sentinelsAgree(environment));
       const master = (await environment.masterId()) as string;
       const index = topology.redis.findIndex(({ id }) => id === master);
       // This client connects before the pause, so it is not notified of the new master.
@@ -205,7 +205,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       const successor = (await environment.masterId()) as string;
       // The other replica follows the old master until the sentinels reconfigure it, about a second later. The promoted
       // node closes its connections.
-      await waitUntil('the other replica to follow it', async () => {
+      await waitUntil('the other replica to follow the new master', async () => {
         const info = await environment
           .admin(successor)
           .then((redis) => redis.info('replication').catch(() => ''));

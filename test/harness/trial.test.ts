@@ -214,7 +214,9 @@ describe('lagging replicas', () => {
     try {
       const writtenAt = performance.now();
       await master.set('lag:1', 'v', 'EX', 60);
-      await waitUntil('the replicas to have it', async () => (await seenBy('lag:1')).every((n) => n === 1));
+      await waitUntil('the replicas to have the write', async () =>
+        (await seenBy('lag:1')).every((n) => n === 1),
+      );
       expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(290);
       await lag.hold();
       await master.set('lag:2', 'v', 'EX', 60);

@@ -1,6 +1,6 @@
 /**
- * Further Docker hosts on this machine, for tests of an environment on several hosts. Like a separate machine, each host
- * has an engine with its own data and socket, and an address in its own network namespace. Its process and mount
+ * Further Docker hosts on this machine, for tests of an environment on several hosts. Like a separate machine, each
+ * host has an engine with its own data and socket, and an address in its own network namespace. Its process and mount
  * namespaces end with the engine, so the loss of a host ends all of its containers at the same time.
  *
  *   bridge (address of this machine) ── veth ── network namespace of a host: its address, its iptables, its engine

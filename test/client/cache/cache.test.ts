@@ -204,7 +204,7 @@ describe('a cache over Redis', () => {
     await cache.ping();
     // The WAIT of a durable write occupies the connection of durable writes.
     const slow = cache.set('other', 1).catch((error: unknown) => error);
-    await waitUntil('it is applied', async () => (await redis.admin().exists('order:other')) === 1);
+    await waitUntil('the write is applied', async () => (await redis.admin().exists('order:other')) === 1);
     expect(await cache.getOrCompute('k', () => 'old')).toBe('old');
     await cache.delete('k');
     expect(await slow).toBeInstanceOf(DurabilityError);
@@ -234,7 +234,7 @@ describe('a schema whose output cannot be frozen', () => {
   it('is served from the first tier, with a separate value for each caller', async () => {
     const cache = tieredCache({ address: redis.address, namespace: 'frozen' });
     await cache.set('k', 'text');
-    await waitUntil('the first tier has it', async () => (await cache.lookup('k')).source === 'l1');
+    await waitUntil('the first tier has the value', async () => (await cache.lookup('k')).source === 'l1');
     const bytes = schemaOf((text) => Buffer.from(String(text)));
     const circle = schemaOf(() => {
       const self: { self?: unknown } = {};

@@ -92,8 +92,8 @@ describe.each(caches)('an entry %s', (_, open) => {
     const cache = closeAfterTest(open());
     await cache.ping();
     await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
-    await waitUntil('it is stored', async () => (await cache.get('k')) === 1);
-    await waitUntil('it is stale', async () => (await cache.get('k')) === undefined);
+    await waitUntil('the value is stored', async () => (await cache.get('k')) === 1);
+    await waitUntil('the entry is stale', async () => (await cache.get('k')) === undefined);
     expect([await cache.ttl('k'), await cache.exists('k'), await cache.expire('k', 100)]).toEqual([
       undefined,
       0,
@@ -162,7 +162,10 @@ describe('while Redis is unreachable', () => {
     const cache = closeAfterTest(redisCache({ address: own.address, commandTimeoutMs: 100 }));
     await cache.set('old', 1, { ttlSeconds: null });
     await own.kill();
-    await waitUntil('Redis is missed', async () => (await cache.lookup('x')).source === 'memory');
+    await waitUntil(
+      'the client detects that Redis is unreachable',
+      async () => (await cache.lookup('x')).source === 'memory',
+    );
     await cache.set('new', 1, { ttlSeconds: 100 });
     expect(await cache.getWithTtl('new')).toMatchObject({ value: 1, source: 'memory' });
     expect(await cache.ttl('new')).toBeGreaterThan(98);

@@ -61,7 +61,7 @@ describe('while Redis is unreachable', () => {
     await redis.kill();
     // 300 MB in total.
     for (let i = 0; i < 150; i++) await cache.getOrCompute(`k${i}`, () => Buffer.alloc(2_000_000, i));
-    await waitUntil('the last one is stored', () => gauge('entries') === 33);
+    await waitUntil('the last value is stored', () => gauge('entries') === 33);
     expect(gauge('entries_bytes')).toBeLessThanOrEqual(64 * 1024 * 1024);
     expect(gauge('entries_bytes')).toBeGreaterThan(60 * 1024 * 1024);
     expect(await cache.getEntry('k149')).toMatchObject({
@@ -113,7 +113,7 @@ describe('while Redis is unreachable', () => {
       return (await redis.admin().exists('f:set', 'f:deleted')) === 0;
     });
     expect(await cache.getEntry('kept')).toEqual({ value: 'old', source: 'redis' });
-    await waitUntil('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+    await waitUntil('the memory fallback is empty', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
   });
 
   it('a later store that also fails does not restore the old value', async () => {
@@ -122,7 +122,7 @@ describe('while Redis is unreachable', () => {
     await redis.kill();
     await cache.delete('computed');
     expect(await cache.getOrCompute('computed', () => 'new')).toBe('new');
-    await waitUntil('it is stored in memory', async () => (await cache.get('computed')) === 'new');
+    await waitUntil('the value is stored in memory', async () => (await cache.get('computed')) === 'new');
     await cache.set('durable', 'new');
     const durability = { replicas: 1, timeoutMs: 50 };
     await expect(cache.set('durable', 'newer', { durability })).rejects.toThrowError(NotSentError);
@@ -139,14 +139,14 @@ describe('while Redis is unreachable', () => {
     await open();
     await redis.kill();
     for (let i = 0; i < 20; i++) void cache.set(`k${i}`, 'memory');
-    await waitUntil('all are in memory', () => /memory_entries\{.*\} 20$/m.test(cache.metrics()));
+    await waitUntil('all values are in memory', () => /memory_entries\{.*\} 20$/m.test(cache.metrics()));
     await redis.start();
     await readyAgain();
-    await waitUntil('Redis takes writes', async () => {
+    await waitUntil('Redis accepts writes', async () => {
       const receipts = await Promise.all(Array.from({ length: 20 }, (_, i) => cache.set(`k${i}`, 'redis')));
       return receipts.every(({ source }) => source === 'redis');
     });
-    await waitUntil('the memory is dropped', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
+    await waitUntil('the memory fallback is empty', () => /memory_entries\{.*\} 0$/m.test(cache.metrics()));
     expect((await cache.getMany(Array.from({ length: 20 }, (_, i) => `k${i}`))).size).toBe(20);
   });
 
@@ -263,7 +263,7 @@ describe('while Redis is unreachable', () => {
       await unanswered;
       expect(events.some((event) => event.type === 'fallback' && event.operation === operation)).toBe(true);
       relay.resumeReplies(0);
-      await waitUntil('Redis answers', async () => (await cache.lookup('k')).source === 'redis');
+      await waitUntil('Redis replies', async () => (await cache.lookup('k')).source === 'redis');
       expect(await cache.get('k')).toBe('confirmed');
       expect(await redis.admin().exists('f:k')).toBe(1);
       await cache.close();
@@ -314,7 +314,7 @@ describe('pending deletions', () => {
     expect([fallback.memory.get('a1')?.toString(), fallback.memory.size]).toEqual(['x', 1]);
     away.clear();
     fallback.journal.noticed({ type: 'ready', master: { host: '127.0.0.1', port: 1 }, outageMs: 1 });
-    await waitUntil('all are settled', () => {
+    await waitUntil('all deletions are settled', () => {
       fallback.recover();
       return !fallback.pending;
     });
@@ -331,7 +331,7 @@ describe('pending deletions', () => {
     });
     fallback.remember(['a', 'b']);
     fallback.recover();
-    await waitUntil('all are settled', () => !fallback.pending);
+    await waitUntil('all deletions are settled', () => !fallback.pending);
     expect(calls).toEqual([['a', 'b'], ['a', 'b'], ['a']]);
     fallback.stop();
   });

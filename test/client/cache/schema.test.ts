@@ -85,7 +85,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     await cache.setMany(new Map([['many', ada]]), { schema: user });
     await cache.setIfAbsent('absent', ada, { schema: user });
     await cache.getOrCompute('computed', () => ada, { schema: user });
-    await waitUntil('it is stored', async () => (await redis.admin().exists('ns:computed')) === 1);
+    await waitUntil('the value is stored', async () => (await redis.admin().exists('ns:computed')) === 1);
     expect(hashOf(user)).not.toBe(hashOf(later));
     for (const key of ['set', 'many', 'absent', 'computed']) expect(await schemaOf(key)).toBe(hashOf(user));
     const one = { schema: user };
@@ -98,12 +98,12 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
   it('treats an entry of another shape as a miss that is purged, counted and computed again', async () => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
-    await waitUntil('it is stored', async () => (await schemaOf('k')) === hashOf(user));
+    await waitUntil('the value is stored', async () => (await schemaOf('k')) === hashOf(user));
     // The value is valid under both schemas, so only the hash can distinguish them.
     expect(await cache.get('k', { schema: user })).toEqual(ada);
     const eve = { id: 2, name: 'Eve' };
     expect(await cache.getOrCompute('k', () => eve, { schema: later })).toEqual(eve);
-    await waitUntil('it is stored again', async () => (await schemaOf('k')) === hashOf(later));
+    await waitUntil('the value is stored again', async () => (await schemaOf('k')) === hashOf(later));
     expect(await cache.get('k', { schema: later })).toEqual(eve);
     expect([cache.stats().purged, reasons]).toEqual([1, ['schema']]);
   });
@@ -173,7 +173,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     const key = find.keyOf(1);
     expect(key).toBe(buildKey('user', [1], { schema: user }));
     await find(1);
-    await waitUntil('it is stored', async () => (await schemaOf(key)) === hashOf(user));
+    await waitUntil('the value is stored', async () => (await schemaOf(key)) === hashOf(user));
     await cache.set(key, { id: 1, name: 'by hand' });
     expect((await find(1)).name).toBe('by hand');
   });

@@ -154,7 +154,7 @@ describe('the health of a cache', () => {
     expect(checks.replication.lagBytes).toBeGreaterThanOrEqual(0);
     for (const sentinel of set.sentinels.slice(0, 2)) await sentinel.kill();
     await waitUntil(
-      'two sentinels are missed',
+      'two sentinels are reported as unreachable',
       async () => (await healthCheck(cache)).checks.sentinel.status === 'fail',
       15_000,
     );

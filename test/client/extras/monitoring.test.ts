@@ -253,7 +253,7 @@ describe('shared statistics', () => {
     await cache.get('k');
     await shared.flush();
     await own.start();
-    await waitUntil('Redis answers', () =>
+    await waitUntil('Redis replies', () =>
       cache.ping().then(
         () => true,
         () => false,

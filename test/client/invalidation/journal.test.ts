@@ -35,7 +35,7 @@ describe('the journal of deletions', () => {
     open();
   });
   afterEach(() => void journal.close());
-  const done = (): Promise<void> => waitUntil('all are replayed', () => journal.pending === 0);
+  const done = (): Promise<void> => waitUntil('all deletions are replayed', () => journal.pending === 0);
 
   it('repeats on the new master only the deletions that the previous master acknowledged in its last seconds', async () => {
     journal.acknowledged(['early']);
@@ -168,12 +168,12 @@ describe('the journal of deletions', () => {
       const place = fallback.journal.order.begin('k');
       const written = writeDurably(fallback, 'k', place, () => promise);
       fallback.recover();
-      await waitUntil('the other is replayed', () => !fallback.isDirty('other'));
+      await waitUntil('the other deletion is replayed', () => !fallback.isDirty('other'));
       // While the write is in flight, reads do not accept the value in Redis.
       expect([fallback.isDirty('k'), calls]).toEqual([true, [['other']]]);
       reject(new NotSentError('a test'));
       await expect(written).rejects.toThrowError(NotSentError);
-      await waitUntil('it is replayed', () => !fallback.isDirty('k'));
+      await waitUntil('the deletion is replayed', () => !fallback.isDirty('k'));
       expect(calls).toEqual([['other'], ['k']]);
       fallback.stop();
     });
@@ -297,7 +297,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     const physical = deleted.map((key) => `f:${key}`);
     for (const key of [...deleted, 'kept', 'confirmed']) await cache.set(key, 'old');
     await waitUntil(
-      'the replica has them',
+      'the replica has the keys',
       async () => (await next.admin().exists(...physical, 'f:kept')) === 17,
     );
     const durability = { replicas: 2, timeoutMs: 2000 };
@@ -321,12 +321,12 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
       await expectNoneOld();
       return moves.includes('moved');
     });
-    await waitUntil('all are deleted again', async () => {
+    await waitUntil('all keys are deleted again', async () => {
       await expectNoneOld();
       return (await next.admin().exists(...physical)) === 0;
     });
     // The outage opened the circuit breaker. Until its trial succeeds, reads are misses.
-    await waitUntil('what was not deleted is read', async () => (await cache.get('kept')) === 'old');
+    await waitUntil('the key that was not deleted is read', async () => (await cache.get('kept')) === 'old');
     // Two replicas confirmed the write, so the earlier deletion of the key is not repeated.
     await waitUntil('the confirmed value is read', async () => (await cache.get('confirmed')) === 'new');
     expect(await next.admin().exists('f:kept', 'f:confirmed')).toBe(2);

@@ -96,7 +96,7 @@ describe('deletion by pattern', () => {
           cuts += 1;
           connection.current()?.stream.destroy();
           await waitUntil(
-            'it is back',
+            'the connection is ready again',
             () => connection.state.kind === 'ready' && connection.current() !== undefined,
           );
         }
@@ -115,7 +115,7 @@ describe('deletion by pattern', () => {
     await connection.call('PING');
     redis.pause();
     const result = deleteMatching('k:*', options);
-    await waitUntil('it is suspected', () => connection.state.kind === 'suspect');
+    await waitUntil('the connection is suspected', () => connection.state.kind === 'suspect');
     await waitUntil('a command has failed', async () =>
       connection.call('GET', 'k').then(
         () => false,

@@ -109,7 +109,7 @@ describe('tags of several processes', () => {
     const [one, other] = [1, 2].map(() => tieredCache({ address: redis.address, namespace: 'shared' }));
     if (!one || !other) throw new Error('the test needs two caches');
     for (let i = 0; i < 50; i++) await one.set(`k${i}`, i, { tags: ['all'] });
-    await waitUntil('the other holds them', async () => {
+    await waitUntil('the other cache has the entries in its first tier', async () => {
       const entries = await Promise.all(Array.from({ length: 50 }, (_, i) => other.getEntry(`k${i}`)));
       return entries.every((entry) => entry?.source === 'l1');
     });
@@ -118,7 +118,7 @@ describe('tags of several processes', () => {
     const before = await unlinked();
     await one.invalidation.tags('all');
     expect((await unlinked()) - before).toBe(1);
-    await waitUntil('the other sees all of them gone', async () => {
+    await waitUntil('all entries are misses in the other cache', async () => {
       const found = await other.getMany(Array.from({ length: 50 }, (_, i) => `k${i}`));
       return found.size === 0;
     });
@@ -128,7 +128,7 @@ describe('tags of several processes', () => {
   it('add no command to a read if their versions are cached', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'known' });
     await cache.set('k', 1, { tags: ['a', 'b'] });
-    await waitUntil('the versions are known', async () => {
+    await waitUntil('the versions of the tags are cached', async () => {
       await redis.admin().config('RESETSTAT');
       await cache.get('k');
       return !(await redis.admin().info('commandstats')).includes('cmdstat_mget');

@@ -31,7 +31,7 @@ describe('the memory of a first tier', () => {
     await open({ deflateAboveBytes: 1000 });
     const value = { text: 'x'.repeat(1_000_000) };
     await cache.set('k', value);
-    await waitUntil('it is served from the first tier', async () => {
+    await waitUntil('the value is served from the first tier', async () => {
       const before = cache.stats().localHits;
       expect(await cache.get('k')).toEqual(value);
       return cache.stats().localHits > before;

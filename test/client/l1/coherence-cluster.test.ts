@@ -70,7 +70,7 @@ describe('a first tier over a cluster', () => {
     await cache.set(key, 'before');
     await kept(key);
     const former = await ownerOf(key);
-    await waitUntil('the replica has it', async () => {
+    await waitUntil('the replica has the key', async () => {
       const replica = set.nodes[set.nodes.indexOf(former) + 3] as RedisProcess;
       await replica.admin().call('READONLY');
       return (await replica.admin().exists(`c:${key}`)) === 1;

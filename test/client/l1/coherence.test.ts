@@ -89,7 +89,7 @@ describe('coherence with one server', () => {
     const value = await tier.connection.call('GET', 'ns:k');
     const told = tier.countEvents('invalidate');
     await redis.admin().set('ns:k', 'new');
-    await waitUntil('the message about it', () => tier.countEvents('invalidate') > told);
+    await waitUntil('the message about the write', () => tier.countEvents('invalidate') > told);
     expect([value, fill.end(), other.end()]).toEqual(['old', false, true]);
     expect([fill.end(), tier.coherence.begin('ns:k').end()]).toEqual([false, true]);
   });
@@ -109,7 +109,7 @@ describe('coherence with one server', () => {
     const [id] = await listListenerIds(redis);
     // One transaction, so that no listener is active during the write.
     await redis.admin().multi().call('CLIENT', 'KILL', 'ID', String(id)).set('ns:k', 'new').exec();
-    await waitUntil('it is live again', () => tier.countEvents('live') > before);
+    await waitUntil('coherence is live again', () => tier.countEvents('live') > before);
     expect(fill.end()).toBe(false);
     expect(await tier.get('ns:k')).toBe('new');
     expect((await listListenerIds(redis)).length).toBe(1);
@@ -154,9 +154,9 @@ describe('coherence with one server', () => {
       return false;
     });
     expect(servedAt - writtenAt).toBeLessThanOrEqual(200);
-    await waitUntil('it is given up', () => behind.countEvents('lost') > 0);
+    await waitUntil('coherence is lost', () => behind.countEvents('lost') > 0);
     stuck.resumeForwarding();
-    await waitUntil('it is live again', () => behind.countEvents('live') > before);
+    await waitUntil('coherence is live again', () => behind.countEvents('live') > before);
     expect(behind.stored.get('ns:k')).not.toBe('old');
     await behind.close();
   });
@@ -181,7 +181,7 @@ describe('coherence with one server', () => {
     const resets = tier.countEvents('reset');
     const before = tier.countEvents('live');
     tier.connection.current()?.stream.destroy();
-    await waitUntil('it is live again', () => tier.countEvents('live') > before);
+    await waitUntil('coherence is live again', () => tier.countEvents('live') > before);
     expect([tier.countEvents('reset') - resets, tier.stored.has('ns:k')]).toEqual([0, true]);
   });
 
@@ -189,7 +189,7 @@ describe('coherence with one server', () => {
     await redis.admin().set('ns:k', '1');
     await tier.readAndStore('ns:k');
     await redis.kill();
-    await waitUntil('it is lost', () => !tier.coherence.live);
+    await waitUntil('coherence is lost', () => !tier.coherence.live);
     expect(tier.stored.has('ns:k')).toBe(true);
     await redis.start();
     await tier.waitUntilLive();
@@ -235,10 +235,10 @@ describe('coherence with one server', () => {
       username: 'deaf',
       password: 'secret',
     });
-    await waitUntil('it says so', () => deaf.countEvents('lost') > 0);
+    await waitUntil('the reason is reported', () => deaf.countEvents('lost') > 0);
     const told = deaf.events.find((event) => event.type === 'lost');
     expect(told).toMatchObject({ reason: expect.stringContaining('NOPERM') });
-    await waitUntil('it has tried again', async () => {
+    await waitUntil('the listener has tried again', async () => {
       const refused = /cmdstat_client\|tracking:.*rejected_calls=(\d+)/.exec(
         await redis.admin().info('commandstats'),
       )?.[1];
@@ -256,7 +256,7 @@ describe('coherence with one server', () => {
     await tier.close();
     expect(tier.coherence.live).toBe(false);
     const closing = new MinimalTier({ mode: 'standalone', address: redis.address });
-    await waitUntil('it has a master', () => closing.connection.state.kind === 'ready');
+    await waitUntil('the connection is ready', () => closing.connection.state.kind === 'ready');
     await closing.close();
     await waitUntil('no listener is left', async () => (await listListenerIds(redis)).length === 0);
   });

@@ -29,7 +29,7 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
     compute: { replyTimeoutMs: 5_000, ...compute },
   });
   onTestFinished(async () => void (await cache.close()));
-  await waitUntil('the first tier answers', async () => {
+  await waitUntil('the first tier serves', async () => {
     await cache.set('live', 1);
     return (await cache.getEntry('live'))?.source === 'l1';
   });
@@ -43,7 +43,7 @@ async function readStored(key: string): Promise<unknown> {
 }
 /** Waits until a read of Redis has confirmed the write; the first tier then serves the value beyond the bound. */
 async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
-  await waitUntil('Redis was asked', async () => {
+  await waitUntil('a read sends no command', async () => {
     const names = await recordCommands(redis.admin(), () => cache.get(key));
     return names.length === 0;
   });
@@ -57,7 +57,7 @@ describe('a value that this process has written', () => {
       await cache.set('k', { n: 1 });
       for (let i = 0; i < 3; i++) sources.push((await cache.getEntry('k'))?.source);
       // The invalidation message may arrive after the third read.
-      await waitUntil('Redis is asked', async () => {
+      await waitUntil('20 reads are served from the first tier', async () => {
         sources.push((await cache.getEntry('k'))?.source);
         return cache.stats().localHits > 20;
       });
@@ -84,7 +84,7 @@ describe('a value that this process has written', () => {
     await cache.invalidateTags('t');
     expect(await cache.get('k')).toBeUndefined();
     await cache.set('short', 1, { ttlSeconds: 0.05 });
-    await waitUntil('it expires', async () => (await cache.get('short')) === undefined);
+    await waitUntil('the value expires', async () => (await cache.get('short')) === undefined);
     await cache.set('shaped', 1, { schemaId: 'a@1' });
     expect(await cache.get('shaped', { schemaId: 'a@2' })).toBeUndefined();
   });
@@ -96,13 +96,16 @@ describe('a value that this process has written', () => {
     const cache = await open(5_000, compute);
     const { writes } = cache.stats();
     await cache.getOrCompute('k', () => 'loaded');
-    await waitUntil('it is stored', () => cache.stats().writes > writes);
+    await waitUntil('the value is stored', () => cache.stats().writes > writes);
     const { localHits } = cache.stats();
     expect(await cache.getOrComputeEntry('k', () => 'again')).toEqual({ value: 'loaded', source: 'l1' });
     expect(cache.stats().localHits).toBe(localHits + 1);
     await waitUntilSettled(cache, 'k');
     await redis.admin().set('ns:k', encodeEnvelope('another'));
-    await waitUntil('the other is served', async () => (await cache.get('k')) === 'another');
+    await waitUntil(
+      'the value of the other client is served',
+      async () => (await cache.get('k')) === 'another',
+    );
   });
 
   it('is dropped immediately when this process deletes, clears or changes it', async () => {
@@ -131,7 +134,11 @@ describe('a value that this process has written', () => {
       await cache.set('k', `own ${i}`);
       if (i % 2 === 0) expect(await cache.get('k')).toBe(`own ${i}`);
       await redis.admin().set('ns:k', encodeEnvelope(`another ${i}`));
-      await waitUntil('the other is served', async () => (await cache.get('k')) === `another ${i}`, 4_500);
+      await waitUntil(
+        'the value of the other client is served',
+        async () => (await cache.get('k')) === `another ${i}`,
+        4_500,
+      );
     }
   });
 
@@ -157,12 +164,12 @@ describe('a value that this process has written', () => {
       await own;
       await another;
       const overwrittenAt = performance.now();
-      await waitUntil('the message about it', () => told() > 0);
+      await waitUntil('the message about the write', () => told() > 0);
       const winner = await readStored(key);
       if (winner === 'another' && told() === 1) merged += 1;
       // In half of the rounds, the bound ends before the first read.
       const first = round % 2 === 0 ? 0 : BOUND_MS;
-      await waitUntil('it is read', () => performance.now() - overwrittenAt >= first);
+      await waitUntil('the time of the first read', () => performance.now() - overwrittenAt >= first);
       let lastAt = overwrittenAt;
       await waitUntil('the value in Redis is served', async () => {
         const at = performance.now();

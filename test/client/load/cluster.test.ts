@@ -61,10 +61,10 @@ it.each(['commands', 'scripts', 'functions'] as const)(
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     await cache.getOrComputeMany(KEYS, upper, options);
     await waitUntil(
-      'all are stored',
+      'all values are stored',
       async () => (await cache.getOrComputeMany(KEYS, () => new Map(), options)).size === KEYS.length,
     );
-    await waitUntil('they are stale', async () => (await cache.getMany(KEYS)).size === 0);
+    await waitUntil('the entries are stale', async () => (await cache.getMany(KEYS)).size === 0);
     for (const key of KEYS) {
       expect(await cache.getOrCompute(key, () => 'new', { ...options, ttlSeconds: 60 })).toBe(
         key.toUpperCase(),

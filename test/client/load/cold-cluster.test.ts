@@ -37,7 +37,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('400 keys at once are sto
     await cache.ping();
     const keys = Array.from({ length: KEYS }, (_, i) => `k${i}`);
     expect(await Promise.all(keys.map((key) => cache.getOrCompute(key, () => key)))).toEqual(keys);
-    await waitUntil('all are stored', () => cache.stats().writes === keys.length);
+    await waitUntil('all values are stored', () => cache.stats().writes === keys.length);
     const found = await cache.lookupMany(keys);
     expect([...found.values()].filter((lookup) => lookup.found && lookup.source === 'redis')).toHaveLength(
       KEYS,

@@ -35,7 +35,7 @@ const after = <T>(ms: number, value: T): Promise<T> =>
 const waitUntilStored = (key: string): Promise<void> =>
   waitUntil(`${key} is stored`, async () => (await classifyStoredValue(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  waitUntil('there is no lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
+  waitUntil('no lease is left', async () => (await listLeasedKeys(redis, 'c')).length === 0);
 const fail = (): never => {
   throw new Error('no luck');
 };
@@ -52,7 +52,7 @@ describe('getOrComputeMany', () => {
         ['b', 'B'],
         ['c', 'C'],
       ]);
-      await waitUntil('both are stored', () => cache.stats().writes === 3);
+      await waitUntil('both values are stored', () => cache.stats().writes === 3);
     });
     expect(load.mock.calls.map(([keys]) => keys)).toEqual([['a', 'c']]);
     expect(names).toEqual(['MGET', ...Array(4).fill('FCALL')]);
@@ -64,7 +64,7 @@ describe('getOrComputeMany', () => {
     const first = cache.getOrCompute('a', async () => 'single');
     const load = vi.fn((keys: readonly string[]) => after(50, upper(keys)));
     const many = cache.getOrComputeMany(['a', 'b'], load);
-    await waitUntil('the rest is being loaded', () => load.mock.calls.length === 1);
+    await waitUntil('the other keys are being loaded', () => load.mock.calls.length === 1);
     const second = cache.getOrCompute('b', fail);
     expect(await first).toBe('single');
     expect(await many).toEqual(
@@ -81,10 +81,10 @@ describe('getOrComputeMany', () => {
     const other = await open();
     let finish: (value: string) => void = () => {};
     const theirs = other.getOrCompute('a', () => new Promise<string>((resolve) => (finish = resolve)));
-    await waitUntil('the other loads', () => other.stats().loads === 1);
+    await waitUntil('the other cache loads', () => other.stats().loads === 1);
     const load = vi.fn(upper);
     const many = cache.getOrComputeMany(['a', 'b'], load);
-    await waitUntil('the rest is loaded', () => load.mock.calls.length === 1);
+    await waitUntil('the other keys are loaded', () => load.mock.calls.length === 1);
     finish('theirs');
     expect(await many).toEqual(
       new Map([
@@ -110,7 +110,7 @@ describe('getOrComputeMany', () => {
     const options = { ttlSeconds: 0.1, graceSeconds: 60 };
     await cache.getOrComputeMany(['a', 'b'], upper, options);
     await waitUntilStored('b');
-    await waitUntil('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    await waitUntil('the entries are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
     expect(await cache.getOrComputeMany(['a', 'b'], fail, options)).toEqual(upper(['a', 'b']));
   });
 
@@ -118,12 +118,12 @@ describe('getOrComputeMany', () => {
     const options = { ttlSeconds: 0.1, staleWhileRevalidateSeconds: 60 };
     await cache.getOrComputeMany(['a', 'b'], upper, options);
     await waitUntilStored('b');
-    await waitUntil('they are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
+    await waitUntil('the entries are stale', async () => (await cache.getMany(['a', 'b'])).size === 0);
     const load = vi.fn((keys: readonly string[]) => new Map(keys.map((key) => [key, 'new'])));
     expect(await cache.getOrComputeMany(['a', 'b'], load, { ...options, ttlSeconds: 60 })).toEqual(
       upper(['a', 'b']),
     );
-    await waitUntil('they are fresh', async () => (await cache.getMany(['a', 'b'])).size === 2);
+    await waitUntil('the entries are fresh', async () => (await cache.getMany(['a', 'b'])).size === 2);
     expect(load.mock.calls.map(([keys]) => [...keys].sort())).toEqual([['a', 'b']]);
   });
 

@@ -41,7 +41,7 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
 const waitUntilStored = (key = 'k'): Promise<void> =>
   waitUntil(`${key} is stored`, async () => (await classifyStoredValue(redis, `c:${key}`)) === 'entry');
 const noLease = (): Promise<void> =>
-  waitUntil('there is no lease', async () => (await listLeasedKeys(redis, 'c')).length === 0);
+  waitUntil('no lease is left', async () => (await listLeasedKeys(redis, 'c')).length === 0);
 const decoded = async (key = 'k') => decodeEnvelope((await redis.admin().getBuffer(`c:${key}`)) as Buffer);
 const fail = (): never => {
   throw new Error('no luck');
@@ -50,7 +50,7 @@ const calls = async (on: Cache, key: string, load: () => unknown, options = {}) 
   const before = on.stats().writes;
   return recordCommands(redis.admin(), async () => {
     const { source } = await on.getOrComputeEntry(key, load, options);
-    if (source === 'loader') await waitUntil('it is stored', () => on.stats().writes > before);
+    if (source === 'loader') await waitUntil('the value is stored', () => on.stats().writes > before);
   });
 };
 
@@ -89,7 +89,7 @@ describe('getOrCompute', () => {
     expect((await decoded()).ok && (await decoded())).toMatchObject({
       freshness: { loadMs: expect.any(Number) },
     });
-    await waitUntil('it is stale', async () => (await cache.get('k')) === undefined);
+    await waitUntil('the entry is stale', async () => (await cache.get('k')) === undefined);
     const events: CacheEvent[] = [];
     cache.on((event) => events.push(event));
     expect(await cache.getOrComputeEntry('k', fail, options)).toEqual({
@@ -130,13 +130,13 @@ describe('getOrCompute', () => {
       const key = `k${round}`;
       await cache.getOrCompute(key, () => 'old', options);
       await waitUntilStored(key);
-      await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
+      await waitUntil('the entry is stale', async () => (await cache.get(key)) === undefined);
       const load = vi.fn(() => 'new');
       const all = await Promise.all(
         Array.from({ length: 20 }, () => cache.getOrCompute(key, load, { ...options, ttlSeconds: 60 })),
       );
       expect(new Set(all)).toEqual(new Set(['old']));
-      await waitUntil('it is fresh', async () => (await cache.get(key)) === 'new');
+      await waitUntil('the entry is fresh', async () => (await cache.get(key)) === 'new');
       expect(load).toHaveBeenCalledTimes(1);
     }
     await noLease();
@@ -168,9 +168,9 @@ describe('getOrCompute', () => {
   it('replaces an invalid entry', async () => {
     await redis.admin().set('c:k', 'poison');
     expect(await cache.getOrCompute('k', () => 'v')).toBe('v');
-    await waitUntil('it is replaced', async () => (await cache.get('k')) === 'v');
+    await waitUntil('the entry is replaced', async () => (await cache.get('k')) === 'v');
     expect(await cache.getOrCompute('k', () => 'w', { schemaId: 'other@1' })).toBe('w');
-    await waitUntil('it is replaced', async () => (await cache.get('k')) === 'w');
+    await waitUntil('the entry is replaced', async () => (await cache.get('k')) === 'w');
     expect(cache.stats().purged).toBe(2);
   });
 
@@ -196,10 +196,10 @@ describe('getOrCompute', () => {
     ];
     let end = (_: string): void => {};
     const held = holder.getOrCompute('k', () => new Promise<string>((resolve) => (end = resolve)));
-    await waitUntil('it loads', () => holder.stats().loads === 1);
+    await waitUntil('the load has begun', () => holder.stats().loads === 1);
     await redis.admin().config('RESETSTAT');
     const waiting = plain.getOrCompute('k', fail);
-    await waitUntil('the other waits', async () =>
+    await waitUntil('the other cache waits', async () =>
       /cmdstat_set:/.test(await redis.admin().info('commandstats')),
     );
     end('loaded');
@@ -219,7 +219,7 @@ describe('getOrCompute', () => {
     const own = await open();
     let finish: (value: string) => void = () => {};
     const answer = own.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
-    await waitUntil('it loads', () => own.stats().loads === 1);
+    await waitUntil('the load has begun', () => own.stats().loads === 1);
     await own.close();
     finish('late');
     expect(await answer).toBe('late');
@@ -229,7 +229,7 @@ describe('getOrCompute', () => {
 
   it('serves from the first tier without a command, and refreshes early', async () => {
     const tiered = await open({ l1: {} });
-    await waitUntil('it is held', async () => {
+    await waitUntil('the first tier has the entry', async () => {
       return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
     });
     expect(await calls(tiered, 'k', fail)).toEqual([]);
@@ -240,7 +240,7 @@ describe('getOrCompute', () => {
     });
     await waitUntilStored('slow');
     const load = vi.fn(() => 'new');
-    await waitUntil('it is refreshed', async () => {
+    await waitUntil('the entry is refreshed', async () => {
       return (await tiered.getOrCompute('slow', load, { ttlSeconds: 60, earlyRefresh: 100 })) === 'new';
     });
     expect(load).toHaveBeenCalledTimes(1);
@@ -254,11 +254,11 @@ describe('getOrCompute', () => {
       let finish: (value: string) => void = () => {};
       const before = vi.fn(() => new Promise<string>((resolve) => (finish = resolve)));
       const older = cache.getOrCompute(key, before, options);
-      await waitUntil('it loads', () => before.mock.calls.length === 1);
+      await waitUntil('the load has begun', () => before.mock.calls.length === 1);
       await invalidating.invalidateTags('t');
       const newer = invalidating.getOrCompute(key, () => 'new', options);
       // The other process waits for the load in flight, and then finds the loaded value outdated.
-      await waitUntil('the newer call is on its way', () => invalidating.stats().misses > 0);
+      await waitUntil('the newer call counts as a miss', () => invalidating.stats().misses > 0);
       finish('old');
       expect([await older, await newer]).toEqual(['old', 'new']);
       await waitUntil('the newer value is stored', async () => (await cache.get(key)) === 'new');
@@ -280,7 +280,7 @@ describe('getOrCompute', () => {
         .getOrCompute<string | undefined>(key, () => gate.then(end))
         .catch((error: Error) => error.message);
       await waitUntil(
-        'the other loads',
+        'the other cache loads',
         async () => (await classifyStoredValue(redis, `c:${key}`)) === 'lease',
       );
       const load = vi.fn(() => 'own');
@@ -289,7 +289,7 @@ describe('getOrCompute', () => {
         'there is a waiter',
         async () => (await classifyStoredValue(redis, `c:${key}`)) === 'awaited',
       );
-      await waitUntil('it is heard', async () => {
+      await waitUntil('the waiter is subscribed', async () => {
         return JSON.stringify(await redis.admin().pubsub('CHANNELS', 'c:~ready')) !== '[]';
       });
       finish();
@@ -310,7 +310,7 @@ describe('getOrCompute', () => {
     opened.push(memory);
     const options = { ttlSeconds: 0.05, graceSeconds: 60 };
     await memory.getOrCompute('k', () => 'old', options);
-    await waitUntil('it is stale', async () => (await memory.get('k')) === undefined);
+    await waitUntil('the entry is stale', async () => (await memory.get('k')) === undefined);
     expect(await memory.getOrComputeEntry('k', fail, options)).toEqual({
       value: 'old',
       source: 'memory',

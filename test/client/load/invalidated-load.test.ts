@@ -38,7 +38,7 @@ async function loading(cache: Cache, key: string, options = {}): Promise<() => P
   const gate = Promise.withResolvers<string>();
   const load = vi.fn(() => gate.promise);
   const answer = cache.getOrCompute(key, load, options);
-  await waitUntil('it loads', () => load.mock.calls.length === 1);
+  await waitUntil('the load has begun', () => load.mock.calls.length === 1);
   return async () => {
     gate.resolve('loaded');
     await answer;
@@ -76,7 +76,7 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     expect(await other.expire('k', 10)).toBe(false);
     expect([cache.stats().purged, other.stats().purged]).toEqual([0, 0]);
     await end();
-    await waitUntil('it is stored', async () => (await other.get('k')) === 'loaded');
+    await waitUntil('the value is stored', async () => (await other.get('k')) === 'loaded');
   });
 
   it.each([
@@ -92,7 +92,10 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
     const end = await loading(cache, 'k');
     await invalidate();
     if (name.endsWith('moment'))
-      await waitUntil('it expires', async () => (await classifyStoredValue(redis, 'o:k')) === 'absent');
+      await waitUntil(
+        'the value expires',
+        async () => (await classifyStoredValue(redis, 'o:k')) === 'absent',
+      );
     await end();
     expect(await other.get('k')).toBe(expected);
   });
@@ -107,16 +110,16 @@ describe.each(Object.entries(SCRIPTING))('a load by %s', (_, scripting) => {
       if (isStale) {
         await cache.getOrCompute(key, () => 'old', options);
         await waitUntil(
-          'it is stored',
+          'the value is stored',
           async () => (await classifyStoredValue(redis, `o:${key}`)) === 'entry',
         );
-        await waitUntil('it is stale', async () => (await cache.get(key)) === undefined);
+        await waitUntil('the entry is stale', async () => (await cache.get(key)) === undefined);
       }
       const end = await loading(cache, key, { ...options, ttlSeconds: 60 });
       if (isInvalidated) {
         await other.set(key, 'newer', { ttlSeconds: 0.05 });
         await waitUntil(
-          'it expires',
+          'the value expires',
           async () => (await classifyStoredValue(redis, `o:${key}`)) === 'absent',
         );
       }

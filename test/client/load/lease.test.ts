@@ -103,7 +103,7 @@ describe.each(WAYS)('leases by %s', (way) => {
   });
   const overwriteForAMoment = async (): Promise<void> => {
     await redis.admin().set('ns:k', 'newer', 'PX', 1);
-    await waitUntil('it expires', async () => (await redis.admin().exists('ns:k')) === 0);
+    await waitUntil('the value expires', async () => (await redis.admin().exists('ns:k')) === 0);
   };
   const takeOver = async (): Promise<void> => {
     if ((await redis.admin().unlink(LEASE)) === 0) await redis.admin().unlink('ns:k');

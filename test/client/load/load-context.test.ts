@@ -83,7 +83,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
       setTtlSeconds(100);
     };
     await cache.getOrCompute('k', load, { negativeTtlSeconds: 5 });
-    await waitUntil('it is remembered', async () => {
+    await waitUntil('the negative result is stored', async () => {
       const before = loads;
       await cache.getOrCompute('k', load, { negativeTtlSeconds: 5 });
       return loads === before;
@@ -185,8 +185,11 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     };
     const options = { ttlSeconds: 1, staleWhileRevalidateSeconds: 60 };
     await cache.getOrCompute('k', load, options);
-    await waitUntil('it was refreshed', async () => (await cache.getOrCompute('k', load, options)) === 2);
-    await waitUntil('the refreshed one is stored', async () => (await cache.ttl('k')) !== undefined);
+    await waitUntil(
+      'the entry is refreshed',
+      async () => (await cache.getOrCompute('k', load, options)) === 2,
+    );
+    await waitUntil('the refreshed value is stored', async () => (await cache.ttl('k')) !== undefined);
     expect(await cache.ttl('k')).toBeGreaterThan(90);
     expect(loads).toBe(2);
   });
@@ -248,7 +251,10 @@ it('a loader adds tags while Redis is unreachable, to the entries in memory', as
     await addTags('t');
     return 1;
   });
-  await waitUntil('memory has it', async () => (await cache.getEntry('k'))?.source === 'memory');
+  await waitUntil(
+    'the memory fallback has the value',
+    async () => (await cache.getEntry('k'))?.source === 'memory',
+  );
   await cache.invalidateTags('t');
   expect(await cache.get('k')).toBeUndefined();
   await cache.close();

@@ -97,7 +97,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
 
     it('load again when the loading process is killed', async () => {
       await using first = start();
-      await waitUntil('it is ready', () => first.ready);
+      await waitUntil('the process is ready', () => first.ready);
       const [, ...others] = children;
       void first.run({ loadMs: 60_000 });
       await first.loading();
@@ -114,7 +114,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       await slow.loading();
       slow.signal('SIGSTOP');
       expect((await quick.run({ loadMs: 10 })).values).toEqual([quick.pid]);
-      await waitUntil('it is stored', async () => (await stored()) === quick.pid);
+      await waitUntil('the value is stored', async () => (await stored()) === quick.pid);
       slow.signal('SIGCONT');
       expect((await late).values).toEqual([slow.pid]);
       expect(await stored()).toBe(quick.pid);
@@ -149,11 +149,14 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       const options = { ttlSeconds: 0.2, staleWhileRevalidateSeconds: 60 };
       const [first, second, third] = children;
       await first.run({ loadMs: 10, options });
-      await waitUntil('it is stored', async () => (await classifyStoredValue(redis, 'p:k')) === 'entry');
-      await waitUntil('it is stale', async () => (await stored()) === undefined);
+      await waitUntil(
+        'the value is stored',
+        async () => (await classifyStoredValue(redis, 'p:k')) === 'entry',
+      );
+      await waitUntil('the entry is stale', async () => (await stored()) === undefined);
       const both = await Promise.all([second, third].map((child) => child.run({ loadMs: 300, options })));
       expect(both.flatMap(({ values }) => values)).toEqual([first.pid, first.pid]);
-      await waitUntil('one of them has loaded', async () => {
+      await waitUntil('one of the processes has loaded', async () => {
         const again = await first.run({ options: { ...options, staleWhileRevalidateSeconds: 0 } });
         return again.loads === 0 && again.values[0] !== first.pid;
       });

@@ -80,7 +80,7 @@ const STATES = {
   async BUSY() {
     const other = new Redis({ ...redis.address, protocol: 2 });
     const running = other.call('EVAL', 'while true do end', '0').catch(() => {});
-    await waitUntil('it is busy', () =>
+    await waitUntil('the server replies BUSY', () =>
       redis
         .admin()
         .ping()
@@ -122,8 +122,11 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     await cache.getOrCompute('stale:tagged', () => 'old', { ...STALE, tags: ['t'] });
     await cache.getOrCompute('graced', () => 'old', GRACED);
     await cache.getOrCompute('there', () => 'there');
-    await waitUntil('all are stored', () => cache.stats().writes === 4);
-    await waitUntil('they are stale', async () => (await cache.getMany(['stale', 'graced'])).size === 0);
+    await waitUntil('all values are stored', () => cache.stats().writes === 4);
+    await waitUntil(
+      'the entries are stale',
+      async () => (await cache.getMany(['stale', 'graced'])).size === 0,
+    );
     restore = await STATES[code]();
   });
   afterAll(async () => {
@@ -170,7 +173,7 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     restore = async () => {};
     const { cache: next } = await open();
     expect(await next.getOrCompute('after', () => 'v')).toBe('v');
-    await waitUntil('it is stored', async () => (await next.get('after')) === 'v');
+    await waitUntil('the value is stored', async () => (await next.get('after')) === 'v');
     await waitUntil('no lease is left', async () => (await listLeasedKeys(redis, 'r')).length === 0);
   });
 });
@@ -189,7 +192,7 @@ describe('a restricted user', () => {
     expect(await cache.getOrComputeMany(['k1', 'k2'], loadManyOf('v'), { tags: ['t'] })).toEqual(
       loadManyOf('v')(['k1', 'k2']),
     );
-    await waitUntil('it is told', () => refused.some((event) => event.step === step));
+    await waitUntil('the refusal is reported', () => refused.some((event) => event.step === step));
     expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['NOPERM']));
   });
 

@@ -49,7 +49,7 @@ describe('a connection over sentinels without one command', () => {
     const former = connection.state.kind === 'ready' ? connection.state.master : undefined;
     await set.sentinels[0].admin().call('SENTINEL', 'FAILOVER', 'mymaster');
     await waitUntil(
-      'it has moved',
+      'the connection has moved',
       () => {
         const { state } = connection;
         return state.kind === 'ready' && state.master.host !== former?.host;
@@ -89,7 +89,7 @@ describe('a connection over sentinels without one command', () => {
     expect((await received()) - before).toBeLessThanOrEqual(2);
     for (const other of others) other.resume();
     await allow([sentinel]);
-    await waitUntil('it connects once it may', () => connection.state.kind === 'ready');
+    await waitUntil('the connection is ready', () => connection.state.kind === 'ready');
   });
 });
 
@@ -134,7 +134,7 @@ describe('a connection to a cluster without one command', () => {
       Number(
         /cmdstat_readonly:.*rejected_calls=(\d+)/.exec(await replica.admin().info('commandstats'))?.[1] ?? 0,
       );
-    await waitUntil('it was tried several times', async () => (await refused()) >= 3);
+    await waitUntil('READONLY was tried several times', async () => (await refused()) >= 3);
     expect(await connection.call('GET', 'k')).toBe('1');
     // One connection queries the nodes, and at most one more is being opened.
     expect(await open()).toBeLessThanOrEqual(2);

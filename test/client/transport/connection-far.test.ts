@@ -57,7 +57,7 @@ describe('a connection over a network with a round trip of 540 ms', () => {
       natMap: { [`${host}:${redis.address.port}`]: master.address },
       ...slowNetwork,
     });
-    await waitUntil('it is ready', () => connection.state.kind === 'ready', 8000);
+    await waitUntil('the connection is ready', () => connection.state.kind === 'ready', 8000);
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
     expect(events.map(({ type }) => type)).toEqual(['ready']);
   });
@@ -83,12 +83,12 @@ describe('sentinels that announce another name of the master', () => {
     const { connection, events } = open({ mode: 'sentinel', sentinels: [{ host: local, port }] });
     {
       await using _ = await start(local, 1);
-      await waitUntil('it is connected', () => connection.state.kind === 'ready');
+      await waitUntil('the connection is ready', () => connection.state.kind === 'ready');
     }
     await using _ = await start('localhost', 2);
     const named = (): string | undefined => connection.sentinels?.()?.master?.host;
     await waitUntil('the other name is known', () => named() === 'localhost');
-    await waitUntil('it is trusted', () => connection.state.kind === 'ready');
+    await waitUntil('the connection is ready again', () => connection.state.kind === 'ready');
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
     expect(events.map(({ type }) => type)).toEqual(['ready', 'suspect', 'ready']);
     expect(connection.current()?.options.host).toBe(local);
@@ -104,11 +104,11 @@ describe('sentinels that were recreated with lower epochs', () => {
     const { connection } = open({ mode: 'sentinel', sentinels: [{ host, port }] });
     {
       await using _ = await RedisProcess.start({ ...sentinel, conf: monitoring(former.address.port, 7) });
-      await waitUntil('it is connected', () => connection.state.kind === 'ready');
+      await waitUntil('the connection is ready', () => connection.state.kind === 'ready');
     }
     await former.kill();
     await using _ = await RedisProcess.start({ ...sentinel, conf: monitoring(restored.address.port, 0) });
-    await waitUntil('it has moved', () => connection.state.kind === 'ready', 12_000);
+    await waitUntil('the connection has moved', () => connection.state.kind === 'ready', 12_000);
     expect(connection.state).toMatchObject({ master: restored.address });
   });
 

@@ -110,7 +110,7 @@ describe('the supervised connection to one server', () => {
     expect(write).toMatchObject({ reason: expect.any(OutcomeUnknownError) });
     expect(read).toMatchObject({ reason: expect.any(TimeoutError) });
     redis.resume();
-    await waitUntil('it is ready again', () => c.state.kind === 'ready');
+    await waitUntil('the connection is ready again', () => c.state.kind === 'ready');
     expect(await c.call('MGET', 'hang:sent', 'hang:held')).toEqual(['1', null]);
   });
 
@@ -126,7 +126,7 @@ describe('the supervised connection to one server', () => {
     const writer = new WriteLoop(c, { prefix: 'stall' });
     await waitUntil('writes are acknowledged', () => writer.acknowledged > 20);
     redis.pause();
-    await waitUntil('some are not', () => (writer.errors.OUTCOME_UNKNOWN ?? 0) > 0);
+    await waitUntil('some writes are not acknowledged', () => (writer.errors.OUTCOME_UNKNOWN ?? 0) > 0);
     redis.resume();
     const seen = writer.acknowledged;
     await waitUntil('writes are acknowledged again', () => writer.acknowledged > seen + 50);
@@ -143,7 +143,7 @@ describe('the supervised connection to one server', () => {
     try {
       await expect(c.call('SET', 'stuck', 1)).rejects.toThrowError(OutcomeUnknownError);
       await waitUntil(
-        'it is ready on a new one',
+        'a new connection is ready',
         () => events.filter(({ type }) => type === 'ready').length > 1,
       );
       expect(await c.call('GET', 'absent')).toBeNull();
@@ -156,7 +156,7 @@ describe('the supervised connection to one server', () => {
     const c = open();
     await c.call('PING');
     await redis.kill();
-    await waitUntil('the loss is noticed', () => c.state.kind === 'connecting');
+    await waitUntil('the loss is detected', () => c.state.kind === 'connecting');
     await redis.start();
     // Bounded by commandTimeoutMs.
     expect(await c.call('PING')).toBe('PONG');
@@ -193,8 +193,8 @@ describe('the supervised connection to one server', () => {
       NotSentError,
     );
     redis.resume();
-    await waitUntil('it is ready again', () => c.state.kind === 'ready');
-    await waitUntil('it was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
+    await waitUntil('the connection is ready again', () => c.state.kind === 'ready');
+    await waitUntil('the write was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
   });
 
   it('waits for the replicas that a write needs, and reports if they are missing', async () => {
@@ -230,7 +230,7 @@ describe('the supervised connection to one server', () => {
     await redis.admin().config('RESETSTAT');
     await redis.admin().config('SET', 'min-replicas-to-write', '2');
     const writes = ['a', 'b', 'c', 'd', 'e'].map((letter) => c.call('APPEND', 'ordered', letter));
-    await waitUntil('the first was tried again and again', async () => {
+    await waitUntil('the first write was retried several times', async () => {
       const refused = /NOREPLICAS:count=(\d+)/.exec(await redis.admin().info('errorstats'))?.[1];
       return Number(refused) >= 12;
     });
@@ -246,7 +246,7 @@ describe('the supervised connection to one server', () => {
     await admin.set('k', 'v');
     rmSync(dir, { recursive: true });
     await admin.bgsave().catch(() => {});
-    await waitUntil('it refuses PING', () =>
+    await waitUntil('the server refuses PING', () =>
       admin.ping().then(
         () => false,
         (error: Error) => error.message.startsWith('MISCONF'),
@@ -342,7 +342,7 @@ describe('an unsupervised connection', () => {
     );
     expect(c.state).toMatchObject({ kind: 'ready', master: redis.address });
     await redis.kill();
-    await waitUntil('the loss is noticed', () => types.includes('lost'));
+    await waitUntil('the loss is detected', () => types.includes('lost'));
     const settled = Promise.allSettled([c.call('GET', 'k'), c.call('SET', 'k', 'v')]);
     await c.close();
     await c.close();

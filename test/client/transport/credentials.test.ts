@@ -125,21 +125,21 @@ describe('a password that is rotated while the client runs', () => {
       namespace: 'rotated',
     });
     onTestFinished(async () => void (await cache.close()));
-    await waitUntil('Redis takes writes', async () => (await cache.set('w', 1)).source === 'redis');
-    await waitUntil('all sentinels answer', () => cache.connection?.sentinels?.()?.answering === 3);
+    await waitUntil('Redis accepts writes', async () => (await cache.set('w', 1)).source === 'redis');
+    await waitUntil('all sentinels reply', () => cache.connection?.sentinels?.()?.answering === 3);
     await data.rotate('second');
     await watch.rotate('second');
     const asked = watch.asked;
     await waitUntil('Redis accepts writes again', async () => (await cache.set('w', 2)).source === 'redis');
     await waitUntil('all sentinels are queried again', () => watch.asked > asked);
-    await waitUntil('all sentinels answer again', () => cache.connection?.sentinels?.()?.answering === 3);
+    await waitUntil('all sentinels reply again', () => cache.connection?.sentinels?.()?.answering === 3);
     // The replicas are included, because they serve reads.
     const replicas = set.redis.filter(({ address }) => {
       const { state } = cache.connection as { state: { master?: Address } };
       return address.port !== state.master?.port;
     });
     for (const replica of replicas)
-      await waitUntil('the replica is connected to', async () => {
+      await waitUntil('the replica has a connection of the client', async () => {
         await cache.get('w');
         return (await connectionsOf(replica, data.username)).length > 0;
       });
@@ -181,7 +181,7 @@ describe('a password that is rotated while the client runs', () => {
     });
     await account.rotate('second');
     for (const cache of [holder, waiter])
-      await waitUntil('it is connected', async () => (await cache.set('w', 1)).source === 'redis');
+      await waitUntil('the connection is ready', async () => (await cache.set('w', 1)).source === 'redis');
     const subscribed = async (): Promise<boolean> =>
       (await connectionsOf(redis, account.username)).some((line) => / sub=1 /.test(line));
     let finish: (value: string) => void = () => {};
@@ -318,7 +318,7 @@ describe('a server that rejects the login', () => {
     onTestFinished(async () => void (await connection.close()));
     await expect(connection.call('GET', 'k')).rejects.toThrowError(/WRONGPASS/);
     await redis.admin().config('SET', 'requirepass', 'later');
-    await waitUntil('it is connected', () => connection.state.kind === 'ready', 6000);
+    await waitUntil('the connection is ready', () => connection.state.kind === 'ready', 6000);
   });
 
   it('does not delay the connection to other servers', async () => {
@@ -341,7 +341,7 @@ describe('a server that rejects the login', () => {
     await expect(to(1, async () => 'in')).rejects.toThrowError('WRONGPASS');
     expect(connects).toBe(1);
     expect(await to(2, async () => 'in')).toBe('in');
-    await waitUntil('the rest is over', async () =>
+    await waitUntil('the backoff is over', async () =>
       to(1, async () => 'in').then(
         () => true,
         () => false,

@@ -52,7 +52,7 @@ describe('durable writes', () => {
       .finally(() => {
         waiting = false;
       });
-    await waitUntil('the first waits', async () =>
+    await waitUntil('the first write waits', async () =>
       (await master.admin().info('clients')).includes('blocked_clients:1'),
     );
     const second = write(unmet).catch((error: unknown) => error);
@@ -101,7 +101,10 @@ describe('durable writes', () => {
         channel.submit({ durability, command: 'SET', args: [key, 1], deadline, resolve, reject });
       }).catch((error: unknown) => error);
     const first = write('first', performance.now() + 1000);
-    await waitUntil('the first waits for replicas', async () => (await redis.admin().exists('first')) === 1);
+    await waitUntil(
+      'the first write waits for replicas',
+      async () => (await redis.admin().exists('first')) === 1,
+    );
     channel.detach('another node is master', true);
     expect(await first).toBeInstanceOf(OutcomeUnknownError);
   });

@@ -75,7 +75,7 @@ describe('a failover of a healthy master', () => {
     };
     await waitUntil('the sentinels have completed the failover', areOver);
     await waitUntil(
-      'writes go on',
+      'writes continue',
       () => writer.acknowledged > (seen[0] ?? 0) + 100 && durable.acknowledged > (seen[1] ?? 0) + 20,
     );
     const [asynchronous, confirmed] = [await writer.stop(), await durable.stop()];
@@ -99,7 +99,7 @@ describe('a failover of a healthy master', () => {
     expect(writer.errors).toEqual({});
     for (const replica of replicas) replica.resume();
     await waitUntil('the connection has moved', () => moves().length > 0);
-    await waitUntil('writes go on', () => connection.state.kind === 'ready');
+    await waitUntil('writes continue', () => connection.state.kind === 'ready');
   });
 
   it('does not delay writes if one sentinel attempts it without votes', async () => {

@@ -74,7 +74,7 @@ describe('the supervised connection over sentinels', () => {
     const former = await set.master();
     await former.kill();
     const promoted = await promotion(former);
-    await waitUntil('it is adopted', () => connection.state.kind === 'ready');
+    await waitUntil('the new master is adopted', () => connection.state.kind === 'ready');
     const result = await writer.stop();
     expect(result.gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
     expect(await countDoubledWrites(promoted.node)).toBe(0);
@@ -93,7 +93,7 @@ describe('the supervised connection over sentinels', () => {
     former.resume();
     await waitUntil('the former master answers, as a master', async () => (await former.role()) === 'master');
     const resumed = writer.acknowledged;
-    await waitUntil('writes go on', () => writer.acknowledged > resumed + 200);
+    await waitUntil('writes continue', () => writer.acknowledged > resumed + 200);
     const result = await writer.stop();
     expect(result.gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
     expect(result.errors.OUTCOME_UNKNOWN).toBeGreaterThan(0);
@@ -112,7 +112,7 @@ describe('the supervised connection over sentinels', () => {
       /master_repl_offset:(\d+)/.exec(await node.admin().info('replication'))?.[1];
     await former.admin().call('CLIENT', 'PAUSE', '5000', 'WRITE');
     await waitUntil(
-      'the replicas have everything',
+      'the replicas have all writes',
       async () => new Set(await Promise.all(set.redis.map(offset))).size === 1,
     );
     await set.sentinels[0].admin().call('SENTINEL', 'FAILOVER', 'mymaster');
@@ -140,7 +140,7 @@ describe('the supervised connection over sentinels', () => {
     const former = await set.master();
     await former.kill();
     const promoted = await promotion(former);
-    await waitUntil('it is adopted', () => connection.state.kind === 'ready');
+    await waitUntil('the new master is adopted', () => connection.state.kind === 'ready');
     expect((await writer.stop()).gapEndedAt - promoted.at).toBeLessThan(SOON_MS);
   });
 
@@ -151,9 +151,9 @@ describe('the supervised connection over sentinels', () => {
     for (const sentinel of set.sentinels) sentinel.pause();
     for (let i = 0; i < 20; i++) {
       await (await set.master()).admin().call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await waitUntil('the loss is noticed', () => events.filter(({ type }) => type === 'lost').length > i);
+      await waitUntil('the loss is detected', () => events.filter(({ type }) => type === 'lost').length > i);
       const seen = writer.acknowledged;
-      await waitUntil('writes go on', () => writer.acknowledged > seen + 5);
+      await waitUntil('writes continue', () => writer.acknowledged > seen + 5);
     }
     const result = await writer.stop();
     expect(result.gapMs).toBeLessThan(SOON_MS);
@@ -197,14 +197,14 @@ describe('the supervised connection through many failovers', () => {
       const next = set.redis.find((node) => node !== former) as RedisProcess;
       const listed = async (): Promise<boolean> =>
         ((await former.admin().call('ROLE')) as [string, number, unknown[]])[2].length > 0;
-      await waitUntil('the next one follows', listed);
-      await waitUntil('writes go on', () => connection.state.kind === 'ready');
+      await waitUntil('the next node replicates', listed);
+      await waitUntil('writes continue', () => connection.state.kind === 'ready');
       const [before, seen] = [moves(), writer.acknowledged];
       await next.admin().call('REPLICAOF', 'NO', 'ONE');
       for (const node of set.redis)
         if (node !== next) await node.admin().call('REPLICAOF', next.address.host, next.address.port);
       await waitUntil('the connection has moved', () => moves() > before);
-      await waitUntil('writes go on', () => writer.acknowledged > seen + 5);
+      await waitUntil('writes continue', () => writer.acknowledged > seen + 5);
     }
     const result = await writer.stop();
     expect(result.slowestMs).toBeLessThan(1500);
@@ -221,7 +221,7 @@ describe('the supervised connection through many failovers', () => {
           .catch(() => '')) === 'OK';
       await waitUntil('the sentinel starts a failover', failover, 30_000);
       await waitUntil('the connection has moved', () => moves() > before, 30_000);
-      await waitUntil('writes go on', () => writer.acknowledged > seen + 5, 30_000);
+      await waitUntil('writes continue', () => writer.acknowledged > seen + 5, 30_000);
     }
     const result = await writer.stop();
     expect(connection.state.kind).toBe('ready');

@@ -92,7 +92,7 @@ describe('GETs of one tick', () => {
     const settled = await Promise.allSettled(['a', 'b', 'c'].map((key) => c.get(key)));
     for (const result of settled) expect(result).toMatchObject({ reason: expect.any(TimeoutError) });
     redis.resume();
-    await waitUntil('it is ready again', () => c.state.kind === 'ready');
+    await waitUntil('the connection is ready again', () => c.state.kind === 'ready');
     expect(await Promise.all(['a', 'b'].map((key) => c.get(key)))).toEqual([null, null]);
   });
 

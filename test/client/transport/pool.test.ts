@@ -35,7 +35,7 @@ describe('a pool of connections', () => {
     await Promise.all(keys.map((key) => cache.set(key, key)));
     expect((await cache.getMany(keys)).size).toBe(200);
     await cache.close();
-    await waitUntil('they are closed', async () => (await connected()) === before);
+    await waitUntil('the connections are closed', async () => (await connected()) === before);
   });
 
   it('keeps the order of commands for each key', async () => {

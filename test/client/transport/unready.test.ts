@@ -38,7 +38,7 @@ describe('a server that is loading its data set', () => {
     await redis.admin().save();
     await redis.kill();
     const restarted = redis.start();
-    await waitUntil('it is loading', async () => /^LOADING /.test(await replyOf(redis)));
+    await waitUntil('the server is loading', async () => /^LOADING /.test(await replyOf(redis)));
     // This write waits until the server is ready.
     const added = cache.setIfAbsent('new', 1);
     expect([await cache.get('k1'), await cache.getOrCompute('k1', () => 'loader')]).toEqual([
@@ -52,7 +52,7 @@ describe('a server that is loading its data set', () => {
     await redis.admin().config('SET', 'key-load-delay', '0');
     expect(await added).toBe(true);
     await restarted;
-    await waitUntil('the memory is given up', async () => (await cache.get('k1')) === stored);
+    await waitUntil('reads are served from Redis again', async () => (await cache.get('k1')) === stored);
     expect([types.includes('lost'), types.includes('moved')]).toEqual([true, false]);
   });
 });

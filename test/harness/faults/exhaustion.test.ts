@@ -221,7 +221,7 @@ describe(
     }
 
     onDisk(
-      'restores the node as a replica that copied the new master, and it writes to its disk',
+      'restores the node as a replica that has copied the new master and writes to its disk',
       async () => {
         await using nodes = await injected({ isReplica: false });
         const { former, successor, heal, failOver, started, path } = nodes;
@@ -250,7 +250,7 @@ describe(
     );
 
     onDisk(
-      'starts the node if it ended as a replica, because it could not store a write of its master',
+      'starts the node if it ended as a replica that could not store a write of its master',
       async () => {
         await using nodes = await injected({ isReplica: true });
         const { former, successor, heal, failOver, started, path } = nodes;

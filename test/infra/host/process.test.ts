@@ -97,7 +97,7 @@ describe('startDaemon', () => {
     const pid = Number(stdout);
     expect(process.kill(pid, 0)).toBe(true);
     process.kill(pid, 'SIGKILL');
-    await waitUntil('it to be gone', () => {
+    await waitUntil('the process to be gone', () => {
       try {
         return !process.kill(pid, 0);
       } catch {

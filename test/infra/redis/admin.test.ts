@@ -29,7 +29,7 @@ it('an admin connection to a master that replies MISCONF to PING is opened, and 
         () => '',
         (error: Error) => error.message,
       );
-  await waitUntil('it refuses PING', async () => (await refusal()).startsWith('MISCONF'));
+  await waitUntil('the server refuses PING', async () => (await refusal()).startsWith('MISCONF'));
   using connections = connectionsTo(redis);
   expect(await (await connections.get('redis-1')).get('key')).toBe('value');
 });

@@ -111,5 +111,5 @@ it('the watchdog ends with the environment, and is started again after a crash',
   expect(await stable()).toBeDefined();
   const before = log();
   await environment.capabilities.start?.(WATCHDOG_ID);
-  await waitUntil('its start', () => log().length > before.length);
+  await waitUntil('the start of the watchdog', () => log().length > before.length);
 });

@@ -65,7 +65,7 @@ describe('read-through', () => {
     expect(await store.get('k')).toBeUndefined();
     table.rows.set('k', 1);
     expect([await store.get('k'), table.loads]).toEqual([1, 2]);
-    await waitUntil('it is cached', async () => (await store.get('k')) === 1 && table.loads === 2);
+    await waitUntil('the value is cached', async () => (await store.get('k')) === 1 && table.loads === 2);
   });
 });
 
@@ -131,7 +131,7 @@ describe('write-behind', () => {
     for (let i = 0; i < 10; i++) await store.set('k', i);
     await store.set('other', 1);
     expect([await cache.get('k'), table.batches.length]).toEqual([9, 0]);
-    await waitUntil('the source has it', () => table.rows.get('k') === 9);
+    await waitUntil('the source has the value', () => table.rows.get('k') === 9);
     expect(table.batches.map((batch) => batch.length)).toEqual([2]);
     expect(await store.close()).toEqual({
       queued: 0,
@@ -146,7 +146,7 @@ describe('write-behind', () => {
   it('sends a full batch without waiting', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000, batchSize: 3 });
     for (const key of ['a', 'b', 'c']) await store.set(key, key);
-    await waitUntil('the batch was stored', () => table.rows.size === 3);
+    await waitUntil('the batch is stored', () => table.rows.size === 3);
     await store.close();
   });
 
@@ -180,7 +180,7 @@ describe('write-behind', () => {
       if (left-- > 0) failing();
     };
     await store.set('k', 1);
-    await waitUntil('the source has it', () => table.rows.get('k') === 1);
+    await waitUntil('the source has the value', () => table.rows.get('k') === 1);
     expect(store.stats()).toMatchObject({ stored: 1, retries: 3, lost: 0 });
     expect(events.map(({ type }) => type)).toEqual(['retry', 'retry', 'retry', 'stored']);
     await store.close();
@@ -191,11 +191,11 @@ describe('write-behind', () => {
     const gate = Promise.withResolvers<void>();
     table.fails = ([change]) => (change?.sequence === 1 ? gate.promise : undefined);
     await store.set('k', 'old');
-    await waitUntil('the first is being sent', () => table.batches.length === 1);
+    await waitUntil('the first change is being sent', () => table.batches.length === 1);
     await store.set('k', 'new');
     expect(await store.get('k')).toBe('new');
     gate.resolve();
-    await waitUntil('the second was stored', () => table.rows.get('k') === 'new');
+    await waitUntil('the second change is stored', () => table.rows.get('k') === 'new');
     await store.close();
   });
 
@@ -254,7 +254,7 @@ describe('write-behind', () => {
     const { table, store, events } = opened({ storeTimeoutMs: 10, attempts: 3 });
     table.fails = () => (table.batches.length === 1 ? new Promise(() => {}) : undefined);
     await store.set('k', 1);
-    await waitUntil('the second attempt stored it', () => table.rows.get('k') === 1);
+    await waitUntil('the second attempt has stored the value', () => table.rows.get('k') === 1);
     expect(events[0]).toMatchObject({ type: 'retry', reason: 'The sink did not reply in time' });
     await store.close();
   });

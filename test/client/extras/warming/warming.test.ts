@@ -206,7 +206,11 @@ describe('a schedule', () => {
   it('runs its strategy until the strategy is replaced or removed, or the warmer is closed', async () => {
     const { warmer, events } = openWarming([strategy('s', { schedule: '* * * * * *', onStartup: false })]);
     expect(await warmer.start()).toEqual([]);
-    await waitUntil('it ran by itself', () => events.some(({ type }) => type === 'finished'), 3000);
+    await waitUntil(
+      'a scheduled run has finished',
+      () => events.some(({ type }) => type === 'finished'),
+      3000,
+    );
     await warmer.register(strategy('s', { schedule: '0 0 1 1 *' }));
     expect([warmer.remove('s'), warmer.remove('s'), warmer.strategies.length]).toEqual([true, false, 0]);
   });

@@ -189,7 +189,7 @@ describe('tags over Redis', () => {
     await cache.set('k', 1, { tags: ['x'] });
     await waitUntil('there is a listener', async () => (await listeners()) === 1);
     await cache.close();
-    await waitUntil('there is none', async () => (await listeners()) === 0);
+    await waitUntil('no listener is left', async () => (await listeners()) === 0);
   });
 
   it('are invalidated in the first tier of the other process', async () => {
@@ -203,7 +203,7 @@ describe('tags over Redis', () => {
       async () => (await there.getEntry('k'))?.source === ('l1' as string),
     );
     await here.invalidateTags('x');
-    await waitUntil('it is gone there', async () => (await there.get('k')) === undefined);
+    await waitUntil('the entry is gone in the other cache', async () => (await there.get('k')) === undefined);
   });
 
   it.each([
@@ -221,7 +221,7 @@ describe('tags over Redis', () => {
     });
     const cache = closeAfterTest(kinds['a cache over Redis'](l1 ? { l1 } : {}));
     await cache.set('k', 1, { tags: ['x'] });
-    await waitUntil('it listens', () => asked.length > 0);
+    await waitUntil('the cache opens a listener', () => asked.length > 0);
     expect(asked[0]).toEqual(prefixes.flatMap((prefix) => ['PREFIX', prefix]));
     stop();
   });
@@ -249,8 +249,8 @@ describe('tags over Redis', () => {
     expect((await cache.invalidation.invalidate({ keys: ['old'] })).outcome).toBe('pending');
     expect([await cache.get('old'), await cache.get('new')]).toEqual([undefined, undefined]);
     redis.resume();
-    await waitUntil('Redis answers', async () => (await cache.set('probe', 1)).source === 'redis');
-    await waitUntil('it was replayed', async () => {
+    await waitUntil('Redis replies', async () => (await cache.set('probe', 1)).source === 'redis');
+    await waitUntil('the invalidation is replayed', async () => {
       expect(await cache.get('old')).toBeUndefined();
       return (await cache.set('probe', 1)).source === 'redis';
     });
@@ -263,7 +263,10 @@ describe('tags over Redis', () => {
     const there = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     await Promise.all([here.ping(), there.ping()]);
     await own.kill();
-    await waitUntil('it knows', () => here.connection?.state.kind === 'connecting');
+    await waitUntil(
+      'the cache detects the loss of Redis',
+      () => here.connection?.state.kind === 'connecting',
+    );
     // The version of the tag cannot be read; the write itself waits for Redis.
     const written = here.set('k', 'old', { tags: ['x'] });
     await own.start();

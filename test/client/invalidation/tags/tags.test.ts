@@ -98,7 +98,7 @@ describe('tags that are checked in Redis each time', () => {
       () => redis.admin().flushall(),
     ]) {
       await lose();
-      await waitUntil('it is a miss', async () => !(await tags.current(stamps)));
+      await waitUntil('the tags are outdated', async () => !(await tags.current(stamps)));
       await tags.stamps(['a']);
       expect(await tags.current(stamps)).toBe(false);
     }
@@ -151,7 +151,7 @@ describe('tags that are checked in Redis each time', () => {
     expect(await tags.invalidate(['a'])).toBe('pending');
     expect(tags.current(stamps)).toBe(false);
     redis.resume();
-    await waitUntil('it is replayed', () => journal.pending === 0);
+    await waitUntil('the deletion is replayed', () => journal.pending === 0);
     expect(await redis.admin().exists(`ns:~tag:${tagId('a')}`, `ns:~tag:${tagId('b')}`)).toBe(1);
     expect(await tags.current(stamps)).toBe(false);
   });
@@ -164,7 +164,7 @@ describe('tags that are checked in Redis each time', () => {
     const again = await tags.stamps(['a', 'b']);
     expect(tags.current(again)).toBe(true);
     redis.resume();
-    await waitUntil('it is replayed', () => journal.pending === 0);
+    await waitUntil('the deletion is replayed', () => journal.pending === 0);
     await tags.stamps(['c']);
     expect(await tags.current(again)).toBe(false);
   });
@@ -195,7 +195,7 @@ describe('tags with coherence', () => {
       send: (command, args) => other.request(command, args),
       journal: new Journal({ unlink: async () => {} }),
     });
-    await waitUntil('it is live', () => coherence.live);
+    await waitUntil('coherence is live', () => coherence.live);
   });
   afterEach(async () => {
     redis.resume();
@@ -207,7 +207,7 @@ describe('tags with coherence', () => {
   /** Stamps whose versions this process has cached, after the messages about their creation have arrived. */
   async function known(names: readonly string[]): Promise<readonly TagStamp[]> {
     let quiet = 0;
-    await waitUntil('their versions are known', async () => {
+    await waitUntil('the versions of the tags are cached', async () => {
       quiet = tags.stampsKnown(names) ? quiet + 1 : 0;
       await tags.current(await tags.stamps(names));
       return quiet === 3;
@@ -250,7 +250,7 @@ describe('tags with coherence', () => {
     ]) {
       const stamps = await known(['a']);
       await lose();
-      await waitUntil('it is a miss', async () => !(await tags.current(stamps)));
+      await waitUntil('the tags are outdated', async () => !(await tags.current(stamps)));
     }
   });
 
@@ -266,7 +266,7 @@ describe('tags with coherence', () => {
     await waitUntil('coherence is lost', () => !coherence.live);
     await expect(tags.current(stamps)).rejects.toThrowError(/MGET/);
     redis.resume();
-    await waitUntil('it is live', () => coherence.live);
+    await waitUntil('coherence is live', () => coherence.live);
     expect(await tags.current(stamps)).toBe(true);
   });
 
@@ -281,7 +281,7 @@ describe('tags with coherence', () => {
     const names = ['a', 'b', 'c'];
     await few.stamps(names);
     const stamps = await few.stamps(names);
-    await waitUntil('two are known', async () => {
+    await waitUntil('two versions are cached', async () => {
       await few.current(stamps);
       return names.filter((name) => few.stampsKnown([name])).length === 2;
     });

@@ -80,7 +80,7 @@ describe('a connection to a cluster whose masters fail', () => {
     former.resume();
     await waitUntil('the former master follows', async () => (await former.role()) === 'slave');
     const resumed = writers[1]?.acknowledged ?? 0;
-    await waitUntil('writes go on', () => (writers[1]?.acknowledged ?? 0) > resumed + 100);
+    await waitUntil('writes continue', () => (writers[1]?.acknowledged ?? 0) > resumed + 100);
     const [, b] = await Promise.all(writers.map((writer) => writer.stop()));
     expect((b?.gapEndedAt ?? 0) - promoted.at).toBeLessThan(SOON_MS);
     expect(await wrongOn(promoted.node, (b?.acknowledged ?? []).slice(seen + 1))).toEqual([]);

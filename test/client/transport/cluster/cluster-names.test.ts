@@ -142,7 +142,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
       return counts.reduce((all, count) => all + count, 0);
     };
     const before = await reads();
-    await waitUntil('a replica is read from', async () => (await reads()) > before);
+    await waitUntil('a replica serves a read', async () => (await reads()) > before);
   });
 });
 
@@ -168,7 +168,7 @@ it('reads from a node that was unknown to this client after a slot moves to that
   await waitUntil('the new node serves', async () =>
     String(await more.admin().call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
   );
-  await waitUntil('the others know it', async () =>
+  await waitUntil('the other nodes list the new node', async () =>
     new RegExp(`${id}.* connected`).test(String(await from.admin().call('CLUSTER', 'NODES'))),
   );
   const fromId = set.ids[set.nodes.indexOf(from)] as string;

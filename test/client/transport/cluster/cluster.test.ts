@@ -175,7 +175,7 @@ describe('a connection to a cluster', () => {
         expect(count).toBe(counts.get(key));
       }
     })();
-    await waitUntil('it goes', () => rounds > 50);
+    await waitUntil('writes are acknowledged', () => rounds > 50);
     await to.admin().call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', id(from));
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id(to));
     for (;;) {
@@ -184,11 +184,11 @@ describe('a connection to a cluster', () => {
       const { host, port } = to.address;
       await from.admin().call('MIGRATE', host, port, '', 0, 1000, 'KEYS', ...some);
       const seen = rounds;
-      await waitUntil('it goes on', () => rounds > seen + 5);
+      await waitUntil('writes continue', () => rounds > seen + 5);
     }
     for (const node of [to, from]) await node.admin().call('CLUSTER', 'SETSLOT', slot, 'NODE', id(to));
     const seen = rounds;
-    await waitUntil('it goes on', () => rounds > seen + 50);
+    await waitUntil('writes continue', () => rounds > seen + 50);
     going = false;
     await load;
     expect(await set.owner(slot)).toBe(to);
@@ -224,12 +224,12 @@ describe('a cache over a cluster', () => {
     expect(await cache.getMany([...values.keys()])).toEqual(new Map());
     // The lease of this load is stored in the key of the entry.
     expect(await cache.getOrCompute('{m}4', () => 'loaded')).toBe('loaded');
-    await waitUntil('it is stored', async () => (await cache.get('{m}4')) === 'loaded');
+    await waitUntil('the value is stored', async () => (await cache.get('{m}4')) === 'loaded');
     await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
     await to.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
     await cache.close();
   });
-  cacheContract('keeps it in two tiers', 'tiered', async () => {
+  cacheContract('keeps the contract in two tiers', 'tiered', async () => {
     const nodes = set.nodes.map(({ address }) => address);
     const cache = tieredCache({ mode: 'cluster', nodes, namespace: 'ct' });
     await cache.ping();
@@ -260,7 +260,7 @@ describe('a cache over a cluster that has lost a shard', () => {
     const cold = keys.map((key) => `cold:${key}`);
     expect(await Promise.all(cold.map((key) => cache.getOrCompute(key, () => key)))).toEqual(cold);
     const reachable = cold.filter((key) => slotOf(cache.physicalKey(key)) > 5460);
-    await waitUntil('those of the others are stored', async () => {
+    await waitUntil('the keys of the other shards are stored', async () => {
       const found = [...(await cache.lookupMany(reachable)).values()];
       return found.every((lookup) => lookup.found && lookup.source === 'redis');
     });

@@ -19,7 +19,7 @@ export const fault = changeFault(
     const sentinels = environment.topology.sentinels.map(({ id }) => id);
     const hello = `127.0.0.1,9,${'f'.repeat(40)},0,mymaster,${host},${port},0`;
     await master.publish('__sentinel__:hello', hello);
-    await waitUntil('a vote more', async () => (await others('sentinel-2')) === 3);
+    await waitUntil('an additional vote', async () => (await others('sentinel-2')) === 3);
     return async () => {
       for (const id of sentinels) await (await environment.admin(id)).call('SENTINEL', 'RESET', 'mymaster');
       for (const id of sentinels)

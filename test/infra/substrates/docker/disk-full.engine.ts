@@ -72,7 +72,7 @@ describeOnEngine(suite, () => {
     expect(await traces()).toEqual([]);
   });
 
-  onDisk('before a deploy: is reported, and nothing is started', async () => {
+  onDisk('before a deploy is reported, and nothing is started', async () => {
     fill();
     await expect(apply()).rejects.toMatchObject({
       code: 'DISK_FULL',
@@ -84,23 +84,20 @@ describeOnEngine(suite, () => {
     rmSync(ballast);
   });
 
-  onDisk(
-    'a full disk in the middle of a deploy is reported, and the next deploy with free space completes',
-    async () => {
-      const deploying = apply().then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      await waitUntil('the deploy to be in the middle', async () => (await traces()).length > 4, 60_000);
-      fill();
-      expect(freeBytes(disk)).toBe(0);
-      expect(await deploying).toMatchObject({ code: 'DISK_FULL', exitCode: expect.any(Number) });
-      rmSync(ballast);
-      expect(existsSync(ballast)).toBe(false);
-      const environment = await apply();
-      expect(await (await environment.admin('redis-1')).ping()).toBe('PONG');
-      await environment[Symbol.asyncDispose]();
-      expect((await terraformPlan(config, { stateDir: disk })).changes).toBe(false);
-    },
-  );
+  onDisk('in the middle of a deploy is reported, and the next deploy with free space completes', async () => {
+    const deploying = apply().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await waitUntil('the deploy to be in the middle', async () => (await traces()).length > 4, 60_000);
+    fill();
+    expect(freeBytes(disk)).toBe(0);
+    expect(await deploying).toMatchObject({ code: 'DISK_FULL', exitCode: expect.any(Number) });
+    rmSync(ballast);
+    expect(existsSync(ballast)).toBe(false);
+    const environment = await apply();
+    expect(await (await environment.admin('redis-1')).ping()).toBe('PONG');
+    await environment[Symbol.asyncDispose]();
+    expect((await terraformPlan(config, { stateDir: disk })).changes).toBe(false);
+  });
 });

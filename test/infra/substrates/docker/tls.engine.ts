@@ -183,7 +183,7 @@ describeOnEngine('an environment with TLS', () => {
   );
 });
 
-describeOnEngine('one node by itself', () => {
+describeOnEngine('a single node', () => {
   it('a single node with TLS is deployed, replies, keeps its data over a crash, and leaves nothing behind', async () => {
     const single = loadEnvironment('single');
     const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };

@@ -140,7 +140,10 @@ describe('an environment of a dead owner', () => {
 
   async function nothingLeft(ledger: Ledger): Promise<void> {
     await waitUntil('every process to be gone', async () => (await aliveOf(ledger)).length === 0);
-    await waitUntil('its files to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
+    await waitUntil(
+      'the files of the environment to be gone',
+      () => !existsSync(join(state.path, 'environments', NAME)),
+    );
     const { reaper } = ledger;
     await waitUntil('the reaper to be gone', async () => reaper === undefined || !(await isAlive(reaper)));
   }
