@@ -136,7 +136,7 @@ describe('two environments side by side', () => {
 });
 
 describe('two commands on one environment', () => {
-  it('do not share an environment that one of them will stop: the second is rejected, the first continues', async () => {
+  it('do not share an environment that one will stop: the second is rejected, the first continues', async () => {
     await using cli = new CliHarness();
     const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
     await first.waitForProgress(/hit-miss/);

@@ -109,7 +109,7 @@ describe('SIGKILL while the master is paused', () => {
     await neverPasses();
   });
 
-  it('leaves no process running when the entire process group is killed, because the reaper is outside the group', async () => {
+  it('leaves no process running if the entire process group is killed: the reaper is outside it', async () => {
     const running = await drillWithPausedMaster({ group: true });
     running.kill('SIGKILL');
     await running.waitForExit();

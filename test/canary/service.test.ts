@@ -123,7 +123,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), scenario.service.close()]);
   });
 
-  it('keeps a rollback when all keys of the flag are deleted, as long as a judging process has it in memory', async () => {
+  it('keeps a rollback without the keys of the flag while a judging process has it in memory', async () => {
     const scenario = await open(settings('remembered'));
     const { service, clock } = scenario;
     await looks(scenario, 20, BROKEN);

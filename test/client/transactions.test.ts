@@ -53,7 +53,7 @@ function onFirstCall(work: () => unknown): () => void {
 }
 
 describe('a transaction', () => {
-  it('contains all changes of one tick, and changes that arrive while it is in flight go into the next one', async () => {
+  it('contains all changes of one tick, and is followed by one with the changes that arrived since', async () => {
     const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
@@ -101,7 +101,7 @@ describe('a transaction', () => {
     expect([changes, await redis.admin().get('k:0')]).toEqual([3, 'theirs 3']);
   });
 
-  it('is split when one change is rejected: the other changes are written, and the caller gets the reason', async () => {
+  it('is split when one change is rejected: other changes are written, and the caller gets the reason', async () => {
     await connection.close();
     await open(['~k:*', '+@all']);
     const changes = [...keys(9), 'other:1'].map((key) => transactions.run(create(key, 'v')));

@@ -123,7 +123,7 @@ describe('config/gates.yaml', () => {
     expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
   });
 
-  it('excuses on a busy machine only timed expectations and failovers among correctness and configuration criteria', () => {
+  it('excuses only timed expectations and failovers among criteria of correctness and configuration', () => {
     const excused = gates.filter(
       ({ group, timing }) => (group === 'correctness' || group === 'configuration') && timing !== false,
     );

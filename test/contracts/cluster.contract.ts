@@ -36,7 +36,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       await substrate?.destroy(topology.environment.name);
     });
 
-    it('is formed when apply returns: every slot is served, every master has a replica in sync, all nodes agree', async () => {
+    it('is formed when apply returns: all slots are served, all replicas are in sync, all nodes agree', async () => {
       expect(await environment.cluster?.healthProblem()).toBeUndefined();
       expect(await shards()).toEqual([
         { master: 'redis-1', slots: [[0, 5460]], replicas: ['redis-4'] },

@@ -1,7 +1,4 @@
-/**
- * Complete trials on a real `dev` environment: generators run in threads, processes have faults, and nodes are read at
- * the end.
- */
+/** Complete trials on a real `dev` environment: clients in threads, faults on processes, and a final read of all nodes. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -169,7 +166,7 @@ describe('a failover drill', () => {
 });
 
 describe('lost replies', () => {
-  it('lead to unknown outcomes of writes that the kit applies once and the ioredis client twice, without a failover', async () => {
+  it('lead to writes that the kit applies once and the ioredis client twice, without a failover', async () => {
     const drill = drillNamed('replies-lost');
     const record = await trialOf({ ...drill, faults: drill.faults.slice(0, 1) });
     expect(record).toMatchObject({ status: 'completed' });
@@ -214,7 +211,7 @@ describe('lagging replicas', () => {
     try {
       const writtenAt = performance.now();
       await master.set('lag:1', 'v', 'EX', 60);
-      await waitUntil('the replicas to have the write', async () =>
+      await waitUntil('the replicas to have lag:1', async () =>
         (await seenBy('lag:1')).every((n) => n === 1),
       );
       expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(290);

@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all deletions are replayed', () => journal.pending === 0);
 
-  it('repeats on the new master only the deletions that the previous master acknowledged in its last seconds', async () => {
+  it('repeats on the new master only deletions from the last seconds of the previous master', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);

@@ -32,7 +32,7 @@ async function listen(prefixes: readonly string[]): Promise<Ear> {
 }
 
 describe('a load', () => {
-  it('causes two messages with one key each for a listener of the namespace and for a listener of built keys', async () => {
+  it('causes two messages with one key each, for listeners of the namespace and of built keys', async () => {
     const cache = redisCache({
       address: redis.address,
       namespace: 'ns',

@@ -205,7 +205,7 @@ it('the engine waits for a slow load when there is no stale value', async () => 
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('a load that exceeds the hard timeout fails with a typed error and an aborted signal, and its result is dropped', async () => {
+it('a load beyond the hard timeout fails with a typed error and an aborted signal, without a result', async () => {
   let given: AbortSignal | undefined;
   const slow = ({ signal }: { signal: AbortSignal }): Promise<string> => {
     given = signal;

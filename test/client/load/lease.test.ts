@@ -45,7 +45,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     return handle;
   };
 
-  it('are granted to one caller for an absent entry, and report the token of the holder to another caller', async () => {
+  it('are granted to one caller for an absent entry, and report their token to another caller', async () => {
     await mine(first);
     const held = await second.handleOf('ns:k').fetch();
     expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });

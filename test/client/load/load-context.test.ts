@@ -261,7 +261,7 @@ it('a loader adds tags while Redis is unreachable, to the entries in memory', as
   await gone[Symbol.asyncDispose]();
 });
 
-it('leaves no unhandled rejection when a load fails while its tags are being read and the cache is closed', async () => {
+it('leaves no unhandled rejection if a load fails while its tags are read and the cache closes', async () => {
   const cache = redisCache({ address: redis.address, namespace: 'context' });
   await cache.ping();
   try {

@@ -86,7 +86,7 @@ describe('a failover of a healthy master', () => {
     expect(moves()).toHaveLength(1);
   });
 
-  it('delays writes only within a bound if no replica is promoted, and a later promotion is still detected', async () => {
+  it('delays writes only within a bound without a promotion, and a later promotion is still detected', async () => {
     const former = await set.master();
     const replicas = set.redis.filter((node) => node !== former);
     for (const replica of replicas) replica.pause();

@@ -384,7 +384,7 @@ describe('evaluate', () => {
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
-  it('applies only if the environment makes every promise of the scope, and names the setting of a missing promise', () => {
+  it('applies only if the environment makes every promise of its scope, or names the missing setting', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');

@@ -149,7 +149,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     }
   });
 
-  it('lead to a failover when the master fails, after which an ioredis client finds the new master without a warning', async () => {
+  it('lead to a failover when the master fails, and let ioredis find the new master without warnings', async () => {
     for (const id of ['sentinel-1', 'sentinel-2', 'sentinel-3']) {
       const sentinel = topology.connect(id, 'admin');
       await waitUntil(`${id} sees two sentinels and two replicas`, async () => {

@@ -205,7 +205,7 @@ describe('the sentinel.conf of a sentinel', () => {
     expect(text).not.toContain('mymaster');
   });
 
-  it('contains the other sentinels and the replicas before its first start, with ids that differ between environments', () => {
+  it('contains the other sentinels and the replicas from the start, with ids unique to the environment', () => {
     const topology = planTopology(loadEnvironment('dev', {}, new Map()));
     const addresses = [...topology.redis, ...topology.sentinels].map(({ id }, i) => ({
       id,

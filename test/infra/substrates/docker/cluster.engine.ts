@@ -125,7 +125,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await docker(['logs', first.container])).toMatch(/source: view of 10\./);
   });
 
-  it('a master that is isolated with its clients stops accepting commands, and follows the new master after the heal', async () => {
+  it('a master that is isolated with its clients stops serving, and follows the new master after the heal', async () => {
     const heal = await environment.capabilities.partition?.(['redis-2'], { clientsStillReach: true });
     try {
       const write = async () => (await environment.admin('redis-2')).set('{foo}:late', 'x').catch(String);
