@@ -1,4 +1,4 @@
-/** Complete trials on a real `dev` environment: clients in threads, faults on processes, and a final read of all nodes. */
+/** Complete trials on a real `dev` environment: clients in threads, faults on processes, a final read of all nodes. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -211,9 +211,7 @@ describe('lagging replicas', () => {
     try {
       const writtenAt = performance.now();
       await master.set('lag:1', 'v', 'EX', 60);
-      await waitUntil('the replicas to have lag:1', async () =>
-        (await seenBy('lag:1')).every((n) => n === 1),
-      );
+      await waitUntil('lag:1 on all replicas', async () => (await seenBy('lag:1')).every((n) => n === 1));
       expect(performance.now() - writtenAt).toBeGreaterThanOrEqual(290);
       await lag.hold();
       await master.set('lag:2', 'v', 'EX', 60);
