@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => cli[Symbol.asyncDispose]());
 
-/** Whether every user may enter the directory and all directories above it. */
+/** True if every user may enter the directory and all directories above it. */
 function isOpenToOthers(directory: string): boolean {
   const isOpen = (statSync(directory).mode & 0o001) !== 0;
   return isOpen && (directory === dirname(directory) || isOpenToOthers(dirname(directory)));

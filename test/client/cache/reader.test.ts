@@ -88,7 +88,7 @@ describe('a read in flight during a failover', () => {
     fallback.remember(['ns:k']);
     fallback.recover();
     await waitUntil('the deletion is replayed', () => !fallback.pending);
-    // Reads that start after the replay may return the reply.
+    // A read that starts after the replay returns the value of its reply.
     const later = isFound(reader);
     resolve();
     expect(await Promise.all([answer, later])).toEqual([false, true]);

@@ -333,7 +333,7 @@ describe('the lint of a sentinel.conf', () => {
     ['sentinel monitor m 10.0.0.1 6379 2nd', '2 as the quorum'],
     ['sentinel down-after-milliseconds m 4294967301', '5 milliseconds'],
     ['sentinel announce-port abc', '0 as the port'],
-  ])('accepts what Sentinel accepts for %j: %s', (line, taken) => {
+  ])('warns that Sentinel accepts %j, and takes %s', (line, taken) => {
     const [found] = lintSentinel(line).filter(({ reason }) => reason.includes('not a whole number'));
     expect(found).toMatchObject({ severity: 'warning', refusesStart: false });
     expect(found?.reason).toContain(`Sentinel starts and takes ${taken}`);
