@@ -1,4 +1,4 @@
-/** Which failed calls count for the circuit breaker. */
+/** Selection of the failed calls that count for the circuit breaker. */
 import { expect, it } from 'vitest';
 import { Emitter } from '../../../client/api/events.ts';
 import { Breaker } from '../../../client/cache/breaker.ts';

@@ -5,7 +5,7 @@ import { Dispatcher, MOVE_MS, type Operation } from '../../../client/transport/d
 import type { Link } from '../../../client/transport/link.ts';
 import { now } from '../../../client/transport/timing.ts';
 
-/** A link that records commands and is answered by the test. */
+/** A link that records commands; the test supplies the replies. */
 class FakeLink {
   readonly sent: Operation[] = [];
   readonly closed = undefined;
@@ -52,7 +52,7 @@ function answer(link: FakeLink, reply: unknown): void {
 }
 
 describe('commands with failFast', () => {
-  it('are sent to the next master when the client moves, whether they were in flight or are new', async () => {
+  it('are sent to the next master when the client moves, both those in flight and new ones', async () => {
     const inFlight = submit('GET', true);
     dispatcher.detach('the node was demoted', 'demoted');
     const late = submit('GET', true);
@@ -62,7 +62,7 @@ describe('commands with failFast', () => {
     expect(await Promise.all([inFlight, late])).toEqual(['value', 'value']);
   });
 
-  it('are sent to the next master when the demoted one refuses them', async () => {
+  it('are sent to the next master when the demoted master refuses them', async () => {
     const write = submit('FCALL', false);
     dispatcher.detach('the node was demoted', 'demoted');
     dispatcher.failed(former.link, READONLY, former.sent[0] as Operation);
@@ -79,7 +79,7 @@ describe('commands with failFast', () => {
     await outcome;
   });
 
-  it('fail at once when the connection is lost', async () => {
+  it('fail immediately when the connection is lost', async () => {
     const read = submit('GET', true);
     const write = submit('FCALL', false);
     dispatcher.detach('closed', 'closed');

@@ -30,7 +30,7 @@ describe('two windows of one history', () => {
       'same',
     ],
     ['prove an order if one began later and has more', window(0, 100), window(60, 120), 'behind'],
-    ['prove an order if one began earlier and has more', window(60, 120), window(0, 100), 'ahead'],
+    ['prove an order if one began earlier and has less', window(60, 120), window(0, 100), 'ahead'],
     ['prove no order without a common command', window(0, 50), window(60, 100), 'unknown'],
     ['prove no order if one is empty', window(0, 50), window(0, 0), 'unknown'],
     ['prove no order with only one common command', window(0, 50), window(49, 80), 'unknown'],
