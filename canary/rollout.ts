@@ -135,7 +135,7 @@ export class Rollout {
     return { head: due.head, due };
   }
 
-  /** Returns the state under changed settings. Another share needs a new generation. */
+  /** Returns the state under changed settings. A different share requires a new generation. */
   #adapted(head: Head): JudgeState {
     const { state } = head;
     const stage = Math.min(state.stage, this.#rules.rollout.stages.length - 1);

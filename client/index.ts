@@ -1,6 +1,6 @@
 /**
  * Main entry point of `@redis-cache-kit/client`: everything that an application needs for a cache. Further features are
- * separate entry points (`package.json`, `exports`), which this one does not load.
+ * separate entry points (`package.json`, `exports`), which the main entry point does not load.
  *
  * @module main
  */

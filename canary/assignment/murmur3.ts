@@ -7,7 +7,7 @@ const encoder = new TextEncoder();
 const C1 = 0xcc9e2d51;
 const C2 = 0x1b873593;
 
-/** Reused for every hash, so that a hash allocates nothing: an id of up to 1024 bytes fits. */
+/** Reused for every hash, so hashing allocates nothing. Each UTF-16 code unit of a text takes at most three bytes. */
 const scratch = new Uint8Array(1024);
 
 /** Returns the hash, an unsigned 32-bit integer. */

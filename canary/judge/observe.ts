@@ -78,8 +78,8 @@ function rebased(state: JudgeState, { arms, users }: LookEvent): JudgeState {
 }
 
 /**
- * Counts the requests since the last look: those slower than the control's past p95, and all. Both are 0 without a
- * threshold.
+ * Counts the requests since the last look: all requests, and the requests slower than the control's past p95. Both
+ * counts are 0 without a threshold.
  */
 function newSlow(before: JudgeState, now: Counts): JudgeState['slow'] {
   const threshold = slowBucket(before.pastControl);

@@ -60,7 +60,7 @@ export interface JudgeState {
   readonly status: Status;
   /** Index in `rollout.stages`; it stays the same during a pause. */
   readonly stage: number;
-  /** Increases with every change to the share, so that counts of two shares never mix. */
+  /** Increases with every change to the share, so counts of two shares never mix. */
   readonly generation: number;
   /** Increases when the sets of distinct users are emptied. */
   readonly window: number;

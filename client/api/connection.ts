@@ -136,7 +136,7 @@ export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 /**
  * State of a connection. `since` is a Unix time in ms. `suspect`: a reply is overdue by more than `hangSuspectedMs`,
- * and other nodes are queried in the meantime.
+ * and other nodes are being queried.
  */
 export type ConnectionState =
   | { readonly kind: 'connecting'; readonly since: number; readonly attempt: number }

@@ -269,7 +269,6 @@ export class Reader {
     }
   }
 
-  /** Reads from the memory fallback. */
   async fromMemory<T>(key: string, options: ReadOptions<T>): Promise<Reading<T>> {
     const { fallback, local, remote, codecs, statistics } = this.#context;
     const physical = this.#context.physical(key);

@@ -154,7 +154,7 @@ class Writer {
       this.#float(value);
     } else if (value >= 0 && value < SMALL) this.#byte(SMALL | value);
     else {
-      // Zigzag encoding: the sign is the last bit, so that small negative numbers are short.
+      // Zigzag encoding: the sign is the last bit, so small negative numbers are short.
       this.#byte(TAG.integer);
       this.#varint(value < 0 ? -value * 2 - 1 : value * 2);
     }

@@ -337,8 +337,8 @@ function schemaHash(schemaId: string | undefined): number {
 }
 
 /**
- * Returns the checksum. The first four bytes are the seed, so that one call covers all bytes, and any flipped bit
- * changes the checksum.
+ * Returns the checksum. The first four bytes are the seed, so one call covers all bytes, and any flipped bit changes
+ * the checksum.
  */
 export function checksumOf(buffer: Buffer): number {
   return crc32(buffer.subarray(8), buffer.readUInt32LE(0));

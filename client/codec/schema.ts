@@ -19,7 +19,7 @@ interface WithJsonSchema {
 
 /**
  * Options of the export. zod throws for a part without JSON Schema (a Date) unless it is configured to omit such parts;
- * the rest has a shape.
+ * the other parts still have a shape.
  */
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();

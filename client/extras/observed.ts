@@ -1,7 +1,7 @@
 /**
  * Wraps a cache in order to report its operations and loads. Every method is an operation unless `NOT_OPERATIONS`
- * contains its name, so that new methods of the cache are reported without a change here. Methods that differ only in
- * the form of their result share a name (`getEntry` and `lookup` are `get`).
+ * contains its name, so new methods of the cache are reported without a change here. Methods that differ only in the
+ * form of their result share a name (`getEntry` and `lookup` are `get`).
  */
 
 import type { Invalidation, Names } from '../api/invalidation.ts';

@@ -45,7 +45,7 @@ export function wrap<This, A extends unknown[], T>(
   assertCache(options.cache);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
-  // Key and envelope contain the same name, so that entries of another shape are neither found nor accepted.
+  // Key and envelope contain the same name, so entries of another shape are neither found nor accepted.
   const keyFor = (self: This, args: A): string =>
     buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
   // Not an arrow function, because the `this` of the caller is needed. Async, so that an invalid key is a rejection.

@@ -46,7 +46,7 @@ export class Procedures {
   readonly #terms: ScriptingTerms;
   #mode: Mode | undefined;
   /**
-   * Detections in progress, by connection. In a cluster each shard has its own detection, so that none waits for an
+   * Detections in progress, by connection. In a cluster each shard has its own detection, so no detection waits for an
    * unreachable shard.
    */
   readonly #search = new Map<CacheConnection, Promise<unknown>>();

@@ -6,8 +6,9 @@
  *         │               └─▶ loaded; returned itself if the load fails or exceeds the soft timeout   (`grace`)
  *         └▶ absent, expired ─▶ loaded: with the lease, by the lease holder, or without a lease while Redis does not reply
  *
- * There is one load per key and process; the options of its first caller apply to all callers. A set, deletion or clear during a load
- * is not overwritten by its result. Left out: location of entries (`attempt.ts`), leases (`lease.ts`).
+ * There is one load per key and process; the options of its first caller apply to all callers. The result of a load
+ * does not overwrite a set, deletion or clear during the load. Left out: location of entries (`attempt.ts`), leases
+ * (`lease.ts`).
  */
 import { LoadTimeoutError } from '../api/errors.ts';
 import type { Entry, LoadContext } from '../api/types.ts';
@@ -26,13 +27,14 @@ export interface Known<T> {
   readonly freshness: { readonly freshUntilMs: number; readonly loadMs: number } | undefined;
 }
 /**
- * Load that provides the value: this one with the lease (`mine`), the lease holder's, or this one without a lease,
- * because Redis does not reply (`alone`) or refuses the lease (`refused`: the value is stored nowhere).
+ * Load that provides the value. `mine`: this load, with the lease. `held`: the load of another lease holder. `alone`:
+ * this load, without a lease, because Redis does not reply. `refused`: this load, without a lease, because Redis
+ * refuses the lease; the value is stored nowhere.
  */
 export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
 export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
 
-/** One load's access to the entry of its key. */
+/** Access of one load to the entry of its key. */
 export interface Attempt<T> {
   fetch(): Promise<Known<T> | LeaseState>;
   /** Acquires the lease in order to replace an existing entry. */
@@ -144,7 +146,7 @@ export class Engine {
     job.refreshes?.('pending');
     const work = singleFlight.background(job.key, async (flight) => {
       const state = await attempt.take(false);
-      // A refreshed value that cannot be stored is useless, so the refresh is retried later.
+      // A refresh is of no use if its value cannot be stored, so it is retried later.
       if (state.kind === 'refused') throw new Error('Redis refuses the lease');
       return state.kind === 'held' ? undefined : this.#load(job, attempt, flight);
     });

@@ -1,17 +1,17 @@
 /**
- * One load per key across processes: the process that finds no entry acquires its lease, loads and stores; the others wait.
+ * One load per key across processes: the process that finds no entry acquires its lease, loads and stores; others wait.
  *
  *   fetch ─▶ value
  *         ├▶ mine ─▶ load, renewing ─▶ store: only if the lease is still held; or release
  *         └▶ held ─▶ wait ─▶ notified (value, settled, nothing, failed), or the lease has expired ─▶ fetch again
  *
- * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends the lease, and a
- * load in flight stores nothing. The lease of an entry that is to be replaced is a separate key (`lease-key.ts`), and
- * the value replaces the entry only if the entry is still the one that was read. The token is random: it fences a
- * holder that was too slow. A lease is renewed until the value is stored; the death of a holder costs the rest of its
- * lease.
+ * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends
+ * the lease, and a load in flight stores nothing. The lease of an entry to replace is a separate key (`lease-key.ts`),
+ * and the value replaces the entry only if the entry is still the one that was read. The token is random: it fences a
+ * holder that was too slow. A lease is renewed until the value is stored. If the holder dies, waiters wait until the
+ * lease expires.
  *
- * Left out: whether a value is fresh enough (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
+ * Left out: whether a value is fresh (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
  */
 import { randomBytes } from 'node:crypto';
 import { ClosedError, CommandError } from '../api/errors.ts';
@@ -40,7 +40,7 @@ const WEIGHT = 1 / 16;
 
 export interface LeaseOptions {
   readonly namespace: string;
-  /** Maximum wait, in ms, for a load whose holder died. */
+  /** Maximum wait, in ms, for the load of a holder that died. */
   readonly leaseMs: number;
 }
 
@@ -111,7 +111,7 @@ export class Leases {
   }
 }
 
-/** Result when the key has changed between all attempts, so that the caller tries again. */
+/** Result if the key changed during every attempt, after which the caller tries again. */
 const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
 
 /** Place of the lease. `entry`: in place of the entry. `beside`: a separate key. */
@@ -160,7 +160,7 @@ export class LeaseHandle {
   }
 
   /**
-   * Waits until the load of the holder has ended, as far as this process can know. `maxMs`: time limit of the caller.
+   * Waits until the load of the holder has ended, as far as this process can detect. `maxMs`: time limit of the caller.
    */
   async wait({ token, leftMs }: HeldByOther, maxMs: number, signal?: AbortSignal): Promise<Notification> {
     const { signals, remote } = this.#leases;
@@ -182,7 +182,7 @@ export class LeaseHandle {
   async store(payload: Buffer, ttlMs: number | null): Promise<boolean> {
     const place = this.#place;
     if (!place) return false;
-    // An entry whose slot has no lease is compared as well.
+    // If the slot of the entry has no lease key, the stored entry is compared nevertheless.
     const keys = place.kind === 'beside' && this.#lease === undefined ? [this.#entry] : this.#keysOf(place);
     const head = place.kind === 'entry' ? '' : place.head;
     try {
@@ -210,8 +210,8 @@ export class LeaseHandle {
   }
 
   /**
-   * Releases a lease after a failed command, whether or not the server executed it. Bypasses the breaker and waits for
-   * the next master. Without procedures on the server, the lease expires instead.
+   * Releases a lease after a failed command, which the server may have executed. Bypasses the breaker and waits for the
+   * next master. Without procedures on the server, the lease expires instead.
    */
   async giveUp(): Promise<void> {
     const entry = [this.#entry];
@@ -348,7 +348,7 @@ export class LeaseHandle {
     this.#placeholder = encodePlaceholder(this.#token);
   }
 
-  /** Returns the keys of the lease; none for an entry whose slot cannot have one. */
+  /** Returns the keys of the lease; none for an entry whose slot cannot have a lease key. */
   #keysOf({ kind }: Place): readonly string[] {
     if (kind === 'entry') return [this.#entry];
     return this.#lease === undefined ? [] : [this.#entry, this.#lease];

@@ -1,7 +1,7 @@
 /**
  * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is
  * held (a reply is overdue), new commands wait here instead of in the socket, so that they can be sent to another
- * master, or are known as not sent. While the sentinels replace a healthy master, only writes wait, because this master
+ * master, or are certainly not sent. While the sentinels replace a healthy master, only writes wait, because this master
  * serves reads until another one is found. When the client moves from a master that was demoted to its successor, all
  * commands wait for a short time, because the successor is usually connected within milliseconds.
  */
@@ -36,7 +36,7 @@ export interface Operation {
 }
 
 /**
- * Error replies of a node that is not a master, or not yet. Nothing was applied, and another node may apply the
+ * Error replies of a node that is not a master, or not yet ready. Nothing was applied, and another node may apply the
  * command.
  */
 const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
@@ -45,7 +45,7 @@ const WAITING_MAX = 10_000;
 export const DRAIN_MS = 500;
 /**
  * Maximum time, in ms, for which commands with `failFast` wait for the successor of a demoted master. In a planned
- * switchover the client connects to it 2 ms after it has left the former master.
+ * switchover, the client connects to the successor 2 ms after it has left the former master.
  */
 export const MOVE_MS = 100;
 
@@ -176,9 +176,10 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   /**
-   * Detaches a link that no longer leads to the master. Reads are sent again on the next link; unless the link was
-   * closed, reads with `failFast` wait for it, too, up to `MOVE_MS`. Unanswered writes get an unknown outcome. Those on
-   * a demoted node wait briefly for its refusal (READONLY), after which they can safely be sent to the new master.
+   * Detaches a link that no longer leads to the master. Reads are sent again on the next link. Unless the link was
+   * closed, reads with `failFast` also wait for the next link, up to `MOVE_MS`. Unanswered writes get an unknown
+   * outcome. Unanswered writes on a demoted node wait briefly for its refusal (READONLY), after which they can safely
+   * be sent to the new master.
    */
   detach(reason: string, cause: Detachment): void {
     const link = this.#link;

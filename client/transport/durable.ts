@@ -69,7 +69,7 @@ export class DurableChannel {
   #used = false;
   #held = false;
   #isDoubted = false;
-  /** Batches that wait for the check of their node. */
+  /** Batches that wait for the check whether their node is still the master. */
   readonly #doubtful: (() => void)[] = [];
   #closed = false;
 

@@ -3,7 +3,7 @@ import type { Emitter } from '../api/events.ts';
 import type { ConnectionEvent } from '../api/types.ts';
 
 export interface ConnectionPart {
-  /** Whether commands for this key use this part, as far as is known. */
+  /** Whether commands for this key use this part; true if the shard of the key is unknown. */
   readonly covers: (key: string) => boolean;
 }
 

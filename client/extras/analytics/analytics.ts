@@ -77,7 +77,7 @@ export interface AnalyticsReport {
     readonly keysPerHour: number | null;
     readonly bytesPerHour: number | null;
   };
-  /** Savings per hit: one call, and the duration of one load. */
+  /** Savings so far. Each hit saves one call and the duration of one load. */
   readonly saved: {
     readonly calls: number;
     readonly computeHours: number;

@@ -111,7 +111,7 @@ export class Router {
     return 'master' in state ? state.master : undefined;
   }
 
-  /** Whether another shard owns the slot, as far as is known. */
+  /** Applies a redirection. Returns true if another known shard owns the slot. */
   #follows(redirection: Redirection, shard: Shard): boolean {
     const { topology, monitor, supervisorOf } = this.#context;
     monitor.ask();
