@@ -1,4 +1,5 @@
 /** Reads the keys of a namespace from the raw masters, bypassing the client. */
+import { decodeEnvelope } from '../../client/envelope.ts';
 import type { Cache } from '../../client/index.ts';
 import type { ScriptContext } from './scripted/script.ts';
 
@@ -9,6 +10,12 @@ export interface RawKey {
   readonly bytes: Buffer;
   /** Remaining time in ms; -1 if the key has no expiry. */
   readonly ttlMs: number;
+}
+
+/** Whether the key holds an entry with a value. A lease, which is stored in place of an absent entry, has none. */
+export function hasValue({ bytes }: RawKey): boolean {
+  const decoded = decodeEnvelope(bytes);
+  return decoded.ok && decoded.value !== undefined;
 }
 
 /** Returns the prefix of every physical key of a cache. */

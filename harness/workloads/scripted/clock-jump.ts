@@ -8,7 +8,7 @@ import { callerOf } from '../calls/perform.ts';
 import { openSteppedClock, type SteppedClock } from '../calls/stepped-clock.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
-import { prefixOf, rawKeys } from '../raw-keys.ts';
+import { hasValue, prefixOf, rawKeys } from '../raw-keys.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const defaults = {
@@ -120,9 +120,8 @@ async function writeBefore(setting: Setting, jump: Jump): Promise<readonly Promi
       load: { takesMs: loadMs },
     }),
   );
-  // While a load is in progress, its key holds the lease.
-  const names = callers.flatMap((caller) => ['computed', 'loading'].map((name) => keyOf(jump, caller, name)));
-  await awaitKeys(setting, names);
+  const named = (name: string) => callers.map((caller) => keyOf(jump, caller, name));
+  await awaitStored(setting, { values: named('computed'), leases: named('loading') });
   return loading;
 }
 
@@ -180,11 +179,18 @@ function expectFor({ context }: Setting, jump: Jump, caller: Caller): ScriptCont
 
 const keyOf = (jump: Jump, caller: Caller, name: string) => `${jump.id}:${caller.name}:${name}`;
 
-/** Waits until a key of each name is in Redis: values are stored in the background. */
-async function awaitKeys({ context, prefix }: Setting, names: readonly string[]): Promise<void> {
+/** Waits until the computed values, which are stored in the background, and the leases of the loads are in Redis. */
+async function awaitStored(
+  { context, prefix }: Setting,
+  { values, leases }: { readonly values: readonly string[]; readonly leases: readonly string[] },
+): Promise<void> {
   const arePresent = async () => {
-    const held = [...(await rawKeys(context, prefix)).keys()];
-    return names.every((name) => held.some((key) => key.endsWith(name) || key.endsWith(`${name}}`)));
+    const held = await rawKeys(context, prefix);
+    const areStored = values.every((name) => {
+      const found = held.get(`${prefix}${name}`);
+      return found !== undefined && hasValue(found);
+    });
+    return areStored && leases.every((name) => held.has(`${prefix}${name}`));
   };
   const wait = { boundMs: context.parameters.expiryBoundMs, signal: context.signal };
   await waitUntil('the values and leases in Redis', arePresent, wait);

@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
-import { prefixOf, rawKeys } from '../raw-keys.ts';
+import { hasValue, prefixOf, rawKeys } from '../raw-keys.ts';
 import { defineScript, equals, errorOf, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const DIRECTIVE = 'min-replicas-to-write';
@@ -34,7 +34,10 @@ export const refusals = defineScript({
     expect('after', 'a load after the refusals returns its value', {
       ...equals('loaded', await cache.getOrCompute(name, () => 'loaded')),
     });
-    const isStored = async () => (await rawKeys(context, prefixOf(cache))).has(cache.physicalKey(name));
+    const isStored = async () => {
+      const found = (await rawKeys(context, prefixOf(cache))).get(cache.physicalKey(name));
+      return found !== undefined && hasValue(found);
+    };
     const wait = { boundMs: parameters.storedBoundMs, signal };
     const stored = await waitUntil('the loaded value in Redis', isStored, wait).catch(() => false);
     expect(

@@ -5,7 +5,7 @@ import type { CallerProcess } from '../calls/child.ts';
 import { callerOf } from '../calls/perform.ts';
 import { valueText } from '../calls/value-text.ts';
 import type { Resolved } from '../parameters.ts';
-import { prefixOf, rawKeys } from '../raw-keys.ts';
+import { hasValue, prefixOf, rawKeys } from '../raw-keys.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const defaults = {
@@ -127,7 +127,16 @@ async function expectErrors({ context, here, other, prefix }: Setting): Promise<
   const load = { takesMs: context.parameters.loadMs, fails: true };
   const call: Call = { operation: 'getOrCompute', keys: ['error'], values: ['never'], load };
   const performed = await Promise.all([here, here, other].map((caller) => caller.perform(call)));
-  const held = (await rawKeys(context, `${prefix}error`)).size;
+  let held = 0;
+  // The lease of a failed load is released in the background.
+  const isReleased = async () => {
+    held = (await rawKeys(context, `${prefix}error`)).size;
+    return held === 0;
+  };
+  const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
+  await waitUntil('no key of a failed load in Redis', isReleased, wait).catch(() =>
+    context.signal.throwIfAborted(),
+  );
   context.expect('error/thrown', 'calls that end with the error of the loader, and values in Redis', {
     ...equals([performed.length, 0], [performed.filter(({ error }) => error === 'Error').length, held]),
   });
@@ -198,7 +207,10 @@ async function expectLeaseEnds(
 async function waitUntilStored({ context, prefix }: Setting, names: readonly string[]): Promise<void> {
   const isStored = async () => {
     const held = await rawKeys(context, prefix);
-    return names.every((name) => held.has(`${prefix}${name}`));
+    return names.every((name) => {
+      const found = held.get(`${prefix}${name}`);
+      return found !== undefined && hasValue(found);
+    });
   };
   const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
   await waitUntil('loaded values in Redis', isStored, wait).catch(() => context.signal.throwIfAborted());
