@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
+import { encodeEnvelope } from '../../../client/envelope.ts';
+import { hasValue } from '../../../harness/workloads/raw-keys.ts';
+
+it('tells an entry with a value from a lease in its place, and from bytes of another program', () => {
+  const holds = (bytes: Buffer): boolean => hasValue({ key: 'k', bytes, ttlMs: 1_000 });
+  expect(holds(encodeEnvelope('value'))).toBe(true);
+  expect(holds(encodeEnvelope(null))).toBe(true);
+  expect(holds(encodePlaceholder('f'.repeat(16)))).toBe(false);
+  expect(holds(Buffer.from('value'))).toBe(false);
+});
