@@ -5,9 +5,9 @@
  *   node bench/readiness.ts <rounds> [--busy <loops>] [options for kit readiness]
  *
  * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. The folders
- * of rounds without a GO are kept, and their paths printed.
+ * of rounds without a GO are kept, and their paths printed. Ctrl-C ends the current round, and the series after it.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
@@ -15,6 +15,11 @@ import { join, resolve } from 'node:path';
 import type { Report } from '../harness/reports/report.ts';
 
 const KIT = resolve('scripts/kit.ts');
+/** Program of a busy loop. It also ends when this process has ended without ending it. */
+const BUSY_LOOP = `
+const parent = process.ppid;
+while (process.ppid === parent) for (let i = 0; i < 1e8; i++);
+`;
 const [rounds, busy, options] = parseArguments(process.argv.slice(2));
 const folder = mkdtempSync(join(tmpdir(), 'readiness-rounds-'));
 
@@ -41,17 +46,27 @@ interface Round {
   readonly notes: readonly string[];
 }
 
+let isInterrupted = false;
+let child: ChildProcess | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    isInterrupted = true;
+    child?.kill(signal);
+  });
+}
+
 async function measure(n: number): Promise<Round> {
   const out = join(folder, String(n));
   const started = performance.now();
-  const child = spawn(process.execPath, [KIT, 'readiness', ...options, '--out', out], {
+  const running = spawn(process.execPath, [KIT, 'readiness', ...options, '--out', out], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
+  child = running;
   let said = '';
-  child.stderr.on('data', (data) => {
+  running.stderr.on('data', (data) => {
     said += data;
   });
-  await once(child, 'close');
+  await once(running, 'close');
   const seconds = (performance.now() - started) / 1_000;
   const path = join(out, 'report.json');
   if (!existsSync(path)) return { decision: 'ERROR', seconds, measured: 0, leftOut: 0, notes: [said.trim()] };
@@ -80,13 +95,14 @@ function print(...cells: readonly string[]): void {
 }
 
 const loops = Array.from({ length: busy }, () =>
-  spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }),
+  spawn(process.execPath, ['-e', BUSY_LOOP], { stdio: 'ignore' }),
 );
 const all: Round[] = [];
 try {
   print('round', 'decision', 'seconds', 'rounds', 'left out', 'load');
   for (let n = 1; n <= rounds; n++) {
     const round = await measure(n);
+    if (isInterrupted) break;
     all.push(round);
     const { decision, seconds, measured, leftOut, notes } = round;
     const load = (loadavg()[0] ?? 0).toFixed(1);
@@ -99,8 +115,10 @@ try {
 const counts = [...Map.groupBy(all, ({ decision }) => decision)].map(
   ([decision, some]) => `${some.length} ${decision}`,
 );
-const longest = Math.max(...all.map(({ seconds }) => seconds));
-process.stdout.write(`${rounds} rounds: ${counts.join(', ')}; longest ${longest.toFixed(1)} s\n`);
+const longest = Math.max(0, ...all.map(({ seconds }) => seconds));
+process.stdout.write(
+  `${[`${all.length} of ${rounds} rounds`, ...counts, `longest ${longest.toFixed(1)} s`].join(', ')}\n`,
+);
 if (all.every(({ decision }) => decision === 'GO')) rmSync(folder, { recursive: true });
 else process.stdout.write(`folders of rounds without a GO: ${folder}\n`);
-process.exitCode = all.some(({ decision }) => decision === 'NO_GO') ? 1 : 0;
+process.exitCode = all.some(({ decision }) => decision === 'NO_GO') ? 1 : isInterrupted ? 130 : 0;
