@@ -3,7 +3,8 @@
  *
  *   0      magic 0xCE
  *   1      format version
- *   2      low half: codec (0 Uint8Array, 1 JSON, 2 Buffer, 4 no value, others by `codecs`); 0x10 deflated, 0x20 with freshness
+ *   2      low half: codec (0 Uint8Array, 1 JSON, 2 Buffer, 4 no value, others by `codecs`);
+ *          high half: 0x10 deflated, 0x20 with freshness
  *   3      number of tags
  *   4-7    CRC-32 of the bytes after it, seeded with the bytes before it
  *   8-11   hash of the name of the schema, 0 for none

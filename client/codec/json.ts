@@ -1,9 +1,9 @@
 /**
  * JSON as a codec. It encodes values that are restored exactly, and rejects all others with the path to the part:
  *
- *   carried   null, booleans, texts, finite numbers, arrays without holes, plain objects; nested up to 500 levels
- *   refused   undefined, NaN, Infinity, bigint, functions, symbols, holes, class instances (Date, Map, URL, Error, …), objects without
- *             a prototype, hidden and symbol-named properties, named properties of arrays, cycles
+ *   stored    null, booleans, texts, finite numbers, arrays without holes, plain objects; nested up to 500 levels
+ *   refused   undefined, NaN, Infinity, bigint, functions, symbols, holes, class instances (Date, Map, URL, Error, …),
+ *             objects without a prototype, hidden and symbol-named properties, named properties of arrays, cycles
  *
  *   value ─▶ `isUsual`: one quick look at each part ─yes─▶ JSON.stringify
  *                └ no ─▶ `refusalOf`: slow and exact ─▶ SerializationError, or `writeExactly`

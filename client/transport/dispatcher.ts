@@ -1,9 +1,9 @@
 /**
  * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is
  * held (a reply is overdue), new commands wait here instead of in the socket, so that they can be sent to another
- * master, or are certainly not sent. While the sentinels replace a healthy master, only writes wait, because this master
- * serves reads until another one is found. When the client moves from a master that was demoted to its successor, all
- * commands wait for a short time, because the successor is usually connected within milliseconds.
+ * master, or are certainly not sent. While the sentinels replace a healthy master, only writes wait, because this
+ * master serves reads until another one is found. When the client moves from a master that was demoted to its
+ * successor, all commands wait for a short time, because the successor is usually connected within milliseconds.
  */
 import {
   ClientLimitError,
@@ -50,8 +50,8 @@ export const DRAIN_MS = 500;
 export const MOVE_MS = 100;
 
 /**
- * Reason why the client leaves a link. `demoted`: the node replies, but is no longer the master. `reconnected`: there is
- * another link to the same node. `closed`: the link is lost, and no other master is known.
+ * Reason why the client leaves a link. `demoted`: the node replies, but is no longer the master. `reconnected`: there
+ * is another link to the same node. `closed`: the link is lost, and no other master is known.
  */
 export type Detachment = 'demoted' | 'reconnected' | 'closed';
 
