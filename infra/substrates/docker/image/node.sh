@@ -3,7 +3,7 @@
 #
 #   run      finds the master from the sentinels (a majority), the volume or the template, in this order;
 #            a cluster node uses the nodes.conf on its volume, or queries the other nodes if it has none
-#   health   checks whether the server answers PING
+#   health   checks whether the server answers PING, also with MISCONF or LOADING
 #   ready    waits until the environment works as a whole and loads the functions; last step of a deploy
 #
 # /kit is read-only and holds the rendered files (node.env has no secret, auth/ has); /data is the node's volume. Uses
@@ -280,10 +280,11 @@ run_sentinel() {
   exec redis-server "$kept" --sentinel
 }
 
-# PING needs no secret: user `health` has no other rights.
+# PING needs no secret: user `health` has no other rights. A master that cannot save replies MISCONF to PING, but serves
+# reads: it is healthy, as in `kit status` (infra/redis/ping.ts).
 health() {
   case $(timeout 2 redis-cli --no-auth-warning --user health --pass none $TLS_ARGS -h "$HOST" -p "$PORT" ping 2>&1) in
-    PONG*) rm -f /data/starting; exit 0 ;;
+    PONG* | MISCONF*) rm -f /data/starting; exit 0 ;;
     *LOADING*) exit 0 ;;
     *) exit 1 ;;
   esac
