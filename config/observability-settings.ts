@@ -44,7 +44,9 @@ export const observabilitySettings = z
       .boolean()
       .default(false)
       .meta(
-        means('Whether the environment runs Prometheus, Alertmanager and the exporter, on loopback only.'),
+        means(
+          'Whether an environment of local processes runs Prometheus, Alertmanager and the exporter, on loopback only. An environment on Docker always has the exporter, and no Prometheus.',
+        ),
       ),
     // Rates are computed over 8 scrapes; Prometheus drops a series after 5 minutes without a sample.
     scrapeIntervalSeconds: z

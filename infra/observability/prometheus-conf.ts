@@ -25,6 +25,12 @@ export interface PrometheusInput {
 /** Maximum duration of a scrape, in s; also the default of Prometheus. */
 const MAX_SCRAPE_SECONDS = 10;
 
+/**
+ * Metrics of the exporter itself. On Docker its `/metrics` also has those of the master, which would then count as a
+ * further node: two masters, for the alert of a split brain.
+ */
+const OWN_METRICS = '(redis_exporter|go|process|promhttp)_.*';
+
 export function renderPrometheus(input: PrometheusInput): string {
   const { environment, exporter, alertmanager, certificateProbe, ruleFiles } = input;
   const { scrapeIntervalSeconds, applications } = environment.observability;
@@ -45,7 +51,10 @@ export function renderPrometheus(input: PrometheusInput): string {
       scrape_configs: [
         nodeJob('redis', input),
         ...(environment.topology.sentinels > 0 ? [nodeJob('sentinel', input)] : []),
-        job('exporter', [hostAndPort(exporter)]),
+        {
+          ...job('exporter', [hostAndPort(exporter)]),
+          metric_relabel_configs: [{ source_labels: ['__name__'], regex: OWN_METRICS, action: 'keep' }],
+        },
         job('alertmanager', [hostAndPort(alertmanager)]),
         ...(certificateProbe === undefined ? [] : [job('certificates', [hostAndPort(certificateProbe)])]),
         ...(applications.length === 0 ? [] : [job('application', applications)]),

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
+import { exporterTimeoutSeconds } from '../../observability/prometheus-conf.ts';
 import type { TlsTexts } from './certificates.ts';
 import type { EnvironmentValues } from './generated-values.ts';
 import { NODE_IMAGE_DIR } from './images.ts';
@@ -28,6 +29,7 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
     `SCHEME='${scheme}'`,
     `BOOTSTRAP='${bootstrapOf(plan).address.host}:${bootstrapOf(plan).address.port}'`,
     `SENTINELS='${sentinels.map(({ address }) => `${address.host}:${address.port}`).join(' ')}'`,
+    `TIMEOUT='${exporterTimeoutSeconds(plan.environment) * 1_000}ms'`,
     `TLS_ARGS='${tls === undefined ? '' : `--tls-ca-cert-file=${TLS_PATHS.ca}`}'`,
   ];
   return new Map([

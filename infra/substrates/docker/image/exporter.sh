@@ -7,7 +7,7 @@ set -eu
 
 start() {
   /redis_exporter --redis.addr="$SCHEME://$1" --redis.user=exporter --redis.password-file=/kit/passwords.json \
-    --config-command=- --web.listen-address=0.0.0.0:9121 $TLS_ARGS &
+    --config-command=- --connection-timeout="$TIMEOUT" --web.listen-address=0.0.0.0:9121 $TLS_ARGS &
   exporter=$!
 }
 

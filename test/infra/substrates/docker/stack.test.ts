@@ -319,4 +319,6 @@ it('production has TLS on every link, and its data is protected until the user n
   expect(files('kit-production-redis-1-conf/redis.conf')).toMatch(/^tls-replication yes$/m);
   expect(files('kit-production-sentinel-1-conf/sentinel.conf')).toMatch(/^port 0$/m);
   expect(files('kit-production-exporter-conf/exporter.env')).toContain("SCHEME='rediss'");
+  // Less than the timeout of a scrape, which would fail as a whole if a node hangs.
+  expect(files('kit-production-exporter-conf/exporter.env')).toContain("TIMEOUT='5000ms'");
 });
