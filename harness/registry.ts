@@ -3,10 +3,10 @@ import { KitError } from '../config/errors.ts';
 import type { Drill } from './drills/drill.ts';
 import type { LoadedExtension } from './extension/extension.ts';
 import { loadExtensions } from './extension/load.ts';
-import { allDrills, registerExtensions } from './extension/registered.ts';
+import { allDrills, clientNames, findClient, registerExtensions } from './extension/registered.ts';
 
 export { MAX_SOAK_HOURS } from './drills/capacity/index.ts';
-export { CLIENT_NAMES, type ClientName, DEFAULT_CLIENTS } from './drills/clients.ts';
+export { CLIENT_NAMES, DEFAULT_CLIENTS } from './drills/clients.ts';
 export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
 
 /**
@@ -37,4 +37,15 @@ export function drillsNamed(ids: readonly string[] | 'all'): readonly Drill[] {
     });
   }
   return drills.filter(({ id }) => ids.includes(id));
+}
+
+/**
+ * Returns the names of the clients, built-in ones first.
+ *
+ * @throws KitError CLIENT_UNKNOWN, with a list of the known clients
+ */
+export function clientsNamed(names: readonly string[] | 'all'): readonly string[] {
+  if (names === 'all') return clientNames();
+  for (const name of names) findClient(name);
+  return clientNames().filter((name) => names.includes(name));
 }

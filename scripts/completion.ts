@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { environmentNames } from '../config/load.ts';
-import { CLIENT_NAMES, drillsNamed } from '../harness/registry.ts';
+import { clientsNamed, drillsNamed } from '../harness/registry.ts';
 import { completedCommands, type KnownValues } from './completion/model.ts';
 import { completionScript, type Shell } from './completion/shells.ts';
 import { useModules } from './extensions.ts';
@@ -36,7 +36,7 @@ function knownValues(): KnownValues {
   const plain = (word: string) => ({ word, description: '' });
   return {
     '--env': environmentNames().map(plain),
-    '--clients': ['all', ...CLIENT_NAMES].map(plain),
+    '--clients': ['all', ...clientsNamed('all')].map(plain),
     'kit drill id': drillsNamed('all').map(({ id, title }) => ({ word: id, description: title })),
   };
 }

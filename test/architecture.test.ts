@@ -10,6 +10,7 @@ import { CLIENT_ENTRIES, CLIENT_ROOMS } from './architecture/client-rooms.ts';
 import { commandRooms } from './architecture/command-rooms.ts';
 import { importCycles } from './architecture/cycles.ts';
 import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencies.ts';
+import { EXTENSION_ROOMS } from './architecture/extension-rooms.ts';
 import { historyRooms } from './architecture/history-rooms.ts';
 import * as rules from './architecture/rules.ts';
 import { ACTING, room, WORKLOAD_ROOMS } from './architecture/workload-rooms.ts';
@@ -222,30 +223,7 @@ const ROOMS: readonly rules.Room[] = [
   ]),
 
   // The composition root, and the command that calls it.
-  room('harness/extension/extension.ts', 'types alone', [], {
-    types: [
-      ...['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],
-      ...['harness/reports/report.ts', 'client/index.ts', 'client/extras/warming/index.ts'],
-    ],
-    node: [],
-  }),
-  room(
-    'harness/extension/',
-    'parts of other repositories in addition to the built-in ones',
-    [
-      'config/errors.ts',
-      ...['checkers/', 'drills/', 'faults/', 'history/events.ts', 'workloads/'].map(
-        (name) => `harness/${name}`,
-      ),
-    ],
-    { types: ['harness/reports/report.ts'] },
-  ),
-  room(
-    'harness/extension/load.ts',
-    'the only importer of modules that users name',
-    ['config/errors.ts', 'harness/extension/extension.ts', 'harness/extension/drill-shape.ts'],
-    { libraries: ['<computed>'] },
-  ),
+  ...EXTENSION_ROOMS,
   room('harness/run/', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/registry.ts', 'the composition root', ['harness/', 'infra/', 'config/']),
   room('harness/health.ts', 'health in words', ['harness/trial/health.ts', 'infra/', 'config/']),
@@ -259,9 +237,6 @@ const ROOMS: readonly rules.Room[] = [
   room('tools/client-entry/', 'completes the build of the client', []),
   room('tools/package-build/', 'builds the installable package', []),
   room('tools/settings/', 'writes docs/settings.md from the schemas', ['config/'], { libraries: ['zod'] }),
-  room('examples/extension/', 'a user module: only the entry point of extensions', [
-    'harness/extension/index.ts',
-  ]),
   room('examples/', 'user programs: only the public client', CLIENT_ENTRIES),
   room(
     'bench/',

@@ -1,6 +1,6 @@
 /**
- * Clients that a drill can run, the kit's own first. Data only. `kit drill --clients` chooses among them; a readiness
- * run compares with `DEFAULT_CLIENTS`, because each additional client takes CPU time from the others.
+ * Built-in clients that a drill can run, the kit's own first. Data only. `kit drill --clients` chooses among them; a
+ * readiness run compares with `DEFAULT_CLIENTS`, because each additional client takes CPU time from the others.
  */
 
 export interface ClientFacts {
@@ -10,18 +10,20 @@ export interface ClientFacts {
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Reason why the client does not support the other topologies. */
   readonly limit?: string;
+  /** Version, for a client of an extension module; the version of another client is that of its package. */
+  readonly version?: string;
 }
 
-const ALL: ClientFacts['topologies'] = ['single', 'sentinel', 'cluster'];
+export const ALL_TOPOLOGIES: ClientFacts['topologies'] = ['single', 'sentinel', 'cluster'];
 
 export const CLIENTS = {
-  kit: { topologies: ALL },
+  kit: { topologies: ALL_TOPOLOGIES },
   /** Sets only the options that are required to connect. */
-  ioredis: { topologies: ALL },
+  ioredis: { topologies: ALL_TOPOLOGIES },
   /** Sets `failoverDetector`, timeouts of 1 s, and short delays between attempts. */
-  'ioredis-tuned': { topologies: ALL },
-  'node-redis': { package: 'redis', topologies: ALL },
-  'node-redis-5': { package: 'redis-5', topologies: ALL },
+  'ioredis-tuned': { topologies: ALL_TOPOLOGIES },
+  'node-redis': { package: 'redis', topologies: ALL_TOPOLOGIES },
+  'node-redis-5': { package: 'redis-5', topologies: ALL_TOPOLOGIES },
   glide: {
     package: '@valkey/valkey-glide',
     topologies: ['single', 'cluster'],
@@ -29,6 +31,7 @@ export const CLIENTS = {
   },
 } as const satisfies Readonly<Record<string, ClientFacts>>;
 
+/** Name of a built-in client. Extension modules add others. */
 export type ClientName = keyof typeof CLIENTS;
 
 export const CLIENT_NAMES = Object.keys(CLIENTS) as readonly ClientName[];

@@ -3,7 +3,6 @@
  * `kit drill --list` can show a drill, an extension can add one, and only the runner acts.
  */
 import type { Capabilities } from '../../infra/substrates/environment.ts';
-import type { ClientName } from './clients.ts';
 
 /**
  * Nodes that a fault affects. The runner resolves them at the time of the injection; several nodes are affected at the
@@ -73,9 +72,12 @@ export interface Drill {
   readonly needsProgram?: 'libfaketime';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Clients that reach the master through a fault proxy; true for all clients. */
-  readonly proxied?: boolean | readonly ClientName[];
-  /** Clients that run in parallel, each in its own generator. With more than one, `--clients` chooses them. */
-  readonly clients: readonly ClientName[];
+  readonly proxied?: boolean | readonly string[];
+  /**
+   * Names of the clients that run in parallel, each in its own generator (`clients.ts`, and those of extension modules).
+   * With more than one, `--clients` chooses them.
+   */
+  readonly clients: readonly string[];
   /**
    * Set if the run itself records the drill while it runs all other trials. Such a drill has one trial and no workload
    * in the catalogue.

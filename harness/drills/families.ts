@@ -44,15 +44,17 @@ export function fullOnlyIntegration(drill: Parameters<typeof integrationDrill>[0
 }
 
 /**
- * Returns a drill with a fault under the failover mix, with the kit's client and the stock client in parallel. The
- * claim in `full` needs 20 trials.
+ * Returns a drill with a fault, by default under the failover mix, with the kit's client and the stock client in
+ * parallel. The claim in `full` needs 20 trials.
  */
 export function failoverDrill(
   drill: Own<
     'family' | 'clients' | 'boundMs' | 'trials' | 'topologies' | 'checkers' | 'workload' | 'operations'
-  > & {
-    readonly parameters?: Drill['workload']['parameters'];
-  },
+  > &
+    Partial<Pick<Drill, 'clients' | 'trials' | 'topologies' | 'workload' | 'operations'>> & {
+      /** Parameters of the failover mix. */
+      readonly parameters?: Drill['workload']['parameters'];
+    },
 ): Drill {
   const { parameters = {}, ...own } = drill;
   return {
@@ -92,10 +94,10 @@ export function clusterFailover(drill: Parameters<typeof failoverDrill>[0]): Dri
   return { ...failoverDrill(drill), topologies: ['cluster'] };
 }
 
-/** Returns a drill with load through the kit's client and without a fault. */
+/** Returns a drill with load and without a fault, by default through the kit's client alone. */
 export function loadDrill(
   drill: Own<'family' | 'clients' | 'faults' | 'boundMs' | 'needs' | 'topologies' | 'operations'> &
-    Partial<Pick<Drill, 'boundMs'>> &
+    Partial<Pick<Drill, 'boundMs' | 'clients' | 'topologies'>> &
     Required<Pick<Drill, 'operations'>>,
 ): Drill {
   return {

@@ -5,6 +5,8 @@ import type { Checker } from '../checkers/checker.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { Fault } from '../faults/fault.ts';
 import type { Report } from '../reports/report.ts';
+import type { GeneratedWorkload } from '../workloads/generated.ts';
+import type { CacheClient } from '../workloads/module-client.ts';
 import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
 
 /** An additional report of every run. */
@@ -33,8 +35,10 @@ export interface Extension {
   readonly faults?: readonly Fault[];
   /** Pure functions of a history: no clock, disk or network. They run again whenever the run is judged. */
   readonly checkers?: readonly Checker[];
-  /** Scripts that a drill names as its workload. */
-  readonly workloads?: readonly ScriptedWorkload[];
+  /** Scripts and generated workloads that a drill names as its workload. */
+  readonly workloads?: readonly (ScriptedWorkload | GeneratedWorkload)[];
+  /** Cache clients that a drill names, or `--clients` chooses, to run under the same faults as the kit's client. */
+  readonly clients?: readonly CacheClient[];
   /** Warming strategies for `kit warm`, or a function that takes the open cache and returns the strategies. */
   readonly strategies?: Strategies | ((cache: Cache) => Strategies | Promise<Strategies>);
   readonly reports?: readonly ReportFormat[];
@@ -53,5 +57,7 @@ export interface ExtensionIdentity {
 
 export interface LoadedExtension {
   readonly identity: ExtensionIdentity;
+  /** URL of the module, for threads that load it again. */
+  readonly url: string;
   readonly extension: Extension;
 }

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { KitError } from '../../config/errors.ts';
+import { clientProblem, workloadProblem } from './client-shape.ts';
 import { drillProblem } from './drill-shape.ts';
 import type { Extension, LoadedExtension } from './extension.ts';
 
@@ -23,9 +24,9 @@ export async function loadExtensions(modules: readonly string[]): Promise<readon
 
 async function loadExtension(file: string, name: string): Promise<LoadedExtension> {
   const shown = displayName(file, name);
+  const url = pathToFileURL(file).href;
   let module: { readonly default?: unknown };
   try {
-    const url = pathToFileURL(file).href;
     module = (await import(url)) as { readonly default?: unknown };
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
@@ -33,7 +34,7 @@ async function loadExtension(file: string, name: string): Promise<LoadedExtensio
   }
   const extension = checkedExtension(shown, module.default);
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
-  return { identity: { name: extension.name, path: shown, sha256 }, extension };
+  return { identity: { name: extension.name, path: shown, sha256 }, url, extension };
 }
 
 function fileOf(name: string): string {
@@ -76,6 +77,7 @@ const PARTS: Readonly<Record<Exclude<keyof Extension, 'name' | 'strategies'>, Pa
   faults: { id: 'id', functions: ['inject'], texts: [] },
   checkers: { id: 'id', functions: ['check'], texts: ['proves'] },
   workloads: { id: 'name', functions: ['run'], texts: ['kind'] },
+  clients: { id: 'name', functions: ['open'], texts: [] },
   reports: { id: 'file', functions: ['render'], texts: [] },
 };
 const KNOWN = ['name', ...Object.keys(PARTS), 'strategies'];
@@ -102,10 +104,17 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
     if (bad !== undefined) throw invalid(where, `${at}.${bad}: must be a function`);
     const missing = shape.texts.find((key) => typeof each[key] !== 'string');
     if (missing !== undefined) throw invalid(where, `${at}.${missing}: must be a string`);
-    const problem = part === 'drills' ? drillProblem(each) : undefined;
-    if (problem !== undefined) throw invalid(where, `${at} (${each.id}): ${problem}`);
+    const problem = PROBLEMS[part]?.(each);
+    if (problem !== undefined) throw invalid(where, `${at} (${each[shape.id]}): ${problem}`);
   }
 }
+
+/** Checks of a part beyond its functions and texts. */
+const PROBLEMS: Readonly<Record<string, (part: Fields) => string | undefined>> = {
+  drills: drillProblem,
+  workloads: workloadProblem,
+  clients: clientProblem,
+};
 
 /**
  * Checks `name` and `generate` of each strategy. The client checks the other options when `kit warm` registers the
@@ -132,7 +141,9 @@ function isIdOf(key: PartShape['id'], value: unknown): boolean {
   return key === 'file' ? typeof value === 'string' && FILE.test(value) : isId(value);
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+type Fields = Readonly<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null;
 }
 

@@ -4,11 +4,13 @@
  */
 import { KitError } from '../../config/errors.ts';
 import { checkers } from '../checkers/index.ts';
+import { ALL_TOPOLOGIES, CLIENTS, type ClientFacts } from '../drills/clients.ts';
 import type { Drill } from '../drills/drill.ts';
 import { drills } from '../drills/index.ts';
 import type { Fault } from '../faults/fault.ts';
 import { faultById, faultIds } from '../faults/index.ts';
 import { type Workload, workloadByName, workloads } from '../workloads/index.ts';
+import type { PartSource } from '../workloads/part-source.ts';
 import type { Extension, LoadedExtension } from './extension.ts';
 
 let registered: readonly LoadedExtension[] = [];
@@ -16,7 +18,8 @@ let registered: readonly LoadedExtension[] = [];
 /**
  * Replaces the extensions of this process.
  *
- * @throws KitError EXTENSION_INVALID for a name that exists already, and for an unknown workload or fault of a drill
+ * @throws KitError EXTENSION_INVALID for a name that exists already, and for a drill that names an unknown workload,
+ * fault or client
  */
 export function registerExtensions(extensions: readonly LoadedExtension[]): void {
   requireDistinctNames(extensions);
@@ -44,7 +47,35 @@ export function findWorkload(name: string): Workload {
   return partsOf('workloads').find((workload) => workload.name === name) ?? workloadByName(name);
 }
 
-type Part = 'drills' | 'faults' | 'checkers' | 'workloads';
+/** Returns the names of all clients: the built-in ones, then those of the extensions. */
+export function clientNames(): readonly string[] {
+  return [...Object.keys(CLIENTS), ...partsOf('clients').map(({ name }) => name)];
+}
+
+/** @throws KitError CLIENT_UNKNOWN */
+export function findClient(name: string): ClientFacts {
+  if (Object.hasOwn(CLIENTS, name)) return CLIENTS[name as keyof typeof CLIENTS];
+  for (const { identity, extension } of registered) {
+    const client = extension.clients?.find((each) => each.name === name);
+    if (client === undefined) continue;
+    const { topologies = ALL_TOPOLOGIES, version = `of extension ${identity.name}` } = client;
+    return { topologies, version };
+  }
+  throw new KitError(`unknown client '${name}'`, {
+    code: 'CLIENT_UNKNOWN',
+    hint: `known clients: ${clientNames().join(', ')}, or all`,
+  });
+}
+
+/** Returns the module of a client or generated workload, for the thread that loads it; undefined for a built-in one. */
+export function partSource(part: 'clients' | 'workloads', name: string): PartSource | undefined {
+  const found = registered.find(({ extension }) => extension[part]?.some((each) => each.name === name));
+  if (found === undefined) return undefined;
+  const { url, identity } = found;
+  return { url, path: identity.path, sha256: identity.sha256 };
+}
+
+type Part = 'drills' | 'faults' | 'checkers' | 'workloads' | 'clients';
 
 function partsOf<P extends Part>(part: P): readonly NonNullable<Extension[P]>[number][] {
   return registered.flatMap(({ extension }) => (extension[part] ?? []) as readonly never[]);
@@ -57,6 +88,7 @@ const OWN: Readonly<Record<Part, () => Iterable<string>>> = {
   faults: faultIds,
   checkers: () => checkers.map(({ id }) => id),
   workloads: () => workloads.keys(),
+  clients: () => Object.keys(CLIENTS),
 };
 
 const SINGULAR: Readonly<Record<Part, string>> = {
@@ -64,6 +96,7 @@ const SINGULAR: Readonly<Record<Part, string>> = {
   faults: 'fault',
   checkers: 'checker',
   workloads: 'workload',
+  clients: 'client',
 };
 
 function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
@@ -98,33 +131,83 @@ function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
 }
 
 /**
- * Refuses drills with an unknown workload or fault, which would otherwise be detected only after the environment has
- * started.
+ * Refuses drills with an unknown workload, fault or client, and clients that cannot run. Otherwise this would be detected
+ * only after the environment has started.
  */
 function requireKnownParts(extensions: readonly LoadedExtension[]): void {
-  const given = extensions.map(({ extension }) => extension);
-  const workloadNames = new Set(OWN.workloads());
-  for (const { name } of given.flatMap(({ workloads: own = [] }) => own)) workloadNames.add(name);
-  const faultNames = new Set(OWN.faults());
-  for (const { id } of given.flatMap(({ faults = [] }) => faults)) faultNames.add(id);
+  const known = {
+    workload: new Map([...workloads, ...named(extensions, 'workloads')]),
+    fault: new Set([...faultIds(), ...named(extensions, 'faults').keys()]),
+    client: new Map<string, ClientTopologies>([...Object.entries(CLIENTS), ...named(extensions, 'clients')]),
+  };
   for (const { identity, extension } of extensions) {
-    for (const { id, workload, faults } of extension.drills ?? []) {
-      const fault = faults.find((each) => !faultNames.has(each.fault))?.fault;
-      const [what, name] = fault === undefined ? ['workload', workload.name] : ['fault', fault];
-      if (fault === undefined && workloadNames.has(workload.name)) continue;
-      throw new KitError(`the drill '${id}' names the unknown ${what} '${name}'`, {
-        code: 'EXTENSION_INVALID',
-        where: identity.path,
-        hint: `known: ${[...(fault === undefined ? workloadNames : faultNames)].join(', ')}`,
-      });
+    const invalid = (message: string, hint: string) =>
+      new KitError(message, { code: 'EXTENSION_INVALID', where: identity.path, hint });
+    for (const { id, workload, faults, clients, topologies } of extension.drills ?? []) {
+      const asked = [
+        ...faults.map(({ fault }) => ['fault', fault] as const),
+        ['workload', workload.name] as const,
+        ...clients.map((client) => ['client', client] as const),
+      ];
+      const unknown = asked.find(([what, name]) => !known[what].has(name));
+      if (unknown !== undefined) {
+        const [what, name] = unknown;
+        throw invalid(
+          `the drill '${id}' names the unknown ${what} '${name}'`,
+          `known: ${[...known[what].keys()].join(', ')}`,
+        );
+      }
+      const isScript = known.workload.get(workload.name)?.kind === 'scripted';
+      const problem = comparisonProblem(clients, topologies, isScript, known.client);
+      if (problem !== undefined) throw invalid(`the drill '${id}' ${problem[0]}`, problem[1]);
     }
   }
+}
+
+type ClientTopologies = Pick<Partial<ClientFacts>, 'topologies'>;
+
+/** Describes why the clients of a drill cannot run, and the remedy; undefined if they can. */
+function comparisonProblem(
+  clients: readonly string[],
+  topologies: Drill['topologies'],
+  isScript: boolean,
+  known: ReadonlyMap<string, ClientTopologies>,
+): readonly [problem: string, remedy: string] | undefined {
+  if (!clients.includes('kit'))
+    return ["does not name the client 'kit'", "add 'kit' to its clients: the criteria judge this client"];
+  if (isScript && clients.length > 1) {
+    return [
+      'names several clients, but its workload is a script',
+      "set clients to ['kit'], or use a generated workload: a script runs only the kit's client",
+    ];
+  }
+  for (const name of clients) {
+    const { topologies: supported = ALL_TOPOLOGIES } = known.get(name) ?? {};
+    const other = topologies.find((topology) => !supported.includes(topology));
+    if (other !== undefined) {
+      const remedy = `set its topologies to ${supported.join(', ')}, or omit the client`;
+      return [`runs on the topology ${other}, which its client '${name}' does not support`, remedy];
+    }
+  }
+  return undefined;
+}
+
+/** Returns the parts of all extensions by id or name. */
+function named<P extends 'workloads' | 'faults' | 'clients'>(
+  extensions: readonly LoadedExtension[],
+  part: P,
+): ReadonlyMap<string, NonNullable<Extension[P]>[number]> {
+  return new Map(
+    extensions
+      .flatMap(({ extension }) => (extension[part] ?? []) as readonly NonNullable<Extension[P]>[number][])
+      .map((each) => ['id' in each ? each.id : each.name, each]),
+  );
 }
 
 function clash(where: string, message: string): KitError {
   return new KitError(message, {
     code: 'EXTENSION_INVALID',
     where,
-    hint: 'give every drill, fault, checker, workload and report a unique name',
+    hint: 'give every drill, fault, checker, workload, client and report a unique name',
   });
 }

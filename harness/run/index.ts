@@ -26,7 +26,6 @@ import {
 import { planTopology, type Topology } from '../../infra/topology.ts';
 import { checkers } from '../checkers/index.ts';
 import { soakingFor } from '../drills/capacity/index.ts';
-import type { ClientName } from '../drills/clients.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { Drill } from '../drills/drill.ts';
 import { drawnFor } from '../drills/storm/index.ts';
@@ -58,7 +57,7 @@ export interface RunRequest {
   readonly parent?: string | undefined;
   readonly drills: readonly string[] | 'all';
   /** Clients for the drills that compare several; default: the clients that each drill names. */
-  readonly clients?: readonly ClientName[] | undefined;
+  readonly clients?: readonly string[] | undefined;
   /** For the substrate `external`: the address of the Redis. */
   readonly external?: ExternalTarget | undefined;
   /** Length of the storm in minutes; default: as in the catalogue. */

@@ -5,8 +5,9 @@
 
 import { clientSettingsOf } from '../../config/schema.ts';
 import type { ClientEndpoints } from '../../infra/substrates/environment.ts';
+import { partSource } from '../extension/registered.ts';
 import { pause, withTimeout } from '../wait.ts';
-import { type ClientName, clientSpec } from '../workloads/adapter.ts';
+import { clientSpec } from '../workloads/adapter.ts';
 import type { GeneratedWorkload } from '../workloads/generated.ts';
 import { GeneratorThread } from '../workloads/generator-thread.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
@@ -43,7 +44,7 @@ const RECOVERY_BOUND_MS = 30_000;
 
 /** Context of a trial in which each client reaches the master through the fault proxy, or directly. */
 interface LoadContext extends TrialContext {
-  endpointsOf(client: ClientName): ClientEndpoints;
+  endpointsOf(client: string): ClientEndpoints;
 }
 
 export async function runLoad(context: TrialContext, workload: GeneratedWorkload): Promise<void> {
@@ -53,7 +54,7 @@ export async function runLoad(context: TrialContext, workload: GeneratedWorkload
   const behind = await openProxiedEnvironment(context.environment);
   try {
     const { environment } = behind;
-    const endpointsOf = (client: ClientName) =>
+    const endpointsOf = (client: string) =>
       proxied === true || proxied.includes(client) ? environment.endpoints : endpoints;
     await runGenerators({ ...context, environment, endpointsOf }, workload);
   } finally {
@@ -132,16 +133,21 @@ async function removeEarly(context: TrialContext, generators: readonly Generator
   );
 }
 
-function startGenerator(
-  context: LoadContext,
-  workload: GeneratedWorkload,
-  client: ClientName,
-): GeneratorThread {
+function startGenerator(context: LoadContext, workload: GeneratedWorkload, client: string): GeneratorThread {
   const { environment, clock, seed, parameters, tag } = context;
   const config = environment.topology.environment;
+  const spec = clientSpec(
+    client,
+    context.endpointsOf(client),
+    clientSettingsOf(config),
+    context.clientModule,
+  );
+  const ownClient = partSource('clients', client);
+  const ownWorkload = partSource('workloads', workload.name);
   return new GeneratorThread({
     workload: workload.name,
-    spec: clientSpec(client, context.endpointsOf(client), clientSettingsOf(config), context.clientModule),
+    ...(ownWorkload && { extension: ownWorkload }),
+    spec: { ...spec, ...(ownClient && { extension: ownClient }) },
     durableWrites: config.durability.durableWrites,
     parameters,
     seed,

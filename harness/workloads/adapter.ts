@@ -5,10 +5,8 @@
 import type { Durability, EnvironmentConfig } from '../../config/schema.ts';
 import type { ClientEndpoints } from '../../infra/substrates/environment.ts';
 import type { Address } from '../../infra/topology.ts';
-import type { ClientName } from '../drills/clients.ts';
 import type { OperationKind, Source } from '../history/events.ts';
-
-export type { ClientName };
+import type { PartSource } from './part-source.ts';
 
 interface PlainCredentials {
   readonly username: string;
@@ -17,7 +15,10 @@ interface PlainCredentials {
 
 /** All data that a client needs, as plain data that can be passed to another thread. */
 export interface ClientSpec {
-  readonly client: ClientName;
+  /** Name of the client. */
+  readonly client: string;
+  /** Extension module of the client; absent for a built-in client. */
+  readonly extension?: PartSource;
   /** URL of the module that replaces the kit's client; absent for the kit's own client (`client-module.ts`). */
   readonly module?: string;
   readonly mode: ClientEndpoints['mode'];
@@ -38,7 +39,7 @@ export interface ClientSpec {
  * to a client, never through a file or argv.
  */
 export function clientSpec(
-  client: ClientName,
+  client: string,
   endpoints: ClientEndpoints,
   settings: EnvironmentConfig['client'],
   module?: string,
@@ -96,7 +97,7 @@ export interface Failure {
 }
 
 export interface Adapter {
-  readonly client: ClientName;
+  readonly client: string;
   /** Whether `set` supports durable writes. */
   readonly durable: boolean;
   physicalKey(key: string): string;

@@ -7,7 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openClock } from '../history/clock.ts';
 import type { Adapter, ClientEventSink } from './adapter.ts';
-import { ADAPTERS } from './adapters.ts';
+import { openAdapter } from './adapters.ts';
 import { loadClient } from './client-module.ts';
 import type { ClientSetup, FromClient, ToClient } from './client-protocol.ts';
 import { schedstatPath } from './schedstat-path.ts';
@@ -28,7 +28,7 @@ async function serveClient(
   const clock = openClock(originNs);
   const send = (message: FromClient) => port.postMessage(message);
   const observe: ClientEventSink = (name, data) => send({ type: 'event', name, atUs: clock.nowUs(), data });
-  const adapter = await ADAPTERS[spec.client](spec, observe, client);
+  const adapter = await openAdapter(spec, observe, client, endThread);
   const loads = new Map<number, PromiseWithResolvers<string>>();
   const stopWatching = watchLoop(observe);
 
@@ -75,6 +75,13 @@ async function serveClient(
     encoding: adapter.encoding,
     prefix: adapter.physicalKey(PROBE_KEY).slice(0, -PROBE_KEY.length),
     thread: schedstatPath(),
+  });
+}
+
+/** Ends the thread with an error: the generator fails with it, and so does the trial. */
+function endThread(error: Error): void {
+  setImmediate(() => {
+    throw error;
   });
 }
 

@@ -7,9 +7,12 @@ import type { ClientSpec } from './adapter.ts';
 import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { Parameters } from './parameters.ts';
+import type { PartSource } from './part-source.ts';
 
 export interface GeneratorSetup {
   readonly workload: string;
+  /** Extension module of the workload; absent for a built-in workload. */
+  readonly extension?: PartSource;
   readonly spec: ClientSpec;
   readonly durableWrites: Durability;
   readonly parameters: Parameters;

@@ -3,10 +3,14 @@ import '../../config/es2024.ts';
 import { parentPort, workerData } from 'node:worker_threads';
 import { generatedWorkload } from './catalogue.ts';
 import { serveGenerator } from './generator.ts';
+import { loadPart } from './module-part.ts';
 import type { GeneratorSetup } from './protocol.ts';
 
 if (parentPort !== null) {
   const setup = workerData as GeneratorSetup;
-  await serveGenerator(parentPort, setup, generatedWorkload(setup.workload));
+  const { workload: name, extension } = setup;
+  const workload =
+    extension === undefined ? generatedWorkload(name) : await loadPart(extension, 'workloads', name);
+  await serveGenerator(parentPort, setup, workload);
   parentPort.close();
 }

@@ -68,4 +68,15 @@ export const WORKLOAD_ROOMS: readonly rules.Room[] = [
     ['client/index.ts', 'config/errors.ts'],
     { libraries: ['<computed>'] },
   ),
+  room(
+    'harness/workloads/module-part.ts',
+    'loads an extension module again in a thread that runs a client or workload of it',
+    [],
+    {
+      types: ['generated.ts', 'module-client.ts', 'part-source.ts'].map(
+        (name) => `harness/workloads/${name}`,
+      ),
+      libraries: ['<computed>'],
+    },
+  ),
 ];

@@ -3,7 +3,7 @@
  * cache client. Each client adds its commands and its errors, and nothing else: no retry, no timeout.
  */
 import type { OperationKind } from '../../history/events.ts';
-import type { Adapter, ClientName, ClientSpec, Failure } from '../adapter.ts';
+import type { Adapter, Answer, ClientSpec, Failure } from '../adapter.ts';
 
 /** Commands of a stock client, on physical keys. */
 export interface StockCommands {
@@ -15,6 +15,8 @@ export interface StockCommands {
   /** Reads several keys, in one batch unless the keys belong to several nodes. */
   getMany(keys: readonly string[]): Promise<readonly (string | null)[]>;
   setMany(entries: readonly (readonly [key: string, value: string])[], ttlSeconds: number): Promise<unknown>;
+  /** Returns the cached value, or loads and stores it. Absent: the cache-aside of `stockAdapter`. */
+  getOrCompute?(key: string, load: () => Promise<string>, ttlSeconds: number): Promise<string>;
   close(): Promise<unknown>;
   /**
    * Whether the error is a reply of Redis: the command was refused. Any other error may follow a command that was
@@ -26,7 +28,7 @@ export interface StockCommands {
 /** Kinds of operation that change data: without an answer, their outcome is unknown. */
 const WRITES: ReadonlySet<OperationKind> = new Set(['set', 'setMany', 'incr', 'append', 'delete']);
 
-export function stockAdapter(client: ClientName, spec: ClientSpec, commands: StockCommands): Adapter {
+export function stockAdapter(client: string, spec: ClientSpec, commands: StockCommands): Adapter {
   const { namespace, defaultTtlSeconds } = spec.settings;
   const physicalKey = (key: string) => `${namespace}:${key}`;
   return {
@@ -58,6 +60,7 @@ export function stockAdapter(client: ClientName, spec: ClientSpec, commands: Sto
     },
     // Cache-aside as in seed 004 section 7: after a Redis error the value is computed, and its store is not awaited.
     async getOrCompute(key, load) {
+      if (commands.getOrCompute !== undefined) return computeWith(commands, physicalKey(key), load, spec);
       const cached = await commands.get(physicalKey(key)).catch(() => null);
       if (cached !== null) return { source: 'redis', value: cached };
       const value = await load();
@@ -69,6 +72,25 @@ export function stockAdapter(client: ClientName, spec: ClientSpec, commands: Sto
       await commands.close();
     },
   };
+}
+
+/** Computes with the client's own method. The value was loaded if this call invoked the loader. */
+async function computeWith(
+  commands: StockCommands,
+  key: string,
+  load: () => Promise<string>,
+  { settings }: ClientSpec,
+): Promise<Answer> {
+  let source: Answer['source'] = 'redis';
+  const value = await commands.getOrCompute?.(
+    key,
+    () => {
+      source = 'loader';
+      return load();
+    },
+    settings.defaultTtlSeconds,
+  );
+  return { source, value: value ?? null };
 }
 
 /**

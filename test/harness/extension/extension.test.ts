@@ -7,10 +7,12 @@ import type { Checker } from '../../../harness/checkers/checker.ts';
 import { drills } from '../../../harness/drills/index.ts';
 import { drillProblem } from '../../../harness/extension/drill-shape.ts';
 import type { Extension } from '../../../harness/extension/extension.ts';
-import { integrationDrill } from '../../../harness/extension/index.ts';
+import { defineWorkload, integrationDrill } from '../../../harness/extension/index.ts';
 import { loadExtensions } from '../../../harness/extension/load.ts';
-import { registerExtensions } from '../../../harness/extension/registered.ts';
+import { findWorkload, partSource, registerExtensions } from '../../../harness/extension/registered.ts';
 import { extensionCheckers, extensionReports } from '../../../harness/judge/extensions.ts';
+import { clientsNamed } from '../../../harness/registry.ts';
+import { compareClients } from '../../../harness/run/compared-clients.ts';
 import { catchKitError } from '../../support/kit-error.ts';
 import { buildContext, buildHistory } from '../checkers/history-builders.ts';
 
@@ -21,6 +23,7 @@ const DRILL = integrationDrill({
 
 const loaded = (extension: Partial<Extension>) => ({
   identity: { name: 'ours', path: 'ours.mjs', sha256: 'a'.repeat(64) },
+  url: 'file:///ours.mjs',
   extension: { name: 'ours', ...extension },
 });
 
@@ -57,6 +60,65 @@ describe('a drill of a module', () => {
     const faults = [{ fault: 'meteor', target: 'master', atMs: 1, heal: { afterMs: 1 } }];
     expect(catchKitError(register({ faults })).message).toMatch(/unknown fault 'meteor'/);
     expect(catchKitError(register({ id: 'coverage' })).message).toMatch(/'coverage' already exists/);
+  });
+});
+
+describe('clients and workloads of a module', () => {
+  const open = () => ({}) as never;
+  const compared = { ...DRILL, workload: { name: 'failover-mix', parameters: {} }, clients: ['kit', 'ours'] };
+  const register = (over: object, client: object = {}) => {
+    const clients = [{ name: 'ours', open, ...client }];
+    registerExtensions([loaded({ clients, drills: [{ ...compared, ...over }] })]);
+  };
+  const problemOf = (...given: Parameters<typeof register>) =>
+    catchKitError(() => register(...given)).message;
+
+  it('are found by their names, with the module that a thread loads', () => {
+    const workload = defineWorkload({ name: 'visits', finalRead: false, defaults: {}, run: async () => {} });
+    const clients = [{ name: 'ours', open }];
+    registerExtensions([loaded({ clients, workloads: [workload] })]);
+    expect(findWorkload('visits')).toBe(workload);
+    const source = { url: 'file:///ours.mjs', path: 'ours.mjs', sha256: 'a'.repeat(64) };
+    expect(partSource('workloads', 'visits')).toEqual(source);
+    expect(partSource('clients', 'ours')).toEqual(source);
+    expect(partSource('clients', 'ioredis')).toBeUndefined();
+    expect(clientsNamed('all').at(-1)).toBe('ours');
+    expect(clientsNamed(['ours', 'kit'])).toEqual(['kit', 'ours']);
+    expect(catchKitError(() => clientsNamed(['theirs']))).toMatchObject({
+      code: 'CLIENT_UNKNOWN',
+      message: "unknown client 'theirs'",
+      hint: expect.stringContaining('glide, ours'),
+    });
+  });
+
+  it('a selected client of a module runs under the faults of a built-in drill, with its version in the report', () => {
+    register({ topologies: ['sentinel'] }, { version: '2.1', topologies: ['sentinel'] });
+    const crash = drills.filter(({ id }) => id === 'master-crash');
+    expect(compareClients(crash, ['ours'], 'sentinel')).toMatchObject({
+      drills: [{ id: 'master-crash', clients: ['kit', 'ours'] }],
+      versions: { 'client ours': '2.1' },
+    });
+    expect(compareClients(crash, ['ours'], 'cluster')).toMatchObject({
+      drills: [{ clients: ['kit'] }],
+      notMeasured: ['client ours: NOT_MEASURED: it does not support the topology cluster'],
+    });
+  });
+
+  it('a drill whose clients cannot run is rejected before a run', () => {
+    register({});
+    expect(problemOf({ clients: ['kit', 'theirs'] })).toBe(
+      "the drill 'ours' names the unknown client 'theirs'",
+    );
+    expect(problemOf({ clients: ['ours'] })).toBe("the drill 'ours' does not name the client 'kit'");
+    expect(problemOf({ workload: DRILL.workload })).toBe(
+      "the drill 'ours' names several clients, but its workload is a script",
+    );
+    expect(problemOf({}, { topologies: ['single'] })).toMatch(
+      /runs on the topology sentinel, which its client 'ours' does not support/,
+    );
+    expect(problemOf({}, { name: 'glide' })).toMatch(
+      /the client 'glide' already exists: it is part of the kit/,
+    );
   });
 });
 
@@ -146,6 +208,20 @@ describe('the parts of a module', () => {
     ["reports: [{ file: '../x.csv', render() {} }]", /reports\[0\]\.file: must be a file name/],
     ["reports: [{ file: 'x.csv' }]", /reports\[0\]\.render: must be a function/],
     ["strategies: [{ name: 'x' }]", /strategies\[0\]\.generate: must be a function/],
+    ["clients: [{ name: 'x' }]", /clients\[0\]\.open: must be a function/],
+    [
+      "clients: [{ name: 'x', open() {}, topologies: ['ring'] }]",
+      /clients\[0\] \(x\): topologies must be a non-empty list of single, sentinel, cluster/,
+    ],
+    ["workloads: [{ kind: 'other', name: 'x', run() {} }]", /workloads\[0\] \(x\): kind must be 'scripted'/],
+    [
+      "workloads: [{ kind: 'generated', name: 'x', run() {}, finalRead: true }]",
+      /workloads\[0\] \(x\): defaults must be an object/,
+    ],
+    [
+      "workloads: [{ kind: 'generated', name: 'x', run() {}, defaults: { rate: 1 } }]",
+      /workloads\[0\] \(x\): finalRead must be true or false/,
+    ],
     ['strategies: 1', /strategies: must be a list, or a function of the cache/],
   ])('are rejected when the module is loaded: %s', async (part, problem) => {
     const file = join(directory, `${++count}.mjs`);

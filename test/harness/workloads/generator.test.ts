@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../config/load.ts';
+import type { ClientName } from '../../../harness/drills/clients.ts';
 import { openClock } from '../../../harness/history/clock.ts';
 import type { History, Operation } from '../../../harness/history/events.ts';
 import { parseHistory } from '../../../harness/history/parse.ts';
-import { type ClientName, clientSpec } from '../../../harness/workloads/adapter.ts';
+import { clientSpec } from '../../../harness/workloads/adapter.ts';
 import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
 import { serveGenerator } from '../../../harness/workloads/generator.ts';
 import type {
