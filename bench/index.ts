@@ -8,6 +8,7 @@
 /** Options and entry point of each benchmark. */
 const BENCHMARKS: Readonly<Record<string, { readonly options: string; run(): Promise<unknown> }>> = {
   alerts: { options: '[alert …]', run: () => import('./alerts/index.ts') },
+  backup: { options: '[megabytes] [--seconds n] [--save FILE]', run: () => import('./backup.ts') },
   canary: { options: '[runs] [--save FILE]', run: () => import('./canary/index.ts') },
   client: { options: '[scenario …]', run: () => import('./client/run.ts') },
   deploy: { options: '[rounds]', run: () => import('./deploy.ts') },
