@@ -17,6 +17,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     maxWorkers: 3,
     retry: 0,
+    expect: { poll: { timeout: 60_000 } },
     coverage: {
       provider: 'v8',
       // a failed test must not hide the figure that the coverage criterion is judged by

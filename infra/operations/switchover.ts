@@ -23,7 +23,10 @@ import type { Address, TopologyNode } from '../topology.ts';
 const LEAD_MS = 20;
 
 export interface SwitchoverOptions {
-  /** Time limit for each step, in ms; the pause lasts no longer than all steps together. Default 5000. */
+  /**
+   * Time limit for each step, in ms; the pause lasts no longer than all steps together. Default 5000. Before the pause,
+   * the wait for sentinels that still complete a failover may take failoverTimeoutMs longer.
+   */
   readonly stepTimeoutMs?: number;
   /**
    * Aborts the switchover as long as no failover has begun: a partial switchover would be worse than a complete one.
@@ -101,7 +104,7 @@ class Switchover {
   }
 
   async #switch(old: Redis): Promise<SwitchoverReport> {
-    await Promise.all(this.#others.map((id) => this.#replicating(id)));
+    await this.#replicating();
     await this.#settled();
     await this.#shortlyBeforeTick();
     this.#startedAt = performance.now();
@@ -127,28 +130,38 @@ class Switchover {
     return { from: this.#from, to, tookMs, writableMs, demotedMs, agreedMs };
   }
 
-  /** Checks the link of a replica, because a replica without a link to its master could be promoted with old data. */
-  async #replicating(id: string): Promise<void> {
-    const info = await readReplication(await this.#environment.admin(id));
-    if (info.get('master_link_status') !== 'up')
-      throw switchoverFailed(`${id} is not in sync with ${this.#from}`);
+  /**
+   * Waits until every replica has a link to its master, because a replica without one could be promoted with old data.
+   * After a previous switchover, a replica may still be connecting to the new master.
+   */
+  async #replicating(): Promise<void> {
+    await this.#step('the links of the replicas', async () => {
+      for (const id of this.#others) {
+        const info = await readReplication(await this.#environment.admin(id));
+        if (info.get('master_link_status') !== 'up') return `${id} is not in sync with ${this.#from}`;
+      }
+      return undefined;
+    });
   }
 
   /**
    * Waits until no sentinel is busy. After all sentinels report the new master, one is still busy with the last
    * failover. If another sentinel started a failover in this time, it would reconfigure the replicas for which the
-   * first one still waits, and the first one would keep its stale view until failover-timeout.
+   * first one still waits, and the first one would keep its stale view until failover-timeout. It is busy for at most
+   * that time, in which the master accepts writes.
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
-    await this.#step('the sentinels to complete the previous failover', async () => {
+    const limitMs = this.#stepTimeoutMs + this.#environment.topology.environment.sentinel.failoverTimeoutMs;
+    const missing = async () => {
       for (const id of await this.#runningSentinels()) {
         const sentinel = await this.#environment.admin(id);
         const flags = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', service)).get('flags');
         if (flags !== 'master') return `${id} has flags ${flags}`;
       }
       return undefined;
-    });
+    };
+    await this.#step('the sentinels to complete the previous failover', missing, limitMs);
   }
 
   /**
@@ -281,13 +294,15 @@ class Switchover {
     return status.announced ?? status.address;
   }
 
-  #step(what: string, missing: () => Promise<string | undefined>): Promise<void> {
+  #step(
+    what: string,
+    missing: () => Promise<string | undefined>,
+    timeoutMs = this.#stepTimeoutMs,
+  ): Promise<void> {
     const signal = this.#failoverBegun ? undefined : this.#options.signal;
-    return waitWhile({ what, timeoutMs: this.#stepTimeoutMs, intervalMs: 5, signal }, missing).catch(
-      (error) => {
-        throw switchoverFailed(error instanceof Error ? error.message : String(error), error);
-      },
-    );
+    return waitWhile({ what, timeoutMs, intervalMs: 5, signal }, missing).catch((error) => {
+      throw switchoverFailed(error instanceof Error ? error.message : String(error), error);
+    });
   }
 
   #elapsedMs(): number {

@@ -22,7 +22,12 @@ let plain: string;
 let encrypted: string;
 beforeAll(async () => {
   cli = new CliHarness();
-  file = cli.writeEnvironment('kept', { 'sentinel.watchdog': false });
+  file = cli.writeEnvironment('kept', {
+    'sentinel.watchdog': false,
+    // A busy machine causes neither a failover nor a rejected write.
+    'sentinel.downAfterMs': 10_000,
+    'redis.minReplicasMaxLagSeconds': 20,
+  });
   const { exitCode, err } = await cli.runKit('up', '--env', file);
   expect(exitCode, err).toBe(EXIT.GO);
   redis = connectToMaster();

@@ -12,7 +12,7 @@ afterAll(() => cli[Symbol.asyncDispose]());
 
 function cluster(name: string): string {
   const document = parseDocument(readFileSync(resolve('config/environments/cluster.yaml'), 'utf8'));
-  const settings = { name, 'redis.port': 26_350, 'cluster.busPort': 26_550, 'cluster.nodeTimeoutMs': 1_000 };
+  const settings = { name, 'redis.port': 26_350, 'cluster.busPort': 26_550, 'cluster.nodeTimeoutMs': 5_000 };
   for (const [path, value] of Object.entries(settings)) document.setIn(path.split('.'), value);
   return cli.writeFile(`${name}.yaml`, String(document));
 }
@@ -41,7 +41,7 @@ describe('kit with a cluster', () => {
 
   it('reports an unhealthy cluster when a node is down, and the next kit up repairs it', async () => {
     const { nodes } = await startEnvironment(file);
-    process.kill(nodes[5]?.pid ?? 0, 'SIGKILL');
+    await cli.killProcess(nodes[5]?.pid ?? 0);
     await cli.runKit('status', '--env', file).then(({ exitCode, out }) => {
       expect(exitCode).toBe(EXIT.NO_GO);
       expect(out).toMatch(/^shards: unhealthy/);
@@ -90,6 +90,6 @@ describe('a kit that is killed while it forms a cluster', () => {
     const starting = cli.start(['up', '--env', cluster('halfway')]);
     await starting.waitForProgress(/waiting until the cluster is healthy/);
     starting.kill('SIGKILL');
-    await cli.expectNothingLeft(15_000);
+    await cli.expectNothingLeft();
   });
 });

@@ -8,9 +8,12 @@ import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
+/** A busy machine does not cause a failover. */
+const CALM = { 'sentinel.downAfterMs': 10_000 };
+
 describe('two environments side by side', () => {
   const cli = new CliHarness();
-  const files = { left: cli.writeEnvironment('left'), right: cli.writeEnvironment('right') };
+  const files = { left: cli.writeEnvironment('left', CALM), right: cli.writeEnvironment('right', CALM) };
   let views: Readonly<Record<keyof typeof files, EnvironmentView>>;
 
   beforeAll(async () => {
@@ -138,7 +141,7 @@ describe('two environments side by side', () => {
 describe('two commands on one environment', () => {
   it('do not share an environment that one will stop: the second is rejected, the first continues', async () => {
     await using cli = new CliHarness();
-    const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '3', '--out', 'first']);
+    const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '10', '--out', 'first']);
     await first.waitForProgress(/hit-miss/);
     const second = await cli.runKit('drill', 'hit-miss', '--out', 'second', '--json');
     expect(second.exitCode, second.out).toBe(EXIT.UNKNOWN);

@@ -112,7 +112,7 @@ describe('a run of all drills on an external Redis', () => {
     await watched.stop();
     seen = watched.seen;
     report = cli.readReport('run');
-  }, 90_000);
+  });
   afterAll(close);
 
   it('sends only allowlisted commands, on keys under its prefix', async () => {
@@ -183,7 +183,7 @@ describe('a run on an external Redis', () => {
   });
 
   it('connects through sentinels', async () => {
-    await using set = await startSentinelSet();
+    await using set = await startSentinelSet({ downAfterMs: 10_000 });
     const sentinels = set.sentinels.map(({ address: { host, port } }) => `${host}:${port}`).join(',');
     const args = onExternal(
       'drill',
@@ -214,7 +214,7 @@ describe('a run on an external Redis Cluster', () => {
   afterEach(close);
 
   it('sends only allowlisted commands to each node, on keys under its prefix, and leaves no key', async () => {
-    await using cluster = await startCluster();
+    await using cluster = await startCluster({ nodeTimeoutMs: 10_000 });
     for (const node of cluster.nodes) {
       const rule = aclRule(PREFIX, 'cluster').split(' ');
       await node.admin().call('ACL', 'SETUSER', 'kit', 'on', `>${PASSWORD}`, ...rule);
@@ -252,10 +252,10 @@ describe('a run on an external Redis Cluster', () => {
     const left = await Promise.all(cluster.nodes.slice(0, 3).map((node) => node.admin().keys('*')));
     expect(left.flat()).toEqual(['theirs']);
     expect(out + err + textOf(join(cli.path, 'run'))).not.toContain(PASSWORD);
-  }, 90_000);
+  });
 
   it('uses the reachable nodes among the nodes given on the command line', async () => {
-    await using cluster = await startCluster();
+    await using cluster = await startCluster({ nodeTimeoutMs: 10_000 });
     const host = '127.62.0.1';
     const gone = `${host}:${await findFreePort(host)}`;
     const args = onExternal('drill', 'hit-miss', '--cluster', `${gone},${seed(cluster, 1)}`, '--out', 'run');
@@ -263,7 +263,7 @@ describe('a run on an external Redis Cluster', () => {
   });
 
   it('removes its keys from every master on Ctrl-C', async () => {
-    await using cluster = await startCluster();
+    await using cluster = await startCluster({ nodeTimeoutMs: 10_000 });
     const masters = cluster.nodes.slice(0, 3);
     const sizes = () => Promise.all(masters.map((node) => node.admin().dbsize()));
     const running = cli.start(onExternal('drill', 'batches', '--cluster', seed(cluster, 4), '--out', 'run'));

@@ -27,7 +27,7 @@ const collect = (...args: string[]) => cli.runKit('incident', '--env', environme
 describe('kit incident', () => {
   it('collects what a post-mortem needs, and names what it could not collect', async () => {
     const ledger = cli.readLedger('incident');
-    process.kill(Number(ledger?.processes['redis-3']?.pid), 'SIGKILL');
+    await cli.killProcess(Number(ledger?.processes['redis-3']?.pid));
     const { exitCode, out, err } = await collect('--to', folder);
     expect(exitCode, err).toBe(EXIT.GO);
     const { missing } = JSON.parse(out) as { missing: string[] };

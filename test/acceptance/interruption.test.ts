@@ -15,9 +15,12 @@ beforeEach(() => {
 });
 afterEach(() => cli[Symbol.asyncDispose]());
 
+/** Trials of the drills: more than a slow machine needs until the drill is interrupted. */
+const MANY = ['--trials', '20'];
+
 /** Starts a drill and returns when it has paused the master. */
 async function drillWithPausedMaster(options: { group: boolean }): Promise<RunningCommand> {
-  const running = cli.start(['drill', 'master-hang', '--out', 'run'], options);
+  const running = cli.start(['drill', 'master-hang', ...MANY, '--out', 'run'], options);
   await running.waitForProgress(/pause redis-/);
   await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
   return running;
@@ -41,7 +44,7 @@ describe('Ctrl-C while the master is paused', () => {
     const file = cli.writeEnvironment('kept');
     expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
     const before = pids('kept');
-    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    const running = cli.start(['drill', 'master-hang', ...MANY, '--env', file, '--out', 'run']);
     await running.waitForProgress(/pause redis-/);
     await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
     running.kill('SIGINT');
@@ -56,7 +59,7 @@ describe('a kept environment', () => {
   it('is locked by one command: a second run and kit up name the holder of the lock and change nothing', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
-    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    const running = cli.start(['drill', 'master-hang', ...MANY, '--env', file, '--out', 'run']);
     await running.waitForProgress(/pause redis-/);
     await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
     for (const second of [
@@ -89,8 +92,11 @@ describe('a kept environment', () => {
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
     await running.waitForProgress(/pause redis-1/);
     const master = async () => JSON.parse((await cli.runKit('status', '--env', file, '--json')).out).master;
-    await waitUntil('a failover', async () => ![null, 'redis-1'].includes(await master()));
-    const successor = await master();
+    let successor: string | null = null;
+    await waitUntil('a failover', async () => {
+      successor = await master();
+      return ![null, 'redis-1'].includes(successor);
+    });
     running.kill('SIGINT');
     await running.waitForExit();
     const { exitCode, err } = await cli.runKit('up', '--env', file);
@@ -119,7 +125,7 @@ describe('SIGKILL while the master is paused', () => {
   it('leaves an environment that was already running to kit down', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
-    const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
+    const running = cli.start(['drill', 'master-hang', ...MANY, '--env', file, '--out', 'run']);
     await running.waitForProgress(/pause redis-/);
     running.kill('SIGKILL');
     await running.waitForExit();
@@ -134,7 +140,7 @@ describe('SIGKILL while the master is paused', () => {
   ])('leaves an environment that was already running, and the next %s heals it', async (_what, next) => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
-    const running = cli.start(['drill', 'master-hang', '--env', file]);
+    const running = cli.start(['drill', 'master-hang', ...MANY, '--env', file]);
     await running.waitForProgress(/pause redis-/);
     await waitUntil('a stopped process', () => cli.listProcesses().some(({ stopped }) => stopped));
     running.kill('SIGKILL');

@@ -26,9 +26,7 @@ function fetchNode(version: string): string | undefined {
   }
 }
 
-it(`kit verify and kit analyze give the same bytes under Node ${OLDEST}`, {
-  timeout: 90_000,
-}, async (context) => {
+it(`kit verify and kit analyze give the same bytes under Node ${OLDEST}`, async (context) => {
   const oldest = fetchNode(OLDEST);
   if (oldest === undefined) return context.skip(`not measured: Node ${OLDEST} could not be fetched`);
   expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);

@@ -63,7 +63,7 @@ describe('kit recover', () => {
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/^fallen: healthy\n/);
     expect(out).toMatch(/\nredis-3 .* running, master /);
-    expect(err).toMatch(/the data of redis-2 is kept as \S+data\.\d{8}T\d{6}Z/);
+    expect(err).toMatch(/the data of redis-2 is kept as \S+data\.\d{8}T\d{6}\.\d{3}Z/);
   });
 
   it('changes nothing when no environment of that name was started', async () => {

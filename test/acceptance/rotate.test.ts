@@ -14,10 +14,17 @@ import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { callKit } from '../support/kit-call.ts';
 import { loginReply } from '../support/passwords.ts';
+import { PATIENT_LIMITS } from '../support/patient-limits.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
 const cli = new CliHarness();
 const stateDir = join(cli.path, '.kit');
+const SETTINGS = {
+  'docker.protected': true,
+  // A busy machine causes neither a failover nor a rejected write.
+  'sentinel.downAfterMs': 10_000,
+  'redis.minReplicasMaxLagSeconds': 20,
+};
 
 interface Stored {
   readonly redis: Readonly<Record<string, string>>;
@@ -72,13 +79,16 @@ class Rotated {
 
   /** A node that is not the master. After a switchover a sentinel may still be connecting to the new master. */
   async replica(): Promise<string> {
-    const { out } = await this.kit('status', '--json');
-    const { master } = JSON.parse(out) as EnvironmentView;
+    let master: string | null = null;
+    await waitUntil(`'${this.name}' to have a master`, async () => {
+      master = (JSON.parse((await this.kit('status', '--json')).out) as EnvironmentView).master;
+      return master !== null;
+    });
     return this.nodes('redis').find((id) => id !== master) ?? '';
   }
 
-  kill(id: string): void {
-    process.kill(this.#ledger.processes[id]?.pid ?? 0, 'SIGKILL');
+  async kill(id: string): Promise<void> {
+    await cli.killProcess(this.#ledger.processes[id]?.pid ?? 0);
   }
 
   /** Reply of the node to an AUTH with this user and password. */
@@ -100,7 +110,7 @@ class Rotated {
 let rotated: Rotated;
 beforeAll(async () => {
   process.env.KIT_STATE_DIR = stateDir;
-  rotated = new Rotated('rotated', cli.writeEnvironment('rotated', { 'docker.protected': true }));
+  rotated = new Rotated('rotated', cli.writeEnvironment('rotated', SETTINGS));
   await rotated.kitOk('up');
 });
 afterAll(async () => {
@@ -147,7 +157,7 @@ describe('kit rotate', () => {
       },
       sentinelUsername: 'app',
       sentinelPassword: () => rotated.passwords().sentinel.app ?? '',
-      commandTimeoutMs: 5_000,
+      ...PATIENT_LIMITS,
     });
     onTestFinished(async () => void (await cache.close()));
     const written: string[] = [];
@@ -173,13 +183,14 @@ describe('kit rotate', () => {
     })();
     const more = async (count: number) => {
       const target = written.length + count;
-      await waitUntil(`${count} more writes`, () => written.length >= target, 30_000);
+      await waitUntil(`${count} more writes`, () => written.length >= target);
     };
     try {
       await more(50);
       await rotated.kitOk('rotate', '--phase', 'begin', '--yes');
       expect(await rotated.logins(former)).toEqual(['OK']);
       expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
+      await rotated.becomesHealthy();
       const view = JSON.parse(await rotated.kitOk('status', '--json')) as EnvironmentView;
       expect(view.differences).toEqual([]);
       expect(view.rotation).toContain('the nodes accept two passwords until kit rotate');
@@ -188,7 +199,7 @@ describe('kit rotate', () => {
       await more(50);
       expect(logins.at(-1)).toBe(rotated.passwords().redis.app);
 
-      for (const id of [await rotated.replica(), 'sentinel-3']) rotated.kill(id);
+      for (const id of [await rotated.replica(), 'sentinel-3']) await rotated.kill(id);
       await rotated.kitOk('up');
       expect(await rotated.logins(former)).toEqual(['OK']);
       expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
@@ -253,7 +264,7 @@ describe('kit rotate', () => {
   it('changes the files of nodes that are down: they start with the new passwords', async () => {
     const former = rotated.passwords();
     const down = [await rotated.replica(), 'sentinel-3'];
-    for (const id of down) rotated.kill(id);
+    for (const id of down) await rotated.kill(id);
     const report = JSON.parse(await rotated.kitOk('rotate', '--yes', '--json'));
     expect(report.stopped).toEqual(down);
     await rotated.kitOk('up');
@@ -266,8 +277,7 @@ describe('kit rotate', () => {
     const begun = await rotated.kitOk('rotate', '--phase', 'begin', '--yes');
     expect(begun).toContain(`then: kit rotate --env ${rotated.file} --phase finish`);
     // The namespace is part of the ACL rules of the users, so their files are rendered again.
-    const settings = { 'docker.protected': true, 'client.namespace': 'renamed' };
-    cli.writeEnvironment('rotated', settings);
+    cli.writeEnvironment('rotated', { ...SETTINGS, 'client.namespace': 'renamed' });
     await rotated.kitOk('apply', '--yes');
     expect(await rotated.logins(former)).toEqual(['OK']);
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
@@ -279,7 +289,7 @@ describe('kit rotate', () => {
   it('refuses while a node is paused, and changes nothing', async () => {
     const before = rotated.passwords();
     const pid = cli.readLedger('rotated')?.processes['sentinel-2']?.pid ?? 0;
-    process.kill(pid, 'SIGSTOP');
+    await cli.pauseProcess(pid);
     try {
       const paused = await rotated.kit('rotate', '--yes', '--json');
       expect(JSON.parse(paused.out).error).toMatchObject({
@@ -301,7 +311,7 @@ describe('kit rotate on other topologies', () => {
     if (kind === 'cluster') {
       document.setIn(['redis', 'port'], 26_360);
       document.setIn(['cluster', 'busPort'], 26_560);
-      document.setIn(['cluster', 'nodeTimeoutMs'], 1_000);
+      document.setIn(['cluster', 'nodeTimeoutMs'], 5_000);
     }
     const other = new Rotated(name, cli.writeFile(`${name}.yaml`, String(document)));
     await other.kitOk('up');

@@ -101,7 +101,7 @@ describeOnEngine(`the runbook on Docker${skipped}`, () => {
 
   onEngine('leaves a healthy environment', async () => {
     const exitCode = async () => (await cli.runKit('status', '--env', NAME)).exitCode;
-    await expect.poll(exitCode, { timeout: 30_000 }).toBe(EXIT.GO);
+    await expect.poll(exitCode, { timeout: 60_000 }).toBe(EXIT.GO);
     const parts = [...REDIS, ...SENTINELS, 'exporter', 'commander', 'watchdog'].map(containerOf);
     const states = async () =>
       [...(await inspectContainers(parts)).values()].map(({ State }) => State.Status);

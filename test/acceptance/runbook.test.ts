@@ -61,6 +61,6 @@ describe.runIf(missing.length === 0)(`the runbook${skipped}`, () => {
 
   it('leaves a healthy environment', async () => {
     const exitCode = async () => (await cli.runKit('status', '--env', 'dev')).exitCode;
-    await expect.poll(exitCode, { timeout: 30_000 }).toBe(EXIT.GO);
+    await expect.poll(exitCode, { timeout: 60_000 }).toBe(EXIT.GO);
   });
 });

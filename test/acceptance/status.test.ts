@@ -16,7 +16,7 @@ let file: string;
 let secrets: string;
 beforeAll(async () => {
   cli = new CliHarness();
-  file = cli.writeEnvironment('looked');
+  file = cli.writeEnvironment('looked', { 'sentinel.downAfterMs': 3_000 });
   secrets = join(cli.path, '.kit', 'environments', 'looked', 'secrets.json');
   const { exitCode, err } = await cli.runKit('up', '--env', file);
   expect(exitCode, err).toBe(EXIT.GO);
@@ -92,35 +92,27 @@ describe('kit status', () => {
 
   it('shows the roles after a failover', async () => {
     const { pid } = (await viewOf()).nodes[0] as EnvironmentView['nodes'][number];
-    process.kill(Number(pid), 'SIGSTOP');
+    await cli.pauseProcess(Number(pid));
     const seen = new Set<string>();
     try {
-      await waitUntil(
-        'a failover, and redis-1 as paused',
-        async () => {
-          const view = await viewOf();
-          expect(view.healthy).toBe(false);
-          expect(view.missing).toMatch(/^redis-1 is paused/);
-          seen.add(view.missing ?? '');
-          return view.master !== null;
-        },
-        30_000,
-      );
+      await waitUntil('a failover, and redis-1 as paused', async () => {
+        const view = await viewOf();
+        expect(view.healthy).toBe(false);
+        expect(view.missing).toMatch(/^redis-1 is paused/);
+        seen.add(view.missing ?? '');
+        return view.master !== null;
+      });
     } finally {
       process.kill(Number(pid), 'SIGCONT');
     }
     // test/infra/redis/role-state.test.ts tests which sentence belongs to which phase of a failover.
     for (const words of seen) expect(words).not.toMatch(/\d masters/);
-    await waitUntil(
-      'redis-1 to be a replica again',
-      async () => {
-        const view = await viewOf();
-        if (view.healthy) return true;
-        expect(view.missing).not.toMatch(/\d masters/);
-        return false;
-      },
-      40_000,
-    );
+    await waitUntil('redis-1 to be a replica again', async () => {
+      const view = await viewOf();
+      if (view.healthy) return true;
+      expect(view.missing).not.toMatch(/\d masters/);
+      return false;
+    });
   });
 });
 
@@ -146,7 +138,7 @@ describe('kit switchover', () => {
   it('refuses while a replica is paused, and changes nothing', async () => {
     const { nodes, master } = await viewOf();
     const replica = nodes.find(({ id }) => id !== master && id.startsWith('redis')) as (typeof nodes)[number];
-    process.kill(Number(replica.pid), 'SIGSTOP');
+    await cli.pauseProcess(Number(replica.pid));
     try {
       const { exitCode, out } = await cli.runKit('switchover', '--env', file, '--json');
       expect(exitCode, out).toBe(EXIT.UNKNOWN);
@@ -156,7 +148,7 @@ describe('kit switchover', () => {
     } finally {
       process.kill(Number(replica.pid), 'SIGCONT');
     }
-    await waitUntil('all nodes to be healthy', async () => (await viewOf()).healthy, 40_000);
+    await waitUntil('all nodes to be healthy', async () => (await viewOf()).healthy);
     expect((await viewOf()).master).toBe(master);
   });
 

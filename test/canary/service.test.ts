@@ -14,6 +14,7 @@ import {
 } from '../../canary/index.ts';
 import { collectMetrics } from '../../client/extras/metrics/index.ts';
 import { type Cache, memoryCache, redisCache } from '../../client/index.ts';
+import { PATIENT_LIMITS } from '../support/patient-limits.ts';
 import { RedisProcess } from '../support/redis-process.ts';
 
 const BASE = loadCanary();
@@ -24,7 +25,11 @@ let cache: Cache;
 
 beforeAll(async () => {
   redis = await RedisProcess.start();
-  cache = redisCache({ address: redis.address, ...patternCacheOptions('standalone', BASE) });
+  cache = redisCache({
+    address: redis.address,
+    ...patternCacheOptions('standalone', BASE),
+    ...PATIENT_LIMITS,
+  });
 });
 
 afterAll(async () => {

@@ -6,6 +6,7 @@ import { DecisionLog } from '../../canary/log/store.ts';
 import { canaryKeys } from '../../canary/metrics/keys.ts';
 import { type Cache, redisCache } from '../../client/index.ts';
 import type { SupervisedConnection } from '../../client/types.ts';
+import { PATIENT_LIMITS } from '../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../support/redis-process.ts';
 import { HEALTHY, Rollout, RULES } from './traffic.ts';
 
@@ -18,7 +19,7 @@ let call: SupervisedConnection['call'];
 
 beforeAll(async () => {
   redis = await RedisProcess.start();
-  cache = redisCache({ address: redis.address });
+  cache = redisCache({ address: redis.address, ...PATIENT_LIMITS });
   if (cache.connection === undefined) throw new Error('a cache on Redis must have a connection');
   call = cache.connection.call.bind(cache.connection);
 });
@@ -49,7 +50,7 @@ it('a process that updates its caches late does not leave an older share in Redi
   await late.append(start);
   isLate = true;
   const appended = late.append(eventAfter(start.head, one));
-  await waitUntil('the entry is in the log', async () => (await other.read())?.index === 1, 5_000);
+  await waitUntil('the entry is in the log', async () => (await other.read())?.index === 1);
   const head = await other.read();
   if (head === undefined) throw new Error('the log must have entries');
   expect(await other.append(eventAfter(head, two))).toBe(true);

@@ -76,7 +76,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       const kept = await durably('failover:key');
       await environment.capabilities.kill?.('redis-1');
       expect((await environment.status())[0]?.state).toBe('stopped');
-      await waitUntil('redis-4 to take over', async () => (await shards())[0]?.master === 'redis-4', 30_000);
+      await waitUntil('redis-4 to take over', async () => (await shards())[0]?.master === 'redis-4');
       await environment.capabilities.start?.('redis-1');
       await awaitHealthy();
       expect((await shards())[0]).toEqual({
@@ -102,7 +102,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       const view = async () =>
         parseClusterNodes(String(await (await environment.admin('redis-5')).cluster('NODES')));
       const promoted = async () => (await view()).some(({ flags }) => flags.join() === 'myself,master');
-      await waitUntil('redis-5 to take over', promoted, 30_000);
+      await waitUntil('redis-5 to take over', promoted);
       await heal?.();
       await awaitHealthy();
       expect((await shards())[1]).toMatchObject({ master: 'redis-5', replicas: ['redis-2'] });
@@ -110,7 +110,6 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
 
     it('switches the master of a shard on request without losing an acknowledged write', async () => {
       const app = await client();
-      const switched = clusterSwitchover(environment, 'redis-3');
       const acknowledged: string[] = [];
       let isSwitching = true;
       const writing = (async () => {
@@ -120,18 +119,17 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
         }
       })();
       try {
-        const report = await switched.finally(() => {
-          isSwitching = false;
-        });
+        await waitUntil('writes before the switchover', () => acknowledged.length > 3);
+        const report = await clusterSwitchover(environment, 'redis-3');
+        isSwitching = false;
         await writing;
         expect(report).toMatchObject({ from: 'redis-3', to: 'redis-6' });
         expect(report.writableMs).toBeLessThanOrEqual(report.agreedMs);
         expect((await shards())[2]).toMatchObject({ master: 'redis-6', replicas: ['redis-3'] });
         const values = await Promise.all(acknowledged.map((key) => app.get(key)));
         expect(values).toEqual(acknowledged.map((_, i) => String(i)));
-        // The keys are distributed over three shards.
-        expect(values.length).toBeGreaterThan(3);
       } finally {
+        isSwitching = false;
         app.disconnect();
       }
     });
@@ -195,7 +193,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       try {
         await app.set(tagged, 'value');
         const { master } = (await shards())[0] as Shard;
-        expect(await (await environment.admin(master)).wait(1, 5_000)).toBe(1);
+        expect(await (await environment.admin(master)).wait(1, 30_000)).toBe(1);
       } finally {
         app.disconnect();
       }

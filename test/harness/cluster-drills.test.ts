@@ -161,10 +161,9 @@ describe('the drill that kills a master', () => {
 
   it('measures the gap in the shard of the killed master', () => {
     const { recoveryMs = 0, writeGapMs = 0 } = findResult(history, 'recovery').figures;
-    // The node timeout of this environment is 1 s, so no promotion is possible earlier.
-    expect(recoveryMs).toBeGreaterThan(900);
-    expect(recoveryMs).toBeLessThan(20_000);
-    expect(writeGapMs).toBeGreaterThan(900);
+    // The node timeout of this environment is 3 s, so no promotion is possible earlier.
+    expect(recoveryMs).toBeGreaterThan(2_700);
+    expect(writeGapMs).toBeGreaterThan(2_700);
   });
 });
 

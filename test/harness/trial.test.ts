@@ -28,6 +28,7 @@ import { loadClient } from '../../harness/workloads/client-module.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
+import { PATIENT_LIMITS } from '../support/patient-limits.ts';
 import { waitUntil } from '../support/redis-process.ts';
 import { drillNamed, unmetExpectations, withMembers } from './trial/builders.ts';
 
@@ -56,7 +57,7 @@ const historyOf = (paths: readonly string[], folder = dir) =>
   parseHistory(paths.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
 /** Leases of interrupted loads expire 2 s after the end of their holder. */
 const keysBack = (before: number) =>
-  waitUntil('the keys of the trial to be removed', async () => (await masterKeys()) === before, 5_000);
+  waitUntil('the keys of the trial to be removed', async () => (await masterKeys()) === before);
 const masterKeys = async () => (await environment.admin((await environment.masterId()) ?? '')).dbsize();
 const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
 const canRun = (program: Drill['needsProgram']) => program === undefined || findFakeTime() !== undefined;
@@ -100,8 +101,8 @@ describe('a failover drill', () => {
     const drill = drillNamed('master-crash');
     const [fault] = drill.faults;
     record = await trialOf(
-      // On a busy machine, it takes 1 to 2 s until the replicas lag.
-      { ...drill, faults: fault ? [{ ...fault, lag: { fromMs: 200, latencyMs: 150 }, atMs: 3_000 }] : [] },
+      // On a busy machine, it takes several seconds until the replicas lag.
+      { ...drill, faults: fault ? [{ ...fault, lag: { fromMs: 200, latencyMs: 150 }, atMs: 6_000 }] : [] },
       { dir: folder, progress: (line) => progress.push(line) },
     );
     history = historyOf(record.files, folder);
@@ -207,7 +208,7 @@ describe('lagging replicas', () => {
     const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== masterId);
     const seenBy = async (key: string) =>
       Promise.all(replicas.map(async (id) => (await environment.admin(id)).exists(key)));
-    const lag = await lagReplicas(environment, { latencyMs: 300, signal: AbortSignal.timeout(10_000) });
+    const lag = await lagReplicas(environment, { latencyMs: 300, signal: AbortSignal.timeout(60_000) });
     try {
       const writtenAt = performance.now();
       await master.set('lag:1', 'v', 'EX', 60);
@@ -283,7 +284,7 @@ describe.each(CLIENT_NAMES.filter((name) => name !== 'glide'))('the adapter of %
   it('finds the master through the sentinels', async () => {
     const config = environment.topology.environment;
     const events: string[] = [];
-    const spec = clientSpec(client, environment.endpoints, config.client);
+    const spec = clientSpec(client, environment.endpoints, { ...config.client, ...PATIENT_LIMITS });
     const adapter = await ADAPTERS[client](spec, (name) => events.push(name), await loadClient(spec));
     try {
       await adapter.ready();
@@ -387,7 +388,7 @@ describe('a trial that is not measured', () => {
       signal: AbortSignal.timeout(100),
     });
     expect(interrupted).toMatchObject({ status: 'not-measured', reason: 'interrupted' });
-  }, 30_000);
+  });
 
   it('runs on a topology that the drill excludes', async () => {
     const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));

@@ -124,8 +124,22 @@ export class CliHarness implements AsyncDisposable {
       });
   }
 
+  /** Kills a process with SIGKILL and waits until it has ended. */
+  async killProcess(pid: number): Promise<void> {
+    process.kill(pid, 'SIGKILL');
+    const isListed = () => this.listProcesses().some((process) => process.pid === pid);
+    await waitUntil(`process ${pid} to have ended`, () => !isListed());
+  }
+
+  /** Stops a process with SIGSTOP and waits until it is stopped. SIGCONT continues it. */
+  async pauseProcess(pid: number): Promise<void> {
+    process.kill(pid, 'SIGSTOP');
+    const isStopped = () => this.listProcesses().some((process) => process.pid === pid && process.stopped);
+    await waitUntil(`process ${pid} to be stopped`, isStopped);
+  }
+
   /** Waits until no process of this harness runs and no environment is left on disk. */
-  async expectNothingLeft(withinMs = 30_000): Promise<void> {
+  async expectNothingLeft(withinMs = 60_000): Promise<void> {
     const left = () => [
       ...this.listProcesses().map(({ pid, command }) => `${pid} ${command}`),
       ...environmentsOf(this.path),
@@ -183,7 +197,7 @@ export class RunningCommand {
   }
 
   /** Waits until the printed progress matches. */
-  async waitForProgress(what: RegExp, withinMs = 90_000): Promise<void> {
+  async waitForProgress(what: RegExp, withinMs = 150_000): Promise<void> {
     await waitUntil(
       `kit to print ${what}`,
       () => {

@@ -138,7 +138,6 @@ export async function awaitFirstScrapes(environment: Watched): Promise<void> {
   await waitUntil(
     'the first scrapes',
     async () => (await samplesOf(environment, 'kit:redis_is_master')) === nodes,
-    30_000,
   );
 }
 

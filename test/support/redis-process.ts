@@ -19,7 +19,7 @@ export interface Address {
 export async function waitUntil(
   awaited: string,
   condition: () => boolean | Promise<boolean>,
-  ms = 30_000,
+  ms = 60_000,
 ): Promise<void> {
   const last = await poll({ timeoutMs: ms, intervalMs: 10 }, async () =>
     (await condition()) ? { value: true } : { observed: false },
@@ -216,7 +216,7 @@ export async function startSentinelSet(
     );
     return role[2]?.length === 2 && seen.every(Boolean);
   };
-  await waitUntil('the sentinels see two replicas and each other', agreed, 20_000);
+  await waitUntil('the sentinels see two replicas and each other', agreed);
   return {
     redis: nodes as unknown as SentinelSet['redis'],
     sentinels: sentinels as unknown as SentinelSet['sentinels'],

@@ -34,7 +34,7 @@ export function connectionLimitSection(
       const [host = '', port = ''] = nodes.find(({ id }) => id === node)?.address.split(':') ?? [];
       const leak = new ConnectionLeak({ host, port: Number(port) }, LIMIT + 10);
       const answer = () => reply(view, node);
-      await expect.poll(answer, { timeout: 30_000 }).toContain('max number of clients reached');
+      await expect.poll(answer, { timeout: 60_000 }).toContain('max number of clients reached');
       return Object.assign(leak, { node, answer });
     }
 
@@ -50,7 +50,7 @@ export function connectionLimitSection(
       await using leak = await reachLimit();
       holds(leak, await runbook.run(find));
       await leak[Symbol.asyncDispose]();
-      await expect.poll(leak.answer, { timeout: 30_000 }).toBe('PONG');
+      await expect.poll(leak.answer, { timeout: 60_000 }).toBe('PONG');
       expect(await runbook.run('view', `NODE=${leak.node}`, raise, undo)).toContain('maxclients:12000');
     }
 

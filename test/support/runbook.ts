@@ -75,7 +75,7 @@ export class Runbook {
     if (shownBy !== undefined)
       await expect
         .poll(async () => (await this.bash(`${preamble}\n${shownBy}`)).output, {
-          ...{ timeout: 30_000, interval: 500 },
+          ...{ timeout: 60_000, interval: 500 },
           message: `${shownBy} shows the symptom`,
         })
         .toMatch(prints);

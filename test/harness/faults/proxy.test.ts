@@ -50,8 +50,7 @@ describe('a proxy in this process', () => {
     expect(received).toBe(bytes);
     return performance.now() - startedAt;
   }
-  const closed = async (socket: Socket) => {
-    const startedAt = performance.now();
+  const closed = async (socket: Socket, startedAt = performance.now()) => {
     socket.resume();
     await new Promise<void>((resolve) =>
       socket.destroyed ? resolve() : socket.once('close', () => resolve()),
@@ -60,7 +59,7 @@ describe('a proxy in this process', () => {
   };
 
   it('passes bytes unchanged in both directions', async () => {
-    expect(await roundTrip(await client(), 3_000_000)).toBeLessThan(5_000);
+    await roundTrip(await client(), 3_000_000);
   });
 
   it('counts connections and bytes', async () => {
@@ -70,13 +69,13 @@ describe('a proxy in this process', () => {
   });
 
   it('delays each chunk from its arrival with latency, and does not reduce the bandwidth', async () => {
-    proxy.add('slow', { type: 'latency', attributes: { latency: 100, jitter: 10 } });
+    proxy.add('slow', { type: 'latency', attributes: { latency: 2_000, jitter: 10 } });
     const socket = await client();
-    expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(85);
-    // Each of the many chunks waits only for its own delay, not for the sum of the delays.
-    expect(await roundTrip(socket, 2_000_000)).toBeLessThan(1_500);
+    expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(1_985);
+    // Each of the at least 30 chunks waits only for its own delay, not for the sum of the delays, which is 60 s.
+    expect(await roundTrip(socket, 2_000_000)).toBeLessThan(30_000);
     proxy.remove('slow');
-    expect(await roundTrip(socket, 10)).toBeLessThan(80);
+    expect(await roundTrip(socket, 10)).toBeLessThan(1_500);
   });
 
   it('limits the stream with bandwidth', async () => {
@@ -96,9 +95,10 @@ describe('a proxy in this process', () => {
 
   it('closes the connection after the time of timeout', async () => {
     proxy.add('hang', { type: 'timeout', attributes: { timeout: 80 } });
+    const startedAt = performance.now();
     const socket = await client();
     socket.write('x');
-    expect(await closed(socket)).toBeGreaterThanOrEqual(60);
+    expect(await closed(socket, startedAt)).toBeGreaterThanOrEqual(60);
   });
 
   it('resets the connection with reset_peer', async () => {
@@ -148,7 +148,7 @@ describe('a proxy in this process', () => {
     await expect.poll(() => proxy.traffic.bytes).toBeGreaterThan(60_000);
     proxy.remove('narrow');
     // Without the removal, the transfer would take 60 s at 1 KB/s.
-    expect(await trip).toBeLessThan(5_000);
+    expect(await trip).toBeLessThan(30_000);
   });
 
   it('counts the bytes of limit_data from the addition of the toxic', async () => {

@@ -30,7 +30,7 @@ describe('a planted client', () => {
     const file = resolve('config/environments/single.yaml');
     config = loadEnvironment(file, { name: 'planted-client' }, new Map());
     environment = await localSubstrate({ stateDir }).apply(planTopology(config), { ephemeral: false });
-  }, 60_000);
+  });
   afterAll(async () => {
     await environment?.[Symbol.asyncDispose]();
     await localSubstrate({ stateDir }).destroy('planted-client');
@@ -58,7 +58,7 @@ describe('a planted client', () => {
   const failed = ({ verdict }: Report) =>
     verdict.criteria.filter(({ state }) => state === 'FAIL').map(({ id }) => id);
 
-  it('changes the verdict, and the report names the module', { timeout: 60_000 }, async () => {
+  it('changes the verdict, and the report names the module', async () => {
     const report = await judged(['hit-miss'], 'answers-from-memory');
     expect(report.verdict.decision).toBe('NO_GO');
     expect(failed(report)).toContain('clients-served');
@@ -67,9 +67,7 @@ describe('a planted client', () => {
     expect(report.run.deviations.join()).toContain('faults/client/answers-from-memory.ts');
   });
 
-  it('is the only cause of the failure: the kit’s own client passes the same drill', {
-    timeout: 60_000,
-  }, async () => {
+  it('is the only cause of the failure: the kit’s own client passes the same drill', async () => {
     const report = await judged(['hit-miss']);
     expect(failed(report)).toEqual([]);
     expect(report.run.deviations.join()).not.toContain('client under test');

@@ -15,6 +15,7 @@ import { padValue } from '../../../harness/workloads/values.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 
 let dir: string;
 let environment: Environment;
@@ -34,8 +35,9 @@ function started(client: ClientName) {
   const clock = openClock();
   const events: { readonly name: string; readonly atUs: number }[] = [];
   const failures: Error[] = [];
+  const settings = { ...environment.topology.environment.client, ...PATIENT_LIMITS };
   const thread = openClientThread({
-    spec: clientSpec(client, environment.endpoints, environment.topology.environment.client),
+    spec: clientSpec(client, environment.endpoints, settings),
     originNs: clock.originNs,
     onEvent: (event) => events.push(event),
     onFailure: (error) => failures.push(error),
@@ -102,7 +104,7 @@ it('a failed operation keeps the error of the client, including that of a loader
 it('events of the client are forwarded with the id of its thread', async () => {
   const { thread, events } = started('ioredis');
   await thread.ready();
-  expect(events.map(({ name }) => name)).toContain('ready');
+  await expect.poll(() => events.map(({ name }) => name)).toContain('ready');
   const { thread: path } = thread;
   if (process.platform === 'linux') expect(readFileSync(path as string, 'utf8')).toMatch(/^\d+ \d+ \d+$/m);
   else expect(path).toBeUndefined();

@@ -24,6 +24,7 @@ import type {
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 
 /** Both ends of the port of a generator, in one process. */
 class Line extends EventEmitter<{ message: [ToGenerator]; said: [FromGenerator] }> implements Port {
@@ -40,7 +41,7 @@ class Line extends EventEmitter<{ message: [ToGenerator]; said: [FromGenerator] 
 
   async heard<T extends FromGenerator['type']>(type: T): Promise<Extract<FromGenerator, { type: T }>> {
     const has = () => this.said.find((message) => message.type === type || message.type === 'failed');
-    await expect.poll(has, { timeout: 20_000, interval: 5 }).toBeDefined();
+    await expect.poll(has, { timeout: 60_000, interval: 5 }).toBeDefined();
     const message = has();
     expect(message).toMatchObject({ type });
     return message as Extract<FromGenerator, { type: T }>;
@@ -71,7 +72,7 @@ function start(
   // Timeouts with which a slow server on a busy machine is not suspected to hang.
   const settings = {
     ...environment.topology.environment.client,
-    ...{ commandTimeoutMs: 5_000, hangSuspectedMs: 2_000 },
+    ...PATIENT_LIMITS,
   };
   const setup: GeneratorSetup = {
     workload,
@@ -96,7 +97,7 @@ async function runToItsEnd(client: ClientName, workload: string, parameters: Rec
   await line.heard('ready');
   line.say({ type: 'go', startUs: clock.nowUs() });
   await line.heard('finished');
-  line.say({ type: 'stop', drainMs: 1_000 });
+  line.say({ type: 'stop', drainMs: 20_000 });
   await served;
   const { written } = await line.heard('stopped');
   return { history: history(), written };
@@ -109,11 +110,11 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     expect(Object.keys(threads)).toEqual([`generator-${client}`, `client-${client}`]);
     const startUs = clock.nowUs();
     line.say({ type: 'go', startUs });
-    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 400_000);
+    await expect.poll(() => clock.nowUs()).toBeGreaterThan(startUs + 400_000);
     const injectedUs = clock.nowUs();
     line.say({ type: 'injected', atUs: injectedUs });
     expect((await line.heard('recovered')).atUs).toBeGreaterThan(injectedUs);
-    await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 1_200_000);
+    await expect.poll(() => clock.nowUs()).toBeGreaterThan(startUs + 1_200_000);
     line.say({ type: 'close-write', round: 1 });
     const { writes } = await line.heard('closing-written');
     expect(writes.map(({ kind, answer }) => `${kind} ${answer}`)).toEqual([
@@ -129,7 +130,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
       ['getMany', 'redis', 5],
       ['getOrCompute', 'redis', 1],
     ]);
-    line.say({ type: 'stop', drainMs: 1_000 });
+    line.say({ type: 'stop', drainMs: 20_000 });
     await served;
 
     const { operations, observations } = history();
@@ -226,8 +227,8 @@ it('the generator requests durable writes from the kit, and records them as unco
   await line.heard('ready');
   const startUs = clock.nowUs();
   line.say({ type: 'go', startUs });
-  await expect.poll(() => clock.nowUs(), { timeout: 5_000 }).toBeGreaterThan(startUs + 500_000);
-  line.say({ type: 'stop', drainMs: 1_000 });
+  await expect.poll(() => clock.nowUs()).toBeGreaterThan(startUs + 500_000);
+  line.say({ type: 'stop', drainMs: 20_000 });
   await served;
   const sets = history().operations.filter(({ invoke }) => invoke.kind === 'set');
   expect(sets.length).toBeGreaterThan(10);
@@ -242,11 +243,11 @@ it.each(['kit', 'ioredis'] as const)(
     const spec = clientSpec(client, environment.endpoints, environment.topology.environment.client);
     const wrong = { ...spec, app: { ...spec.app, password: 'wrong' } };
     const { line, served } = start(client, 'zipf-100', {}, { spec: wrong });
-    await expect.poll(() => line.said.map(({ type }) => type), { timeout: 15_000 }).toContain('failed');
+    await expect.poll(() => line.said.map(({ type }) => type), { timeout: 60_000 }).toContain('failed');
     line.say({ type: 'close-write', round: 1 });
     const unserved = () =>
       line.said.flatMap((message) => (message.type === 'closing-written' ? message.writes : []));
-    await expect.poll(unserved, { timeout: 5_000 }).toHaveLength(3);
+    await expect.poll(unserved).toHaveLength(3);
     expect(unserved().map(({ answer }) => answer)).not.toContain('redis');
     line.say({ type: 'stop', drainMs: 10 });
     await served;

@@ -8,7 +8,7 @@ import { type StateDir, temporaryStateDir } from '../substrates/local/fixtures.t
 describe('a lock', () => {
   let state: StateDir;
   let path: string;
-  const options = { what: 'the thing', timeoutMs: 5_000 };
+  const options = { what: 'the thing', timeoutMs: 30_000 };
   const dead = JSON.stringify({ pid: process.pid, start: '1@another' });
 
   beforeEach(() => {

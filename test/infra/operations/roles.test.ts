@@ -35,8 +35,10 @@ describe('settleRoles', () => {
       return kind === 'stable';
     });
     await heal?.();
-    const returned = await readRoles(environment);
-    expect(returned).toMatchObject({ kind: 'deposed-master', deposed: ['redis-1'] });
+    await waitUntil('the return of the deposed master', async () => {
+      const returned = await readRoles(environment);
+      return returned.kind === 'deposed-master' && returned.deposed.join() === 'redis-1';
+    });
     const said: string[] = [];
     const master = await settleRoles(environment, { progress: (line) => said.push(line) });
     expect(master).not.toBe('redis-1');

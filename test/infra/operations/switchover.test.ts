@@ -5,6 +5,7 @@ import { switchover } from '../../../infra/operations/switchover.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
+import { waitUntil } from '../../support/redis-process.ts';
 import { configuration, singleConfiguration, temporaryStateDir } from '../substrates/local/fixtures.ts';
 
 describe('a planned switchover', () => {
@@ -29,6 +30,7 @@ describe('a planned switchover', () => {
     for (const round of [1, 2]) {
       const from = (await environment.masterId()) as string;
       const writing = write(await environment.admin(from), `round-${round}`, acknowledged);
+      await waitUntil('writes before the switchover', () => acknowledged.length > 10 * round);
       const report = await switchover(environment);
       await writing;
       expect(report.from).toBe(from);

@@ -238,7 +238,7 @@ cluster-require-full-coverage no
     try {
       const file = join(dir, 'redis.conf');
       writeFileSync(file, `cluster-enabled yes\nbind 127.0.0.1\ndir ${dir}\n${line}\n`);
-      const { stdout, stderr } = spawnSync('redis-server', [file], { encoding: 'utf8', timeout: 5_000 });
+      const { stdout, stderr } = spawnSync('redis-server', [file], { encoding: 'utf8', timeout: 30_000 });
       expect(`${stdout}${stderr}`).toContain(words);
     } finally {
       rmSync(dir, { recursive: true });

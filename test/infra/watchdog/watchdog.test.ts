@@ -97,7 +97,10 @@ it('the watchdog is not needed for a failover, and demotes no node while it hang
   const before = log();
   const { former, heal } = await deposeMaster();
   await heal();
-  expect(await readRoles(environment)).toMatchObject({ kind: 'deposed-master', deposed: [former] });
+  await waitUntil('the return of the deposed master', async () => {
+    const returned = await readRoles(environment);
+    return returned.kind === 'deposed-master' && returned.deposed.join() === former;
+  });
   expect(log()).toBe(before);
   await resume?.();
   await waitUntil('the report of the watchdog', () =>

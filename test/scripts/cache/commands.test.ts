@@ -13,6 +13,7 @@ import { FILLED, fill } from '../../contracts/commands/key-commands.ts';
 import { jsonOf, NAMESPACE } from '../../contracts/commands/place.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
 import { callKit } from '../../support/kit-call.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { recordStreams } from '../../support/recorded-streams.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
@@ -22,7 +23,7 @@ let cache: Cache;
 let inCluster: Cache;
 beforeAll(async () => {
   [redis, set] = await Promise.all([RedisProcess.start({ conf: ['maxmemory 64mb'] }), startCluster()]);
-  cache = redisCache({ address: redis.address, namespace: NAMESPACE });
+  cache = redisCache({ address: redis.address, namespace: NAMESPACE, ...PATIENT_LIMITS });
   inCluster = clusterCache({ nodes: [(set.nodes[0] as RedisProcess).address], namespace: NAMESPACE });
 });
 afterAll(async () => {

@@ -15,6 +15,8 @@ import { NAMESPACE } from '../../contracts/commands/place.ts';
 import { STRATEGIES } from '../../contracts/commands/use-commands.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';
 import { callKit } from '../../support/kit-call.ts';
+import { monitorCommands } from '../../support/monitor.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { recordStreams } from '../../support/recorded-streams.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
@@ -24,7 +26,7 @@ let set: ClusterSet;
 let cache: Cache;
 beforeAll(async () => {
   [redis, set] = await Promise.all([RedisProcess.start({ conf: ['maxmemory 64mb'] }), startCluster()]);
-  cache = redisCache({ address: redis.address, namespace: NAMESPACE });
+  cache = redisCache({ address: redis.address, namespace: NAMESPACE, ...PATIENT_LIMITS });
 });
 afterAll(async () => {
   await cache.close();
@@ -128,8 +130,15 @@ describe('kit savings', () => {
     await waitUntil('the entries are stored', async () => (await redis.admin().dbsize()) >= 5);
     // The first call loads the modules of the command, so the window of the second call starts without that delay.
     await onServer('savings');
-    const running = onServer('savings', '--window', '3', '--json');
-    await sleep(1_000);
+    let isRead = false;
+    const stop = await monitorCommands(redis.address, ({ args: [command = ''] }) => {
+      isRead ||= command.toLowerCase() === 'info';
+    });
+    const running = onServer('savings', '--window', '8', '--json');
+    await waitUntil('the command to read the counters', () => isRead);
+    stop();
+    // A connection of the command may send an earlier INFO when it is opened.
+    await sleep(2_000);
     for (let i = 0; i < 80; i += 1) await redis.admin().get(`${NAMESPACE}:slow:${i % 4}`);
     for (let i = 0; i < 20; i += 1) await redis.admin().get('absent');
     const { exitCode, out, err } = await running;

@@ -49,7 +49,7 @@ export interface ConfTopology extends AsyncDisposable {
 export async function waitUntil<T>(
   what: string,
   check: () => Promise<T | undefined | false>,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<T> {
   return poll({ timeoutMs: withinMs, intervalMs: 50 }, async () => {
     const found = await check().catch(() => undefined);

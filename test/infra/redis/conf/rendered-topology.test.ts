@@ -62,7 +62,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     topology = await startConfTopology(
       loadEnvironment(
         name,
-        { 'sentinel.downAfterMs': 1000, 'sentinel.failoverTimeoutMs': 5000, 'redis.maxmemory': '64mb' },
+        { 'sentinel.downAfterMs': 3000, 'sentinel.failoverTimeoutMs': 5000, 'redis.maxmemory': '64mb' },
         new Map(),
       ),
     );
@@ -100,7 +100,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
       await expect(loader.call(command, ...args), command).rejects.toThrow(/NOPERM/);
     const app = topology.connect('redis-1', 'app');
     const [entry, token] = ['cache:k', 'f'.repeat(16)];
-    const fetch = (who: string) => app.fcall('rck2_fetch', 1, entry, encodePlaceholder(who), 1000);
+    const fetch = (who: string) => app.fcall('rck2_fetch', 1, entry, encodePlaceholder(who), 60_000);
     expect(await fetch(token)).toBeNull();
     expect(await fetch('0'.repeat(16))).toHaveLength(2);
     expect(await app.fcall('rck2_store', 1, entry, token, 'v', 1000, '', 'cache:~ready')).toBe(1);
@@ -170,7 +170,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
         const [host] = reply as string[];
         return host === topology.address('redis-1').host ? undefined : host;
       },
-      40_000,
+      90_000,
     );
     const [id, other] =
       elected === topology.address('redis-2').host

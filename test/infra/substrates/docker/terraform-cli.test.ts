@@ -39,7 +39,7 @@ it('the folder for temporary files is also removed after an interruption', async
   const { path, said } = program('hanging', 'exec sleep 60');
   const interruption = new AbortController();
   const running = runTerraform([], state.path, { program: path, signal: interruption.signal });
-  await waitUntil('the program to run', async () => existsSync(said), 5_000);
+  await waitUntil('the program to run', async () => existsSync(said));
   interruption.abort(new Error('as by Ctrl-C'));
   await expect(running).rejects.toThrow('as by Ctrl-C');
   expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);

@@ -85,7 +85,7 @@ describe('a cluster after all nodes were down', () => {
       const master = await first.admin('redis-1');
       // The hash tag is in the first shard (slots 0 to 5460).
       for (let i = 0; i < 200; i += 1) await master.set(`{06S}:${i}`, `value ${i}`);
-      expect(await master.wait(1, 5_000)).toBe(1);
+      expect(await master.wait(1, 30_000)).toBe(1);
       for (const { id } of topology.redis) await first.capabilities.kill?.(id);
       harm();
       const inspected = await substrate.inspectData?.(topology);

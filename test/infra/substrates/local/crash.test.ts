@@ -71,6 +71,7 @@ describe('an environment of a dead owner', () => {
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
     owner.kill('SIGKILL');
+    await waitUntil('the owner to end', () => owner.signalCode !== null);
     process.kill(ledger.processes['redis-2']?.pid as number, 'SIGSTOP');
     const report = await localSubstrate({ stateDir: state.path }).destroy(NAME);
     expect(report.ended).toHaveLength(6);
@@ -82,6 +83,7 @@ describe('an environment of a dead owner', () => {
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
     owner.kill('SIGKILL');
+    await waitUntil('the owner to end', () => owner.signalCode !== null);
     const { 'sentinel-1': forgotten, ...processes } = ledger.processes;
     expect(forgotten).toBeDefined();
     updateLedger(state.path, NAME, (current) => ({ ...current, processes }));
@@ -97,9 +99,10 @@ describe('an environment of a dead owner', () => {
       code: 'ENVIRONMENT_BUSY',
       message: expect.stringContaining(String(owner.pid)),
     });
-    expect((await aliveOf(recorded())).length).toBe(7);
+    const ledger = recorded();
+    expect((await aliveOf(ledger)).length).toBe(7);
     owner.kill('SIGKILL');
-    await nothingLeft(recorded());
+    await nothingLeft(ledger);
   });
 
   async function start(then: string, awaited: string): Promise<ChildProcess> {
@@ -117,11 +120,7 @@ describe('an environment of a dead owner', () => {
     owner.stderr.on('data', (data) => {
       said += data;
     });
-    await waitUntil(
-      `the owner to print '${awaited}', it printed: ${said}`,
-      () => said.includes(awaited),
-      20_000,
-    );
+    await waitUntil(`the owner to print '${awaited}', it printed: ${said}`, () => said.includes(awaited));
     return owner;
   }
 

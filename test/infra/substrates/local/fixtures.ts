@@ -14,7 +14,10 @@ export function temporaryStateDir(): StateDir {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** The environment `dev` on ports that no other environment on this machine uses. */
+/**
+ * The environment `dev` on ports that no other environment on this machine uses. A sentinel counts a node as down after
+ * 3 s, so that a busy machine does not cause a failover.
+ */
 export function configuration(
   name: string,
   change: Partial<EnvironmentConfig['redis']> = {},
@@ -24,7 +27,7 @@ export function configuration(
     ...dev,
     name,
     redis: { ...dev.redis, port: 26_300, ...change },
-    sentinel: { ...dev.sentinel, port: 26_400 },
+    sentinel: { ...dev.sentinel, port: 26_400, downAfterMs: 3_000 },
   };
 }
 
@@ -37,14 +40,17 @@ export function singleConfiguration(
   return { ...single, name, redis: { ...single.redis, port: 26_300, ...change } };
 }
 
-/** A cluster of three masters with one replica each, which detects a failed master after a second. */
+/**
+ * A cluster of three masters with one replica each. It detects a failed master after 3 s, so that a busy machine does
+ * not cause a failover.
+ */
 export function clusterConfiguration(name: string): EnvironmentConfig {
   const cluster = loadEnvironment('cluster');
   return {
     ...cluster,
     name,
     redis: { ...cluster.redis, port: 26_300 },
-    cluster: { ...cluster.cluster, busPort: 26_500, nodeTimeoutMs: 1_000 },
+    cluster: { ...cluster.cluster, busPort: 26_500, nodeTimeoutMs: 3_000 },
   };
 }
 

@@ -61,7 +61,7 @@ describe.each(servers)('local processes of $name', (server) => {
         (await master.info('persistence')).includes('aof_rewrite_in_progress:0'),
       );
       for (let i = 0; i < 100; i += 1) await master.set(`later:${i}`, `value ${i}`);
-      expect(await master.wait(2, 5_000)).toBe(2);
+      expect(await master.wait(2, 30_000)).toBe(2);
       for (const { id } of [...nodesOf(topology)].reverse()) await environment.capabilities.kill?.(id);
       const found = await substrate.inspectData?.(topology);
       expect(found?.[0]?.choice).toMatchObject({ kind: 'start', nodeId: 'redis-1' });

@@ -21,7 +21,7 @@ describe('restarting nodes', () => {
     state = temporaryStateDir();
     environment = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
     await (await environment.admin('redis-1')).set('kept', 'yes');
-    expect(await (await environment.admin('redis-1')).wait(2, 2_000)).toBe(2);
+    expect(await (await environment.admin('redis-1')).wait(2, 30_000)).toBe(2);
   });
   afterEach(async () => {
     await environment[Symbol.asyncDispose]();
@@ -38,8 +38,11 @@ describe('restarting nodes', () => {
 
   it('follows the stored state of the sentinels after a failover if all nodes restart, Redis first', async () => {
     await environment.capabilities.kill?.('redis-1');
-    await waitUntil('a failover', async () => (await environment.masterId()) !== undefined);
-    const successor = (await environment.masterId()) as string;
+    let successor = '';
+    await waitUntil('a failover', async () => {
+      successor = (await environment.masterId()) ?? '';
+      return successor !== '';
+    });
     const { host } = (await environment.status()).find(({ id }) => id === successor)?.address ?? { host: '' };
     await waitUntil('all sentinels to report the new master', async () =>
       (await namedBySentinels()).every((named) => named.startsWith(`${host},`)),
