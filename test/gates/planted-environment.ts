@@ -27,7 +27,7 @@ const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> =
 
 const SEED = 1;
 /** Longer than the 10 s between queries of sentinels for the replicas of a master. */
-const HEALTHY_BOUND_MS = 30_000;
+const HEALTHY_BOUND_MS = 60_000;
 
 /** An environment in a separate folder; disposal removes both. */
 export class PlantedEnvironment implements AsyncDisposable {

@@ -57,7 +57,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   it('a cluster is healthy when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
     expect(await missing()).toBeUndefined();
     expect(await changes()).toBe(false);
-    await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
+    await waitUntil('no drift', async () => (await drift()).length === 0);
   });
 
   it('a cluster provides the endpoints for a client, and no secret', async () => {
@@ -106,7 +106,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await (await environment.admin('redis-2')).get('{06S}:7')).toBe('7');
     expect(await restoreSlots(environment)).toBe(2);
     expect(await source.get('{06S}:7')).toBe('7');
-    await waitUntil('the cluster to be healthy', async () => (await missing()) === undefined, 30_000);
+    await waitUntil('the cluster to be healthy', async () => (await missing()) === undefined);
   });
 
   it('a master that lost its volume returns as a replica of the new master, not as an empty master', async () => {
@@ -129,8 +129,8 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     const heal = await environment.capabilities.partition?.(['redis-2'], { clientsStillReach: true });
     try {
       const write = async () => (await environment.admin('redis-2')).set('{foo}:late', 'x').catch(String);
-      await waitUntil('redis-2 to refuse', async () => (await write()).includes('CLUSTERDOWN'), 30_000);
-      await waitUntil('redis-5 to take over', async () => (await shards())[1]?.master === 'redis-5', 30_000);
+      await waitUntil('redis-2 to refuse', async () => (await write()).includes('CLUSTERDOWN'));
+      await waitUntil('redis-5 to take over', async () => (await shards())[1]?.master === 'redis-5');
     } finally {
       await heal?.();
     }

@@ -145,6 +145,6 @@ describeOnEngine('an environment on three hosts', () => {
     expect(['redis-2', 'redis-3']).toContain(await environment.masterId());
     const noDrift = async () => (await findDrift(planDocker(planTopology(config)), state.path)).length === 0;
     // A failed health check is repeated every 10 s.
-    await waitUntil('no drift', noDrift, 30_000);
+    await waitUntil('no drift', noDrift);
   });
 });

@@ -45,7 +45,7 @@ const startsOf = async () =>
     ]),
   );
 const noDrift = () =>
-  waitUntil('no drift', async () => (await findDrift(plan, state.path)).length === 0, 30_000);
+  waitUntil('no drift', async () => (await findDrift(plan, state.path)).length === 0);
 const noChanges = async () => {
   expect((await terraformPlan(config, { stateDir: state.path })).steps).toEqual([]);
   await noDrift();
@@ -95,7 +95,7 @@ describeOnEngine('a rotation of passwords on the engine', () => {
       );
       return (await Promise.all(texts)).every((text) => /^redis_up 1$/m.test(text));
     };
-    await waitUntil('the exporter to log in to every node', () => answers().catch(() => false), 30_000);
+    await waitUntil('the exporter to log in to every node', () => answers().catch(() => false));
     const states = async () => {
       const found = await inspectContainers(servicesOf(plan).map(({ container }) => container));
       return [...found.values()].map(({ State }) => State.Health?.Status);

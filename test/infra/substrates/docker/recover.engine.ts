@@ -151,7 +151,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await waitUntil(
       'a failover',
       async () => ![undefined, master].includes(await environment.masterId()),
-      40_000,
+      90_000,
     );
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
     // The engine restarts the container each time that its server ends.

@@ -108,7 +108,7 @@ describeOnEngine('refusals', () => {
     const waiting = spawn('terraform', ['apply'], { cwd: dir, stdio: ['pipe', 'ignore', 'ignore'] });
     const ended = new Promise((resolve) => waiting.once('exit', resolve));
     const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
-    await waitUntil('the lock', async () => existsSync(lock), 20_000);
+    await waitUntil('the lock', async () => existsSync(lock));
     // A part that the other deploy has just created, and that is not in its state yet.
     const [node] = planDocker(planTopology(config)).nodes;
     const fresh = ['--name', node?.container ?? '', ...deployLabels(config, state.path)];

@@ -101,7 +101,7 @@ describeOnEngine('a change to a running environment on the engine', () => {
       expect(reply[1]).toBe(String(asked.redis.maxmemory));
     }
     const drift = () => findDrift(planDocker(planTopology(asked)), state.path);
-    await waitUntil('no drift', async () => (await drift()).length === 0, 30_000);
+    await waitUntil('no drift', async () => (await drift()).length === 0);
     await using again = (await substrate.prepareChange?.(planTopology(asked), {})) as PreparedChange;
     expect(again.changes).toEqual([]);
   });

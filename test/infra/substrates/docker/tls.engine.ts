@@ -147,7 +147,6 @@ describeOnEngine('an environment with TLS', () => {
         /^redis_up 1$/m.test(
           await (await fetch(`http://127.0.0.1:${exporter.published.port}/metrics`)).text(),
         ),
-      30_000,
     );
   });
 
