@@ -1,5 +1,5 @@
 /**
- * Every kind of drift on a real engine is reported within 5 s without any change, and with the same next apply that
+ * Every kind of drift on a real engine is reported without any change, and with the same next apply that
  * Terraform plans.
  */
 import { readFileSync } from 'node:fs';
