@@ -7,7 +7,7 @@ import { connect as connectTls, type SecureVersion } from 'node:tls';
 import type { Address } from '../../../infra/topology.ts';
 
 /** Time limit, in ms: enough for a handshake on a busy machine. A port that drops packets costs this time once. */
-const BOUND_MS = 2_000;
+const BOUND_MS = 5_000;
 
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer as createPlainServer } from 'node:net';
+import { type AddressInfo, createServer as createPlainServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createServer, type TlsOptions } from 'node:tls';
@@ -41,10 +41,9 @@ describe('a redaction', () => {
 async function withTlsServer<T>(options: TlsOptions, probe: (port: number) => Promise<T>): Promise<T> {
   const { cert, key } = await makeCertificates({ environment: 'ports', addresses: ['127.0.0.1'] });
   const server = createServer({ cert, key: key.reveal(), ...options }).on('tlsClientError', () => undefined);
-  const port = await findFreePort('127.0.0.1');
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
-    return await probe(port);
+    return await probe((server.address() as AddressInfo).port);
   } finally {
     server.close();
   }
