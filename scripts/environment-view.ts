@@ -57,6 +57,10 @@ export async function environmentView(
   { environment, differences, hasCredentials }: FoundEnvironment,
   settleMs: number,
 ): Promise<EnvironmentView> {
+  const missing = hasCredentials
+    ? await describeHealthProblem(environment, settleMs)
+    : 'the nodes cannot be queried without their passwords';
+  // After the wait: a node or a role that changes during it is shown as it is at the end.
   const [nodes, servers, watchdog, master, shards] = await Promise.all([
     environment.status(),
     hasCredentials ? nodeServers(environment) : new Map<string, string>(),
@@ -64,9 +68,6 @@ export async function environmentView(
     hasCredentials ? environment.masterId() : undefined,
     hasCredentials ? environment.cluster?.shards() : undefined,
   ]);
-  const missing = hasCredentials
-    ? await describeHealthProblem(environment, settleMs)
-    : 'the nodes cannot be queried without their passwords';
   // Read once: on Docker, each access fetches every log from the engine.
   const { logs } = environment;
   const rotation = hasCredentials ? environment.passwords?.rotation() : undefined;

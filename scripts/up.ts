@@ -11,9 +11,9 @@ import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /**
  * Time, in ms, for the sentinels to detect all nodes: they exchange hello messages every 2 s, and detect a replica with
- * their next INFO.
+ * their next INFO, which they send every 10 s.
  */
-const SETTLE_MS = 5_000;
+const SETTLE_MS = 15_000;
 
 /** `kit up`: starts an environment that runs until `kit down`. */
 export function up(program: Command, session: Session): void {

@@ -21,7 +21,7 @@ export interface HealthContext {
 }
 
 /** Timeout in ms. Loading a small data set or a first synchronization takes much less, even on a busy machine. */
-const HEALTH_TIMEOUT_MS = 20_000;
+const HEALTH_TIMEOUT_MS = 60_000;
 
 /** Waits until the node answers and has loaded its data. */
 export async function awaitAnswer(health: HealthContext, nodeId: string): Promise<void> {
