@@ -95,15 +95,12 @@ describeOnEngine('an environment on the engine', () => {
 
   it('the exporter serves metrics of the master and of any node, and the Commander requires a login', async () => {
     const url = `http://127.0.0.1:${plan.exporter.published.port}`;
-    await waitUntil(
-      'the exporter to answer for the master',
-      async () => {
-        // The exporter was just replaced, and may not listen yet.
-        const answer = await fetch(`${url}/metrics`).catch(() => undefined);
-        const metrics = (await answer?.text()) ?? '';
-        return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
-      },
-    );
+    await waitUntil('the exporter to answer for the master', async () => {
+      // The exporter was just replaced, and may not listen yet.
+      const answer = await fetch(`${url}/metrics`).catch(() => undefined);
+      const metrics = (await answer?.text()) ?? '';
+      return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
+    });
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
       /^redis_exporter_build_info\{build_date="\d{4}-[^"]*",commit_sha="[^<"]+",golang_version="go1[^"]*",version="v1\.88\.0"\} 1$/m,
     );

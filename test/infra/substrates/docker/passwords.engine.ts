@@ -44,8 +44,7 @@ const startsOf = async () =>
       Id,
     ]),
   );
-const noDrift = () =>
-  waitUntil('no drift', async () => (await findDrift(plan, state.path)).length === 0);
+const noDrift = () => waitUntil('no drift', async () => (await findDrift(plan, state.path)).length === 0);
 const noChanges = async () => {
   expect((await terraformPlan(config, { stateDir: state.path })).steps).toEqual([]);
   await noDrift();

@@ -141,12 +141,8 @@ describeOnEngine('an environment with TLS', () => {
 
   it('the exporter reads from nodes over TLS', async () => {
     const { exporter } = planDocker(planTopology(config));
-    await waitUntil(
-      'metrics of the master',
-      async () =>
-        /^redis_up 1$/m.test(
-          await (await fetch(`http://127.0.0.1:${exporter.published.port}/metrics`)).text(),
-        ),
+    await waitUntil('metrics of the master', async () =>
+      /^redis_up 1$/m.test(await (await fetch(`http://127.0.0.1:${exporter.published.port}/metrics`)).text()),
     );
   });
 
