@@ -24,8 +24,8 @@ const LEAD_MS = 20;
 
 export interface SwitchoverOptions {
   /**
-   * Time limit for each step, in ms; the pause lasts no longer than all steps together. Default 5000. Before the pause,
-   * the wait for sentinels that still complete a failover may take failoverTimeoutMs longer.
+   * Time limit for each step, in ms; the pause lasts no longer than all steps together. Default 5000. The waits
+   * for sentinels, before the pause and at the end, may take failoverTimeoutMs longer.
    */
   readonly stepTimeoutMs?: number;
   /**
@@ -152,7 +152,6 @@ class Switchover {
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
-    const limitMs = this.#stepTimeoutMs + this.#environment.topology.environment.sentinel.failoverTimeoutMs;
     const missing = async () => {
       for (const id of await this.#runningSentinels()) {
         const sentinel = await this.#environment.admin(id);
@@ -161,7 +160,7 @@ class Switchover {
       }
       return undefined;
     };
-    await this.#step('the sentinels to complete the previous failover', missing, limitMs);
+    await this.#step('the sentinels to complete the previous failover', missing, this.#sentinelsTimeoutMs);
   }
 
   /**
@@ -270,7 +269,7 @@ class Switchover {
   async #agreed(to: string): Promise<number> {
     const { host, port } = await this.#address(to);
     const service = this.#environment.endpoints.serviceName;
-    await this.#step(`the sentinels to report ${to}`, async () => {
+    const missing = async () => {
       for (const { id, state } of await this.#environment.status(RECENT)) {
         if (state !== 'running' || !this.#environment.topology.sentinels.some((node) => node.id === id))
           continue;
@@ -279,8 +278,14 @@ class Switchover {
         if (String(named) !== `${host},${port}`) return `${id} reports ${String(named)}`;
       }
       return undefined;
-    });
+    };
+    await this.#step(`the sentinels to report ${to}`, missing, this.#sentinelsTimeoutMs);
     return this.#elapsedMs();
+  }
+
+  /** Time limit, in ms, for the sentinels to end a failover. The nodes accept writes in the meantime. */
+  get #sentinelsTimeoutMs(): number {
+    return this.#stepTimeoutMs + this.#environment.topology.environment.sentinel.failoverTimeoutMs;
   }
 
   async #runningSentinels(): Promise<readonly string[]> {
