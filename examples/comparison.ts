@@ -6,7 +6,7 @@
  */
 
 import { estimateSavings } from '../client/extras/analytics/index.ts';
-import { type Cache, memoryCache, redisCache } from '../client/index.ts';
+import { type Cache, memoryCache, type RedisCacheOptions, redisCache } from '../client/index.ts';
 
 /** Duration of a database query, in ms. */
 const QUERY_MS = 5;
@@ -63,7 +63,8 @@ async function measured(
   };
 }
 
-export async function comparison(url: string): Promise<readonly Row[]> {
+/** @param options further options of the cache in Redis, such as timeouts */
+export async function comparison(url: string, options: RedisCacheOptions = {}): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const [load, keys] of [
     ['50 realistic', realistic],
@@ -72,7 +73,7 @@ export async function comparison(url: string): Promise<readonly Row[]> {
     rows.push(await measured(load, keys, 'none', undefined));
     for (const [name, cache] of [
       ['memory', memoryCache()],
-      ['Redis', redisCache({ url, namespace: 'comparison' })],
+      ['Redis', redisCache({ url, namespace: 'comparison', ...options })],
     ] as const) {
       // Connect before the measurement starts.
       await cache.ping();
