@@ -59,7 +59,7 @@ function sizeOf(index: number, median: number): number {
   return Math.max(16, Math.round(median * Math.exp(0.5 * normal)));
 }
 
-/** Records requests at a rate per second, Poisson-distributed. */
+/** Generates requests with Poisson arrivals at the given rate per second. */
 function record(
   seed: number,
   rate: number,

@@ -132,12 +132,12 @@ const WORKLOADS: readonly Workload[] = [
   },
   {
     id: 'half-habits',
-    title: 'the same; on half of the days a report is read at a random hour',
+    title: 'as above, but on half of the days a report is read at a random hour',
     reads: habits(2, 0.5),
   },
   {
     id: 'no-habits',
-    title: 'the same; reports are always read at random hours (negative control)',
+    title: 'as above, but reports are always read at random hours (negative control)',
     reads: habits(3, 0),
   },
 ];

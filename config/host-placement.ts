@@ -135,7 +135,7 @@ function lossesOf({ topology, redis }: Placed, lost: readonly string[]): readonl
     losses.push({
       severity: 2,
       what: `${sentinelsLeft} of ${sentinels} sentinels are left, and ${majority} must elect a new master`,
-      remedy: `at most ${sentinels - majority} of ${sentinels} sentinels on a host, over at least three hosts (the third may run only a sentinel)`,
+      remedy: `place at most ${sentinels - majority} of ${sentinels} sentinels on one host, and use at least three hosts (the third may run only a sentinel)`,
     });
   } else if (sentinelsLeft < quorum) {
     losses.push({

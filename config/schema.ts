@@ -37,7 +37,10 @@ export function promisesOf({ promises, durability }: EnvironmentConfig): Readonl
 /** Default of the client (client/options/connection-options.ts). */
 const HANG_SUSPECTED_MS = 150;
 
-/** Returns the settings of the client, within the bounds that follow from fast detection by the sentinels. */
+/**
+ * Returns the client settings. With `sentinel.fast`, the default of `hangSuspectedMs` is at most half of
+ * `sentinel.downAfterMs`.
+ */
 export function clientSettingsOf({ client, sentinel }: EnvironmentConfig): EnvironmentConfig['client'] {
   if (!sentinel.fast || client.hangSuspectedMs !== undefined) return client;
   return { ...client, hangSuspectedMs: Math.min(HANG_SUSPECTED_MS, Math.floor(sentinel.downAfterMs / 2)) };

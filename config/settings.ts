@@ -360,7 +360,7 @@ export const settingsSchema = z.strictObject({
         .default(1_000)
         .meta(
           means(
-            'Loss window: a crash must not lose an async write that was acknowledged earlier than this time before the crash.',
+            'A crash may lose only `async` writes that were acknowledged within this time before the crash.',
           ),
         ),
     })

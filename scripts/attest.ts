@@ -14,12 +14,12 @@ interface AttestOptions extends ModuleOptions {
 }
 
 /**
- * `kit attest`: writes a statement of a run's result, signed on request, or an archive of the run and its statement.
+ * `kit attest`: writes a statement of a run's result, optionally signed, or an archive of the run and its statement.
  */
 export function attest(program: Command, session: Session): void {
   program
     .command('attest')
-    .summary('write a statement of the result of a run, signed on request')
+    .summary("write a statement of a run's result, optionally signed")
     .description(
       'Verify a run and write its result as an in-toto statement (test-result v0.1); with --key, in a signed DSSE envelope.\nkit verify --statement checks it.',
     )

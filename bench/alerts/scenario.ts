@@ -28,7 +28,7 @@ export interface Scenario {
   inject(subject: Subject): Promise<() => Promise<void>>;
 }
 
-/** Repeats an action until the returned function is called, which waits for the last repetition. */
+/** Repeats an action until the returned function is called. That function waits for the last repetition. */
 export function repeatUntilStopped(action: () => Promise<unknown>): () => Promise<void> {
   let stopped = false;
   const run = async (): Promise<void> => {

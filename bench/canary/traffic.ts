@@ -25,7 +25,7 @@ export interface Traffic {
   readonly clump: number;
   /** Number of users in both arms for whom every second request fails during the whole run. */
   readonly brokenUsers: number;
-  /** Factor on the latencies of the canary. */
+  /** Factor by which the latencies of the canary are multiplied. */
   readonly slowdown: number;
 }
 
@@ -61,7 +61,10 @@ interface Arm {
   failures: number;
   latency: number[];
   affected: number;
-  /** Number of users who keep failing: each has one error in each of the next looks. */
+  /**
+   * Number of further errors of affected users that have not occurred yet. In each look, each of them occurs with
+   * probability 0.3.
+   */
   pending: number;
   brokenSeen: Set<number>;
 }

@@ -12,7 +12,7 @@ import type { ArmCounts, ArmFigures, ArmUsers, Figures, JudgeState, Rules } from
 /** Largest printed e-value: a larger one adds no information, and JSON has no infinity. */
 const MOST_EVIDENCE = 1e12;
 
-/** Unrounded values on which the decision is based, cheap enough for every look. */
+/** Unrounded values on which the decision is based. They are cheap enough to compute at every look. */
 export interface Evidence {
   readonly requests: number;
   readonly users: number;

@@ -19,8 +19,8 @@ import type { CanaryKeys } from './keys.ts';
  */
 const MAX_UNSENT = 8;
 /**
- * Time, in ms, after which an older share is accepted. A failover causes an older share briefly, until a judge restores
- * the log at its next look. An older share that persists means that the log was started again.
+ * Time, in ms, after which an older share is accepted. After a failover, Redis may return an older share until a judge
+ * restores the log at its next look. If Redis still returns it after this time, the log was started again.
  */
 const OLDER_ACCEPTED_AFTER_MS = 60_000;
 /** Maximum duration of `close`, in ms, including the pauses between its flushes: a failover takes seconds. */

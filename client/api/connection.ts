@@ -152,7 +152,7 @@ export interface SentinelStatus {
   readonly answering: number;
   /** Number of answering sentinels that report the same master as the sentinel with the highest configuration epoch. */
   readonly agreeing: number;
-  /** Master that the agreeing sentinels report; undefined: unknown. */
+  /** Master that the agreeing sentinels report; undefined if it is unknown. */
   readonly master: Address | undefined;
   /** Whether a sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;

@@ -1,4 +1,4 @@
-/** Reads INFO of Redis as fields, with the values that monitoring needs. */
+/** Sends INFO and parses the reply into fields. */
 import { CommandError } from '../api/errors.ts';
 import type { SupervisedConnection } from '../api/types.ts';
 

@@ -43,7 +43,10 @@ const BOUND_MS = 500;
 const BEATS = 4;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;
-/** Retry interval after a refusal, in ms, because the permissions of the user may change. */
+/**
+ * Maximum delay between retries after a refusal, in ms. Retries continue, because the permissions of the user may
+ * change.
+ */
 const REFUSED_MAX_MS = 10_000;
 
 /** Properties that coherence needs from the shared connection. */
@@ -62,7 +65,7 @@ export interface CoherenceOptions {
    * Prefixes of the physical keys whose changes are reported; none may be a prefix of another. Other keys are not kept.
    */
   readonly prefixes: readonly string[];
-  /** Opens a RESP2 link to a master: `dedicatedConnections(options)`. */
+  /** Opens a RESP2 link to a master. `dedicatedConnections(options)` returns such a function. */
   readonly open: (master: Address) => Promise<Link>;
   /** Maximum time, in ms, during which an overwritten value may be served; default 500. */
   readonly boundMs?: number;

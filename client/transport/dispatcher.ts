@@ -60,8 +60,8 @@ export function isRefusal(error: Error): boolean {
 }
 
 /**
- * Whether an error means a master without enough replicas: the command was certainly not applied, and the error is
- * temporary after a failover.
+ * Whether the master rejected a write because it has too few replicas (NOREPLICAS). The command was not applied. After
+ * a failover, the error is temporary.
  */
 export function isPassing(error: Error): boolean {
   return error.message.startsWith('NOREPLICAS');

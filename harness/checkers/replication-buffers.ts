@@ -43,7 +43,7 @@ export const replicationBuffers: Checker = {
         `${node}: ${directive} is '${live}', ${seconds.toFixed(1)} s of the fastest second (${rate})`,
       ],
       remedies: [
-        `${node}: ${directive} is '${live}': it must hold ${HELD_SECONDS} s of ${rate}, which is ${Math.ceil(HELD_SECONDS * bytesPerSecond)} bytes.`,
+        `${node}: ${directive} is '${live}': it must hold ${HELD_SECONDS} s of writes at ${rate}, which is ${Math.ceil(HELD_SECONDS * bytesPerSecond)} bytes.`,
       ],
       figures: { heldSeconds: valueFigure(seconds, 's', samples) },
     };

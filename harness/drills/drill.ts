@@ -63,7 +63,7 @@ export interface Drill {
   readonly id: string;
   readonly title: string;
   readonly family: 'integration' | 'failover' | 'load' | 'capacity';
-  /** Source of the drill: a seed's section, an issue of a project, a paper. */
+  /** Source of the drill: a section of a requirements document, an issue of another project, or a paper. */
   readonly source: string;
   /** Description of the outcome that must hold regardless of timing. */
   readonly safeOutcome: string;

@@ -110,7 +110,7 @@ function limitExceeded(
     })
     .sort((a, b) => b.ms - a.ms);
   if (worst === undefined) return undefined;
-  return `the machine was busy: ${worst.what} ${inWords(worst.ms, 'ms')} ${how}, at most ${most} ms for this criterion`;
+  return `the machine was busy: ${worst.what} ${inWords(worst.ms, 'ms')} ${how}, limit ${most} ms for this criterion`;
 }
 
 /**
@@ -121,7 +121,7 @@ function controlProblem(figures: Figures, gate: Gate, share: number | undefined)
   if (share === undefined || added === undefined) return undefined;
   const late = figures.get('latenessP99Ms') ?? 0;
   if (late + added <= share * gate.target.value) return undefined;
-  return `the machine was busy: it delays the sends by ${inWords(late, 'ms')} and a bare round trip by ${inWords(added, 'ms')} at p99, together at most ${inWords(share, 'ratio')} of the target of ${gate.target.value} ms`;
+  return `the machine was busy: it delays the sends by ${inWords(late, 'ms')} and a bare round trip by ${inWords(added, 'ms')} at p99, limit for both together ${inWords(share, 'ratio')} of the target of ${gate.target.value} ms`;
 }
 
 function loadProblem(
@@ -130,11 +130,11 @@ function loadProblem(
 ): string | undefined {
   const steal = figures.get('stealRatio') ?? 0;
   if (steal > stealMaxRatio) {
-    return `the hypervisor took ${inWords(Number(steal.toPrecision(3)), 'ratio')} of the CPU time, at most ${inWords(stealMaxRatio, 'ratio')}`;
+    return `the hypervisor took ${inWords(Number(steal.toPrecision(3)), 'ratio')} of the CPU time, limit ${inWords(stealMaxRatio, 'ratio')}`;
   }
   const runnable = figures.get('runnablePerCore') ?? 0;
   if (runnable > runnableMaxPerCore) {
-    return `the machine was busy: ${inWords(Number(runnable.toPrecision(3)), 'runnable threads')} per core, at most ${runnableMaxPerCore}`;
+    return `the machine was busy: ${inWords(Number(runnable.toPrecision(3)), 'runnable threads')} per core, limit ${runnableMaxPerCore}`;
   }
   return undefined;
 }

@@ -36,10 +36,11 @@ export function masterOfKey(masters: readonly Master[]): (key: Buffer) => Redis 
 }
 
 /**
- * Sends a key of the backup to each master with an expiry in the past: the master checks its role, replicas and
- * permissions, and the format of the value, and stores nothing (cluster.c, restoreCommand). Selects each database.
+ * Checks that each master accepts the backup. Selects each database of the backup, then sends a key with an expiry in
+ * the past: the master checks its role, its replicas, the permissions and the format of the value, and stores nothing
+ * (cluster.c, restoreCommand).
  *
- * @throws the refusal, with the reply of the master
+ * @throws the error of `refusal`, with the reply of the master
  */
 export async function requireAccepted(
   masters: readonly Master[],

@@ -76,7 +76,7 @@ function checkValidity(certificate: X509Certificate, now: Date): readonly string
 }
 
 function checkPurposes(leaf: X509Certificate): readonly string[] {
-  // A certificate without the extension serves every purpose.
+  // A certificate without the extended key usage extension is valid for every purpose.
   const named = leaf.keyUsage as readonly string[] | undefined;
   if (named === undefined) return [];
   const lacking = Object.entries(PURPOSES).filter(([, oid]) => !named.includes(oid));

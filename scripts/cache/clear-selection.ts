@@ -35,7 +35,9 @@ export function selectionText(selection: Selection, namespace: string): string {
   }
 }
 
-/** Reads every matching key of the namespace, with SCAN in pages; for tags also the header of each entry. */
+/**
+ * Counts the matching keys of the namespace with SCAN, page by page. For tags, also reads the header of each entry.
+ */
 export async function countAffected(
   data: CacheData,
   selection: Selection,

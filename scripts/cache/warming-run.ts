@@ -98,7 +98,7 @@ export function warmedText(name: string, reports: readonly WarmedStrategy[]): st
   ]);
   const total = reports.reduce((sum, { warmed }) => sum + warmed, 0);
   return [
-    `${name}: ${countText(total)} entries warmed by ${reports.length} strategies`,
+    `${name}: entries warmed: ${countText(total)}, strategies: ${reports.length}`,
     ...alignColumns(rows),
   ].join('\n');
 }

@@ -84,9 +84,9 @@ function plainWord(word: string): Word {
   return { word, description: '' };
 }
 
-/** A value after an option, for the paths and flags that share it. */
+/** Completion of an option's value, for all commands and flags with the same values. */
 export interface ValueRule {
-  /** Path and flag before the value, such as `kit drill --env` and `kit drill -e`. */
+  /** Command and flag before the value, such as `kit drill --env` and `kit drill -e`. */
   readonly after: readonly string[];
   readonly value: Values;
 }

@@ -66,7 +66,7 @@ async function measureDuring<T>(
   return { result: await work, sources: await Promise.all(reads) };
 }
 
-describe('a value that needs 400 ms of transfer', () => {
+describe('a value whose transfer takes 400 ms', () => {
   it('is read, and concurrent small reads do not miss', async () => {
     const { cache, events } = await narrow();
     expect(await cache.set('large', LARGE)).toEqual({ source: 'redis' });

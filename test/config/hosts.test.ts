@@ -73,7 +73,9 @@ describe('the loss of a host', () => {
     expect(others).toEqual([]);
     expect(problem).toMatch(/^hosts: the loss of host 'b' \(redis-2, sentinel-1, sentinel-3\)/);
     expect(problem).toContain('1 of 3 sentinels are left, and 2 must elect a new master');
-    expect(problem).toContain('Remedy: at most 1 of 3 sentinels on a host, over at least three hosts');
+    expect(problem).toContain(
+      'Remedy: place at most 1 of 3 sentinels on one host, and use at least three hosts',
+    );
   });
 
   it('is accepted if a third host runs only a sentinel and a replica is left for the new master', () => {

@@ -15,7 +15,7 @@ import { waitUntil } from '../support/redis-process.ts';
 
 export interface ClusterUnderTest {
   readonly substrate: Substrate;
-  /** Three masters with one replica each. No environment of that name may be running. */
+  /** Configuration with three masters and one replica each. No environment with its name may be running. */
   readonly configuration: EnvironmentConfig;
 }
 

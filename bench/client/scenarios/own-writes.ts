@@ -65,7 +65,7 @@ async function merges({ host, port }: BenchRedis, rounds: number): Promise<numbe
 
 export const ownWrites: Scenario = {
   id: 'own-writes',
-  title: 'First read after an own write, two tiers',
+  title: 'First read after a write by the same process, two tiers',
   async run({ redis, effort }) {
     const cache = await open(redis);
     const [first, redisAnswer]: [number[], number[]] = [[], []];

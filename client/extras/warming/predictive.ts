@@ -116,8 +116,8 @@ async function* refresh(
       return undefined;
     }
   };
-  // A run on demand may be at any time in an hour. Its target is the hour that begins within the lead time, else the
-  // current hour.
+  // A run on demand can start at any minute of an hour. It targets the next hour if that hour begins within the lead
+  // time, and the current hour otherwise.
   const target = Math.floor((now() + lead * 60_000) / HOUR_MS) * HOUR_MS;
   for (const { key } of history.expected(target, least).slice(0, most)) {
     if (signal.aborted) return;

@@ -22,7 +22,7 @@ export interface TagOptions {
   readonly coherence?: (() => Coherence) | undefined;
   /** Journal for invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;
-  /** Seconds for which a version is kept, longer than the TTL of any entry. Default 30 days. */
+  /** TTL of a version, in seconds. It must be longer than the TTL of any entry. Default: 30 days. */
   readonly ttlSeconds?: number;
   /** Maximum number of versions in this process; default 100000. */
   readonly knownMax?: number;

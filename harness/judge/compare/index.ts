@@ -86,7 +86,7 @@ export function compareRuns(
 
 /**
  * Checks before a run starts that a folder can be a baseline.
- * @throws KitError as `compareRuns`
+ * @throws the same KitErrors as `compareRuns`
  */
 export function requireBaseline(dir: string): void {
   openUnchanged(dir);

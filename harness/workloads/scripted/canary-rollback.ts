@@ -99,7 +99,7 @@ function settingsOf({ environment, tag }: Context): CanaryConfig {
     redis: { ...base.redis, namespace: environment.topology.environment.client.namespace },
     rollout: { stages: [20, 50, 100], minStageSeconds: 60, minRequests: 500 },
     judge: { ...base.judge, hitRatioMinLookups: 500, sampleRatioP: 1e-9 },
-    // The guard could also pause the rollout because of a busy machine.
+    // High limits, so that a busy machine does not make the guard pause the rollout.
     guard: { ...base.guard, pingMsMax: 60_000, evictionsPerSecondMax: 1e9, memoryRatioMax: 1 },
   };
 }

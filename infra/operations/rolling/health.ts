@@ -98,7 +98,10 @@ export async function groupsOf(environment: Environment): Promise<readonly Repli
   return [{ master, replicas }];
 }
 
-/** Describes how far a replica is behind its master; undefined if it has every write that the master had before. */
+/**
+ * Describes how far a replica is behind its master; undefined if the replica has all writes that the master had when
+ * the check began.
+ */
 export async function replicaLag(environment: Environment, id: string): Promise<string | undefined> {
   const group = (await groupsOf(environment)).find(({ replicas }) => replicas.includes(id));
   if (group === undefined) return undefined;

@@ -131,7 +131,8 @@ async function buildRedis(
       const furnish = async (root: string) => {
         const bin = join(root, 'usr/bin');
         if (server !== undefined) await copyServer(server, root);
-        // redis-tools contains the single binary of all its programs; argv[0] selects the program.
+        // redis-server, redis-check-aof and redis-check-rdb are one binary, which redis-tools contains as
+        // redis-check-rdb. argv[0] selects the program.
         for (const name of ['redis-server', 'redis-check-aof'])
           await runProgram({ command: 'ln', args: ['-sf', 'redis-check-rdb', join(bin, name)] });
       };

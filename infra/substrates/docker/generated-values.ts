@@ -100,6 +100,9 @@ export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecret
 export const dockerSecretsFile = (stateDir: string, name: string): string =>
   secretsFile(name, join(stateDir, 'docker'));
 
-/** Whether an environment has passwords: it was deployed from here, or at least synthesised. */
+/**
+ * Whether the state directory contains passwords of an environment. They exist after its first synth or deploy from
+ * this directory.
+ */
 export const hasSecrets = (stateDir: string, name: string): boolean =>
   existsSync(dockerSecretsFile(stateDir, name));

@@ -64,7 +64,10 @@ export interface RecoverOptions {
 const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);
 
-/** Maximum wait, in ms, for a running container, which may still be waiting for other nodes or loading data. */
+/**
+ * Maximum wait, in ms, for a reply from a node whose container runs. The node may still be waiting for other nodes or
+ * loading data.
+ */
 const ANSWER_BOUND_MS = 10_000;
 
 /**

@@ -1,4 +1,4 @@
-/** Settings of the CDKTF app from environment variables: its command line belongs to `cdktf`. */
+/** Settings of the CDKTF app. They come from environment variables, because `cdktf` defines the command line. */
 import { join, resolve } from 'node:path';
 import { readVariables } from '../../../config/env.ts';
 import { IS_BUILT } from '../../../config/installation.ts';

@@ -1,4 +1,4 @@
-/** Folder with the environment files on Docker that persist between commands. */
+/** Folder of the files that persist between commands, per environment on Docker. */
 import { join } from 'node:path';
 
 export const environmentDir = (stateDir: string, name: string): string => join(stateDir, 'docker', name);

@@ -278,7 +278,7 @@ describe('leases', () => {
     const waiting = second.handleOf('ns:k');
     const held = await waiting.fetch();
     if (held.kind !== 'held') throw new Error(`the lease must be held, but is ${held.kind}`);
-    // The first wait opens the subscriber and ends at once, because notifications before that were not received.
+    // The first wait opens the subscriber and ends at once, because earlier notifications may have been missed.
     expect(await waiting.wait(held, 5000)).toEqual({ kind: 'silent' });
     expect(second.leases.signals.listening).toBe(true);
     const woken = waiting.wait(held, 5000);

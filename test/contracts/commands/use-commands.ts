@@ -40,7 +40,7 @@ export function warmCommand(get: () => OpenPlace): void {
       const module = moduleOf(get(), 'all.mjs', STRATEGIES);
       const { exitCode, out, err } = await on('warm', '--module', module);
       expect(exitCode, err).toBe(EXIT.GO);
-      expect(out).toContain(`${data.name}: 35 entries warmed by 2 strategies`);
+      expect(out).toContain(`${data.name}: entries warmed: 35, strategies: 2`);
       expect(out).toMatch(/\nusers +5 warmed .*\nprices +30 warmed /);
       expect(err).toMatch(/users: started[\s\S]*prices: 10 warmed\n[\s\S]*prices: 30 warmed\n/);
       expect(await cache.get('price:29')).toEqual({ i: 29 });

@@ -172,7 +172,10 @@ describe(
         return false;
       }
     };
-    /** No PING to the replicas: it would be a write that the successor does not have, and would cause a full copy. */
+    /**
+     * No PING to the replicas: it would be a write that the successor does not have, and would cause a full
+     * synchronization.
+     */
     const QUIET = ['repl-ping-replica-period 3600'];
 
     /** Starts a master with a full disk, and the node that is to become master. `heal` is the heal of the fault. */

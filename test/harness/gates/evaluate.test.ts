@@ -358,7 +358,7 @@ describe('evaluate', () => {
       const moment = buildGate({ timing: { latenessP99MaxMs: 5, latenessMaxMs: 75 } });
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 76)])).toMatchObject({
         state: 'INVALID',
-        reason: expect.stringMatching(/76 ms late at worst, at most 75 ms/),
+        reason: expect.stringMatching(/76 ms late at worst, limit 75 ms/),
       });
       expect(evaluateGate(moment, [withLateness(1, valueFigure(999), 75)]).state).toBe('FAIL');
     });

@@ -51,23 +51,23 @@ describe('the soundness of the machine', () => {
       P99,
       {},
       { latenessP99Ms: 6 },
-      /sends of the generator 6 ms late at p99, at most 5/,
+      /sends of the generator 6 ms late at p99, limit 5/,
     ],
     [
       'timers that fire late',
       P99,
       { timerP99Ms: 7 },
       {},
-      /timers of an idle thread 7 ms late at p99, at most 5 ms/,
+      /timers of an idle thread 7 ms late at p99, limit 5 ms/,
     ],
     [
       'one late send',
       WORST,
       {},
       { latenessMaxMs: 51 },
-      /a send of the generator 51 ms late at worst, at most 50 ms/,
+      /a send of the generator 51 ms late at worst, limit 50 ms/,
     ],
-    ['a slow disk', SWITCH, { diskMaxMs: 21 }, {}, /a bare fsync took 21 ms at worst, at most 20 ms/],
+    ['a slow disk', SWITCH, { diskMaxMs: 21 }, {}, /a bare fsync took 21 ms at worst, limit 20 ms/],
     ['one late timer', WORST, { timerMaxMs: 60 }, {}, /a timer of an idle thread 60 ms/],
     ['a server that waits for a CPU', WORST, { waitServerMaxMs: 80 }, {}, /a server waiting for a CPU 80 ms/],
     [
@@ -83,16 +83,16 @@ describe('the soundness of the machine', () => {
       CONTROL,
       { controlMachineP99Ms: 2.1 },
       { latenessP99Ms: 3 },
-      /delays the sends by 3 ms and a bare round trip by 2.1 ms at p99, together at most 50 % of the target of 10 ms/,
+      /delays the sends by 3 ms and a bare round trip by 2.1 ms at p99, limit for both together 50 % of the target of 10 ms/,
     ],
     [
       'a hypervisor that takes CPU time',
       P99,
       { stealRatio: 0.06 },
       {},
-      /hypervisor took 6 % of the CPU time, at most 5 %/,
+      /hypervisor took 6 % of the CPU time, limit 5 %/,
     ],
-    ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, at most 2/],
+    ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, limit 2/],
   ])('does not hold with %s', (_what, one, machine, generator, reason) => {
     const found = findUnsoundness(one, BOUNDS, seen(machine, generator));
     expect(found?.reason).toMatch(reason);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 let count = 0;
-/** The files of an external authority, valid except for the given change. */
+/** Writes the certificate files of an external CA. They are valid except for the given change. */
 function given(change: { ca?: string; cert?: string; key?: string; mode?: number } = {}): GivenCertificates {
   count += 1;
   const put = (name: string, text: string, mode: number) => {

@@ -51,7 +51,7 @@ describe('kit warm', () => {
   it('runs all strategies by priority on a cluster, with progress', async () => {
     const { exitCode, out, err } = await onCluster('warm', '--module', moduleOf('all.mjs', STRATEGIES));
     expect(exitCode, err).toBe(EXIT.GO);
-    expect(out).toMatch(/35 entries warmed by 2 strategies\nusers +5 warmed .*\nprices +30 warmed /);
+    expect(out).toMatch(/entries warmed: 35, strategies: 2\nusers +5 warmed .*\nprices +30 warmed /);
     expect(err).toMatch(/users: started[\s\S]*prices: 10 warmed\n[\s\S]*prices: 30 warmed\n/);
   });
 
@@ -59,7 +59,7 @@ describe('kit warm', () => {
     const example = resolve('examples/extension/kit.yaml');
     const { exitCode, out, err } = await onServer('warm', '--config', example);
     expect(exitCode, err).toBe(EXIT.GO);
-    expect(out).toMatch(/20 entries warmed by 1 strategies\nproducts +20 warmed /);
+    expect(out).toMatch(/entries warmed: 20, strategies: 1\nproducts +20 warmed /);
     expect(await cache.get('product:19')).toEqual({ name: 'product 19' });
     const named = await onServer('warm', '--module', resolve('examples/extension/module.ts'), '--list');
     expect(named.out).toMatch(/\nproducts +priority 1 +TTL 600 s/);

@@ -28,7 +28,7 @@ export const outageWrites = defineScript({
   defaults,
   async run(context) {
     const { open, proxyBeforeMaster, expect, tag, parameters, remember } = context;
-    // Includes the 5 s for which closing a cache waits for Redis.
+    // Runs concurrently with the other checks, because closing a cache waits 5 s for Redis.
     const closing = expectLost(context);
     closing.catch(() => undefined);
     const proxy = await proxyBeforeMaster();

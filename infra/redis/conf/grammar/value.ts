@@ -144,7 +144,7 @@ function readNumber(text: string, { format }: NumberKind, server: ServerVersion)
     case 'octal': {
       const { value, rest, isOverflow } = parsePrefix(text, 8);
       if (isOverflow) return undefined;
-      // 6.2 reads the mode of the socket with strtol and ignores the rest.
+      // Redis 6.2 parses unixsocketperm with strtol, which ignores trailing characters.
       if (!splitsQuotedLists(server)) return BigInt.asUintN(32, value);
       return rest === '' ? value : undefined;
     }

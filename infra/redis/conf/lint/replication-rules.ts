@@ -1,5 +1,6 @@
 /**
- * Rules about replication: acknowledged writes, full copies, buffers, promotion. Default values are those of Redis 7.0.
+ * Rules about replication: acknowledged writes, full synchronization, buffers, promotion. Default values are those of
+ * Redis 7.0.
  */
 import { parseBytes } from '../../../../config/units.ts';
 import type { Conf } from './conf.ts';
@@ -42,14 +43,15 @@ function acknowledgementRules(conf: Conf): readonly Finding[] {
 function synchronisationRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   if (conf.bytes('repl-backlog-size', 2 ** 20) <= 2 ** 20) {
-    const reason = 'after 1 MB of missed writes a replica needs a full copy, which costs the master a fork';
+    const reason =
+      'after 1 MB of missed writes a replica needs a full synchronization, which costs the master a fork';
     found.push(
       finding('warning', conf.place('repl-backlog-size'), reason, REDIS_CONF, 'set repl-backlog-size 64mb'),
     );
   }
   if (conf.number('repl-diskless-sync-delay', 5) > 0 && conf.on('repl-diskless-sync', true)) {
     const reason =
-      'a full copy waits that many seconds for more replicas: a returning master is unavailable for longer';
+      'a full synchronization waits that many seconds for more replicas: a returning master is unavailable for longer';
     found.push(
       finding(
         'info',

@@ -22,7 +22,7 @@ export function hardenedSettings(memoryMb: number) {
     memory: memoryMb,
     // Equal: no swap. With different values the provider's plan never converges.
     memorySwap: memoryMb,
-    // Each connection is a file: 10,000 clients and the files of persistence.
+    // Each connection needs a file descriptor: enough for 10,000 clients and the persistence files.
     ulimit: [{ name: 'nofile', soft: 16_384, hard: 16_384 }],
     logDriver: 'json-file',
     logOpts: { 'max-size': '10m', 'max-file': '3' },

@@ -6,5 +6,5 @@ export const fault = directiveFault({
   set: { 'repl-backlog-size': '16384' },
   criterion: 'replication-buffers',
   drills: ['steady'],
-  remedy: ["redis-2: repl-backlog-size is '16384': it must hold 30 s of", 'KB/s'],
+  remedy: ["redis-2: repl-backlog-size is '16384': it must hold 30 s of writes at", 'KB/s'],
 });

@@ -109,7 +109,7 @@ describeOnEngine('refusals', () => {
     const ended = new Promise((resolve) => waiting.once('exit', resolve));
     const lock = join(dirname(stateFile), '.terraform.tfstate.lock.info');
     await waitUntil('the lock', async () => existsSync(lock));
-    // A part that the other deploy has just created, and that is not in its state yet.
+    // A container that the other deploy has just created, and that is not in its state yet.
     const [node] = planDocker(planTopology(config)).nodes;
     const fresh = ['--name', node?.container ?? '', ...deployLabels(config, state.path)];
     await docker(['create', ...fresh, redisImage()]);
@@ -124,7 +124,7 @@ describeOnEngine('refusals', () => {
       waiting.stdin.end('no\n');
       await ended;
     }
-    // With the lock released, the part has no owner.
+    // After the lock is released, no running deploy owns the container, so destroy removes it.
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });

@@ -140,12 +140,12 @@ function keyPattern(selector: Selector, pattern: string): RuleFault | undefined 
     : undefined;
 }
 
-/** Releases that refuse a rule `%` or `%~pattern` without a permission (CVE-2024-51741). */
+/** Releases that refuse the rule `%`, which has no permission and no pattern (CVE-2024-51741). */
 const BARE_REFUSED: Availability = {
   redis: sincePatches(['7.0.15', '7.2.7', '7.4.2'], '8.0'),
   valkey: sincePatches(['7.2.8', '8.0.2'], '8.1'),
 };
-/** Releases that refuse `%~pattern`: also older ones, except the milestones of 8.0. */
+/** Releases that refuse `%~pattern`, which has no permission: all except the milestones of Redis 8.0. */
 const BARE_PATTERN_REFUSED: Availability = {
   redis: [{ from: '0', until: '7.9' }, { from: '8.0' }],
   valkey: { from: '0' },
