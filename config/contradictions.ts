@@ -79,7 +79,7 @@ function certificateContradictions({ security }: Settings): readonly Contradicti
 
 /**
  * Finds servers that the kit does not support, and a `docker.image` without `redis.server`: the rendered files depend
- * on the version of the server.
+ * on the server version.
  */
 function serverContradictions(env: Settings): { path: string[]; message: string }[] {
   const server = namedServer(env);

@@ -76,11 +76,11 @@ export const VARIABLES: Readonly<Record<string, VariableDescription>> = {
     meaning:
       'address map of nodes, announced=reachable, comma-separated: 10.0.0.1:6379=127.0.0.1:7001; applications only',
   },
-  REDIS_SENTINEL_USERNAME: { serves: 'connection', meaning: 'user of the sentinels' },
-  REDIS_SENTINEL_PASSWORD: { serves: 'connection', meaning: 'password of the sentinels' },
+  REDIS_SENTINEL_USERNAME: { serves: 'connection', meaning: 'sentinel user' },
+  REDIS_SENTINEL_PASSWORD: { serves: 'connection', meaning: 'sentinel password' },
   REDIS_SENTINEL_PASSWORD_FILE: {
     serves: 'connection',
-    meaning: 'file that contains the password of the sentinels; external Redis only',
+    meaning: 'file that contains the sentinel password; external Redis only',
   },
   CACHE_WARMING_ENABLED: {
     serves: 'application',

@@ -169,7 +169,7 @@ function extendsOf(layer: Layer): string | undefined {
   throw extendsError(layer, `must be the name of an environment or a YAML file, got ${quoteValue(value)}`);
 }
 
-/** Returns the name of the environment: the key in `kit.yaml`, or the setting `name` of a file. */
+/** Returns the environment name: the key in `kit.yaml`, or the setting `name` of a file. */
 function nameOf(top: Layer): unknown {
   const given = (top.settings as { readonly name?: unknown }).name;
   const key = top.prefix.at(-1);

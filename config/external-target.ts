@@ -43,7 +43,7 @@ export interface ExternalTarget {
   readonly db: number;
   readonly app: Login;
   readonly sentinel: Login;
-  /** TLS; undefined: no TLS. Without a CA, the system's root certificates apply. */
+  /** TLS; undefined without TLS. Without a CA, the system's root certificates apply. */
   readonly tls: { readonly ca: string | undefined } | undefined;
   readonly confirmed: boolean;
 }
@@ -103,7 +103,7 @@ export function readExternalTarget(
 }
 
 /**
- * Returns the settings of an environment that apply to an external Redis: only the settings of the client. The server's
+ * Returns the settings of an environment that apply to an external Redis: only the client settings. The server's
  * settings are unknown.
  */
 export function externalOverrides(target: ExternalTarget, flags: Overrides): Overrides {

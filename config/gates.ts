@@ -151,7 +151,7 @@ export type GateOverride = z.infer<typeof overrideSchema>;
 export const gateSchema = z.strictObject({
   id: id.meta(means('Id of the criterion in every report.')),
   title: z.string().min(5).meta(means('Title of the criterion, as a statement.')),
-  source: z.string().min(2).meta(means('Requirement id or seed section.')),
+  source: z.string().min(2).meta(means('Requirement id, or section of a requirements document.')),
   group: z
     .enum(['correctness', 'performance', 'configuration', 'process'])
     .meta(

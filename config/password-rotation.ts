@@ -46,7 +46,7 @@ export const ROTATABLE_USERS: readonly string[] = [...new Set<string>([...REDIS_
  * Returns the users with these names.
  *
  * @param names names in `ROTATABLE_USERS`
- * @param hasSentinels false: users of the sentinels are left out
+ * @param hasSentinels if false, sentinel users are left out
  */
 export function usersNamed(names: readonly string[], hasSentinels: boolean): RotatedUsers {
   return {

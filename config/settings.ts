@@ -182,7 +182,7 @@ export const settingsSchema = z.strictObject({
     .meta(means('Settings of every Redis node.')),
   sentinel: z
     .strictObject({
-      port: port.default(26379).meta(means('First port of the sentinels.')),
+      port: port.default(26379).meta(means('First sentinel port.')),
       // A value such as `5` is probably meant in seconds.
       downAfterMs: durationMs
         .min(FAST_DOWN_AFTER_MS)

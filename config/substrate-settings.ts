@@ -44,13 +44,13 @@ export const dockerSubstrateSettings = z
       .optional()
       .meta(
         means(
-          'Subnet of the internal data network. If omitted, a /24 of 10.96.0.0/11 is derived from the name of the environment.',
+          'Subnet of the internal data network. If omitted, a /24 of 10.96.0.0/11 is derived from the environment name.',
         ),
       ),
     ports: z
       .strictObject({
         redis: port.default(6379).meta(means('First published port of the Redis nodes.')),
-        sentinel: port.default(26379).meta(means('First published port of the sentinels.')),
+        sentinel: port.default(26379).meta(means('First published sentinel port.')),
         exporter: port.default(9121).meta(means('Published port of the metrics exporter.')),
         commander: port.default(8081).meta(means('Published port of Redis Commander.')),
       })

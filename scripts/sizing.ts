@@ -32,7 +32,7 @@ export function sizing(program: Command, session: Session): void {
     .command('sizing')
     .summary('advise on memory, TTL, eviction and connections')
     .description(
-      'Derive the memory that the observed use requires, compare it with the settings of the environment, and show the arithmetic. With --apply, show the difference and change the environment file after a confirmation; running nodes do not change.\nExit code 0: known; 3: the need is not known yet.',
+      'Derive the memory that the observed use requires, compare it with the environment settings, and show the arithmetic. With --apply, show the difference and change the environment file after a confirmation; running nodes do not change.\nExit code 0: known; 3: the need is not known yet.',
     )
     .addOption(
       new Option('--sample <keys>', 'maximum number of keys that are read')

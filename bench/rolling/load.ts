@@ -9,7 +9,7 @@ import type { Environment } from '../../infra/substrates/environment.ts';
 export const openApplicationCache = (environment: Environment): Cache =>
   sentinelCache(applicationLogin(environment));
 
-/** Returns the options of the client as plain data. */
+/** Returns the client options as plain data. */
 export function applicationLogin({ endpoints }: Environment) {
   return {
     ...{ sentinels: endpoints.sentinels, serviceName: endpoints.serviceName, natMap: endpoints.natMap ?? {} },

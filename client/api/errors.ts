@@ -21,7 +21,7 @@ export interface CacheErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Base class of all errors of the client. */
+/** Base class of all client errors. */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError';
   /**

@@ -265,7 +265,7 @@ export type CacheEvent =
  * answers them, and `source` is `memory`. A durable write throws instead, because the fallback cannot make it durable.
  */
 export interface Cache {
-  /** Returns the value; undefined: a miss. */
+  /** Returns the value; undefined on a miss. */
   get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined>;
   /** Like `get`, with the source of the value. */
   getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;

@@ -30,7 +30,7 @@ import type { Writer } from './writer.ts';
 
 interface Look<T> {
   readonly reading: Reading<T>;
-  /** Remaining time in ms; null: no expiry; undefined: there is no entry. */
+  /** Remaining time in ms; null if there is no expiry; undefined if there is no entry. */
   readonly remainingMs: number | null | undefined;
 }
 
@@ -265,7 +265,10 @@ const pendingDeletion = (key: string): NotSentError =>
 const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
-/** Returns the remaining time for a reader: until Redis drops the entry or its freshness ends. undefined: absent. */
+/**
+ * Returns the remaining time for a reader: until Redis drops the entry or its freshness ends; undefined if there is no
+ * entry.
+ */
 function remainingTtl(
   reading: Reading<unknown>,
   remainingMs: number | null | undefined,

@@ -76,7 +76,9 @@ export class MemoryStore {
     return true;
   }
 
-  /** Returns the remaining time; null: no expiry; undefined: absent. Does not count as a use. */
+  /**
+   * Returns the remaining time; null if there is no expiry, undefined if there is no entry. Does not count as a use.
+   */
   remainingMs(key: string): number | null | undefined {
     const slot = this.#slots.get(key);
     const ms = (slot?.expiresAt ?? 0) - this.#now();

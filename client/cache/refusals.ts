@@ -33,7 +33,7 @@ export class Refusals {
     this.#events = events;
   }
 
-  /** Counts a refusal. Ignores errors that are not replies of Redis. */
+  /** Counts a refusal. Ignores errors that are not Redis replies. */
   note(operation: string, step: RefusedStep, error: unknown): void {
     if (!(error instanceof CommandError)) return;
     this.#statistics.refusals += 1;

@@ -111,7 +111,10 @@ export class Writer {
     return written as Promise<R> | R;
   }
 
-  /** Returns the bytes of the entry and how long Redis keeps them; undefined: not stored. @throws SerializationError */
+  /**
+   * Returns the bytes of the entry and how long Redis keeps them; undefined if the entry is not stored.
+   * @throws SerializationError
+   */
   encode<T>(key: string, value: T, options: StoreOptions): Encoded | undefined {
     const { options: resolved, codecs, local } = this.#context;
     const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);

@@ -83,9 +83,9 @@ const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
 );
 
 /**
- * Returns the bytes of an ArrayBuffer, typed array or DataView. undefined: the object is none of these, or its bytes do
- * not restore it: a subclass, additional properties, a resizable length, memory that was transferred or is shared
- * (SharedArrayBuffer).
+ * Returns the bytes of an ArrayBuffer, typed array or DataView; undefined if the object is none of these, or if its
+ * bytes do not restore it: a subclass, additional properties, a resizable length, memory that was transferred or is
+ * shared (SharedArrayBuffer).
  */
 export function bytesOf(value: object): { readonly kind: number; readonly content: Uint8Array } | undefined {
   const kind = KIND_BY_PROTOTYPE.get(Object.getPrototypeOf(value));

@@ -20,7 +20,7 @@ export const binaryCodec: Codec = Object.freeze({
   decode: (bytes: Buffer) => readBinary(bytes),
 });
 
-/** Built-in codecs; undefined: the envelope itself encodes the value, as JSON, and binary data unchanged. */
+/** Built-in codecs; undefined if the envelope itself encodes the value, as JSON, and binary data unchanged. */
 const BUILT_IN: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };
 
 const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });

@@ -11,7 +11,7 @@ import { BYTES_MAX } from './binary-format.ts';
  */
 const GAIN = 0.9;
 
-/** Returns the deflated payload; undefined: the saving is too small. */
+/** Returns the deflated payload; undefined if the saving is too small. */
 export function deflated(payload: string | Uint8Array): Buffer | undefined {
   const small = deflateRawSync(payload, { level: 1 });
   return small.length <= Buffer.byteLength(payload) * GAIN ? small : undefined;

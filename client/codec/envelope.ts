@@ -72,7 +72,7 @@ export interface TagStamp {
 export type Decoded =
   | {
       readonly ok: true;
-      /** Decoded value; undefined: known to have no value (negative caching). */
+      /** Decoded value; undefined if it is known to have no value (negative caching). */
       readonly value: unknown;
       readonly schema: number;
       readonly freshness?: Freshness;
@@ -228,7 +228,7 @@ export function plainAt(buffer: Buffer, nowMs: number): number {
   return fresh && buffer.readUIntLE(HEADER, 6) <= nowMs ? 0 : header;
 }
 
-/** Returns the value of an entry that `plainAt` has accepted; undefined: it is not JSON. */
+/** Returns the value of an entry that `plainAt` has accepted; undefined if it is not JSON. */
 export function plainValue(buffer: Buffer, at: number): unknown {
   try {
     return JSON.parse(buffer.toString('utf8', at));

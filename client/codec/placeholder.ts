@@ -25,7 +25,7 @@ export function encodePlaceholder(token: string): Buffer {
   return sealEnvelope(placeholder);
 }
 
-/** Returns the token of the lease whose placeholder has these first bytes; undefined: the bytes are an entry. */
+/** Returns the token of the lease whose placeholder has these first bytes; undefined if the bytes are an entry. */
 export function tokenOf(head: Buffer): string | undefined {
   if (head.length !== PLACEHOLDER_BYTES) return undefined;
   const isBlank =

@@ -14,7 +14,7 @@ export type CarrierName = 'json' | 'binary';
 /** A part of a value, and the step that leads to the part: `.name`, `[0]`. */
 type Part = readonly [step: string, part: unknown];
 
-/** Returns the reason why a codec cannot encode the value; undefined: it can. */
+/** Returns the reason why a codec cannot encode the value; undefined if it can. */
 export function refusalOf(value: unknown, codec: CarrierName): string | undefined {
   return new Inspection(codec).look(value, [], new Set());
 }

@@ -25,8 +25,8 @@ const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'a
 const derived = new WeakMap<object, string | null>();
 
 /**
- * Returns the explicit name, otherwise a name derived from the JSON Schema; undefined: no schema, or a schema that does
- * not export its shape.
+ * Returns the explicit name, otherwise a name derived from the JSON Schema; undefined if there is no schema or it
+ * does not export its shape.
  */
 export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string): string | undefined {
   if (schemaId !== undefined) return schemaId;

@@ -54,7 +54,7 @@ export interface LlmCache {
     request: LlmRequest,
     call: (context: LoadContext) => Promise<LlmResult> | LlmResult,
   ): Promise<LlmAnswer & { readonly cached: boolean }>;
-  /** Returns the cached answer; undefined: no answer is cached. */
+  /** Returns the cached answer; undefined if no answer is cached. */
   peek(request: LlmRequest): Promise<LlmAnswer | undefined>;
   /** Removes one answer; returns true if it existed. */
   forget(request: LlmRequest): Promise<boolean>;

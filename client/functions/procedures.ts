@@ -69,7 +69,7 @@ export class Procedures {
     });
   }
 
-  /** Current mode; undefined: not known yet. */
+  /** Current mode; undefined if it is not known yet. */
   get mode(): Mode | undefined {
     return this.#mode;
   }

@@ -11,7 +11,7 @@ export interface Change {
   /** Keys, all in one slot. */
   readonly keys: readonly string[];
   readonly looks: readonly Command[];
-  /** Decides the writes, depending on the replies (Buffers) to the reads; undefined: nothing is written. */
+  /** Decides the writes, depending on the replies (Buffers) to the reads; undefined if nothing is to be written. */
   readonly decide: (replies: readonly unknown[]) => readonly Command[] | undefined;
 }
 

@@ -10,7 +10,7 @@
  * minute acknowledged its last deletion a minute ago. A pool and a cluster have several connections, each of which
  * covers its own keys.
  *
- * Bounds: replay starts with the event `ready` of the connection or a reply of Redis, and is retried every 250 ms, with
+ * Bounds: replay starts with the event `ready` of the connection or a Redis reply, and is retried every 250 ms, with
  * 500 keys per command. A key is pending until it has been replayed, and this process must not use its value in Redis
  * (`isPending`). Beyond `pendingMax` keys, a deletion fails with a typed error instead of being dropped silently. A
  * replay may delete a newer value that Redis accepted as an `async` write, which causes a miss. A replay never deletes
@@ -262,7 +262,7 @@ export class Journal {
    * Holds a key whose durable value will be sent on a separate connection. The key stays pending, and is not replayed
    * until `release`.
    *
-   * @returns the end of a replay in flight that would delete the value; undefined: there is no such replay
+   * @returns the end of a replay in flight that would delete the value; undefined if there is no such replay
    */
   hold(key: string): Promise<unknown> | undefined {
     this.#held.set(key, (this.#held.get(key) ?? 0) + 1);

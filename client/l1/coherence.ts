@@ -96,7 +96,7 @@ export class Coherence {
   readonly #unfollow: () => void;
   /** Whether every master has a listener, without a gap since the last reset. */
   #whole = false;
-  /** Reason of the current gap, which a reset ends; undefined: there is no gap. */
+  /** Reason of the current gap, which a reset ends; undefined if there is no gap. */
   #gap: string | undefined = 'the first connection';
   /** Whether every master has a listener, and the shared connection is not suspect. */
   #serving = false;

@@ -31,7 +31,7 @@ export class Listener {
   /**
    * Opens a listener.
    *
-   * @param heard keys that changed; undefined: any key may have changed (FLUSHALL)
+   * @param heard keys that changed; undefined if any key may have changed (FLUSHALL)
    * @throws the error reply of the node, or a timeout; in both cases the link is closed
    */
   static async arm(

@@ -28,7 +28,7 @@ export interface AttemptContext {
   readonly context: CacheContext;
   readonly reader: Reader;
   readonly writer: Writer;
-  /** Leases; undefined: each process loads for itself. */
+  /** Leases; undefined if each process loads for itself. */
   readonly leases: Leases | undefined;
   readonly deadlines: DeadlineTimer;
 }
@@ -37,10 +37,10 @@ export interface AttemptContext {
 const LATENCY_FACTOR = 5;
 
 /**
- * Returns the reply of Redis, or `instead` if the reply takes too long. Before the first connection, the timeouts of
+ * Returns the Redis reply, or `instead` if the reply takes too long. Before the first connection, the timeouts of
  * the connection apply.
  *
- * @param physical the requested key; undefined: several keys
+ * @param physical the requested key; undefined for several keys
  */
 export function withDeadline<T>(
   { context, deadlines }: AttemptContext,
@@ -83,7 +83,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   /** Names of the tags whose versions are known; `#stamps` has the versions. */
   #tags: Set<string> = new Set();
   #stamps: readonly TagStamp[] | undefined;
-  /** First bytes of the entry to replace; undefined: unknown. */
+  /** First bytes of the entry to replace; undefined if unknown. */
   #seen: Buffer | undefined;
   /** Freshness of the entry to replace, if its bytes were not kept. */
   #freshUntilMs: number | undefined;

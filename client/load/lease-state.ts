@@ -8,7 +8,7 @@ export interface HeldByOther {
   readonly token: string;
   readonly leftMs: number;
 }
-/** Result of acquiring a lease. `head`: first bytes of the entry to replace; undefined: there is no entry. */
+/** Result of acquiring a lease. `head`: first bytes of the entry to replace; undefined if there is no entry. */
 export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
 export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
 

@@ -84,7 +84,7 @@ export class Leases {
   }
 
   /**
-   * Returns the key of a lease next to an entry; undefined: the slot of the entry cannot have such a key, and each
+   * Returns the key of a lease next to an entry; undefined if the slot of the entry cannot have such a key, and each
    * process replaces the entry without a lease.
    */
   keyOf(physical: string): string | undefined {
@@ -123,7 +123,7 @@ export class LeaseHandle {
   #lease: string | undefined;
   #token = '';
   #placeholder: Buffer = Buffer.alloc(0);
-  /** Place of the lease; undefined: this handle does not hold the lease. */
+  /** Place of the lease; undefined if this handle does not hold the lease. */
   #place: Place | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #pollMs: number = POLL.first;

@@ -14,7 +14,7 @@ import { resolveTtl } from '../cache/options.ts';
 import type { Flight, SingleFlight } from './single-flight.ts';
 
 export class LoadRequests {
-  /** TTL of the result; undefined: not set by the loader. */
+  /** TTL of the result; undefined if the loader did not set it. */
   ttlSeconds: number | null | undefined;
   isSkipped = false;
   readonly #flight: Flight;
@@ -61,7 +61,7 @@ export class LoadRequests {
     this.#isOver = true;
   }
 
-  /** Promise that resolves when the versions of the added tags are known; undefined: there is nothing to wait for. */
+  /** Promise that resolves when the versions of the added tags are known; undefined if there is nothing to wait for. */
   get versions(): Promise<unknown> | undefined {
     return this.#versions;
   }

@@ -62,7 +62,7 @@ export interface StorePolicy {
   readonly nothing: boolean;
 }
 
-/** Returns how a loaded value is stored; undefined: it is not stored. */
+/** Returns how a loaded value is stored; undefined if it is not stored. */
 export function storePolicyOf(
   value: unknown,
   ttlSeconds: number | null,

@@ -25,7 +25,7 @@ export type AnnouncedFailover =
   | { readonly kind: 'promoted'; readonly replica: Address | undefined };
 
 export type SentinelEvent =
-  /** `failover` undefined: the failover is over. */
+  /** `failover` is undefined if the failover is over. */
   | { readonly kind: 'failover'; readonly failover: AnnouncedFailover | undefined }
   /** Any other event of the service, after which its state must be queried. */
   | { readonly kind: 'other' };
@@ -92,7 +92,7 @@ const FAILOVER_STATES: ReadonlyMap<string, Reading> = new Map([
   ['update_config', PROMOTED],
 ]);
 
-/** Returns the failover that a sentinel reports with this state; undefined: none. */
+/** Returns the failover that a sentinel reports with this state; undefined if there is none. */
 export function failoverOfState(state: string | undefined): AnnouncedFailover | undefined {
   return FAILOVER_STATES.get(state ?? 'none')?.(undefined);
 }
@@ -145,7 +145,7 @@ export function furthest(failovers: readonly AnnouncedFailover[]): AnnouncedFail
 }
 
 /**
- * Returns the next state. `announced`: the most advanced failover of the current master; undefined: no sentinel
+ * Returns the next state. `announced`: the most advanced failover of the current master; undefined if no sentinel
  * announces one.
  */
 export function nextElection(

@@ -251,7 +251,7 @@ export class Link {
   }
 }
 
-/** Whether HELLO is not available, for which the error message depends on the version of the server. */
+/** Whether HELLO is not available, for which the error message depends on the server version. */
 function isHelloUnavailable(error: unknown): boolean {
   const { command } = error as { readonly command?: { readonly name?: unknown } };
   return String(command?.name).toLowerCase() === 'hello' && isUnavailable(error);

@@ -21,7 +21,7 @@ export interface NodePollerOptions<V> {
   /** Called once per connection; may call `wake` later to poll at once. */
   readonly prepare?: (link: Link, wake: () => void, timeoutMs: number) => Promise<void>;
   readonly ask: (link: Link) => Promise<V | undefined>;
-  /** Receives each view; undefined: no reply, with the reason. */
+  /** Receives each view; undefined if there was no reply, with the reason. */
   readonly report: (view: V | undefined, failure?: string) => void;
   /** Maximum timeout of a connect or a reply. */
   readonly maxTimeoutMs: number;

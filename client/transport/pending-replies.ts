@@ -10,7 +10,7 @@ export interface OwnCommand {
   reject(error: Error): void;
 }
 
-/** Command that awaits a reply; undefined: ioredis sent it. */
+/** Command that awaits a reply; undefined if ioredis sent it. */
 type PendingCommand = OwnCommand | undefined;
 
 /** Number of shifted entries at which the array is compacted. */

@@ -116,8 +116,8 @@ export class Pool implements CacheConnection, SupervisedConnection {
   }
 
   /**
-   * Splits a command with many keys by member, so that the commands for each key keep their order. undefined: all keys
-   * use one member, or the command cannot be split.
+   * Splits a command with many keys by member, so that the commands for each key keep their order; undefined if all
+   * keys use one member, or if the command cannot be split.
    */
   #partsOf(
     command: string,

@@ -35,7 +35,7 @@ export interface SentinelView {
   readonly epoch: number;
   /** Whether the sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
-  /** Failover of `master` that this sentinel conducts; undefined: none. */
+  /** Failover of `master` that this sentinel conducts; undefined if there is none. */
   readonly failover?: AnnouncedFailover | undefined;
   readonly at: number;
   /** Whether the same sentinel reported a higher epoch before, and therefore was recreated. */
@@ -51,8 +51,8 @@ export interface TopologyMonitor {
   /** Whether a first decision is possible: a majority has replied, or all have replied or failed. */
   decided(): boolean;
   /**
-   * Returns the reachable address of a node that is announced by any of its names; undefined: unknown. Only in a
-   * cluster.
+   * Returns the reachable address of a node that is announced by any of its names; undefined if it is unknown. Only in
+   * a cluster.
    */
   reach?(announced: Address): Address | undefined;
   /** Reasons why nodes do not reply; empty: all reply. */

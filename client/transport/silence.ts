@@ -18,7 +18,7 @@ export class Silence {
     this.#options = options;
   }
 
-  /** Start of the silence; undefined: the master is not silent. */
+  /** Start of the silence; undefined if the master is not silent. */
   get since(): number | undefined {
     return this.#since;
   }

@@ -1,7 +1,7 @@
 /**
- * Prints the two benchmarks of seed 001 in the wording of the seed, next to the seed's figures. Adds the facts that the
- * seed left out: the size of the catalogue, from which the hit ratio follows, and the meaning of its percentiles and
- * its "throughput".
+ * Prints the two benchmarks of requirements document 001 in its wording, next to its figures. Adds the facts that the
+ * document left out: the size of the catalogue, from which the hit ratio follows, and the meaning of its percentiles
+ * and its "throughput".
  */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { Report } from '../reports/report.ts';
@@ -62,13 +62,13 @@ function zipfRows(figures: Figures): readonly Row[] {
   ];
 }
 
-function hitRows(figures: Figures, seed: string): readonly Row[] {
+function hitRows(figures: Figures, documented: string): readonly Row[] {
   const keys = figures.number('catalogue');
   const { hits, reads } = figures.hits;
   return [
     {
       label: 'Hit rate',
-      value: `${reads === 0 ? 'none' : `${((hits / reads) * 100).toFixed(2)} %`} (001: ${seed})`,
+      value: `${reads === 0 ? 'none' : `${((hits / reads) * 100).toFixed(2)} %`} (001: ${documented})`,
     },
     { label: 'Hits, misses', value: `${hits}, ${reads - hits}` },
     {

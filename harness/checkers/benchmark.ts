@@ -1,10 +1,10 @@
 /**
- * Seed 001's benchmark, in its own terms. A cold query was answered by the loader, a hot one by Redis, both in the
- * cached phase; an answer of the memory fallback is neither and is not counted. Totals are the sums of the callers'
- * waits per phase (one caller, one query after the other).
+ * Benchmark of requirements document 001, in its own terms. A cold query was answered by the loader, a hot one by
+ * Redis, both in the cached phase; an answer of the memory fallback is neither and is not counted. Totals are the sums
+ * of the callers' waits per phase (one caller, one query after the other).
  *
- * "Throughput improvement" is the seed's name for the share of time saved: 79 % less time is 4.76 times the throughput,
- * so both are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.
+ * The document calls the share of time saved "throughput improvement": 79 % less time is 4.76 times the throughput, so
+ * both are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.
  */
 
 import type { OperationList } from '../history/events.ts';
@@ -20,7 +20,7 @@ import {
 
 export const benchmark: Checker = {
   id: 'benchmark',
-  proves: "seed 001's figures: cold and hot latency, savings, percentiles",
+  proves: 'figures of requirements document 001: cold and hot latency, savings, percentiles',
   check(history, context) {
     const queries = operationsOf(history, context.client).filter(
       (query) => query.invoke.kind === 'getOrCompute' && query.outcome === 'ok' && servedByRedis(query),

@@ -4,7 +4,8 @@
  * phase without a cache (`uncached`) or of the phase that fills it (`warm`) are not counted; failed reads are part of
  * availability.
  *
- * `frequent` counts keys that were read at least twice in the window: seed 002's "frequently accessed data".
+ * `frequent` counts keys that were read at least twice in the window: the "frequently accessed data" of requirements
+ * document 002.
  */
 import type { Operation, OperationList } from '../history/events.ts';
 import type { Checker, Figure } from './checker.ts';

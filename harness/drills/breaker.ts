@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const breaker = integrationDrill({
   id: 'breaker',
   title: 'The circuit breaker opens, probes and closes',
-  source: 'seed 004 §5, test_circuit_breaker_trip_reset; §4.7',
+  source: 'requirements document 004 §5, test_circuit_breaker_trip_reset; §4.7',
   safeOutcome:
     'the breaker opens at its threshold and not before, is half-opened by a probe, and closes without a restart',
   external: {},

@@ -3,7 +3,7 @@ import { fullOnlyIntegration } from './families.ts';
 export const canaryRollback = fullOnlyIntegration({
   id: 'canary-rollback',
   title: 'A canary of the pattern cache is promoted while healthy, and rolled back after a planted fault',
-  source: 'mission D2; seed 000, CanaryTestingService',
+  source: 'mission D2; requirements document 000, CanaryTestingService',
   safeOutcome:
     'the rollback is immediate and permanent, only canary users experience the fault, and no other event moves a user to another arm',
   checkers: ['expectations', 'liveness', 'canary'],

@@ -8,7 +8,7 @@ export const clockJump = integrationDrill({
   id: 'clock-jump',
   title: "The wall clock of a client's machine steps by an hour, forward and back",
   source: 'drills: clock-jump',
-  safeOutcome: 'TTLs, leases and timeouts of the client keep their durations',
+  safeOutcome: 'TTLs, leases and client timeouts keep their durations',
   needsProgram: 'libfaketime',
   expectations: [
     ...EACH.flatMap((each) =>

@@ -4,7 +4,7 @@ export const configuration: Drill = {
   id: 'configuration',
   title: 'Every node runs the rendered configuration',
   family: 'integration',
-  source: 'seed 004 §3, configuration and security; mission A7, A8',
+  source: 'requirements document 004 §3, configuration and security; mission A7, A8',
   safeOutcome:
     'directives, users, ports and roles of every node are as rendered, before, between and after the trials',
   needs: [],

@@ -3,7 +3,7 @@ import { fullOnlyIntegration } from './families.ts';
 export const connectionSaturation = fullOnlyIntegration({
   id: 'connection-saturation',
   title: 'The server reaches maxclients and refuses new connections',
-  source: 'drills: connection-saturation; seed 004 §2, Redis connection saturation',
+  source: 'drills: connection-saturation; requirements document 004 §2, Redis connection saturation',
   safeOutcome:
     'existing connections are served; a client without a connection gets a clear error within the deadline, and recovers without a restart',
   expectations: [

@@ -3,7 +3,8 @@ import { integrationDrill } from './families.ts';
 export const corruptPayload = integrationDrill({
   id: 'corrupt-payload',
   title: 'Corrupted and truncated payloads, and payloads of another schema',
-  source: 'seed 004 §5, test_redis_corrupt_payload; §2, silent cache corruption and serialization drift',
+  source:
+    'requirements document 004 §5, test_redis_corrupt_payload; §2, silent cache corruption and serialization drift',
   safeOutcome:
     'no such payload causes an error or is returned, all are purged and counted, and the value is computed again',
   external: {},

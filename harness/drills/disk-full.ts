@@ -3,7 +3,7 @@ import { fullOnlyIntegration } from './families.ts';
 export const diskFull = fullOnlyIntegration({
   id: 'disk-full',
   title: 'The disk of the append-only file is full',
-  source: 'drills: disk-full; seed 002, persistence',
+  source: 'drills: disk-full; requirements document 002, persistence',
   safeOutcome: 'MISCONF is reported, reads continue, and writes succeed again once there is free space',
   needs: ['dataFolder'],
   topologies: ['single', 'sentinel'],

@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const hitMiss = integrationDrill({
   id: 'hit-miss',
   title: 'A stored value is read; a missing key is a miss',
-  source: 'seed 004 §5, test_redis_hit_miss_cycle',
+  source: 'requirements document 004 §5, test_redis_hit_miss_cycle',
   safeOutcome: 'every read returns the last value written, or a miss, and the counters agree',
   // `clear` scans the whole keyspace.
   external: { except: ['clear-counts', 'clear-removes', 'clear-spares'] },

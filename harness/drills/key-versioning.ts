@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const keyVersioning = integrationDrill({
   id: 'key-versioning',
   title: 'Keys contain the namespace and a version',
-  source: 'seed 004 §3, key versioning; §6, key strategy',
+  source: 'requirements document 004 §3, key versioning; §6, key strategy',
   safeOutcome: 'no key reaches Redis without the namespace, and keys from the key builder contain v1',
   // Both expectations read keys outside of the prefix.
   external: { except: ['not-unprefixed', 'no-strangers'] },

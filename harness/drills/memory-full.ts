@@ -3,7 +3,7 @@ import { fullOnlyIntegration } from './families.ts';
 export const memoryFull = fullOnlyIntegration({
   id: 'memory-full',
   title: 'The memory of the masters is full while writes continue',
-  source: 'drills: memory-full; seed 002, maxmemory and eviction',
+  source: 'drills: memory-full; requirements document 002, maxmemory and eviction',
   safeOutcome:
     'Redis evicts as configured, replicas stay intact, tags and leases survive or fail safely, and clients recover without a restart',
   expectations: [

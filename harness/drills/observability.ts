@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const observability = integrationDrill({
   id: 'observability',
   title: 'Counters and metrics match the history',
-  source: 'seed 004 §3, observability; §4.6, Prometheus counters',
+  source: 'requirements document 004 §3, observability; §4.6, Prometheus counters',
   safeOutcome: 'statistics and metrics match the recorded history, operation by operation',
   external: {},
   expectations: [

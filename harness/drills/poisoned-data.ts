@@ -6,7 +6,8 @@ const TIERED = ['get', 'get-many', 'compute'];
 export const poisonedData = fullOnlyIntegration({
   id: 'poisoned-data',
   title: 'Every read path encounters corrupted, truncated and outdated payloads among good ones',
-  source: 'drills: poisoned-data; seed 004 §2, silent cache corruption and serialization drift',
+  source:
+    'drills: poisoned-data; requirements document 004 §2, silent cache corruption and serialization drift',
   safeOutcome:
     'no bad payload causes an error or is returned, all bad payloads are purged, and good entries are returned',
   expectations: [

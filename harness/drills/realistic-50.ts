@@ -3,7 +3,7 @@ import { loadDrill } from './families.ts';
 export const realistic50 = loadDrill({
   id: 'realistic-50',
   title: 'Realistic benchmark: 50 vector searches, without and with the cache',
-  source: 'seed 001, realistic benchmark',
+  source: 'requirements document 001, realistic benchmark',
   safeOutcome: 'every query is answered with the right value',
   workload: { name: 'realistic-50', parameters: {} },
   operations: ['getOrCompute'],

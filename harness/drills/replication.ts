@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const replication = integrationDrill({
   id: 'replication',
   title: 'Every write on the master reaches every replica',
-  source: 'mission C1; seed 002, replication',
+  source: 'mission C1; requirements document 002, replication',
   safeOutcome: 'every write is readable on every replica, and all links are up',
   topologies: ['sentinel'],
   checkers: ['expectations', 'liveness', 'replication'],

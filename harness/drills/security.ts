@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const security = integrationDrill({
   id: 'security',
   title: 'Access requires a password; the application has no destructive commands',
-  source: 'seed 004 §3, security; seed 002, renamed commands',
+  source: 'requirements document 004 §3, security; document 002, renamed commands',
   safeOutcome:
     'access requires the correct password, dangerous commands are denied to the app, and no command line contains a secret',
   expectations: [

@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const timeoutFallback = integrationDrill({
   id: 'timeout-fallback',
   title: 'Redis replies later than the deadline',
-  source: 'seed 004 §5, test_redis_timeout_fallback',
+  source: 'requirements document 004 §5, test_redis_timeout_fallback',
   safeOutcome: 'every getOrCompute answers with the right value within its deadline; no error is unhandled',
   external: {},
   expectations: [

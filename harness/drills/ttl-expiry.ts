@@ -3,7 +3,7 @@ import { integrationDrill } from './families.ts';
 export const ttlExpiry = integrationDrill({
   id: 'ttl-expiry',
   title: 'TTLs: default, per call, 0, negative, none',
-  source: 'seed 004 §5, test_redis_ttl_expiry; §1, TTL edge conditions',
+  source: 'requirements document 004 §5, test_redis_ttl_expiry; §1, TTL edge conditions',
   safeOutcome: 'an expired value is a miss, and every key has an expiry',
   // A key without a TTL would survive a run that is killed.
   external: { except: ['null-no-expiry'] },

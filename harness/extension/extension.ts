@@ -24,7 +24,7 @@ type Strategies = readonly WarmingStrategy[];
 
 /**
  * Parts that an extension adds to the built-in ones. Ids and names must be unique. Gates come from a file (`--gates`);
- * codecs are options of the client, which writes and reads the values.
+ * codecs are client options, which writes and reads the values.
  */
 export interface Extension {
   /** Lower-case letters, digits and dashes. */

@@ -29,7 +29,7 @@ export interface Bound {
 export interface Criterion {
   readonly id: string;
   readonly title: string;
-  /** Mission row or seed section that the criterion covers: `C4`, `004 §3 Security`. */
+  /** Mission row or section of a requirements document that the criterion covers: `C4`, `004 §3 Security`. */
   readonly source: string;
   readonly state: CriterionState;
   /** Reason for the state, in words; for PASS the claim: "20 of 20 observed". */
@@ -84,7 +84,7 @@ export interface Criterion {
   readonly evidence: readonly EvidenceRef[];
 }
 
-/** The three actions of seed 004 §8. */
+/** The three actions of requirements document 004 §8. */
 export type Action = 'enable' | 'keep-disabled' | 'deploy-with-breaker';
 
 export interface Verdict {

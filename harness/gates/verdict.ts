@@ -1,5 +1,5 @@
 /**
- * Criteria → decision, exit code, and one of seed 004's three actions (§8).
+ * Criteria → decision, exit code, and one of the three actions of requirements document 004 (§8).
  *
  * Decision. If any criterion is FAIL: NO_GO, exit 1. Otherwise, if any criterion in scope is neither PASS nor WAIVED by
  * an unexpired waiver, or if complete evidence is the only criterion: UNKNOWN, exit 3. Otherwise: GO if every criterion
@@ -8,7 +8,7 @@
  *
  * Action, by the states of the criteria in scope (a waived criterion counts as passed):
  *
- * | correctness, configuration, process | performance | action | in the seed's words |
+ * | correctness, configuration, process | performance | action | in the words of the document |
  * |---|---|---|---|
  * | all pass, correctness asked | all pass, some asked | `enable` | enhancements complete + tests green + load test
  * stable |

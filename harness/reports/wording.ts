@@ -230,7 +230,7 @@ export function provenanceOf(report: Report): readonly (readonly [name: string, 
   ][];
 }
 
-/** Returns the version of Redis: `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */
+/** Returns the Redis version: `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64` → `7.0.15`. */
 export function redisVersion(report: Report): string | undefined {
   const { provenance } = report.run;
   const text = provenance['redis-version'] ?? provenance['redis-server'];

@@ -1,4 +1,4 @@
-/** Adapters by the name of the client, and of clients of extension modules. */
+/** Adapters by client name, including the clients of extension modules. */
 import type { ClientName } from '../drills/clients.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
 import type { ClientModule } from './client-module.ts';

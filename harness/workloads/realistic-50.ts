@@ -1,7 +1,7 @@
 /**
- * Seed 001's realistic benchmark: 50 vector searches over a catalogue of 10, once without a cache and once with it, one
- * after the other as in the seed. Its hit ratio of 80 % follows from 10 keys in 50 queries, because each key is
- * computed once.
+ * Realistic benchmark of requirements document 001: 50 vector searches over a catalogue of 10, once without a cache and
+ * once with it, one after the other as in the document. Its hit ratio of 80 % follows from 10 keys in 50 queries,
+ * because each key is computed once.
  */
 
 import { simulatedBackend } from './backend.ts';

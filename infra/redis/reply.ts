@@ -1,4 +1,4 @@
-/** Reads replies of Redis as maps. */
+/** Reads Redis replies as maps. */
 import type { Redis } from 'ioredis';
 import { parseInfo } from './info.ts';
 

@@ -14,7 +14,7 @@ export interface StrategySource {
 }
 
 /**
- * @param file module given with `--module`; undefined: the modules in kit.yaml that have strategies
+ * @param file module given with `--module`; if undefined, the modules in kit.yaml that have strategies
  * @throws KitError `MODULE_MISSING` if no module has strategies; `EXTENSION_INVALID` if a module in kit.yaml is invalid
  */
 export async function findStrategies(file: string | undefined): Promise<StrategySource> {

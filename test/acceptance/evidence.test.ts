@@ -208,7 +208,7 @@ function outcome<T>(work: () => T): T | KitError {
   }
 }
 
-/** All messages of a verification as one text, or an error of the kit as the command prints it. */
+/** All messages of a verification as one text, or a kit error as the command prints it. */
 function problems(result: Verification | KitError): string {
   return result instanceof KitError ? `${result.where}: ${result.message}` : result.problems.join('\n');
 }

@@ -27,7 +27,7 @@ export const DEPENDENCIES: Readonly<Record<string, string>> = {
   '@valkey/valkey-glide': "a stock client that drills compare with the kit's client",
   redis: "node-redis 6, a stock client that drills compare with the kit's client",
   'redis-5': "node-redis 5, a stock client that drills compare with the kit's client",
-  testcontainers: 'a Redis in a container for the tests of the client',
+  testcontainers: 'a Redis in a container for the client tests',
   croner: 'cron expressions of cache warming',
   '@arethetypeswrong/cli': 'the packed client: its types resolve for every importer',
   'fast-check': 'properties of statistics and parsers',

@@ -42,6 +42,6 @@ it.each(["redis.call('GET', 'k')", 'redis.status', "redis.on('close', f)", 'redi
   },
 );
 
-it('the check reports only files of the client', () => {
+it('the check reports only client files', () => {
   expect(uses('redis.commandQueue', 'test/client/a.test.ts')).toEqual([]);
 });

@@ -25,7 +25,7 @@ export function hiddenMembers(declarations: string): readonly string[] {
   return [...new Set([...[...ofPrivate, ...ignored].map(([, name]) => String(name)), ...UNDECLARED])];
 }
 
-/** Uses of hidden members in the files of the client. */
+/** Uses of hidden members in the client files. */
 export function hiddenMemberUses(declarations: string, files: readonly SourceFile[]): string[] {
   const names = hiddenMembers(declarations);
   const use = new RegExp(String.raw`\.\s*(${names.join('|')})\b`);

@@ -19,7 +19,7 @@ function written(from: string, to: string): string {
 }
 
 describe('config/canary.yaml', () => {
-  it('has the seed’s database, stages of 5, 25, 50 and 100 percent, and a margin of 1 point', () => {
+  it('has the database of requirements document 000, stages of 5, 25, 50 and 100 percent, and a margin of 1 point', () => {
     expect(loadCanary()).toMatchObject({
       redis: { database: 2 },
       rollout: { stages: [5, 25, 50, 100] },

@@ -90,7 +90,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('reads the settings of the breaker and the namespace, with times in seconds', () => {
+  it('reads the breaker settings and the namespace, with times in seconds', () => {
     const variables = {
       ...on,
       CACHE_NAMESPACE: 'meridian',

@@ -1,6 +1,6 @@
 /**
  * The client on other versions of Redis and on Valkey (`test/support/servers.ts`): the contract of every cache, in each
- * scripting mode, and the features that depend on the version of the server.
+ * scripting mode, and the features that depend on the server version.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {

@@ -1,9 +1,11 @@
-/** The production checklist of seed 002 as gates: docs/checklist.md is compared with config/gates.yaml. */
+/**
+ * The production checklist of requirements document 002 as gates: docs/checklist.md is compared with config/gates.yaml.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 
-/** Checkboxes of seed 002, "Production Checklist". */
+/** Checkboxes of document 002, "Production Checklist". */
 const BOXES = {
   before: [
     'Redis password configured and secured',

@@ -199,7 +199,7 @@ it('cluster nodes are seed nodes, in database 0', () => {
 });
 
 describe('an environment of an external Redis', () => {
-  it('keeps the settings of the client, with a separate namespace and TTL, and has no server settings', () => {
+  it('keeps the client settings, with a separate namespace and TTL, and has no server settings', () => {
     const target = readExternalTarget({ sentinels: 'h', tlsCa: join(dir, 'ca.pem') }, noVariables());
     const config = loadEnvironment(
       'production',

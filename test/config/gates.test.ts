@@ -104,7 +104,7 @@ describe('config/gates.yaml', () => {
     expect(gate && `${gate.sli.figure} ${gate.target.op} ${gate.target.value}`).toBe(target);
   });
 
-  it('covers the seven criteria and ten enhancements of seed 004', () => {
+  it('covers the seven criteria and ten enhancements of requirements document 004', () => {
     const sources = gates.map(({ source }) => source).join('\n');
     const criteria = [
       'Coverage',

@@ -356,7 +356,7 @@ describe('an error', () => {
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
-  it('requires the name of the environment to equal the file name', () => {
+  it('requires the environment name to equal the file name', () => {
     expect(catchKitError(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "got 'other'",
     );

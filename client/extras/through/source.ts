@@ -4,7 +4,7 @@ import type { LoadContext } from '../../api/types.ts';
 
 /** Source of values. */
 export interface Source<T> {
-  /** Loads a value; undefined: no value. */
+  /** Loads a value; undefined if there is no value. */
   load(key: string, context?: LoadContext): Promise<T | undefined> | T | undefined;
 }
 

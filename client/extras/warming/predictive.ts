@@ -21,7 +21,7 @@ const HOUR_MS = 3_600_000;
 export interface PredictiveOptions extends Partial<Omit<WarmingStrategy, 'generate'>> {
   /** History of reads on past days, per key and hour. */
   readonly history: AccessHistory;
-  /** Loads the current value of a key; undefined: the key has no value and is left out. */
+  /** Loads the current value of a key; undefined if the key has no value and is left out. */
   readonly load: (key: string, signal: AbortSignal) => unknown;
   /** Minimum number of reads that are expected for a key in the hour; default 1. */
   readonly minReads?: number;

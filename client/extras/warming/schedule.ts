@@ -3,7 +3,7 @@ import { ConfigurationError } from '../../api/errors.ts';
 import type { ResolvedStrategy } from './strategy.ts';
 
 export interface Schedule {
-  /** Returns the time of the next run; undefined: there is no further run. */
+  /** Returns the time of the next run; undefined if there is no further run. */
   next(): Date | undefined;
   stop(): void;
 }

@@ -38,7 +38,7 @@ export class Tags {
   readonly #options: TagOptions;
   readonly #knownMax: number;
   readonly #setOrGet: SetOrGet;
-  /** Versions by id; undefined: known to be missing. Used only while coherence is live. */
+  /** Versions by id; undefined if known to be missing. Used only while coherence is live. */
   readonly #known = new Map<string, string | undefined>();
   readonly #creating = new Map<string, Promise<string>>();
   /** Versions for entries in memory while Redis is unreachable. They are invalid once Redis replies. */

@@ -38,7 +38,7 @@ export interface NodesContext {
   readonly at: number;
 }
 
-/** Parses the reply to CLUSTER NODES; undefined: the node has not joined a cluster. */
+/** Parses the reply to CLUSTER NODES; undefined if the node has not joined a cluster. */
 export function parseNodes(reply: unknown, context: NodesContext): ClusterView | undefined {
   const nodes = new Map<string, NodeLine>();
   for (const line of String(reply).split('\n')) {

@@ -111,7 +111,7 @@ function routeGathered(keys: readonly Argument[]): Route {
 
 /**
  * Splits a command into one per key, for a slot that is migrating: its keys are on two nodes, and a command with
- * several of them fails on both. undefined: a single key, or a command that cannot be split.
+ * several of them fails on both. Returns undefined for a single key or a command that cannot be split.
  */
 export function splitByKey(
   command: string,

@@ -67,7 +67,7 @@ export class Topology {
     return known ?? (kind === 'asking' ? this.#migratingTo(slot) : undefined);
   }
 
-  /** Returns the reachable address of a node with any of its names; undefined: unknown. */
+  /** Returns the reachable address of a node with any of its names; undefined if it is unknown. */
   reach(name: Address): Address | undefined {
     return this.#lineOf(name)?.address;
   }

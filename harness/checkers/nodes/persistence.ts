@@ -49,7 +49,7 @@ function judgeLastSave({ id, info }: NodeView): Judged {
             live,
             wanted: "'ok'",
             reason: 'the last write to disk failed, so the disk lacks data that is in memory',
-            remedy: `${field} is '${live}': look at the log of the node and at the space on its disk.`,
+            remedy: `${field} is '${live}': look at the node log and at the space on its disk.`,
           },
         ],
   );

@@ -99,7 +99,7 @@ function checkLinks(views: readonly NodeView[]): readonly Wrong[] {
         live: link,
         wanted: 'connected',
         reason: 'the replica falls behind, and a failover to it loses the writes that it does not have',
-        remedy: `its link to the master is '${link}': look at masteruser, masterauth and the log of the node.`,
+        remedy: `its link to the master is '${link}': look at masteruser, masterauth and the node log.`,
       },
     ];
   });

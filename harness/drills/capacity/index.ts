@@ -34,7 +34,8 @@ export const throughput = capacityDrill({
 export const loadMixes = capacityDrill({
   id: 'load-mixes',
   title: 'YCSB A, B, C, F, a hot key, batches and bursts of 100 at a steady rate',
-  source: 'mission C4; seed 003: get < 5 ms, set < 10 ms, batch of 100 < 50 ms, 100 concurrent',
+  source:
+    'mission C4; requirements document 003: get < 5 ms, set < 10 ms, batch of 100 < 50 ms, 100 concurrent',
   safeOutcome: 'every operation is answered with the right value',
   checkers: ['load', 'load-values', 'memory'],
 });
@@ -57,7 +58,7 @@ export const memoryGrowth = capacityDrill({
 
 const HTTP_SOAK = 'http-soak';
 
-/** Seed 003's 100 concurrent requests, through a service that embeds the cache. */
+/** The 100 concurrent requests of document 003, through a service that embeds the cache. */
 const HTTP: readonly (Pick<Own, 'id' | 'title' | 'parameters'> & Pick<Drill, 'byNameOnly'>)[] = [
   { id: 'http-smoke', title: 'k6 smoke: few requests' },
   {

@@ -30,7 +30,7 @@ export interface Exhaustion {
  */
 export type Exhaust = (admin: Redis, access: Access) => Promise<Exhaustion>;
 
-/** Lowers a limit of the server; returns a function that restores it. */
+/** Lowers a server limit; returns a function that restores it. */
 export async function lowerLimit(
   admin: Redis,
   directive: string,

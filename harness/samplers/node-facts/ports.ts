@@ -12,7 +12,7 @@ const BOUND_MS = 5_000;
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
 /**
- * Ciphers to offer, with OpenSSL's security level 0, so that the result shows the limits of the server and not of this
+ * Ciphers to offer, with OpenSSL's security level 0, so that the result shows the server limits and not of this
  * client.
  */
 const ANY_CIPHER = 'ALL:@SECLEVEL=0';

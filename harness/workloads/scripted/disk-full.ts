@@ -1,6 +1,6 @@
 /**
  * The disk of the master's append-only file is full (the fault `fill-disk`): Redis refuses writes with MISCONF and
- * serves reads. Loads return their values, and a call that needs a write gets the reply of Redis as its error. Redis
+ * serves reads. Loads return their values, and a call that needs a write gets the Redis reply as its error. Redis
  * replies to PING with MISCONF, too: sentinels promote a replica after down-after, so all calls are sent immediately
  * after the injection.
  */

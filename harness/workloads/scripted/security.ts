@@ -6,7 +6,7 @@ import type { Address } from '../../../infra/topology.ts';
 import type { ScriptContext } from './script.ts';
 import { defineScript, equals } from './script.ts';
 
-/** The renamed commands of seed 002, and other commands that could destroy or reveal data. */
+/** The renamed commands of requirements document 002, and other commands that could destroy or reveal data. */
 const DENIED: readonly (readonly [string, ...string[]])[] = [
   ['FLUSHALL'],
   ['FLUSHDB'],

@@ -19,7 +19,7 @@ export interface StockCommands {
   getOrCompute?(key: string, load: () => Promise<string>, ttlSeconds: number): Promise<string>;
   close(): Promise<unknown>;
   /**
-   * Whether the error is a reply of Redis: the command was refused. Any other error may follow a command that was
+   * Whether the error is a Redis reply: the command was refused. Any other error may follow a command that was
    * applied.
    */
   isReply(error: unknown): boolean;
@@ -58,7 +58,8 @@ export function stockAdapter(client: string, spec: ClientSpec, commands: StockCo
       await commands.setMany(physical, defaultTtlSeconds);
       return { source: 'redis' };
     },
-    // Cache-aside as in seed 004 section 7: after a Redis error the value is computed, and its store is not awaited.
+    // Cache-aside as in requirements document 004, section 7: after a Redis error the value is computed, and its store
+    // is not awaited.
     async getOrCompute(key, load) {
       if (commands.getOrCompute !== undefined) return computeWith(commands, physicalKey(key), load, spec);
       const cached = await commands.get(physicalKey(key)).catch(() => null);

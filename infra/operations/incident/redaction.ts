@@ -22,7 +22,7 @@ export type Redact = (text: string) => string;
 /**
  * Returns a function that redacts texts.
  *
- * @param passwords passwords of the environment; passwords shorter than 4 characters are not searched
+ * @param passwords environment passwords; passwords shorter than 4 characters are not searched
  */
 export function redactor(passwords: readonly string[]): Redact {
   const secrets = passwords

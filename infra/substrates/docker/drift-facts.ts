@@ -10,7 +10,7 @@ export interface EngineFacts {
   readonly images: Readonly<Record<string, string | undefined>>;
   readonly missingNetworks: readonly string[];
   readonly missingVolumes: readonly string[];
-  /** Containers that have the label or the name of the environment. */
+  /** Containers that have the environment label or name. */
   readonly containers: readonly string[];
 }
 

@@ -223,7 +223,7 @@ export async function imageIds(
   return new Map((await Promise.all(read)).filter(([, id]) => id !== ''));
 }
 
-/** Returns the version of the engine. @throws KitError if it does not answer */
+/** Returns the engine version. @throws KitError if it does not answer */
 export async function engineVersion(engine?: Engine): Promise<string> {
   const args = ['version', '--format', '{{.Server.Version}}'];
   if (engine === undefined) return await docker(args, { timeoutMs: 5_000 });
@@ -233,7 +233,7 @@ export async function engineVersion(engine?: Engine): Promise<string> {
   });
 }
 
-/** Returns the KitError for an error of the engine; undefined if the error concerns the request. */
+/** Returns the KitError for an engine error; undefined if the error concerns the request. */
 export function engineTrouble(stderr: string, engine?: Engine): KitError | undefined {
   if (/permission denied.*(docker|socket)/is.test(stderr)) {
     return new KitError('the Docker engine denies access to this user', {

@@ -63,7 +63,7 @@ export interface ServerImage {
   readonly facts: BinaryFacts;
 }
 
-/** Settings that choose the image of the nodes. */
+/** Settings that choose the node image. */
 export type ImageSettings = Pick<EnvironmentConfig, 'redis' | 'docker'>;
 
 /** Files that the Redis image adds to its base. */
@@ -75,7 +75,7 @@ export const imagesFile = (stateDir: string): string => join(stateDir, 'docker',
 /**
  * Returns the images that a deploy would use now. Reads files only, queries no registry.
  *
- * @param settings settings of the environment; default: an environment that names no server
+ * @param settings environment settings; default: an environment that names no server
  * @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE`
  */
 export function chooseImages(stateDir: string, settings?: ImageSettings): ImageSet {
@@ -108,7 +108,7 @@ function commonImages(stateDir: string): CommonImages {
 }
 
 /**
- * Returns the image of the nodes: the image that the environment names, an image with its server, or the common image.
+ * Returns the node image: the image that the environment names, an image with its server, or the common image.
  */
 function nodeImage(
   stateDir: string,
@@ -150,7 +150,7 @@ export function nodeImageHash(base: string): string {
   return inputsHash([base, ...files]);
 }
 
-/** Script that prints the version of the server in an image, and how the server ends with each configuration. */
+/** Script that prints the server version in an image, and how the server ends with each configuration. */
 const PROBE = `server=$(command -v redis-server || command -v valkey-server) || exit 0
 "$server" --version
 for text in "$@"; do echo '--- probe'; printf '%s' "$text" | timeout 5 "$server" - 2>&1; done

@@ -9,7 +9,7 @@ import { NODE_IMAGE_DIR } from './images.ts';
 import { bootstrapOf, type DockerPlan, hasHosts, type PlannedNode, TLS_PATHS } from './plan.ts';
 
 /**
- * Returns the files of the exporter. `/metrics` follows the master; in a cluster it serves the first node.
+ * Returns the exporter files. `/metrics` follows the master; in a cluster it serves the first node.
  * `/scrape?target=URL` accepts any node or sentinel, by its id, the name of its container, or its address in the data
  * network.
  */

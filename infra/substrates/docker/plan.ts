@@ -21,7 +21,7 @@ export const PIDS_LIMIT = 256;
 export const LABEL = {
   environment: 'redis-cache-kit.environment',
   node: 'redis-cache-kit.node',
-  /** SHA-256 over the rendered files of the node: a change replaces the container. */
+  /** SHA-256 over the rendered node files: a change replaces the container. */
   config: 'redis-cache-kit.config-sha256',
   /** Id of the checkout that deployed it (`checkout-id.ts`), and its location. */
   owner: 'redis-cache-kit.owner',

@@ -17,7 +17,7 @@ export interface SynthesisOptions {
   /** Reason why deploying and destroying the environment must fail. */
   readonly refusal?: string | undefined;
   /**
-   * Whether only the name of the environment is listed. Then no passwords are generated and nothing is written below
+   * Whether only the environment name is listed. Then no passwords are generated and nothing is written below
    * the state directory.
    */
   readonly isListed?: boolean;

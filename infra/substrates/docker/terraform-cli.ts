@@ -45,7 +45,7 @@ export type Verb = 'deploy' | 'destroy';
  * Runs the steps of `cdktf deploy` or `cdktf destroy` without the command line of CDKTF, which takes 2 to 3 s of CPU
  * time and is not part of the installed package.
  *
- * @param name name of the environment and of its stack
+ * @param name environment name, also of its stack
  */
 export async function runStack(
   verb: Verb,

@@ -1,4 +1,4 @@
-/** Known errors of Terraform and the engine, each with problem and remedy. They are matched by the output. */
+/** Known Terraform and engine errors, each with problem and remedy. They are matched by the output. */
 import { EXIT, KitError } from '../../../config/errors.ts';
 
 interface Problem {
@@ -73,7 +73,7 @@ const KNOWN_ERRORS = [
     when: /cannot be destroyed|prevent_destroy/i,
     code: 'PROTECTED',
     what: 'the environment is protected: its data would be destroyed',
-    hint: 'to destroy it anyway, set KIT_ALLOW_DESTROY to the name of the environment',
+    hint: 'to destroy it anyway, set KIT_ALLOW_DESTROY to the environment name',
   },
   {
     when: /cannot connect to the docker daemon/i,
@@ -102,7 +102,7 @@ export function explainTerraformError(verb: string, name: string, output: string
     return new KitError(own, {
       code: found?.code ?? 'SYNTHESIS_FAILED',
       where: where ?? log,
-      hint: hint ?? 'see the log of the environment',
+      hint: hint ?? 'see the environment log',
       exitCode: EXIT.USAGE,
     });
   }

@@ -20,7 +20,7 @@ export interface NodeFingerprint {
   readonly settings: string;
   /** Digest of the users and their rights. */
   readonly users: string;
-  /** Program and version of the server. */
+  /** Server program and version. */
   readonly server: string;
   readonly certificate: string;
 }

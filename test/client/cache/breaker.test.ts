@@ -164,7 +164,7 @@ describe('the circuit breaker', () => {
     ['a node that is loading', new CommandError('LOADING Redis is loading the dataset in memory'), true],
     ['a cluster that is down', new CommandError('CLUSTERDOWN The cluster is down'), true],
     ['a slot that no shard serves', new CommandError('CLUSTERDOWN Hash slot not served'), false],
-    ['an exceeded limit of the client', new ClientLimitError('GET'), false],
+    ['an exceeded client limit', new ClientLimitError('GET'), false],
     ['a slot that another node serves', new CommandError('MOVED 1 h:1'), false],
     ['a key that is being migrated', new CommandError('ASK 1 h:1'), false],
     ['keys that are split between two nodes', new CommandError('TRYAGAIN Multiple keys request'), false],

@@ -128,7 +128,7 @@ export function sizingCommand(get: () => OpenPlace): void {
   describe('kit sizing', () => {
     emptyBeforeEach(get);
 
-    it('compares the measured need with the settings of the environment', async () => {
+    it('compares the measured need with the environment settings', async () => {
       const { cache, on } = get();
       const docs = Array.from({ length: 200 }, (_, i) => [`doc:${i}`, 'x'.repeat(1_000)] as const);
       await cache.setMany(new Map(docs), { ttlSeconds: null, tags: ['docs'] });

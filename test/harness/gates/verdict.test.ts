@@ -137,7 +137,7 @@ describe('verdictOf', () => {
     });
   });
 
-  it('prints breaker settings that are never looser than the settings of the environment', () => {
+  it('prints breaker settings that are never looser than the environment settings', () => {
     const tight = buildEnvironment({
       client: { defaultTtlSeconds: 20, breaker: { enabled: true, threshold: 2, openMs: 1500 } },
     });

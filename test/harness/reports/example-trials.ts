@@ -216,7 +216,7 @@ export function loadTrials(draw: Draw): TrialView[] {
       ...shared,
       drill: 'realistic-50',
       title: 'The realistic benchmark of 50 queries',
-      safeOutcome: 'hit ratio, latency and throughput as the seed states them',
+      safeOutcome: 'hit ratio, latency and throughput as the requirements state them',
       binMs: 500,
       timelines: { kit: timeline(draw, 5, 10_000, 500) },
       latencies: [latencies(draw, 'kit', 'getOrCompute', 50, 2.1)],

@@ -89,7 +89,7 @@ it.each(CLIENT_NAMES.filter((name) => name !== 'kit'))(
   },
 );
 
-it('a failed operation keeps the error of the client, including that of a loader', async () => {
+it('a failed operation keeps the client error, including that of a loader', async () => {
   const { thread } = started('kit');
   await thread.ready();
   const refused = await thread.incr('~reserved').catch((error: unknown) => thread.failure('incr', error));

@@ -10,7 +10,7 @@ export interface AlertCase {
   readonly environment?: 'cluster';
 }
 
-/** Values by series; `E` is replaced by the label of the environment. */
+/** Values by series; `E` is replaced by the environment label. */
 type Series = Readonly<Record<string, string>>;
 
 const node = (metric: string, id: string, more = '') =>

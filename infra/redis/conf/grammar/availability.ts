@@ -20,7 +20,7 @@ export type Availability = Readonly<Partial<Record<ServerFamily, Span | readonly
 export const EVERYWHERE: Availability = { redis: { from: '0' }, valkey: { from: '0' } };
 
 /**
- * Available since a version of Redis. Valkey forked from Redis 7.2.4, so every Valkey has all older features. For newer
+ * Available since a Redis version. Valkey forked from Redis 7.2.4, so every Valkey has all older features. For newer
  * features, `valkey` is the Valkey version that has the feature too.
  */
 export function since(redis: string, valkey?: string): Availability {

@@ -1,4 +1,4 @@
-/** Selection of the image of the nodes by `redis.server` and `docker.image`, without an engine. */
+/** Selection of the node image by `redis.server` and `docker.image`, without an engine. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -45,7 +45,7 @@ const own: LocalImages = {
   ],
 };
 
-describe('the image of the nodes', () => {
+describe('the node image', () => {
   it('is the built-in image if the environment names no server or the built-in one', () => {
     const { redis, exporter } = chooseImages(state.path);
     expect(redis).toMatchObject({ kind: 'dockerfile', base: PUBLISHED.redis });

@@ -140,7 +140,7 @@ describe('an environment of a dead owner', () => {
   async function nothingLeft(ledger: Ledger): Promise<void> {
     await waitUntil('every process to be gone', async () => (await aliveOf(ledger)).length === 0);
     await waitUntil(
-      'the files of the environment to be gone',
+      'the environment files to be gone',
       () => !existsSync(join(state.path, 'environments', NAME)),
     );
     const { reaper } = ledger;
