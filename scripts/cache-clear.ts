@@ -22,7 +22,7 @@ interface ClearReport {
   /** Number of entries found before the deletion; for a tag, the entries that carry its current version. */
   readonly found: number;
   /**
-   * Number of internal keys of the client that were found: tags, leases, shared statistics. Counted only with `--all`.
+   * Number of internal client keys that were found: tags, leases, shared statistics. Counted only with `--all`.
    */
   readonly internal: number;
   readonly dryRun: boolean;

@@ -19,7 +19,7 @@ export interface ReadOptions<T = unknown> {
 
 /** Options of a write. */
 export interface WriteOptions {
-  /** TTL in seconds; absent: the cache's default; 0: not stored; null: no expiry; negative: an error. */
+  /** TTL in seconds. Default: the TTL of the cache. null means no expiry, 0 does not store; negative is an error. */
   readonly ttlSeconds?: number | null;
   /** Guarantee that an acknowledgement of this write gives; default: the cache's `durability`. */
   readonly durability?: Durability;
@@ -45,8 +45,8 @@ export interface LoadContext {
   /** Aborted when the load exceeds its hard timeout; the reason is the `LoadTimeoutError`. */
   readonly signal: AbortSignal;
   /**
-   * Sets the TTL of this result in seconds; overrides the TTL of the call and `negativeTtlSeconds`. null: no expiry; 0:
-   * not stored.
+   * Sets the TTL of this result in seconds; overrides the TTL of the call and `negativeTtlSeconds`. null means no
+   * expiry, 0 does not store.
    *
    * @throws ConfigurationError if the TTL is invalid
    */

@@ -74,7 +74,7 @@ export interface ConnectionOptions {
    */
   readonly maxInFlight?: number;
   /**
-   * Detects failovers and hangs, and moves the connection; default true. false: a plain ioredis connection, for
+   * Detects failovers and hangs, and moves the connection; default true. If false, a plain ioredis connection, for
    * comparisons.
    */
   readonly supervision?: boolean;

@@ -170,7 +170,7 @@ export interface Entry<T> {
 /** A value and its remaining time. */
 export interface TimedEntry<T> {
   readonly value: T;
-  /** Seconds left; null: no expiry. */
+  /** Seconds left; null if there is no expiry. */
   readonly ttlSeconds: number | null;
   readonly source: 'redis' | 'memory';
 }
@@ -329,9 +329,9 @@ export interface Cache {
   invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
   /** Invalidation by tag, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
-  /** Like `getEntry`, with the remaining seconds; null: no expiry. */
+  /** Like `getEntry`, with the remaining seconds; null if there is no expiry. */
   getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined>;
-  /** Returns the remaining seconds; null: no expiry; undefined: `get` would find nothing. */
+  /** Returns the remaining seconds; null if there is no expiry, undefined if `get` would find nothing. */
   ttl(key: string): Promise<number | null | undefined>;
   /** Returns the number of keys that `get` would find; each key counts once. */
   exists(...keys: Names): Promise<number>;
@@ -344,8 +344,8 @@ export interface Cache {
    */
   setIfAbsent<T>(key: string, value: T, options?: WriteOptions): Promise<boolean>;
   /**
-   * Changes the remaining time of an entry; null: no expiry, 0: deletes the entry. Returns false if `get` would find
-   * nothing.
+   * Changes the remaining time of an entry; null means no expiry, 0 deletes the entry. Returns false if `get` would
+   * find nothing.
    */
   expire(key: string, ttlSeconds: number | null): Promise<boolean>;
   /** Removes all keys of the namespace, with SCAN in batches. Returns the number of entries. */

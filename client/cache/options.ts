@@ -61,7 +61,7 @@ function resolvePrefixes(prefixes: readonly string[]): readonly string[] {
   return [...new Set(prefixes)];
 }
 
-/** Resolves a TTL. null: no expiry. */
+/** Resolves a TTL; null means no expiry. */
 export function resolveTtl(
   path: string,
   value: number | null | undefined,

@@ -27,7 +27,7 @@ export interface EnvelopeFacts {
   readonly codec: string;
   /** Whether the payload is deflated. */
   readonly deflated: boolean;
-  /** Hash of the schema's name; null: no schema. */
+  /** Hash of the schema's name; null without a schema. */
   readonly schema: number | null;
   readonly freshness?: Freshness;
   readonly tags: readonly TagStamp[];

@@ -92,7 +92,7 @@ export interface EncodeOptions {
   readonly freshness?: Freshness | undefined;
   /** Tags, at most 64; default: none. */
   readonly tags?: readonly TagStamp[] | undefined;
-  /** Size in bytes from which a payload is deflated, if that saves a tenth. Absent: no payload is deflated. */
+  /** Size in bytes from which a payload is deflated, if that saves a tenth. If absent, no payload is deflated. */
   readonly deflateAboveBytes?: number | undefined;
   /** Encodes `undefined` as an entry for "no value" instead of refusing it. */
   readonly nothing?: boolean | undefined;
@@ -100,7 +100,7 @@ export interface EncodeOptions {
 
 /** Requirements of a reader. */
 export interface DecodeOptions {
-  /** Refuses an entry with another schema name; absent: any name is accepted. */
+  /** Refuses an entry with another schema name; if absent, any name is accepted. */
   readonly schemaId?: string | undefined;
   /** With a `schemaId`: accepts an entry without a schema name, too; default false. */
   readonly orNameless?: boolean | undefined;

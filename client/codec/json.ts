@@ -36,7 +36,7 @@ export function writeJson(value: unknown): string {
 }
 
 /**
- * Returns true if JSON.stringify writes text that restores the value. false: the text does not restore the value, or
+ * Returns true if JSON.stringify writes text that restores the value; false if the text does not restore the value, or
  * the slow check must decide.
  */
 function isUsual(value: unknown, depth: number): boolean {

@@ -97,7 +97,8 @@ export interface LocalTierOptions {
   /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;
   /**
-   * Reads the key from the master; null: absent. Without this function, values that this process writes are not kept.
+   * Reads the key from the master; null if it is absent. Without this function, values that this process writes are
+   * not kept.
    */
   readonly ask?: (key: string) => Promise<Buffer | null>;
   /** Unix time in ms. */

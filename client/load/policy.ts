@@ -53,7 +53,7 @@ export function evaluateFreshness(
 
 /** Decision on how a loaded value is stored. */
 export interface StorePolicy {
-  /** Seconds until the value is stale; null: no expiry. */
+  /** Seconds until the value is stale; null if there is no expiry. */
   readonly ttlSeconds: number | null;
   /** Seconds for which Redis keeps the value. */
   readonly keepSeconds: number | null;

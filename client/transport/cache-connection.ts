@@ -7,7 +7,7 @@ import type { PartListener } from './part.ts';
 export interface CacheConnection extends SupervisedConnection {
   request(command: string, args: readonly Argument[], options?: CallOptions): Promise<unknown>;
   /**
-   * Sends GET together with the other GETs of the same tick. null: absent, or not a string. `failFast` as in
+   * Sends GET together with the other GETs of the same tick; null if absent or not a string. `failFast` as in
    * `CallOptions`.
    */
   get(key: string, failFast?: boolean): Promise<Buffer | null>;

@@ -96,7 +96,7 @@ export class Replicas implements Receiver<Read> {
     return this.#reads.size > 0;
   }
 
-  /** Sends a read to a replica; false: the read must be sent to the master. */
+  /** Sends a read to a replica; false if the read must be sent to the master. */
   takes(operation: Operation): boolean {
     if (!operation.read || operation.once || OWN.has(operation.command.toUpperCase())) return false;
     if (this.#reads.size >= this.#options.maxInFlight) return false;

@@ -72,7 +72,7 @@ export class Replies {
     return this.#chunk[this.#at] !== PUSH && this.#pending.peek() !== undefined;
   }
 
-  /** Passes on bytes up to the end of the reply or of the chunk; false: the reply does not end in this chunk. */
+  /** Passes on bytes up to the end of the reply or of the chunk; false if the reply does not end in this chunk. */
   #pass(): boolean {
     const chunk = this.#chunk;
     const from = this.#at;
@@ -87,7 +87,7 @@ export class Replies {
     return end >= 0;
   }
 
-  /** Reads one reply, or one item of a list; false: the chunk ends within it. */
+  /** Reads one reply, or one item of a list; false if the chunk ends within it. */
   #next(): boolean {
     const chunk = this.#chunk;
     const start = this.#at;

@@ -14,7 +14,7 @@ export type Selection =
 
 export interface Affected {
   readonly found: number;
-  /** Number of internal keys of the client, which are not entries. */
+  /** Number of internal client keys, which are not entries. */
   readonly internal: number;
 }
 
@@ -120,7 +120,7 @@ function requireReceived(name: string, { lost }: CloseReport): void {
   });
 }
 
-/** The character `~`, with which internal keys of the client begin. */
+/** The character `~`, with which internal client keys begin. */
 const INTERNAL = 0x7e;
 
 async function countTagged(

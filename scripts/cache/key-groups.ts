@@ -2,7 +2,7 @@
  * Groups sampled keys by namespace and domain, and estimates the number and the memory of the keys of each group.
  *
  *   prices:v1:quote:3f…  ─▶ namespace `prices`, domain `quote`
- *   prices:~tag:9a…      ─▶ namespace `prices`, domain `~tag` (internal keys of the client)
+ *   prices:~tag:9a…      ─▶ namespace `prices`, domain `~tag` (internal client keys)
  */
 import { isUtf8 } from 'node:buffer';
 import { domainOf } from '../../client/extras/analytics/index.ts';
@@ -43,7 +43,7 @@ export function placeOf(key: Buffer): { readonly namespace: string; readonly dom
 const INTERNAL = /^(.+?):(~(?:tag|lease|stats|canary)):/s;
 
 /**
- * Returns the namespace and domain of an internal key of the client, such as the version of a tag; undefined for any
+ * Returns the namespace and domain of an internal client key, such as the version of a tag; undefined for any
  * other key. The namespace may contain colons.
  */
 export function internalPlaceOf(key: Buffer): ReturnType<typeof placeOf> | undefined {

@@ -33,7 +33,7 @@ export interface WarmingStrategy {
   readonly batchSize?: number;
   /** Pause between batches, in seconds, so that Redis can serve other clients; default 0.1. */
   readonly delaySeconds?: number;
-  /** TTL of the entries, in seconds; null: no expiry; default 3600. */
+  /** TTL of the entries, in seconds; null for no expiry; default 3600. */
   readonly ttlSeconds?: number | null;
   /** Tags of the entries; default: none. */
   readonly tags?: readonly string[];

@@ -18,7 +18,7 @@ export interface TagOptions {
   /** Sends one command to the master. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Opens the listener for `prefix`; called at the first use of a tag. Absent: every use reads from Redis. */
+  /** Opens the listener for `prefix`; called at the first use of a tag. If absent, every use reads from Redis. */
   readonly coherence?: (() => Coherence) | undefined;
   /** Journal for invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;

@@ -15,7 +15,7 @@ export interface StockCommands {
   /** Reads several keys, in one batch unless the keys belong to several nodes. */
   getMany(keys: readonly string[]): Promise<readonly (string | null)[]>;
   setMany(entries: readonly (readonly [key: string, value: string])[], ttlSeconds: number): Promise<unknown>;
-  /** Returns the cached value, or loads and stores it. Absent: the cache-aside of `stockAdapter`. */
+  /** Returns the cached value, or loads and stores it. If absent, the cache-aside of `stockAdapter` applies. */
   getOrCompute?(key: string, load: () => Promise<string>, ttlSeconds: number): Promise<string>;
   close(): Promise<unknown>;
   /**

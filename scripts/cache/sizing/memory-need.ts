@@ -6,7 +6,7 @@
  * `overhead` is measured: the memory of all keys as the server counts it, over the sum of MEMORY USAGE. The hash tables
  * double at powers of two, so they are computed for the keys at the peak.
  *
- * Internal keys of the client, such as versions of tags, grow in proportion to the entries. Their TTL (30 days for the
+ * Internal client keys, such as versions of tags, grow in proportion to the entries. Their TTL (30 days for the
  * version of a tag) is not the TTL of the entries: it affects neither the number of entries nor the time until that
  * number is known.
  */
@@ -16,7 +16,7 @@ import type { Observation, ObservedGroup, ObservedMaster } from './observation.t
 export interface GroupNeed {
   readonly namespace: string;
   readonly domain: string;
-  /** Whether the keys are internal keys of the client. */
+  /** Whether the keys are internal client keys. */
   readonly internal: boolean;
   readonly ttlSeconds: number | null;
   readonly keysNow: number;

@@ -14,7 +14,7 @@ import type { IdleKey } from './key-growth.ts';
 export interface ObservedGroup {
   readonly namespace: string;
   readonly domain: string;
-  /** Whether the keys are internal keys of the client, such as versions of tags, rather than entries. */
+  /** Whether the keys are internal client keys, such as versions of tags, rather than entries. */
   readonly internal: boolean;
   readonly keys: number;
   /** Number of keys without a TTL. */

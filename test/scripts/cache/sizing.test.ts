@@ -60,7 +60,7 @@ function idleOf(keys: number, longestIdle: number): IdleKey[] {
 }
 
 describe('internalPlaceOf', () => {
-  it('recognizes internal keys of the client, also in a namespace with colons', () => {
+  it('recognizes internal client keys, also in a namespace with colons', () => {
     const placeOf = (key: string) => internalPlaceOf(Buffer.from(key));
     expect(placeOf('shop:~tag:9a')).toEqual({ namespace: 'shop', domain: '~tag' });
     expect(placeOf('prod:shop:~stats:hits')).toEqual({ namespace: 'prod:shop', domain: '~stats' });
