@@ -15,3 +15,9 @@ export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | Acq
 /** Number of first bytes that identify an entry: its header with the checksum, and more. */
 export const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
 export const headOf = (payload: Buffer): Buffer => payload.subarray(0, HEAD_BYTES);
+
+/** Result if the key changed during every attempt, after which the caller tries again. */
+export const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
+
+/** Place of the lease. `entry`: in place of the entry. `beside`: a separate key. */
+export type Place = { readonly kind: 'entry' } | { readonly kind: 'beside'; readonly head: Buffer };

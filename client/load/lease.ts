@@ -20,8 +20,10 @@ import { encodePlaceholder, TOKEN_LENGTH, tokenOf } from '../codec/placeholder.t
 import { ABSENT, type Procedure } from '../functions/procedures.ts';
 import type { Command } from '../functions/transactions.ts';
 import type { Argument } from '../transport/commands.ts';
+import { now } from '../transport/timing.ts';
 import { leaseKey, readyChannel } from './lease-key.ts';
-import { type AcquireResult, type Fetched, HEAD_BYTES, type HeldByOther } from './lease-state.ts';
+import type { AcquireResult, Fetched, HeldByOther, Place } from './lease-state.ts';
+import { CHANGED, HEAD_BYTES } from './lease-state.ts';
 import { type Notification, Signals } from './signals.ts';
 
 /** Reasons to release a lease without a value: see `Outcome`. */
@@ -111,12 +113,6 @@ export class Leases {
   }
 }
 
-/** Result if the key changed during every attempt, after which the caller tries again. */
-const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
-
-/** Place of the lease. `entry`: in place of the entry. `beside`: a separate key. */
-type Place = { readonly kind: 'entry' } | { readonly kind: 'beside'; readonly head: Buffer };
-
 export class LeaseHandle {
   readonly #leases: Leases;
   readonly #entry: string;
@@ -127,6 +123,8 @@ export class LeaseHandle {
   #place: Place | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #pollMs: number = POLL.first;
+  /** Time, in ms (monotonic clock), at which the entry was last requested. */
+  #askedAt = 0;
 
   constructor(leases: Leases, physical: string) {
     this.#leases = leases;
@@ -167,12 +165,13 @@ export class LeaseHandle {
     // Some holders notify only waiters that have marked the lease, and plain commands cannot mark it.
     const unheardMs = remote.procedures.mode === 'commands' ? POLL.last : Number.POSITIVE_INFINITY;
     const limitMs = Math.max(0, Math.min(leftMs + MARGIN_MS, maxMs, unheardMs));
-    if (signals.listening) return await signals.wait(token, limitMs, signal);
+    if (signals.listening) return await signals.wait(token, limitMs, this.#askedAt, signal);
     // A notification sent before the subscription is lost, so the entry is read from Redis again immediately.
     if (await signals.open()) return { kind: 'silent' };
     const pollMs = this.#pollMs;
     this.#pollMs = Math.min(POLL.last, pollMs * POLL.growth);
-    return await signals.wait(token, Math.min(limitMs, pollMs * (0.75 + Math.random() / 2)), signal);
+    const waitMs = Math.min(limitMs, pollMs * (0.75 + Math.random() / 2));
+    return await signals.wait(token, waitMs, this.#askedAt, signal);
   }
 
   /**
@@ -343,6 +342,7 @@ export class LeaseHandle {
    * Sets the token, which is the same for all attempts of a load, so that a lease whose reply was lost is recognised.
    */
   #name(): void {
+    this.#askedAt = now();
     if (this.#token !== '') return;
     this.#token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
     this.#placeholder = encodePlaceholder(this.#token);

@@ -15,6 +15,8 @@ export type Notification =
   | { readonly kind: 'silent' };
 
 const TOKEN_LENGTH = 16;
+/** Number of recent notifications without a waiter that are kept, without their values. */
+const RECENT_MAX = 4096;
 const OPEN_TIMEOUT_MS = 1000;
 /** Pause after a failed attempt, in ms. */
 const REOPEN_MS = 250;
@@ -24,6 +26,11 @@ export class Signals {
   readonly #channel: string;
   readonly #unsubscribe: () => void;
   readonly #waiting = new Map<string, Set<(notification: Notification) => void>>();
+  /**
+   * Recent notifications that arrived without a waiter, by token. A notification can overtake the reply that names the
+   * lease, because it arrives on another connection.
+   */
+  readonly #recent = new Map<string, { readonly outcome: Outcome; readonly at: number }>();
   #subscriber: Link | undefined;
   #opening: Promise<boolean> | undefined;
   #failedAt = Number.NEGATIVE_INFINITY;
@@ -50,9 +57,16 @@ export class Signals {
     return this.#opening;
   }
 
-  /** Waits for the notification of this lease, for at most `ms`. */
-  wait(token: string, ms: number, signal?: AbortSignal): Promise<Notification> {
+  /**
+   * Waits for the notification of this lease, for at most `ms`.
+   *
+   * @param since time at which the entry was requested; a notification that has arrived since then ends the wait
+   */
+  wait(token: string, ms: number, since: number, signal?: AbortSignal): Promise<Notification> {
     if (signal?.aborted) return Promise.resolve({ kind: 'silent' });
+    const recent = this.#recent.get(token);
+    if (recent && recent.at >= since)
+      return Promise.resolve({ kind: 'told', outcome: recent.outcome, payload: Buffer.alloc(0) });
     return new Promise((resolve) => {
       const waiters = this.#waiting.get(token) ?? new Set();
       const wake = (notification: Notification): void => {
@@ -108,11 +122,20 @@ export class Signals {
   }
 
   #told(message: Buffer): void {
-    const waiters = this.#waiting.get(message.toString('latin1', 0, TOKEN_LENGTH));
-    if (!waiters) return;
+    const token = message.toString('latin1', 0, TOKEN_LENGTH);
+    const waiters = this.#waiting.get(token);
     const outcome = message.toString('latin1', TOKEN_LENGTH, TOKEN_LENGTH + 1) as Outcome;
     const payload = message.subarray(TOKEN_LENGTH + 1);
-    for (const wake of [...waiters]) wake({ kind: 'told', outcome, payload });
+    if (waiters) for (const wake of [...waiters]) wake({ kind: 'told', outcome, payload });
+    else this.#remember(token, outcome);
+  }
+
+  #remember(token: string, outcome: Outcome): void {
+    this.#recent.delete(token);
+    // The value is read from Redis.
+    this.#recent.set(token, { outcome: outcome === 'v' ? 's' : outcome, at: now() });
+    const [oldest] = this.#recent.keys();
+    if (this.#recent.size > RECENT_MAX && oldest !== undefined) this.#recent.delete(oldest);
   }
 
   #heard(event: ConnectionEvent): void {

@@ -3,7 +3,7 @@ import { decodeEnvelope, encodeEnvelope } from '../../../client/codec/envelope.t
 import { encodePlaceholder, tokenOf } from '../../../client/codec/placeholder.ts';
 import type { LeaseHandle } from '../../../client/load/lease.ts';
 import { hashTagOf, leaseKey } from '../../../client/load/lease-key.ts';
-import { headOf } from '../../../client/load/lease-state.ts';
+import { type HeldByOther, headOf } from '../../../client/load/lease-state.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import { LeaseParty, loadLibrary, recordCommands, SCRIPTING } from './lease-party.ts';
 
@@ -173,6 +173,25 @@ describe.each(WAYS)('leases by %s', (way) => {
     }
   });
 
+  it('notify a waiter whose notification overtakes the reply that names the lease', async () => {
+    const { signals, channel } = second.leases;
+    await signals.open();
+    const holder = await mine(first);
+    const waiting = second.handleOf('ns:k');
+    const held = (await waiting.fetch()) as HeldByOther;
+    const marker = 'm'.repeat(16);
+    const received = signals.wait(marker, 60_000, 0);
+    await holder.release('nothing');
+    // Published last: once it has arrived, the notification of the lease has arrived, too.
+    await redis.admin().publish(channel, `${marker}s`);
+    expect(await received).toMatchObject({ kind: 'told' });
+    expect(await waiting.wait(held, 60_000)).toMatchObject({ kind: 'told', outcome: 'n' });
+    // It ends only a wait that began before it arrived.
+    expect(await waiting.fetch()).toEqual({ kind: 'mine' });
+    const later = signals.wait(held.token, 50, performance.now());
+    expect(await later).toEqual({ kind: 'silent' });
+  });
+
   it('ignore notifications of other leases, and end the wait when the awaited lease expires', async () => {
     await second.leases.signals.open();
     await mine(first);
@@ -297,10 +316,10 @@ describe('leases', () => {
     await using party = new LeaseParty(redis);
     await waitUntil('there is a subscriber', () => party.leases.signals.open());
     const abort = new AbortController();
-    const waiting = party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal);
+    const waiting = party.leases.signals.wait('t'.repeat(16), 60_000, 0, abort.signal);
     abort.abort();
     expect(await waiting).toEqual({ kind: 'silent' });
-    expect(await party.leases.signals.wait('t'.repeat(16), 60_000, abort.signal)).toEqual({
+    expect(await party.leases.signals.wait('t'.repeat(16), 60_000, 0, abort.signal)).toEqual({
       kind: 'silent',
     });
   });
