@@ -25,6 +25,7 @@ import { clientSpec } from '../../harness/workloads/adapter.ts';
 import { ADAPTERS } from '../../harness/workloads/adapters.ts';
 import { findFakeTime } from '../../harness/workloads/calls/stepped-clock.ts';
 import { loadClient } from '../../harness/workloads/client-module.ts';
+import { settleRoles } from '../../infra/operations/roles.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../infra/topology.ts';
@@ -58,7 +59,7 @@ const historyOf = (paths: readonly string[], folder = dir) =>
 /** Leases of interrupted loads expire 2 s after the end of their holder. */
 const keysBack = (before: number) =>
   waitUntil('the keys of the trial to be removed', async () => (await masterKeys()) === before);
-const masterKeys = async () => (await environment.admin((await environment.masterId()) ?? '')).dbsize();
+const masterKeys = async () => (await environment.admin(await settleRoles(environment))).dbsize();
 const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
 const canRun = (program: Drill['needsProgram']) => program === undefined || findFakeTime() !== undefined;
 const states = async () => (await environment.status()).map(({ state }) => state);
@@ -203,7 +204,7 @@ describe('lost replies', () => {
 
 describe('lagging replicas', () => {
   it('receive writes only after the latency, receive nothing while held, and catch up at the end', async () => {
-    const masterId = (await environment.masterId()) ?? '';
+    const masterId = await settleRoles(environment);
     const master = await environment.admin(masterId);
     const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== masterId);
     const seenBy = async (key: string) =>
@@ -289,7 +290,7 @@ describe.each(CLIENT_NAMES.filter((name) => name !== 'glide'))('the adapter of %
     try {
       await adapter.ready();
       expect(await adapter.set('adapter', 'value', 'async')).toMatchObject({ source: 'redis' });
-      const master = await environment.admin((await environment.masterId()) ?? '');
+      const master = await environment.admin(await settleRoles(environment));
       expect(await master.unlink(adapter.physicalKey('adapter'))).toBe(1);
       // The sentinel client of node-redis does not emit this event.
       if (!client.startsWith('node-redis')) expect(events).toContain('ready');

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, type CacheEvent, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
 import { startDelayRelay } from '../../support/delay-relay.ts';
+import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 import type { Relay } from '../../support/relay-server.ts';
 import { classifyStoredValue, recordCommands } from './lease-party.ts';
@@ -23,9 +24,10 @@ afterAll(async () => {
 });
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // These tests count commands: a busy machine must not cause the renewal of a lease.
-  const compute = { leaseMs: 60_000 };
-  const cache = redisCache({ address: distant.address, namespace: 'cold', compute, ...options });
+  // These tests count commands: a busy machine must not cause the renewal of a lease, or a load without Redis.
+  const compute = { leaseMs: 60_000, replyTimeoutMs: 5000 };
+  const limits = { ...PATIENT_LIMITS, compute };
+  const cache = redisCache({ address: distant.address, namespace: 'cold', ...limits, ...options });
   onTestFinished(async () => {
     await cache.close();
   });
