@@ -38,7 +38,6 @@ let dir: string;
 let environment: Environment;
 const clock = openClock();
 const machine = openMachineWatch();
-
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'trial-'));
   const topology = planTopology(loadEnvironment('dev'));
@@ -56,23 +55,23 @@ const trialOf = (drill: Drill, more: Partial<TrialRequest> = {}) =>
   runTrial({ drill, trial: 1, environment, dir, machine, seed: 1, clock, profile: 'quick', ...more });
 const historyOf = (paths: readonly string[], folder = dir) =>
   parseHistory(paths.map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))).history;
-/** Leases of interrupted loads expire 2 s after the end of their holder, those of an earlier trial as well. */
 const keysBack = (before: number) =>
   waitUntil('the keys of the trial to be removed', async () => (await masterKeys()) <= before);
 const masterKeys = async () => (await environment.admin(await settleRoles(environment))).dbsize();
 const environmentWith = (changes: Partial<Environment>) => withMembers(environment, changes);
-const canRun = (program: Drill['needsProgram']) => program === undefined || findFakeTime() !== undefined;
 const states = async () => (await environment.status()).map(({ state }) => state);
 
 describe('integration drills', () => {
   // A drill that spans the run is not a separate trial: the run records it around the other trials.
   const integration = drills.filter(({ family, spansRun }) => family === 'integration' && spansRun !== true);
   const titleOf = ({ id, needsProgram }: Drill) =>
-    canRun(needsProgram) ? id : `${id} [skipped: ${needsProgram} is not installed]`;
+    needsProgram === undefined || findFakeTime() !== undefined
+      ? id
+      : `${id} [skipped: ${needsProgram} is not installed]`;
   it.for(integration.map((drill) => [titleOf(drill), drill] as const))(
     '%s passes on a healthy environment dev',
     async ([, drill], { skip }) => {
-      skip(!canRun(drill.needsProgram));
+      skip(drill.needsProgram !== undefined && findFakeTime() === undefined);
       const before = await masterKeys();
       const record = await trialOf(drill);
       expect(record).toMatchObject({ status: 'completed', clients: ['kit'] });
