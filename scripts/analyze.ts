@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { analyzeRun } from '../harness/judge/index.ts';
+import { judgeInThread } from '../harness/judge/thread/index.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
@@ -26,7 +26,7 @@ export function analyze(program: Command, session: Session): void {
     )
     .action(async (dir: string, options: ModuleOptions) => {
       const extensions = await useModules(options);
-      const report = analyzeRun(dir, extensions);
+      const report = await judgeInThread('analyze', [dir], { extensions, signal: session.signal });
       session.exitCode = report.verdict.exitCode;
       terminal.print(
         session.json

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EXIT } from '../config/errors.ts';
-import { compareRuns } from '../harness/judge/compare/index.ts';
+import { judgeInThread } from '../harness/judge/thread/index.ts';
 import { comparisonText } from './comparison-text.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
@@ -37,7 +37,9 @@ export function compare(program: Command, session: Session): void {
     )
     .action(async (baseline: string, run: string, options: CompareOptions) => {
       const extensions = await useModules(options);
-      const comparison = compareRuns(baseline, run, { force: options.force === true, extensions });
+      const comparison = await judgeInThread('compare', [baseline, run, { force: options.force === true }], {
+        ...{ extensions, signal: session.signal },
+      });
       session.exitCode = comparison.counts.worse > 0 ? EXIT.NO_GO : EXIT.GO;
       printResult(session, comparison, comparisonText(comparison));
     });

@@ -7,7 +7,8 @@ import { EXIT, KitError } from '../config/errors.ts';
 import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
 import type { Gates } from '../config/gates.ts';
 import { loadEnvironment } from '../config/load.ts';
-import { compareRuns, requireBaseline } from '../harness/judge/compare/index.ts';
+import { requireBaseline } from '../harness/judge/compare/index.ts';
+import { judgeInThread } from '../harness/judge/thread/index.ts';
 import { drillsNamed } from '../harness/registry.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
@@ -91,29 +92,29 @@ export async function judgedRun(
         }),
   );
   if (options.pool !== undefined) await printPool(session, folder);
-  if (options.baseline !== undefined) printComparison(session, options.baseline, folder, extensions);
+  if (options.baseline !== undefined) await printComparison(session, options.baseline, folder, extensions);
 }
 
 /**
  * Compares the run with its baseline, and writes the result next to the reports. A GO becomes a NO-GO if a criterion is
  * worse, and UNKNOWN if the runs are not comparable.
  */
-function printComparison(
+async function printComparison(
   session: Session,
   baseline: string,
   folder: string,
   extensions: Awaited<ReturnType<typeof useModules>>,
-): void {
-  const { terminal, json } = session;
+): Promise<void> {
+  const { terminal, json, signal } = session;
   try {
-    const comparison = compareRuns(baseline, folder, { extensions });
+    const comparison = await judgeInThread('compare', [baseline, folder], { extensions, signal });
     if (comparison.counts.worse > 0) session.exitCode = EXIT.NO_GO;
     writeFileSync(join(folder, COMPARISON), `${JSON.stringify(comparison, null, 2)}\n`);
     if (!json) terminal.print(`\n${comparisonText(comparison)}\n`);
     else if (comparison.counts.worse > 0)
       terminal.printError(`kit: worse than ${baseline}: see ${join(relative('', folder), COMPARISON)}\n`);
   } catch (error) {
-    if (!(error instanceof KitError)) throw error;
+    if (!(error instanceof KitError) || signal.aborted) throw error;
     if (session.exitCode === EXIT.GO) session.exitCode = EXIT.UNKNOWN;
     terminal.printError(`kit: not compared with ${baseline}: ${error.message}\n`);
   }
@@ -135,9 +136,8 @@ function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
 }
 
 /** Pools the run with the other runs in its folder, and writes the result next to them. */
-async function printPool({ terminal, json }: Session, folder: string): Promise<void> {
-  const { poolRuns } = await import('../harness/judge/pool/index.ts');
-  const pool = poolRuns(folder);
+async function printPool({ terminal, json, signal }: Session, folder: string): Promise<void> {
+  const pool = await judgeInThread('pool', [folder], { signal });
   const text = poolText(pool);
   const path = join(dirname(folder), `pool-${pool.key.slice(0, 12)}`);
   writeFileSync(`${path}.json`, `${JSON.stringify(pool, null, 2)}\n`);

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
 import { EXIT, KitError } from '../config/errors.ts';
-import { type Verification, verifyRun } from '../harness/judge/index.ts';
-import { checkStatement, statementOf } from '../harness/judge/statement.ts';
-import { renderers } from '../harness/reports/index.ts';
+import type { Verification } from '../harness/judge/index.ts';
+import { checkStatement } from '../harness/judge/statement.ts';
+import { judgeInThread, type ThreadOptions } from '../harness/judge/thread/index.ts';
 import { readInput } from './attest.ts';
 import { type ModuleOptions, useModules } from './extensions.ts';
 import * as common from './options.ts';
@@ -40,8 +40,9 @@ export function verify(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit verify runs/<id>', 'verify now or later, under any supported Node']))
     .action(async (dir: string, options: VerifyOptions) => {
       requireStatement(options);
-      const extensions = await useModules(options);
-      const result = withStatement(dir, verifyRun(dir, renderers, extensions), options, extensions);
+      const thread = { extensions: await useModules(options), signal: session.signal };
+      const verified = await judgeInThread('verify', [dir], thread);
+      const result = await withStatement(dir, verified, options, thread);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;
       printResult(
         session,
@@ -63,16 +64,16 @@ function requireStatement({ statement, key }: VerifyOptions): void {
 }
 
 /** Adds the check of the statement. The statement of a run that fails verification proves nothing. */
-function withStatement(
+async function withStatement(
   dir: string,
   result: Verification,
   { statement, key }: VerifyOptions,
-  extensions: Parameters<typeof statementOf>[2],
-): Verification {
+  thread: ThreadOptions,
+): Promise<Verification> {
   if (statement === undefined || !result.ok) return result;
   const { problems, notes } = checkStatement({
     text: readInput(statement),
-    expected: statementOf(dir, renderers, extensions),
+    expected: await judgeInThread('attest', [dir], thread),
     ...(key !== undefined && { key: { pem: readInput(key), file: key } }),
   });
   return {

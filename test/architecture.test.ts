@@ -221,6 +221,12 @@ const ROOMS: readonly rules.Room[] = [
     ].map((name) => `harness/${name}`),
     'harness/extension/extension.ts',
   ]),
+  room('harness/judge/thread/', 'judges in a thread, which loads the extension modules again', [
+    'config/',
+    ...['judge/', 'reports/index.ts', 'extension/load.ts', 'extension/extension.ts'].map(
+      (name) => `harness/${name}`,
+    ),
+  ]),
 
   // The composition root, and the command that calls it.
   ...EXTENSION_ROOMS,

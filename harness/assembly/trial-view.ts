@@ -118,15 +118,16 @@ function assembleMarks(
     if (before === undefined || atUs - before.atUs > SAME_EVENT_US) found.push({ label: name, atUs });
   }
   const faults = faultSpans(history).filter(({ fault }) => fault !== COORDINATED);
-  const writes = (faults.length === 0 ? [] : clients).map(
-    (client) => [client, new WriteSeries(acknowledgedWrites(operationsOf(history, client)))] as const,
-  );
-  for (const { fromUs } of faults) {
-    for (const [client, acknowledged] of writes) {
-      const after = [...acknowledged.firstAfter(fromUs).values()];
-      if (after.length > 0) {
-        found.push({ label: `first write after the fault (${client})`, atUs: smallestOf(after) });
-      }
+  // One client after the other, because the series of a long history are large.
+  const writes = (faults.length === 0 ? [] : clients).map((client) => {
+    const acknowledged = new WriteSeries(acknowledgedWrites(operationsOf(history, client)));
+    return { client, after: faults.map(({ fromUs }) => [...acknowledged.firstAfter(fromUs).values()]) };
+  });
+  for (const i of faults.keys()) {
+    for (const { client, after } of writes) {
+      const times = after[i] ?? [];
+      if (times.length > 0)
+        found.push({ label: `first write after the fault (${client})`, atUs: smallestOf(times) });
     }
   }
   return found.sort((a, b) => a.atUs - b.atUs);

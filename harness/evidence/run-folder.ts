@@ -178,7 +178,7 @@ function appendLine(path: string, record: object): void {
 }
 
 /** Histories of long runs have hundreds of megabytes, so they are hashed and read in pieces. */
-const PIECE_BYTES = 1 << 20;
+const PIECE_BYTES = 1 << 16;
 
 export interface FileDigest {
   readonly sha256: string;

@@ -56,6 +56,8 @@ export interface ExtensionIdentity {
 }
 
 export interface LoadedExtension {
+  /** Path or package name by which the module was loaded. */
+  readonly module: string;
   readonly identity: ExtensionIdentity;
   /** URL of the module, for threads that load it again. */
   readonly url: string;

@@ -34,7 +34,8 @@ async function loadExtension(file: string, name: string): Promise<LoadedExtensio
   }
   const extension = checkedExtension(shown, module.default);
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
-  return { identity: { name: extension.name, path: shown, sha256 }, url, extension };
+  const identity = { name: extension.name, path: shown, sha256 };
+  return { module: name, identity, url, extension };
 }
 
 function fileOf(name: string): string {

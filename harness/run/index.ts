@@ -36,7 +36,7 @@ import { createRunFolder, type RunFolder } from '../evidence/run-folder.ts';
 import { registeredExtensions } from '../extension/registered.ts';
 import { openClock } from '../history/clock.ts';
 import { extensionReports } from '../judge/extensions.ts';
-import { analyzeRun } from '../judge/index.ts';
+import { judgeInThread } from '../judge/thread/index.ts';
 import { drillsNamed } from '../registry.ts';
 import { renderers } from '../reports/index.ts';
 import type { Report } from '../reports/report.ts';
@@ -162,8 +162,9 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 
   // 6. Verdict and reports, from the sealed files only.
   request.progress('judging');
-  const report = analyzeRun(folder.dir, registeredExtensions());
-  const formats = { ...renderers, ...extensionReports(draft, registeredExtensions()) };
+  const extensions = registeredExtensions();
+  const report = await judgeInThread('analyze', [folder.dir], { extensions, signal: request.signal });
+  const formats = { ...renderers, ...extensionReports(draft, extensions) };
   for (const [name, render] of Object.entries(formats)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
 }

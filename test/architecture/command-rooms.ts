@@ -29,6 +29,7 @@ export const commandRooms = (pureInfra: readonly string[], recorded: readonly st
         'judge/pool/index',
         'judge/compare/index',
         'judge/statement',
+        'judge/thread/index',
         'reports/index',
         'drills/drill',
       ].map((name) => `harness/${name}.ts`),

@@ -10,6 +10,7 @@ import type {
   Operation,
   OperationList,
 } from '../events.ts';
+import { NumberColumn } from './numbers.ts';
 import type { OperationTable } from './operations.ts';
 import type { TextStore } from './texts.ts';
 
@@ -259,7 +260,7 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
   }
 }
 
-/** A final read whose entries are numbers of texts: 8 bytes per entry, where a pair of strings takes about 150. */
+/** A final read whose entries are numbers of texts: 4 to 8 bytes per entry, where a pair of strings takes about 150. */
 export class StoredFinal implements NumberedFinal {
   readonly type = 'final';
   readonly node: string;
@@ -268,8 +269,8 @@ export class StoredFinal implements NumberedFinal {
   readonly atUs: number;
   readonly #keys: TextStore;
   readonly #values: TextStore;
-  /** For each entry, the number of its key and then of its value. */
-  readonly #numbers: Int32Array;
+  readonly #keyNumbers = new NumberColumn();
+  readonly #valueNumbers = new NumberColumn();
 
   constructor({ node, shard, redisRole, atUs, entries }: FinalReadEvent, { keys, values }: OperationTable) {
     this.node = node;
@@ -278,15 +279,14 @@ export class StoredFinal implements NumberedFinal {
     this.atUs = atUs;
     this.#keys = keys;
     this.#values = values;
-    this.#numbers = new Int32Array(2 * entries.length);
-    for (const [i, [key, value]] of entries.entries()) {
-      this.#numbers[2 * i] = keys.add(key);
-      this.#numbers[2 * i + 1] = values.addOptional(value);
+    for (const [key, value] of entries) {
+      this.#keyNumbers.push(keys.add(key));
+      this.#valueNumbers.push(values.addOptional(value));
     }
   }
 
   get length(): number {
-    return this.#numbers.length / 2;
+    return this.#keyNumbers.length;
   }
 
   get entries(): FinalReadEvent['entries'] {
@@ -297,10 +297,10 @@ export class StoredFinal implements NumberedFinal {
   }
 
   keyNumberAt(index: number): number {
-    return this.#numbers[2 * index] as number;
+    return this.#keyNumbers.at(index);
   }
 
   valueNumberAt(index: number): number {
-    return this.#numbers[2 * index + 1] as number;
+    return this.#valueNumbers.at(index);
   }
 }

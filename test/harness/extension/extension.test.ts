@@ -22,6 +22,7 @@ const DRILL = integrationDrill({
 } as Parameters<typeof integrationDrill>[0]);
 
 const loaded = (extension: Partial<Extension>) => ({
+  module: './ours.mjs',
   identity: { name: 'ours', path: 'ours.mjs', sha256: 'a'.repeat(64) },
   url: 'file:///ours.mjs',
   extension: { name: 'ours', ...extension },

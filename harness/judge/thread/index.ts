@@ -1,0 +1,54 @@
+/**
+ * Judges in a thread, for two reasons. Its young generation is small: V8 grows it up to 192 MiB in the main thread, and
+ * only a new thread can be given another limit. And Ctrl-C ends it: a judgement never yields to the event loop.
+ *
+ *   judgeInThread ─▶ worker.ts: the modules, loaded again; one of `tasks.ts` ─▶ its result, or its KitError
+ */
+import { Worker } from 'node:worker_threads';
+import { KitError } from '../../../config/errors.ts';
+import { moduleUrl } from '../../../config/installation.ts';
+import type { LoadedExtension } from '../../extension/extension.ts';
+import type { Answer, Arguments, Request, Result, TaskName } from './tasks.ts';
+
+/**
+ * Room of the young generation, which is three times its semi-space. Decision 084 has the measurements. The other limits
+ * of the heap are those of the process.
+ */
+const LIMITS = { maxYoungGenerationSizeMb: 12 };
+
+export interface ThreadOptions {
+  /** Loaded extensions, whose modules the thread loads as well. */
+  readonly extensions?: readonly LoadedExtension[];
+  /** Ends the thread. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Performs a task and ends the thread.
+ * @throws KitError of the task; the reason of the signal if it is aborted
+ */
+export async function judgeInThread<T extends TaskName>(
+  task: T,
+  args: Arguments<T>,
+  { extensions = [], signal }: ThreadOptions,
+): Promise<Result<T>> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const request: Request = { task, args, modules: extensions.map(({ module }) => module) };
+  const worker = new Worker(moduleUrl('./worker', import.meta.url), {
+    ...{ name: 'judge', workerData: request, resourceLimits: LIMITS },
+  });
+  worker.on('message', resolve);
+  worker.on('error', reject);
+  worker.on('exit', () => reject(new Error('the thread of the judge ended without an answer')));
+  const interrupt = () => reject(signal.reason);
+  signal.addEventListener('abort', interrupt);
+  try {
+    const answer = await promise;
+    if ('failure' in answer) throw new KitError(answer.failure.message, answer.failure.options);
+    return answer.result as Result<T>;
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+    await worker.terminate();
+  }
+}
