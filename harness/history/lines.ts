@@ -51,28 +51,23 @@ function* textBlocks(
   maxBytes: number,
   onTooLong: () => never,
 ): Generator<string> {
-  /** Bytes that are not decoded yet. One buffer for the file: a buffer per piece would fragment the memory. */
-  let bytes = Buffer.alloc(0);
-  /** Size of the start of a line whose end has not been read yet. */
-  let pending = 0;
+  /** Start of a line whose end has not been read yet; copies, because a piece is valid only until the next one. */
+  let pending: Uint8Array[] = [];
+  let pendingBytes = 0;
   for (const piece of pieces) {
-    const size = pending + piece.length;
-    if (size > bytes.length) bytes = enlarged(bytes, size);
-    bytes.set(piece, pending);
     const end = piece.lastIndexOf(LINE_FEED) + 1;
     if (end > 0) {
-      yield bytes.toString('utf8', 0, pending + end);
-      bytes.copyWithin(0, pending + end, size);
+      yield decode([...pending, piece.subarray(0, end)]);
+      pending = [];
+      pendingBytes = 0;
     }
-    pending = end > 0 ? piece.length - end : size;
-    if (pending > maxBytes) onTooLong();
+    if (end < piece.length) pending.push(Buffer.from(piece.subarray(end)));
+    pendingBytes += piece.length - end;
+    if (pendingBytes > maxBytes) onTooLong();
   }
-  if (pending > 0) yield bytes.toString('utf8', 0, pending);
+  if (pendingBytes > 0) yield decode(pending);
 }
 
-/** Returns a copy with room for at least `size` bytes. */
-function enlarged(bytes: Buffer, size: number): Buffer {
-  const larger = Buffer.alloc(2 * size);
-  larger.set(bytes);
-  return larger;
+function decode(parts: readonly Uint8Array[]): string {
+  return Buffer.concat(parts).toString('utf8');
 }

@@ -1,20 +1,20 @@
 /**
- * Judges in a thread, for two reasons. Its young generation is small: V8 grows it up to 192 MiB in the main thread, and
- * only a new thread can be given another limit. And Ctrl-C ends it: a judgement never yields to the event loop.
+ * Judges in a thread, for two reasons. Its heap has little room for garbage, because only a new thread can be given a
+ * limit for its young generation. And Ctrl-C ends it: a judgement never yields to the event loop.
  *
  *   judgeInThread ─▶ worker.ts: the modules, loaded again; one of `tasks.ts` ─▶ its result, or its KitError
  */
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import { moduleUrl } from '../../../config/installation.ts';
 import type { LoadedExtension } from '../../extension/extension.ts';
 import type { Answer, Arguments, Request, Result, TaskName } from './tasks.ts';
 
-/**
- * Room of the young generation, which is three times its semi-space. Decision 084 has the measurements. The other limits
- * of the heap are those of the process.
- */
+/** Three times the semi-space. Decision 084 has the measurements. The old generation has the limit of the process. */
 const LIMITS = { maxYoungGenerationSizeMb: 12 };
+/** Growth of the old generation between two collections, instead of up to 300 %. */
+const HEAP_GROWTH = '--heap-growing-percent=20';
 
 export interface ThreadOptions {
   /** Loaded extensions, whose modules the thread loads as well. */
@@ -34,6 +34,7 @@ export async function judgeInThread<T extends TaskName>(
 ): Promise<Result<T>> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  setFlagsFromString(HEAP_GROWTH);
   const request: Request = { task, args, modules: extensions.map(({ module }) => module) };
   const worker = new Worker(moduleUrl('./worker', import.meta.url), {
     ...{ name: 'judge', workerData: request, resourceLimits: LIMITS },
