@@ -17,7 +17,7 @@ import { parseArgs } from 'node:util';
 import { writeLongRun } from './repeat.ts';
 
 const KIT = resolve('scripts/kit.ts');
-const USAGE = pathToFileURL(resolve('bench/history/usage.ts'));
+const USAGE = pathToFileURL(resolve('bench/history/usage.mjs'));
 const BOUNDS = { megabytes: 1_000, cpuSeconds: 60, peakBytes: 512 * 1024 ** 2 };
 
 interface Usage {

@@ -51,23 +51,28 @@ function* textBlocks(
   maxBytes: number,
   onTooLong: () => never,
 ): Generator<string> {
-  /** Start of a line whose end has not been read yet; copies, because a piece is valid only until the next one. */
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
+  /** Bytes that are not decoded yet. One buffer for the file: a buffer per piece would fragment the memory. */
+  let bytes = Buffer.alloc(0);
+  /** Size of the start of a line whose end has not been read yet. */
+  let pending = 0;
   for (const piece of pieces) {
+    const size = pending + piece.length;
+    if (size > bytes.length) bytes = enlarged(bytes, size);
+    bytes.set(piece, pending);
     const end = piece.lastIndexOf(LINE_FEED) + 1;
     if (end > 0) {
-      yield decode([...pending, piece.subarray(0, end)]);
-      pending = [];
-      pendingBytes = 0;
+      yield bytes.toString('utf8', 0, pending + end);
+      bytes.copyWithin(0, pending + end, size);
     }
-    if (end < piece.length) pending.push(Buffer.from(piece.subarray(end)));
-    pendingBytes += piece.length - end;
-    if (pendingBytes > maxBytes) onTooLong();
+    pending = end > 0 ? piece.length - end : size;
+    if (pending > maxBytes) onTooLong();
   }
-  if (pendingBytes > 0) yield decode(pending);
+  if (pending > 0) yield bytes.toString('utf8', 0, pending);
 }
 
-function decode(parts: readonly Uint8Array[]): string {
-  return Buffer.concat(parts).toString('utf8');
+/** Returns a copy with room for at least `size` bytes. */
+function enlarged(bytes: Uint8Array, size: number): Buffer<ArrayBuffer> {
+  const larger = Buffer.alloc(2 * size);
+  larger.set(bytes);
+  return larger;
 }

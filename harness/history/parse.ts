@@ -171,7 +171,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;
   return {
     history: {
-      operations: new StoredOperations(table, table.sort()),
+      operations: new StoredOperations(table, table.sorted()),
       faults: faults.sort(byTime),
       observations: observations.sort(byTime),
       expectations: expectations.sort(byTime),

@@ -1,6 +1,6 @@
 /**
- * Operations of a table as objects that read its columns. A list holds 4 bytes per operation; an object exists only
- * while a caller uses it.
+ * Operations of a table as objects that read its columns. A list holds 2 to 4 bytes per operation; an object exists
+ * only while a caller uses it.
  */
 import type {
   CompletionEvent,
@@ -180,14 +180,12 @@ function textOf(texts: TextStore, number: number | undefined): string | null | u
   return number === undefined ? undefined : texts.textOf(number);
 }
 
-const FIRST_ROWS = 256;
-
 export class StoredOperations<T extends Operation = Operation> implements OperationList<T> {
   readonly #table: OperationTable;
-  readonly #rows: Uint32Array;
+  readonly #rows: NumberColumn;
 
   /** @param rows rows of the table, in the order of the list */
-  constructor(table: OperationTable, rows: Uint32Array) {
+  constructor(table: OperationTable, rows: NumberColumn) {
     this.#table = table;
     this.#rows = rows;
   }
@@ -197,43 +195,33 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
   }
 
   at(index: number): T | undefined {
-    const row = this.#rows.at(index);
-    return row === undefined ? undefined : this.#operation(row);
+    const from = index < 0 ? index + this.length : index;
+    return from >= 0 && from < this.length ? this.#operation(from) : undefined;
   }
 
   *[Symbol.iterator](): Generator<T> {
-    for (const row of this.#rows) yield this.#operation(row);
+    for (let i = 0; i < this.length; i++) yield this.#operation(i);
   }
 
   filter<S extends T>(isKept: (operation: T) => operation is S): OperationList<S>;
   filter(isKept: (operation: T) => boolean): OperationList<T>;
   filter(isKept: (operation: T) => boolean): OperationList<T> {
-    let kept = new Uint32Array(Math.min(FIRST_ROWS, this.length));
-    let count = 0;
-    for (const row of this.#rows) {
-      if (!isKept(this.#operation(row))) continue;
-      if (count === kept.length) {
-        const larger = new Uint32Array(Math.min(this.length, kept.length * 2));
-        larger.set(kept);
-        kept = larger;
-      }
-      kept[count++] = row;
-    }
+    const kept = new NumberColumn();
+    for (let i = 0; i < this.length; i++) if (isKept(this.#operation(i))) kept.push(this.#rows.at(i));
     // If every operation is kept, the list itself is returned.
-    if (count === this.length) return this;
-    return new StoredOperations(this.#table, count === kept.length ? kept : kept.slice(0, count));
+    return kept.length === this.length ? this : new StoredOperations(this.#table, kept);
   }
 
   map<R>(resultOf: (operation: T) => R): R[] {
     const all: R[] = [];
-    for (const row of this.#rows) all.push(resultOf(this.#operation(row)));
+    for (let i = 0; i < this.length; i++) all.push(resultOf(this.#operation(i)));
     return all;
   }
 
   flatMap<R>(resultsOf: (operation: T) => R | readonly R[]): R[] {
     const all: R[] = [];
-    for (const row of this.#rows) {
-      const results = resultsOf(this.#operation(row));
+    for (let i = 0; i < this.length; i++) {
+      const results = resultsOf(this.#operation(i));
       if (Array.isArray(results)) all.push(...(results as readonly R[]));
       else all.push(results as R);
     }
@@ -241,7 +229,7 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
   }
 
   some(is: (operation: T) => boolean): boolean {
-    for (const row of this.#rows) if (is(this.#operation(row))) return true;
+    for (let i = 0; i < this.length; i++) if (is(this.#operation(i))) return true;
     return false;
   }
 
@@ -251,12 +239,13 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
 
   reduce<R>(combine: (result: R, operation: T) => R, first: R): R {
     let result = first;
-    for (const row of this.#rows) result = combine(result, this.#operation(row));
+    for (let i = 0; i < this.length; i++) result = combine(result, this.#operation(i));
     return result;
   }
 
-  #operation(row: number): T {
-    return new StoredOperation(this.#table, row) as Operation as T;
+  /** Returns the operation at an index below the length. */
+  #operation(index: number): T {
+    return new StoredOperation(this.#table, this.#rows.at(index)) as Operation as T;
   }
 }
 

@@ -90,14 +90,17 @@ export class OperationTable implements IndexedRows {
   }
 
   /** Returns all rows in order of the intended time, then of client and id. No operation can be added afterwards. */
-  sort(): Uint32Array<ArrayBuffer> {
+  sorted(): NumberColumn {
     this.#index = undefined;
     const times = new Float64Array(this.length);
     for (let row = 0; row < times.length; row++) times[row] = this.#intendedUs.at(row);
-    return sortedRows(times, (a, b) => {
+    const rows = sortedRows(times, (a, b) => {
       const [clientA, clientB] = [this.clientAt(a), this.clientAt(b)];
       return clientA < clientB ? -1 : clientA > clientB ? 1 : this.opAt(a) - this.opAt(b);
     });
+    const column = new NumberColumn();
+    for (const row of rows) column.push(row);
+    return column;
   }
 
   clientAt(row: number): string {

@@ -4,7 +4,7 @@
 
 const FIRST_SLOTS = 1 << 8;
 /** Share of used slots above which the table grows. */
-const MAX_USED = 0.6;
+const MAX_USED = 0.7;
 
 export interface IndexedRows {
   clientAt(row: number): string;

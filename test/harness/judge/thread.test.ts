@@ -1,5 +1,6 @@
 /** Judgements in a thread: the same results and errors as in the calling thread, a limit, and an end on Ctrl-C. */
 import { writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { KitError } from '../../../config/errors.ts';
 import { masterCrash } from '../../../harness/drills/master-crash.ts';
@@ -45,7 +46,8 @@ describe('a judgement in a thread', () => {
        throw new Error('young generation: ' + resourceLimits.maxYoungGenerationSizeMb + ' MB');`,
     );
     const identity = { name: 'ours', path: module, sha256: 'a'.repeat(64) };
-    const extensions = [{ module, identity, extension: { name: 'ours' } }];
+    const url = pathToFileURL(module).href;
+    const extensions = [{ module, identity, url, extension: { name: 'ours' } }];
     expect(await failureOf(judgeInThread('analyze', [dir], { extensions, signal }))).toMatchObject({
       code: 'EXTENSION_INVALID',
       message: 'cannot be loaded: young generation: 12 MB',
