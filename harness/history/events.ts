@@ -181,6 +181,19 @@ export interface OperationList<T extends Operation = Operation> extends Iterable
   reduce<R>(combine: (result: R, operation: T) => R, first: R): R;
 }
 
+/** Observations in order of time. An array is an `ObservationList`, too; `filter` returns an array. */
+export interface ObservationList extends Iterable<ObservationEvent> {
+  readonly length: number;
+  at(index: number): ObservationEvent | undefined;
+  filter(isKept: (event: ObservationEvent) => boolean): ObservationEvent[];
+  map<R>(resultOf: (event: ObservationEvent) => R): R[];
+  flatMap<R>(resultsOf: (event: ObservationEvent) => R | readonly R[]): R[];
+  find(is: (event: ObservationEvent) => boolean): ObservationEvent | undefined;
+  findLast(is: (event: ObservationEvent) => boolean): ObservationEvent | undefined;
+  some(is: (event: ObservationEvent) => boolean): boolean;
+  every(is: (event: ObservationEvent) => boolean): boolean;
+}
+
 /** Distinct texts of a history. Equal texts have equal numbers, above 0 and below `size`. */
 export interface TextIndex {
   readonly size: number;
@@ -203,7 +216,7 @@ export interface NumberedFinal extends FinalReadEvent {
 export interface History {
   readonly operations: OperationList;
   readonly faults: readonly FaultEvent[];
-  readonly observations: readonly ObservationEvent[];
+  readonly observations: ObservationList;
   readonly expectations: readonly ExpectationEvent[];
   readonly finals: readonly NumberedFinal[];
   /** Texts of keys, and of values and answers. */

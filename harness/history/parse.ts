@@ -23,6 +23,7 @@ import type {
 } from './events.ts';
 import { linesOf } from './lines.ts';
 import { StoredFinal, StoredOperations } from './store/list.ts';
+import { ObservationTable } from './store/observations.ts';
 import { OperationTable } from './store/operations.ts';
 
 /** One recorder's file: its path relative to the run folder, used in messages, and its content. */
@@ -99,42 +100,16 @@ function parseLines(source: HistorySource, span: TrialSpan, add: (event: History
 /** Refuses more events than any trial has, because checkers compare each event with every operation. */
 function assertFew(
   path: string,
-  { faults, observations, finals }: Pick<History, 'faults' | 'observations' | 'finals'>,
+  { faults, lags, finals }: Pick<History, 'faults' | 'finals'> & { readonly lags: number },
 ): void {
-  const lags = observations.filter(({ from, name }) => from === 'drill' && name === 'lag');
   const counts = [
     [faults.length, MAX_FAULT_EVENTS, 'fault events'],
-    [lags.length, MAX_FAULT_EVENTS, 'marks of lagging replicas'],
+    [lags, MAX_FAULT_EVENTS, 'marks of lagging replicas'],
     [new Set(finals.map(({ node }) => node)).size, MAX_NODES, 'nodes that were read back'],
   ] as const;
   for (const [count, most, what] of counts) {
     if (count > most) throw brokenHistory(path, `${count} ${what}; at most ${most} in one trial`);
   }
-}
-
-/** Maximum number of characters of the data of an observation that is compared with others. */
-const MAX_SHARED_CHARACTERS = 200;
-const MAX_SHARED = 1_000;
-
-/**
- * Returns a function that replaces the data of an observation by equal data of an earlier one: a client reports the
- * same events thousands of times during a fault.
- */
-function sharedObservations(): (event: ObservationEvent) => ObservationEvent {
-  const known = new Map<string, Omit<ObservationEvent, 'atUs'>>();
-  return ({ type, from, name, node, client, atUs, data }) => {
-    const fields = {
-      ...{ type, from, name },
-      ...(node !== undefined && { node }),
-      ...(client !== undefined && { client }),
-      ...(data !== undefined && { data }),
-    };
-    const id = JSON.stringify(fields);
-    if (id.length > MAX_SHARED_CHARACTERS) return { ...fields, atUs };
-    const same = known.get(id);
-    if (same === undefined && known.size < MAX_SHARED) known.set(id, fields);
-    return { ...(same ?? fields), atUs };
-  };
 }
 
 /**
@@ -146,8 +121,9 @@ function sharedObservations(): (event: ObservationEvent) => ObservationEvent {
 export function parseHistory(sources: readonly HistorySource[], span: TrialSpan = ANY_TIME): ParsedHistory {
   const table = new OperationTable();
   const faults: FaultEvent[] = [];
-  const observations: ObservationEvent[] = [];
-  const shared = sharedObservations();
+  const observations = new ObservationTable();
+  /** Number of marks of lagging replicas. */
+  let lags = 0;
   const expectations: ExpectationEvent[] = [];
   const finals: NumberedFinal[] = [];
   const torn: string[] = [];
@@ -155,8 +131,9 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
     const { path } = source;
     let problem: string | undefined;
     const isTorn = parseLines(source, span, (event) => {
+      if (event.type === 'observe' && event.from === 'drill' && event.name === 'lag') lags++;
       if (event.type === 'fault') faults.push(event);
-      else if (event.type === 'observe') observations.push(shared(event));
+      else if (event.type === 'observe') observations.add(event);
       else if (event.type === 'expect') expectations.push(event);
       else if (event.type === 'final') finals.push(new StoredFinal(event, table));
       else if (event.type === 'invoke') problem ??= table.addInvoke(event);
@@ -165,7 +142,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
     if (isTorn) torn.push(path);
     // A broken line of a file is reported before events that contradict earlier events.
     if (problem !== undefined) throw brokenHistory(path, problem);
-    assertFew(path, { faults, observations, finals });
+    assertFew(path, { faults, lags, finals });
   }
   // Sorting is stable: events with the same time keep the order in which they were recorded.
   const byTime = (a: { readonly atUs: number }, b: { readonly atUs: number }) => a.atUs - b.atUs;
@@ -173,7 +150,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
     history: {
       operations: new StoredOperations(table, table.sorted()),
       faults: faults.sort(byTime),
-      observations: observations.sort(byTime),
+      observations: observations.sorted(),
       expectations: expectations.sort(byTime),
       finals: finals.sort(byTime),
       keys: table.keys,
