@@ -249,47 +249,48 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
   }
 }
 
-/** A final read whose entries are numbers of texts: 4 to 8 bytes per entry, where a pair of strings takes about 150. */
+/**
+ * A final read whose entries are numbers of texts in two columns of the table: 4 to 8 bytes per entry, where a pair of
+ * strings takes about 150.
+ */
 export class StoredFinal implements NumberedFinal {
   readonly type = 'final';
   readonly node: string;
   readonly shard?: string;
   readonly redisRole: 'master' | 'replica';
   readonly atUs: number;
-  readonly #keys: TextStore;
-  readonly #values: TextStore;
-  readonly #keyNumbers = new NumberColumn();
-  readonly #valueNumbers = new NumberColumn();
+  readonly length: number;
+  readonly #table: OperationTable;
+  /** Position of the first entry in the columns. */
+  readonly #start: number;
 
-  constructor({ node, shard, redisRole, atUs, entries }: FinalReadEvent, { keys, values }: OperationTable) {
+  constructor({ node, shard, redisRole, atUs, entries }: FinalReadEvent, table: OperationTable) {
     this.node = node;
     if (shard !== undefined) this.shard = shard;
     this.redisRole = redisRole;
     this.atUs = atUs;
-    this.#keys = keys;
-    this.#values = values;
+    this.length = entries.length;
+    this.#table = table;
+    this.#start = table.finalKeys.length;
     for (const [key, value] of entries) {
-      this.#keyNumbers.push(keys.add(key));
-      this.#valueNumbers.push(values.addOptional(value));
+      table.finalKeys.push(table.keys.add(key));
+      table.finalValues.push(table.values.addOptional(value));
     }
   }
 
-  get length(): number {
-    return this.#keyNumbers.length;
-  }
-
   get entries(): FinalReadEvent['entries'] {
+    const { keys, values } = this.#table;
     return Array.from({ length: this.length }, (_, i) => [
-      this.#keys.textOf(this.keyNumberAt(i)) as string,
-      this.#values.textOf(this.valueNumberAt(i)) as string | null,
+      keys.textOf(this.keyNumberAt(i)) as string,
+      values.textOf(this.valueNumberAt(i)) as string | null,
     ]);
   }
 
   keyNumberAt(index: number): number {
-    return this.#keyNumbers.at(index);
+    return this.#table.finalKeys.at(this.#start + index);
   }
 
   valueNumberAt(index: number): number {
-    return this.#valueNumbers.at(index);
+    return this.#table.finalValues.at(this.#start + index);
   }
 }

@@ -22,6 +22,9 @@ const NOT_COMPLETED = -1;
 export class OperationTable implements IndexedRows {
   readonly keys = new TextStore();
   readonly values = new TextStore();
+  /** Numbers of the keys and values of all final reads, one after the other. */
+  readonly finalKeys = new NumberColumn();
+  readonly finalValues = new NumberColumn();
   readonly #invokeFacts = invokeFacts();
   readonly #completionFacts = completionFacts();
   readonly #op = new NumberColumn();
