@@ -135,9 +135,8 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   const clock = openClock();
   const trials: TrialRecord[] = [];
   try {
-    const { dir } = folder;
-    const site = { config, environment, drills, gates, dir, clock, asksNodes: asksNodes(request) };
-    await runRounds({ ...request, ...site, clientModule: planted?.module }, trials);
+    const site = { config, environment, drills, gates, clock, asksNodes: asksNodes(request) };
+    await runRounds({ ...request, ...site, dir: folder.dir, clientModule: planted?.module }, trials);
   } finally {
     try {
       folder.collectLogs(environment.logs);
