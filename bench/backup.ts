@@ -9,7 +9,7 @@
  * runs in its own process. `seconds`: duration of a phase without a backup. Default: 1,000 MB, 30 s.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,10 @@ import { parseArgs } from 'node:util';
 import type { Redis } from 'ioredis';
 import { loadEnvironment } from '../config/load.ts';
 import { largestOf, quantileOf, sortAscending } from '../harness/statistics/quantile.ts';
+import { openTemporaryDir } from '../infra/host/death-guard.ts';
 import { runProgram } from '../infra/host/process.ts';
+import { waitWhile } from '../infra/host/wait.ts';
+import { settleRoles } from '../infra/operations/roles.ts';
 import { versionOf } from '../infra/redis/running-server.ts';
 import { formatServer } from '../infra/redis/server-version.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
@@ -31,6 +34,7 @@ const BATCH = 2_000;
 /** Pause before each phase, in ms: the effects of the previous one end. */
 const SETTLE_MS = 3_000;
 const KIT_TIMEOUT_MS = 3_600_000;
+const IDLE_TIMEOUT_MS = 600_000;
 
 interface Phase {
   readonly title: string;
@@ -76,14 +80,15 @@ async function fill(admin: Redis): Promise<void> {
 
 /** Waits until no node writes a snapshot or a new append-only file, which the fill causes. */
 async function awaitIdle(environment: Environment): Promise<void> {
-  for (;;) {
-    const infos = environment.topology.redis.map(async ({ id }) =>
-      (await environment.admin(id)).info('persistence'),
-    );
-    const isBusy = /(rdb_bgsave|aof_rewrite)_in_progress:1|aof_rewrite_scheduled:1/;
-    if (!(await Promise.all(infos)).some((info) => isBusy.test(info))) return;
-    await sleep(500);
-  }
+  const wait = { what: 'the snapshots of the fill to end', timeoutMs: IDLE_TIMEOUT_MS, intervalMs: 500 };
+  await waitWhile(wait, async () => {
+    for (const { id } of environment.topology.redis) {
+      const info = await (await environment.admin(id)).info('persistence');
+      const busy = /(rdb_bgsave|aof_rewrite)_in_progress:1|aof_rewrite_scheduled:1/.exec(info)?.[0];
+      if (busy !== undefined) return `${id}: ${busy}`;
+    }
+    return undefined;
+  });
 }
 
 /** Loads the master until the operation ends. */
@@ -143,48 +148,44 @@ function rowOf({ title, seconds, latenciesMs, lateMs, errors }: Phase): string {
   return `| ${[...cells, ...figures.map((ms) => `${ms.toFixed(1)} ms`)].join(' | ')} |`;
 }
 
-const stateDir = mkdtempSync(join(tmpdir(), 'kit-backup-'));
+using temporary = openTemporaryDir(join(tmpdir(), 'kit-backup-'));
+const stateDir = temporary.path;
 const file = join(stateDir, 'environment.yaml');
 const archives = [join(stateDir, 'from-replica.tar'), join(stateDir, 'from-master.tar')] as const;
-try {
-  writeFileSync(file, JSON.stringify(config));
-  await using environment = await localSubstrate({ stateDir }).apply(planTopology(config), {
-    ephemeral: true,
-  });
-  const master = (await environment.masterId()) ?? '';
-  const admin = await environment.admin(master);
-  const { family, version } = await versionOf(admin);
-  await fill(admin);
-  await awaitIdle(environment);
-  const quiet = () => sleep(quietMs);
-  const phases = [
-    await measure('no backup', admin, quiet),
-    await measure('`kit backup`', admin, () => kit('backup', '--to', archives[0])),
-    await measure('no backup', admin, quiet),
-    await measure('`kit backup --from-master`', admin, () =>
-      kit('backup', '--from-master', '--to', archives[1]),
-    ),
-  ];
-  const restored = await kit('restore', archives[0], '--yes', '--no-copy');
-  const load = loadavg()[0]?.toFixed(1);
-  const text = [
-    '# Backup and restore: duration, and latency of the master',
-    '',
-    `\`npm run bench -- backup ${megabytes}\`: ${keys} keys with values of ${VALUE_BYTES} random bytes in \`dev\` as local`,
-    `processes, ${formatServer({ family, version })}, Node ${process.versions.node}, ${availableParallelism()} cores (load average ${load} at the end).`,
-    `${PER_SECOND} commands per second on the master, open loop: a latency counts from the intended start.`,
-    '"Late" is the part of the load generator: its delay until it sends a command.',
-    '',
-    '| phase | took | commands | errors | p50 | p99 | late p99 | longest |',
-    '|---|--:|--:|--:|--:|--:|--:|--:|',
-    ...phases.map(rowOf),
-    '',
-    `The archive has ${(statSync(archives[0]).size / 1e6).toFixed(0)} MB. \`kit restore\`, with its check and its comparison of every`,
-    `key: ${restored.toFixed(1)} s, without load.`,
-    '',
-  ].join('\n');
-  process.stdout.write(text);
-  if (options.save !== undefined) writeFileSync(options.save, text);
-} finally {
-  rmSync(stateDir, { recursive: true, force: true });
-}
+writeFileSync(file, JSON.stringify(config));
+await using environment = await localSubstrate({ stateDir }).apply(planTopology(config), {
+  ephemeral: true,
+});
+const admin = await environment.admin(await settleRoles(environment));
+const { family, version } = await versionOf(admin);
+await fill(admin);
+await awaitIdle(environment);
+const quiet = () => sleep(quietMs);
+const phases = [
+  await measure('no backup', admin, quiet),
+  await measure('`kit backup`', admin, () => kit('backup', '--to', archives[0])),
+  await measure('no backup', admin, quiet),
+  await measure('`kit backup --from-master`', admin, () =>
+    kit('backup', '--from-master', '--to', archives[1]),
+  ),
+];
+const restored = await kit('restore', archives[0], '--yes', '--no-copy');
+const load = loadavg()[0]?.toFixed(1);
+const text = [
+  '# Backup and restore: duration, and latency of the master',
+  '',
+  `\`npm run bench -- backup ${megabytes}\`: ${keys} keys with values of ${VALUE_BYTES} random bytes in \`dev\` as local`,
+  `processes, ${formatServer({ family, version })}, Node ${process.versions.node}, ${availableParallelism()} cores (load average ${load} at the end).`,
+  `${PER_SECOND} commands per second on the master, open loop: a latency counts from the intended start.`,
+  '"Late" is the part of the load generator: its delay until it sends a command.',
+  '',
+  '| phase | took | commands | errors | p50 | p99 | late p99 | longest |',
+  '|---|--:|--:|--:|--:|--:|--:|--:|',
+  ...phases.map(rowOf),
+  '',
+  `The archive has ${(statSync(archives[0]).size / 1e6).toFixed(0)} MB. \`kit restore\`, with its check and its comparison of every`,
+  `key: ${restored.toFixed(1)} s, without load.`,
+  '',
+].join('\n');
+process.stdout.write(text);
+if (options.save !== undefined) writeFileSync(options.save, text);

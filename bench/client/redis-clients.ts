@@ -3,6 +3,7 @@ import { createConnection } from 'node:net';
 import { GlideClient, TimeUnit } from '@valkey/valkey-glide';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
+import { removeGlideSocketAtExit } from '../../harness/workloads/stock/glide-socket.ts';
 import { load } from '../peers/load.ts';
 import { type Open, TTL_SECONDS } from './kit-subjects.ts';
 
@@ -64,6 +65,7 @@ const nodeRedis5 = nodeRedisOf('node-redis 5', async () => {
 const nodeRedis6 = nodeRedisOf('node-redis 6', async () => (options) => createClient(options) as NodeRedis);
 
 const glide: Open = async (target) => {
+  removeGlideSocketAtExit();
   const redis = await GlideClient.createClient({ addresses: [target] });
   const expiry = { type: TimeUnit.Seconds, count: TTL_SECONDS };
   const set = (key: string, value: unknown): Promise<unknown> =>

@@ -16,7 +16,7 @@ const DAY_MS = 86_400_000;
 /** Minimum lease time: a shorter lease could expire during a garbage collection pause. */
 const LEASE_MIN_MS = 100;
 const LEASE_MS = 2000;
-/** Default reply timeout. Of a budget of 100 ms, it leaves 30 ms for the loader. */
+/** Default reply timeout. It leaves the loader 30 ms if the budget of a call is 100 ms. */
 const REPLY_TIMEOUT_MS = 70;
 
 const DEFAULTS: ComputeTerms = Object.freeze({

@@ -9,6 +9,7 @@ import { withTimeout } from '../wait.ts';
 import type { ClosingRead, ClosingWrite } from './closing.ts';
 import type { WrittenKey } from './issuer.ts';
 import type { FromGenerator, GeneratorSetup, ToGenerator } from './protocol.ts';
+import { removeGlideSocketAtExit } from './stock/glide-socket.ts';
 
 /** Time limit for a closing request, in ms: longer than each operation of the closing phase may take. */
 const CLOSING_BOUND_MS = 5_000;
@@ -28,6 +29,7 @@ export class GeneratorThread {
 
   constructor(setup: GeneratorSetup) {
     this.client = setup.spec.client;
+    if (this.client === 'glide') removeGlideSocketAtExit();
     // The thread inherits no flags: the loader of a debugger or a test runner must not run in the measuring thread.
     this.#worker = new Worker(moduleUrl('./worker', import.meta.url), {
       workerData: setup,

@@ -15,7 +15,7 @@ import { environmentFlags } from '../../../config/load.ts';
 import { waitWhile } from '../../host/wait.ts';
 import type { Environment } from '../../substrates/environment.ts';
 import { clusterSwitchover } from '../cluster-switchover.ts';
-import { switchover } from '../switchover.ts';
+import { type SwitchoverReport, switchover } from '../switchover.ts';
 import type { RollingTarget } from './change.ts';
 import { brokenNode, groupsOf, replicaLag, rollingProblem } from './health.ts';
 import { type RollingStep, rollingSteps } from './order.ts';
@@ -35,16 +35,11 @@ export interface RollingOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A change of the master before its node was replaced. */
-export interface RollingSwitch {
-  readonly from: string;
-  readonly to: string;
-  /**
-   * Time, in ms, without writes; undefined if the former master could not synchronize with the new one and was replaced
-   * immediately: an earlier version cannot load the data of a newer one.
-   */
-  readonly writableMs: number | undefined;
-}
+/**
+ * A change of the master before its node was replaced. It has no times if the former master could not synchronize with
+ * the new one and was replaced at once: an earlier version cannot load the data of a newer one.
+ */
+export type RollingSwitch = Pick<SwitchoverReport, 'from' | 'to'> & Partial<SwitchoverReport>;
 
 export interface RollingReport {
   readonly replaced: readonly { readonly nodeId: string; readonly tookMs: number }[];
@@ -151,18 +146,18 @@ class Roll {
     const { signal } = this.#options;
     const options = { progress: (line: string) => this.#say(line), ...(signal && { signal }) };
     try {
-      const { to, writableMs } =
+      this.switches.push(
         this.#environment.cluster === undefined
           ? await switchover(this.#environment, options)
-          : await clusterSwitchover(this.#environment, master, options);
-      this.switches.push({ from: master, to, writableMs });
+          : await clusterSwitchover(this.#environment, master, options),
+      );
     } catch (error) {
       signal?.throwIfAborted();
       const groups = await groupsOf(this.#environment).catch(() => []);
       const to = groups.find(({ replicas }) => replicas.includes(master))?.master;
       if (to === undefined) throw error;
       // An earlier version cannot copy the data of a newer one. The node is replaced next.
-      this.switches.push({ from: master, to, writableMs: undefined });
+      this.switches.push({ from: master, to });
       this.#say(`${master} is no longer the master and is not in sync; it is replaced now`);
     }
     await this.#requireHealthy(master);

@@ -11,6 +11,7 @@ import { CLIENT_NAMES, type ClientName } from '../../../harness/drills/clients.t
 import { openClock } from '../../../harness/history/clock.ts';
 import { clientSpec } from '../../../harness/workloads/adapter.ts';
 import { type ClientThread, openClientThread } from '../../../harness/workloads/client-thread.ts';
+import { glideSockets, removeGlideSocket } from '../../../harness/workloads/stock/glide-socket.ts';
 import { padValue } from '../../../harness/workloads/values.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
@@ -27,6 +28,9 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.allSettled([...open].map((thread) => thread.close()));
+  expect(glideSockets()).toHaveLength(1);
+  removeGlideSocket();
+  expect(glideSockets()).toEqual([]);
   await environment?.[Symbol.asyncDispose]();
   rmSync(dir, { recursive: true, force: true });
 });
