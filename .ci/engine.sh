@@ -16,8 +16,10 @@ engine_up() {
     if ! apt_install "$distribution_name.io" iptables; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
   fi
   mkdir -p "${RUN%/*}"
-  # The engine has no mark and its log is outside $TMPDIR, because it stops only after the check for leftovers.
-  KIT_CI_MARK='' setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
+  # The engine has no mark, and its log and temporary files are outside $TMPDIR: it stops only after the check for
+  # leftovers, and runc leaves a file there if a container ends during an exec.
+  mkdir -p "$SERVERS/engine"
+  KIT_CI_MARK='' TMPDIR="$SERVERS/engine" setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
   engine_pid=$!
   local tries
   for tries in $(seq 60); do

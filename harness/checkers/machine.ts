@@ -4,8 +4,9 @@
  * provide is absent.
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
- * `controlMachine*`: the part of that round trip in which either end waited for a CPU or the timer was late. `wait*`:
- * longest time within a window of 100 ms that a thread of a server, of the harness or of a client waited for a CPU.
+ * `controlMachine*`: the part of that round trip in which the timer was late, or either end or the port forwarder of a
+ * container engine waited for a CPU. `wait*`: longest time within a window of 100 ms that a thread of a server, of the
+ * harness or of a client waited for a CPU.
  * `loop*`: longest delay of an event loop, including the thread's own work: reported, and never a reason to leave a
  * trial out. Ratios are shares of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some
  * thread waited for a CPU.

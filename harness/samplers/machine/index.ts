@@ -2,7 +2,6 @@
  * Samples the machine during a run: one thread per run, one history file per trial. The main thread reports which
  * processes to sample, and reports a node's new process after a restart.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import { moduleUrl } from '../../../config/installation.ts';
@@ -10,6 +9,7 @@ import { type Environment, type NodeStatus, RECENT } from '../../../infra/substr
 import type { Clock } from '../../history/clock.ts';
 import { waitUntil, withTimeout } from '../../wait.ts';
 import type { ControlTarget } from './control.ts';
+import { findForwarder, findServer } from './processes.ts';
 import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
 
 const ANSWER_BOUND_MS = 5_000;
@@ -20,12 +20,6 @@ const LOOK_EVERY_MS = 250;
 const CONTROL_EVERY_MS = 20;
 /** Interval on an external Redis: 20 PINGs per second, in addition to at most 600 commands per second of load. */
 const SHARED_CONTROL_EVERY_MS = 50;
-
-/**
- * Matches the process names of servers. A pid that a remote Docker engine reports belongs to an unrelated process on
- * this machine.
- */
-const SERVERS = /^(redis|valkey|keydb)-/;
 
 export interface WatchedTrial {
   /** Adds the threads of generators and clients. */
@@ -52,7 +46,14 @@ export function openMachineWatch(): MachineWatch {
       const threads = threadsOf(nodes);
       const { control, node } = await controlOf(environment, nodes);
       const begun = nextMessage('begun');
-      const request = { historyPath, originNs: clock.originNs, control, controlThread: node };
+      const controlForwarder = control && findForwarder(control.address);
+      const request = {
+        historyPath,
+        originNs: clock.originNs,
+        control,
+        controlThread: node,
+        controlForwarder,
+      };
       sendToThread({
         type: 'begin',
         request: { ...request, threads: { main: '/proc/self/schedstat', ...threads } },
@@ -114,15 +115,11 @@ async function nextMessageFrom<T extends FromWatch['type']>(
 /** Returns the main thread of each visible server process, which is the thread that runs commands. */
 function threadsOf(nodes: readonly NodeStatus[]): WatchedThreads {
   return Object.fromEntries(
-    nodes.flatMap(({ id, pid }) =>
-      pid !== undefined && isServer(pid) ? [[id, `/proc/${pid}/schedstat`]] : [],
-    ),
+    nodes.flatMap(({ id, pid }) => {
+      const server = pid === undefined ? undefined : findServer(pid);
+      return server === undefined ? [] : [[id, `/proc/${server}/schedstat`]];
+    }),
   );
-}
-
-function isServer(pid: number): boolean {
-  const path = `/proc/${pid}/comm`;
-  return pid > 0 && existsSync(path) && SERVERS.test(readFileSync(path, 'latin1'));
 }
 
 /** Returns the new process of a node; undefined if there is none within the time limit. */

@@ -11,6 +11,8 @@ export interface WatchRequest {
   readonly control: ControlTarget | undefined;
   /** Name, in `threads`, of the server thread that the control measures. */
   readonly controlThread: string | undefined;
+  /** Process ID of the port forwarder between the control measurement and the server; undefined if there is none. */
+  readonly controlForwarder: number | undefined;
   readonly threads: WatchedThreads;
 }
 

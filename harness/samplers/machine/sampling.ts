@@ -24,6 +24,7 @@ import {
   parseStat,
   type Scheduling,
 } from './proc.ts';
+import { threadPathsOf } from './processes.ts';
 import type { WatchedThreads, WatchRequest } from './protocol.ts';
 
 export const TICK_US = 10_000;
@@ -59,12 +60,11 @@ interface Window {
   runnable: number[];
 }
 
-/** A PING in flight, with its due time and the waits of both ends at the time it was sent. */
+/** A PING in flight, with its due times and the waits of the threads on its path at the time it was sent. */
 interface Asked {
   readonly dueUs: number[];
   readonly sentUs: number;
-  readonly ownMs: number;
-  readonly serverMs: number;
+  readonly waits: PathWaits;
 }
 
 export class MachineSampling {
@@ -181,8 +181,8 @@ export class MachineSampling {
     // Without a connection there is no sample.
     this.#asked = undefined;
     if (!this.#control.isIdle) return;
-    const ownMs = readScheduling(OWN_THREAD)?.waitedMs ?? 0;
-    this.#asked = { dueUs: [dueUs], sentUs: this.#clock.nowUs(), ownMs, serverMs: this.#serverMs() };
+    const waits = this.#pathWaits();
+    this.#asked = { dueUs: [dueUs], sentUs: this.#clock.nowUs(), waits };
     this.#control.ask(() => this.#answered());
   }
 
@@ -191,19 +191,23 @@ export class MachineSampling {
     const nowUs = this.#clock.nowUs();
     if (asked === undefined) return;
     this.#asked = undefined;
-    const ownMs = Math.max(0, (readScheduling(OWN_THREAD)?.waitedMs ?? 0) - asked.ownMs);
-    const serverMs = Math.max(0, this.#serverMs() - asked.serverMs);
+    const waitedMs = waitedSince(asked.waits, this.#pathWaits());
     for (const dueUs of asked.dueUs) {
       const tookMs = (nowUs - dueUs) / 1_000;
       const lateMs = (asked.sentUs - dueUs) / 1_000;
       this.#window.control.push(tookMs);
-      this.#window.controlMachine.push(machinePartMs(tookMs, lateMs, ownMs + serverMs));
+      this.#window.controlMachine.push(machinePartMs(tookMs, lateMs, waitedMs));
     }
   }
 
-  #serverMs(): number {
-    const path = this.#threads.get(this.#request.controlThread ?? '');
-    return (path === undefined ? undefined : readScheduling(path)?.waitedMs) ?? 0;
+  /** Reads how long each thread on the path of a PING has waited for a CPU. */
+  #pathWaits(): PathWaits {
+    const { controlThread = '', controlForwarder } = this.#request;
+    const server = this.#threads.get(controlThread);
+    return {
+      ends: readWaits(server === undefined ? [OWN_THREAD] : [OWN_THREAD, server]),
+      forwarder: readWaits(controlForwarder === undefined ? [] : threadPathsOf(controlForwarder)),
+    };
   }
 
   #flush(nowUs: number): void {
@@ -290,6 +294,32 @@ export class MachineSampling {
   #emptyWindow(beganUs = this.#clock.nowUs()): Window {
     return { beganUs, timers: [], control: [], controlMachine: [], disk: [], runnable: [] };
   }
+}
+
+/** Waits for a CPU in ms since the start of each thread, by the path of its `schedstat` file. */
+type Waits = ReadonlyMap<string, number>;
+
+interface PathWaits {
+  readonly ends: Waits;
+  readonly forwarder: Waits;
+}
+
+/**
+ * Returns the time, in ms, that a PING waited for a CPU. Of the forwarder only the thread that waited longest counts:
+ * its other threads may serve other connections at the same time.
+ */
+function waitedSince(before: PathWaits, now: PathWaits): number {
+  const ends = sinceEach(before.ends, now.ends).reduce((sum, ms) => sum + ms, 0);
+  return ends + Math.max(0, ...sinceEach(before.forwarder, now.forwarder));
+}
+
+/** A new thread counts from 0. */
+function sinceEach(before: Waits, now: Waits): readonly number[] {
+  return [...now].map(([path, ms]) => Math.max(0, ms - (before.get(path) ?? 0)));
+}
+
+function readWaits(paths: readonly string[]): Waits {
+  return new Map(paths.map((path) => [path, readScheduling(path)?.waitedMs ?? 0]));
 }
 
 function readProcFile(path: string): string {
