@@ -1,7 +1,7 @@
 # Sourced by .ci/run: starts and stops a Docker engine for the tests.
 #
 # A running engine is used and left running. Otherwise, root on a Debian-based system installs and starts one; on other
-# systems the tests on the engine are reported as skipped.
+# systems the tests that need an engine are reported as skipped.
 engine_pid=
 
 engine_up() {
@@ -16,8 +16,8 @@ engine_up() {
     if ! apt_install "$distribution_name.io" iptables; then count 0 1; printf 'FAILED: a Docker engine could not be installed\n'; return 1; fi
   fi
   mkdir -p "${RUN%/*}"
-  # The engine has no mark, and its log and temporary files are outside $TMPDIR: it stops only after the check for
-  # leftovers, and runc leaves a file there if a container ends during an exec.
+  # The engine has no mark, and its log and temporary files are outside $TMPDIR, because it is stopped only after the
+  # check for leftovers, and runc leaves a temporary file behind if a container ends during an exec.
   mkdir -p "$SERVERS/engine"
   KIT_CI_MARK='' TMPDIR="$SERVERS/engine" setsid dockerd >"${RUN%/*}/dockerd.log" 2>&1 </dev/null &
   engine_pid=$!

@@ -12,7 +12,7 @@ const temporary = process.argv[2] ?? '';
 const mark = `KIT_CI_MARK=${process.argv[3] ?? ''}`;
 if (mark.endsWith('=') || temporary === '') throw new Error('usage: leftovers.ts <folder> <mark>');
 
-/** Files of tools: Node's compile cache, testcontainers' lock, and the link to the registry of addresses. */
+/** Files created by tools: Node.js's compile cache, testcontainers' lock, and the link to the registry of addresses. */
 const THEIRS = /^(node-compile-cache|testcontainers-node-\d+\.lock|redis-cache-kit-\d+)$/;
 
 const looks: Readonly<Record<string, () => readonly string[]>> = {

@@ -1,6 +1,7 @@
 # Sourced by .ci/run: installs Debian packages that tests need.
 
-# apt_install <package…>: fails if this user or system cannot install one. No service of a package is started.
+# apt_install <package…>: fails if this user or system cannot install a package. Services in the packages are not
+# started.
 apt_install() {
   if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then return 1; fi
   local policy=/usr/sbin/policy-rc.d ours=

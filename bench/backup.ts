@@ -1,12 +1,13 @@
 /**
  * `npm run bench -- backup [megabytes] [--seconds n] [--save FILE]`: how long `kit backup` and `kit restore` take, and
- * the latency of the master in the meantime.
+ * the latency of the master meanwhile.
  *
- *   dev with that much data ─▶ load alone, beside a backup, alone again, beside a backup from the master ─▶ restore
+ *   dev with that much data ─▶ load alone, during a backup, alone again, during a backup from the master ─▶ restore
  *
- * The load is 500 commands per second, half GET and half SET of 100 bytes, open loop: a latency counts from the
- * intended start of its command. `late` is the part of the load generator: its delay until it sends a command. The kit
- * runs in its own process. `seconds`: duration of a phase without a backup. Default: 1,000 MB, 30 s.
+ * The load is an open loop of 500 commands per second, half GET and half SET of 100 bytes: the latency of a command is
+ * measured from its intended start. `late` is the part of the latency that the load generator causes: the delay until
+ * the command is sent. The kit runs in its own process. `seconds`: duration of a phase without a backup. Default: 1,000
+ * MB, 30 s.
  */
 import { randomBytes } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
@@ -31,7 +32,7 @@ const KIT = resolve('scripts/kit.ts');
 const PER_SECOND = 500;
 const VALUE_BYTES = 1_000;
 const BATCH = 2_000;
-/** Pause before each phase, in ms: the effects of the previous one end. */
+/** Pause before each phase, in ms, so that the effects of the previous phase have ended. */
 const SETTLE_MS = 3_000;
 const KIT_TIMEOUT_MS = 3_600_000;
 const IDLE_TIMEOUT_MS = 600_000;
@@ -58,11 +59,11 @@ if (!(megabytes > 0 && quietMs > 0)) {
 const keys = Math.ceil((megabytes * 1e6) / VALUE_BYTES);
 
 const dev = loadEnvironment('dev');
-// Twice the data, so that nothing is evicted; a restore needs the same room.
+// Twice the size of the data, so that nothing is evicted; a restore needs the same amount.
 const maxmemory = Math.max(dev.redis.maxmemory, megabytes * 2e6);
 const config = { ...dev, name: 'bench-backup', redis: { ...dev.redis, maxmemory } };
 
-/** Writes the keys. Values are random, so that they do not become smaller in a snapshot. */
+/** Writes the keys. Values are random, so that snapshots cannot compress them. */
 async function fill(admin: Redis): Promise<void> {
   const redis = admin.duplicate({ commandTimeout: 30_000 });
   await redis.connect();
@@ -70,7 +71,7 @@ async function fill(admin: Redis): Promise<void> {
     const batch = redis.pipeline();
     for (let n = first; n < Math.min(first + BATCH, keys); n += 1)
       batch.set(`key:${n}`, randomBytes(VALUE_BYTES));
-    // The replicas keep up: a replica that falls behind the backlog would need a full synchronization.
+    // Waits for the replicas: one that falls behind the backlog would need a full synchronization.
     batch.wait(2, 10_000);
     const failed = (await batch.exec())?.find(([error]) => error !== null)?.[0];
     if (failed) throw failed;
@@ -78,9 +79,9 @@ async function fill(admin: Redis): Promise<void> {
   redis.disconnect();
 }
 
-/** Waits until no node writes a snapshot or a new append-only file, which the fill causes. */
+/** Waits until no node is writing a snapshot or rewriting its append-only file. Writing the keys triggers both. */
 async function awaitIdle(environment: Environment): Promise<void> {
-  const wait = { what: 'the snapshots of the fill to end', timeoutMs: IDLE_TIMEOUT_MS, intervalMs: 500 };
+  const wait = { what: 'the snapshots and rewrites to end', timeoutMs: IDLE_TIMEOUT_MS, intervalMs: 500 };
   await waitWhile(wait, async () => {
     for (const { id } of environment.topology.redis) {
       const info = await (await environment.admin(id)).info('persistence');
@@ -91,7 +92,7 @@ async function awaitIdle(environment: Environment): Promise<void> {
   });
 }
 
-/** Loads the master until the operation ends. */
+/** Generates load on the master until the operation ends. */
 async function measure(title: string, redis: Redis, operation: () => Promise<unknown>): Promise<Phase> {
   await sleep(SETTLE_MS);
   const [latenciesMs, lateMs]: [number[], number[]] = [[], []];

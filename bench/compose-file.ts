@@ -4,7 +4,7 @@
  *
  * The configuration is provided in one of two ways. `volumes`: as in the kit, one volume per service, filled by a
  * short-lived container. `folders`: bind mounts of prepared host folders; faster, because the preparation is not
- * measured, but the secrets of every service are readable for uid 999 on the host.
+ * measured, but the secrets of every service are readable by uid 999 on the host.
  */
 import { join } from 'node:path';
 import { UNPACK } from '../infra/substrates/docker/archive.ts';

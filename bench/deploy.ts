@@ -63,7 +63,9 @@ async function seconds(act: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** Runs Terraform through a wrapper that records the time of the first call; the time before is the start-up. */
+/**
+ * Runs Terraform through a wrapper that records the time of the first call; the time before that call is the start-up.
+ */
 async function terraformRound(): Promise<TerraformTimes> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-bench-'));
   const note = join(dir, 'called');
@@ -115,7 +117,7 @@ async function composeRound(configuration: Configuration): Promise<Times> {
   }
 }
 
-/** Copies with the owner and mode that the init container sets. */
+/** Copies the files with the owner and mode that the init container sets. */
 function ownedCopy(from: string, to: string): void {
   cpSync(from, to, { recursive: true });
   const below = readdirSync(to, { recursive: true, encoding: 'utf8' }).map((name) => join(to, name));

@@ -5,7 +5,7 @@
  *   node bench/readiness.ts <rounds> [--busy <loops>] [options for kit readiness]
  *
  * `--busy` starts that many busy loops for the duration of the rounds. Exit code 1 if any round is a NO-GO. The folders
- * of rounds without a GO are kept, and their paths printed. Ctrl-C ends the current round, and the series after it.
+ * of rounds without a GO are kept, and their paths printed. Ctrl-C ends the current round, then the series.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ import { join, resolve } from 'node:path';
 import type { Report } from '../harness/reports/report.ts';
 
 const KIT = resolve('scripts/kit.ts');
-/** Program of a busy loop. It also ends when this process has ended without ending it. */
+/** Program of a busy loop. It also exits if this process has exited without stopping it. */
 const BUSY_LOOP = `
 const parent = process.ppid;
 while (process.ppid === parent) for (let i = 0; i < 1e8; i++);
@@ -41,7 +41,7 @@ interface Round {
   readonly seconds: number;
   /** Number of measurement rounds, including the first one. */
   readonly measured: number;
-  /** Number of trials that were left out because the machine was unsound. */
+  /** Number of trials that were left out because the machine was too busy for a valid measurement. */
   readonly leftOut: number;
   readonly notes: readonly string[];
 }

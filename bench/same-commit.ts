@@ -1,5 +1,5 @@
 /**
- * Compares runs of one commit in pairs (A/A): `kit compare` should find nothing better or worse.
+ * Compares runs of one commit in pairs (A/A): `kit compare` should find no criterion better or worse.
  *
  *   npm run bench -- same-commit [pairs] [--save FILE] [drill … and options for kit drill]
  *

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- sizing [--save <dir>]`: the memory that `kit sizing` predicts against the measured memory, on three
- * recorded workloads.
+ * `npm run bench -- sizing [--save <dir>]`: compares the memory that `kit sizing` predicts with the measured memory, on
+ * three recorded workloads.
  *
  *   recorded requests ─▶ a Redis that starts empty ─▶ after 0.6 or 1.4 TTLs: kit sizing predicts
  *                                                 └▶ until 1.8 TTLs: the highest used_memory is the measured need

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- warming [--save <dir>]`: hit ratio of a cache with predictive warming against the same cache
+ * `npm run bench -- warming [--save <dir>]`: hit ratio of a cache with predictive warming, compared with the same cache
  * without it, on recorded workloads of 14 days. The clock is simulated, so a run takes seconds; history, strategy and
  * forecast come from `client/extras/warming`.
  *
@@ -185,7 +185,7 @@ function predictive(reads: readonly Read[]): Promise<Result> {
   return simulate(reads, warm, ({ key, atMs }) => history.record(key, atMs));
 }
 
-/** Applies the simple rule: warms every key that was read in this hour yesterday. */
+/** Applies the simple rule: warms every key that was read in the same hour yesterday. */
 function yesterday(reads: readonly Read[]): Promise<Result> {
   const byHour = new Map<number, Set<string>>();
   const warm: Warm = async (cache, hourMs) => {

@@ -3,7 +3,7 @@ import type { RedisOptions } from '../client/types.ts';
 import type { CanaryConfig } from '../config/canary.ts';
 
 /**
- * Returns the options of the pattern cache, with database 2 by default. A Redis Cluster has only database 0, so the
+ * Returns the options for the pattern cache, with database 2 by default. A Redis Cluster has only database 0, so the
  * namespace gets a suffix; FLUSHDB, or `kit cache-clear` without a prefix, then affects both caches.
  */
 export function patternCacheOptions(

@@ -20,7 +20,7 @@ export interface CanaryView {
   readonly stages: readonly number[];
   readonly generation: number | null;
   readonly limits: RollbackLimits;
-  /** Decision that the current counts would give; null before the first look. */
+  /** Decision that the current counts would lead to; null before the first look. */
   readonly now: Decision | null;
   /** Last recorded decision and its Unix time in ms. */
   readonly last: { readonly atMs: number; readonly decision: Decision } | null;
@@ -42,7 +42,7 @@ export interface Inspection {
   readonly lines: readonly string[];
 }
 
-/** Reads a rollout. @throws CacheError if Redis does not reply; Error if the log is damaged at its end */
+/** Reads a rollout. @throws CacheError if Redis does not reply; Error if the end of the log is damaged */
 export async function inspectCanary(
   cache: Cache,
   config: CanaryConfig,

@@ -1,7 +1,7 @@
 /**
  * OpenFeature, in both directions. The types follow the interfaces `Provider` and `Client` of `@openfeature/server-sdk`
  * 1.x by structure: an application that uses the SDK passes its own objects, and this project does not depend on it. A
- * provider may return an error code, whose enum only the SDK has, or throw an error with a `code`: this provider
+ * provider may return an error code, whose enum exists only in the SDK, or throw an error with a `code`: this provider
  * throws.
  *
  *   application ─▶ OpenFeature client ─▶ CanaryProvider ─▶ CanaryTestingService      the canary as a flag
@@ -21,7 +21,7 @@ export interface ResolutionDetails<T> {
   readonly reason: 'SPLIT' | 'DISABLED';
 }
 
-/** Error of an evaluation. The client of the SDK catches it and returns the default value with this code. */
+/** Evaluation error. The SDK client catches it and returns the default value with this code. */
 export class CanaryProviderError extends Error {
   override readonly name = 'CanaryProviderError';
   readonly code: 'FLAG_NOT_FOUND' | 'TYPE_MISMATCH' | 'TARGETING_KEY_MISSING';
@@ -78,7 +78,7 @@ export class CanaryProvider {
   }
 }
 
-/** Subset of an OpenFeature client that is used. */
+/** The part of an OpenFeature client that this project uses. */
 export interface BooleanFlags {
   getBooleanValue(flagKey: string, defaultValue: boolean): Promise<boolean>;
 }

@@ -96,8 +96,8 @@ export class Rollout {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const head = await this.#current();
       const { lastLookAtMs } = head.state;
-      // If this clock is far behind the time of the last look, the clock of another process is ahead. The look is made
-      // in this case, too.
+      // If this clock is far behind the time of the last look, the clock of another process is ahead. In this case the
+      // look is taken anyway.
       const distanceMs = Math.abs(this.#now() - (lastLookAtMs ?? Number.NEGATIVE_INFINITY));
       if (head.decision !== null && (distanceMs === 0 || distanceMs < gapMs))
         return { decision: head.decision, isOwn: false };
@@ -108,7 +108,7 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** Returns a look at the current counts, with a time after the last look. */
+  /** Takes a look at the current counts. Its time is always later than that of the last look. */
   async #lookAt({ state }: Head): Promise<LookEvent> {
     const look = await this.collect(state);
     return { ...look, atMs: Math.max(look.atMs, (state.lastLookAtMs ?? 0) + 1) };

@@ -43,7 +43,7 @@ export interface CanaryOptions {
   /** Returns the Unix time in ms; default: `Date.now`. */
   readonly now?: () => number;
   /**
-   * Receives errors that occur in timers: Redis is unreachable, the log is damaged, a variable is invalid. Default:
+   * Receives errors that occur in timers, such as an unreachable Redis, a damaged log or an invalid variable. Default:
    * errors are ignored.
    */
   readonly onError?: (error: unknown) => void;

@@ -60,7 +60,7 @@ export function featuresFromEnv(variables: Variables = process.env): {
   };
 }
 
-/** Returns the plan of the cache that `fromEnv` would open. */
+/** Returns the plan for the cache that `fromEnv` would open. */
 export function planFromEnv(variables: Variables = process.env): EnvironmentPlan {
   const cache = cacheOptions(variables);
   if (isCluster(variables) && readVariable(variables, 'REDIS_SENTINEL_HOSTS') !== undefined)
@@ -178,7 +178,7 @@ function readNamespace(variables: Variables): string | undefined {
   const value = readVariable(variables, 'CACHE_NAMESPACE');
   if (value?.endsWith(':'))
     throw new ConfigurationError(
-      `CACHE_NAMESPACE: must not end with ':', which the cache adds, got ${JSON.stringify(value)}`,
+      `CACHE_NAMESPACE: must not end with ':' (the cache adds it), got ${JSON.stringify(value)}`,
     );
   return value;
 }

@@ -1,4 +1,4 @@
-/** Factories of caches for the common cases. `api/types.ts` documents the options and their defaults. */
+/** Cache factories for the common cases. `api/types.ts` documents the options and their defaults. */
 
 import { ConfigurationError } from './api/errors.ts';
 import type {
@@ -27,7 +27,7 @@ import { ConnectionFactory } from './transport/connection-factory.ts';
 import { dedicatedConnections } from './transport/dedicated-connection.ts';
 import { openConnection } from './transport/index.ts';
 
-/** Options of a cache on one Redis server, by address or URL. */
+/** Options for a cache on one Redis server. The server is specified by its address or by a URL. */
 export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions, 'mode' | 'address'> {
   /** Address of the server; default 127.0.0.1:6379. */
   readonly address?: StandaloneOptions['address'];
@@ -35,18 +35,19 @@ export interface RedisCacheOptions extends CacheOptions, Omit<StandaloneOptions,
   readonly url?: string;
 }
 
-/** Options of a cache on a master that sentinels monitor. */
+/** Options for a cache on a master that sentinels monitor. */
 export interface SentinelCacheOptions extends CacheOptions, Omit<SentinelOptions, 'mode'> {}
 
-/** Options of a cache in a Redis Cluster. */
+/** Options for a cache in a Redis Cluster. */
 export interface ClusterCacheOptions extends CacheOptions, Omit<ClusterOptions, 'mode'> {}
 
 /**
- * Options of a cache with two tiers. `address` or `url` selects a single Redis server, `mode` any kind of connection.
+ * Options for a cache with two tiers. `address` or `url` selects a single Redis server; `mode` selects any kind of
+ * connection.
  */
 export type TieredCacheOptions = RedisCacheOptions | (CacheOptions & RedisOptions);
 
-/** Number of entries of a memory cache without `fallbackEntries`, or with 0. */
+/** Number of entries in a memory cache if `fallbackEntries` is absent or 0. */
 const MEMORY_ENTRIES = 1000;
 
 /** Opens a cache on one Redis server. @throws ConfigurationError if an option is invalid */
@@ -98,7 +99,7 @@ export function tieredCache(options: TieredCacheOptions): Cache {
   return 'mode' in tiered ? openCache(tiered) : redisCache(tiered);
 }
 
-/** Opens a cache with any kind of connection, which `mode` selects. `enabled: false` opens a memory cache. */
+/** Opens a cache with the kind of connection that `mode` selects. `enabled: false` opens a memory cache. */
 export function openCache(options: CacheOptions & RedisOptions): Cache {
   const target = resolveConnection(options);
   assertOptions('', options, allNames(CACHE_OPTIONS, CONNECTION_OPTIONS[target.mode]));
@@ -106,11 +107,11 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
   if (!resolved.enabled) return inMemory(resolved);
   if (resolved.l1 && target.replicaReads)
     throw new ConfigurationError(
-      'l1: cannot be combined with replicaReads, because replies of replicas may be older than an invalidation; remove l1 or replicaReads',
+      'l1: cannot be combined with replicaReads, because replies from replicas may be older than an invalidation; remove l1 or replicaReads',
     );
   const factory = new ConnectionFactory(target);
   const connection = openConnection(target, factory);
-  // The listener starts with the first tier, or at the first use of a tag.
+  // The listener starts with the first tier, or when a tag is first used.
   const coherence = new CoherenceOnDemand(
     () =>
       new Coherence(connection, {
@@ -123,7 +124,7 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
 }
 
 /**
- * Returns the key prefixes that the listener subscribes to. Each write below a prefix costs Redis one message per
+ * Returns the key prefixes that the listener subscribes to. Each write under a prefix costs Redis one message per
  * listener, so without a first tier only the keys of tags are subscribed.
  */
 function listenedTo({ namespace, l1 }: ResolvedCache): readonly string[] {

@@ -1,5 +1,5 @@
 /**
- * Main entry point of `@redis-cache-kit/client`: everything that an application needs for a cache. Further features are
+ * Main entry point of `@redis-cache-kit/client`: everything that an application needs for a cache. Other features have
  * separate entry points (`package.json`, `exports`), which the main entry point does not load.
  *
  * @module main

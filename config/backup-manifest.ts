@@ -12,7 +12,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const hex = z.string().regex(/^[0-9a-f]+$/);
 
 const contentsSchema = z.strictObject({
-  /** Numbers of keys, by database number. */
+  /** Number of keys in each database, by database number. */
   databases: z.record(z.string().regex(/^\d+$/), z.strictObject({ keys: count, expiring: count })),
   /** DEBUG DIGEST of all keys, which does not depend on their order. */
   digest: z.string().regex(/^[0-9a-f]{40}$/),

@@ -1,4 +1,4 @@
-/** Settings of backups, which affect no node of a running environment. */
+/** Backup settings, which do not affect the nodes of a running environment. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { means } from './meaning.ts';

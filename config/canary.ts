@@ -1,4 +1,6 @@
-/** Settings of a canary rollout: `config/canary.yaml`, validated and frozen. The comments in that file explain them. */
+/**
+ * Settings for a canary rollout: `config/canary.yaml`, validated and frozen. The comments in that file explain them.
+ */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { validate } from './validate.ts';
@@ -34,7 +36,7 @@ export const canarySchema = z.strictObject({
     namespace: z
       .string()
       .regex(/^[^\s{}]{1,100}$/)
-      .describe('1 to 100 characters without spaces and braces'),
+      .describe('1 to 100 characters without spaces or braces'),
   }),
   rollout: z.strictObject({
     stages,
@@ -79,13 +81,13 @@ export const canarySchema = z.strictObject({
   }),
 });
 
-/** Settings of a rollout. Shares of stages are percents; every other ratio is from 0 to 1. */
+/** Settings for a rollout. Stage shares are percentages; every other ratio is between 0 and 1. */
 export type CanaryConfig = z.infer<typeof canarySchema>;
 
 /**
- * Loads the settings of a rollout.
+ * Loads the settings for a rollout.
  *
- * @param file path of a YAML file; default: `config/canary.yaml` of the kit
+ * @param file path of a YAML file; default: the kit's `config/canary.yaml`
  * @throws KitError `CONFIG_INVALID`, `CONFIG_SYNTAX` or `CONFIG_UNREADABLE` with file, line, path, value and allowed
  * values
  */

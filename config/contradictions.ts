@@ -1,4 +1,4 @@
-/** Finds settings that contradict each other, so that the environment could never work. Pure. */
+/** Finds contradictory settings, with which the environment could never work. Pure. */
 import type { z } from 'zod';
 import { hostContradictions } from './host-placement.ts';
 import { atLeast, namedServer, OLDEST_SUPPORTED, SUPPORTED_SERVERS } from './server-name.ts';
@@ -65,13 +65,13 @@ export function findContradictions(env: Settings): readonly Contradiction[] {
   ) {
     found.push({
       path: ['sentinel', 'port'],
-      message: `must be the first of ${sentinels} ports outside those of the Redis nodes (${env.redis.port} to ${env.redis.port + replicas}), got '${env.sentinel.port}'`,
+      message: `must be the first of ${sentinels} ports that the Redis nodes do not use (${env.redis.port} to ${env.redis.port + replicas}), got '${env.sentinel.port}'`,
     });
   }
   return found;
 }
 
-/** Refuses certificates that no node would use. */
+/** Rejects certificates that no node would use. */
 function certificateContradictions({ security }: Settings): readonly Contradiction[] {
   if (security.tls || security.certificates === undefined) return [];
   return [{ path: ['security', 'certificates'], message: 'must be omitted while security.tls is false' }];
@@ -128,7 +128,7 @@ function clusterContradictions(env: Settings): { path: string[]; message: string
   if (masters < 3 || replicas < 1 || sentinels > 0) {
     found.push({
       path: ['topology', 'kind'],
-      message: `'cluster' needs at least three masters (two cannot agree that one has failed), a replica of each and no sentinels; here: ${masters}, ${replicas} and ${sentinels}`,
+      message: `'cluster' needs at least three masters (two cannot agree that one has failed), a replica for each and no sentinels; here: ${masters}, ${replicas} and ${sentinels}`,
     });
   }
   const nodes = masters * (1 + replicas);
@@ -143,7 +143,7 @@ function clusterContradictions(env: Settings): { path: string[]; message: string
   if (first < busPort + nodes && busPort < first + nodes) {
     found.push({
       path: ['cluster', 'busPort'],
-      message: `must be the first of ${nodes} ports outside those of the Redis nodes (${first} to ${first + nodes - 1}), got '${busPort}'`,
+      message: `must be the first of ${nodes} ports that the Redis nodes do not use (${first} to ${first + nodes - 1}), got '${busPort}'`,
     });
   }
   if (busPort + nodes - 1 > 65_535) {

@@ -172,7 +172,7 @@ export const ENVIRONMENT_SETTINGS: readonly { name: string; path: string; parse:
   { name: 'CIRCUIT_BREAKER_TIMEOUT', path: 'client.breaker.openMs', parse: asSecondsInMs },
 ];
 
-/** Returns the settings of an environment that variables set. */
+/** Returns the environment settings that are set by variables. */
 export function environmentOverrides(variables: Variables): readonly Override[] {
   return ENVIRONMENT_SETTINGS.flatMap(({ name, path, parse }) => {
     const variable = variables.get(name);
@@ -183,11 +183,11 @@ export function environmentOverrides(variables: Variables): readonly Override[] 
 }
 
 /**
- * Passes the compile cache of this process, if it has one, to the threads and processes that it starts, because the
- * call that enables a cache does not affect them. If NODE_COMPILE_CACHE is already set, it takes precedence.
+ * Passes this process's compile cache, if it has one, to the threads and processes that it starts, because enabling a
+ * cache affects only the current process. If NODE_COMPILE_CACHE is already set, it takes precedence.
  */
 export function shareCompiledCode(): void {
   const folder = nodeModule.getCompileCacheDir?.();
-  // The folder for this version of Node is inside the named folder.
+  // The named folder contains one folder per Node.js version.
   if (folder !== undefined) process.env.NODE_COMPILE_CACHE ??= dirname(folder);
 }

@@ -5,7 +5,7 @@
  *   extends: BASE ─▶ the same search; settings of BASE ◀─ overridden by those of the extending environment
  *
  * Objects are merged by key; lists and single values are replaced. The name is never inherited: it identifies the
- * processes and secrets of an environment. A setting keeps the location of the file that sets it, for error messages.
+ * processes and secrets of an environment. Each setting keeps the location at which it was set, for error messages.
  */
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -92,8 +92,8 @@ export function readEnvironment(nameOrPath: string, project: Project): YamlSourc
 }
 
 /**
- * Returns the location of an environment's own settings, without the settings that it extends: the file, and the path
- * in it.
+ * Returns the location of an environment's own settings, not of those that it extends: the file, and the path within
+ * it.
  *
  * @throws KitError as `readEnvironment`
  */
@@ -169,7 +169,7 @@ function extendsOf(layer: Layer): string | undefined {
   throw extendsError(layer, `must be the name of an environment or a YAML file, got ${quoteValue(value)}`);
 }
 
-/** Returns the environment name: the key in `kit.yaml`, or the setting `name` of a file. */
+/** Returns the environment name: the key in `kit.yaml`, or the `name` setting of a file. */
 function nameOf(top: Layer): unknown {
   const given = (top.settings as { readonly name?: unknown }).name;
   const key = top.prefix.at(-1);

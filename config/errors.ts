@@ -32,7 +32,7 @@ export interface KitErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Error with all information for a person or a pipeline: problem, location, remedy, exit code. */
+/** Error with all the information that a person or a pipeline needs: problem, location, remedy, exit code. */
 export class KitError extends Error {
   override readonly name = 'KitError';
   readonly code: string;

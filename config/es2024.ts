@@ -1,6 +1,6 @@
 /**
- * Functions of ES2024 for Node 20, which the installed package supports. `lib` of tsconfig.json permits them, and newer
- * versions of Node have them.
+ * ES2024 functions for Node.js 20, which the installed package supports. `lib` in tsconfig.json permits them, and newer
+ * Node.js versions include them.
  */
 
 /** @see https://tc39.es/ecma262/#sec-promise.withResolvers */

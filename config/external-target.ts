@@ -1,10 +1,10 @@
 /**
- * Location and credentials of an external Redis, from flags, else from the connection variables of `env.ts`.
+ * Location and credentials of an external Redis, from flags, with the connection variables of `env.ts` as a fallback.
  *
  *   flags ─▶ + variables ─▶ ExternalTarget, its passwords as Secrets
  *
  * A flag that names an address overrides all address variables. The user, password and database in a URL take
- * precedence over all other sources. No error quotes a password, including one in a URL.
+ * precedence over all other sources. No error quotes a password, not even one in a URL.
  */
 import { readFileSync } from 'node:fs';
 import { readVariables, type Variables } from './env.ts';
@@ -21,7 +21,7 @@ export interface ExternalFlags {
   readonly user?: string;
   readonly passwordFile?: string;
   readonly tlsCa?: string;
-  /** Whether the user has agreed to load on a remote host. */
+  /** Whether the user has agreed to generate load on a remote host. */
   readonly yes?: boolean;
 }
 
@@ -103,8 +103,8 @@ export function readExternalTarget(
 }
 
 /**
- * Returns the settings of an environment that apply to an external Redis: only the client settings. The server's
- * settings are unknown.
+ * Returns the environment settings that apply to an external Redis: only the client settings. The server's settings are
+ * unknown.
  */
 export function externalOverrides(target: ExternalTarget, flags: Overrides): Overrides {
   return {

@@ -93,8 +93,8 @@ const claimSchema = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * Limits of machine delays, by the figure that each delay distorts:
- *   latenessP99MaxMs   a percentile: delays of every hundredth operation
+ * Limits on machine delays, by the figure that each delay distorts:
+ *   latenessP99MaxMs   a percentile: delays that affect one operation in a hundred
  *   latenessMaxMs      a gap or a deadline: a single stall
  *   controlMaxShare    a latency: the machine's part of each send and round trip, as a share of the target
  *   fsyncMaxMs         a planned failover: each fsync of the sentinels
@@ -126,7 +126,7 @@ const machineSchema = z.strictObject({
     .default(100)
     .meta(means('Delay of the machine in ms, above which a trial that did not complete is repeated.')),
 });
-/** Bounds on the machine for every criterion with `timing`, and for trials that did not complete. */
+/** Limits on the machine for every criterion with `timing`, and for trials that did not complete. */
 export type MachineBounds = z.infer<typeof machineSchema>;
 
 const targetSchema = z.strictObject({ op: z.enum(['<', '<=', '>', '>=', '==']), value: z.number() });

@@ -1,6 +1,6 @@
 /**
- * Places the nodes of an environment on its hosts, and checks that the loss of one host leaves a majority of the
- * sentinels and a copy of the data. Pure: the same configuration gives the same placement.
+ * Places the nodes of an environment on its hosts, and checks that a majority of the sentinels and a copy of the data
+ * remain if one host is lost. Pure: the same configuration gives the same placement.
  */
 import type { z } from 'zod';
 import type { HostSetting } from './host-settings.ts';

@@ -16,7 +16,7 @@ const hostName = z
     'at most 31 lower-case letters, digits and dashes, the first one a letter',
   );
 
-/** IPv4 address, except loopback addresses: in a container, a loopback address is the container itself. */
+/** IPv4 address, except loopback addresses: in a container, a loopback address refers to the container itself. */
 const ADDRESS = /^(?!127\.|0\.)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 
 const ENGINE = /^(?:ssh:\/\/(?:[\w.-]+@)?[\w.-]+(?::\d+)?|tcp:\/\/[\w.-]+:\d+|unix:\/\/\/[\w./-]+)$/;

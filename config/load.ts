@@ -27,9 +27,7 @@ export interface EnvironmentSource {
 }
 
 const SOURCES = new WeakMap<object, EnvironmentSource>();
-/**
- * Last source of each name, for hints about an environment whose configuration was read from the record of its start.
- */
+/** Last source for each name, for hints about an environment whose configuration was read from its start record. */
 const SOURCES_BY_NAME = new Map<string, EnvironmentSource>();
 
 /** Returns how the user named an environment, for commands in hints; undefined if it was not loaded here. */

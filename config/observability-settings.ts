@@ -84,7 +84,10 @@ export const observabilitySettings = z
 
 export type ObservabilitySettings = z.infer<typeof observabilitySettings>;
 
-/** Returns the settings without the webhook. Its path is a password: whoever has it can post to the channel. */
+/**
+ * Returns the settings without the webhook. The webhook's path acts as a password: anyone who has it can post to the
+ * channel.
+ */
 export function withoutWebhook<T extends { readonly observability: ObservabilitySettings }>(
   environment: T,
 ): T {

@@ -1,5 +1,5 @@
 /**
- * Merges the gates and waivers of a repository into the built-in ones. A file of gates (`--gates FILE`) contains new
+ * Merges the gates and waivers of a repository into the built-in ones. A gate file (`--gates FILE`) contains new
  * gates, overrides of built-in gates, and waivers:
  *
  *   config/gates.yaml ─▶ file by file, merged by id ─▶ + waivers of kit.yaml ─▶ gates.json of the run folder
@@ -43,7 +43,7 @@ const entrySchema = gateSchema
       .meta(means('Override of a built-in gate: its reason, shown in every report.')),
   });
 
-/** Schema of a gate file, for `--gates FILE` and the section `gates` of kit.yaml. */
+/** Schema of a gate file, for `--gates FILE` and the `gates` section of kit.yaml. */
 export const ownGatesSchema = z.strictObject({
   gates: z
     .array(entrySchema)
@@ -62,7 +62,7 @@ export const ownGatesSchema = z.strictObject({
 export interface OwnGates {
   /** Gate files, in the order in which they are applied. */
   readonly files: readonly string[];
-  /** Further waivers, with the file that contains them. */
+  /** Additional waivers, with the file that contains them. */
   readonly waivers?: { readonly file: string; readonly waivers: readonly Waiver[] };
   /** Current day or instant (ISO 8601, UTC), for the expiry of waivers. */
   readonly today: string;

@@ -1,12 +1,12 @@
 /**
- * Rotation of passwords, as the password file records it. Each step replaces the file once, so that a rotation
- * continues after a crash.
+ * Password rotation, as recorded in the password file. Each step replaces the file once, so that a rotation can
+ * continue after a crash.
  *
  *   begin ─▶ adding: the new passwords are generated; not all nodes accept them yet
  *   switch ─▶ both: the new passwords are current, and the nodes accept the previous ones as well
  *   end ─▶ no rotation
  *
- * `switch` exchanges the current and the other passwords; in phase `both` it makes the previous passwords current
+ * `switch` swaps the current and the other passwords; in the `both` phase it makes the previous passwords current
  * again. Left out: the nodes (`infra/operations/password-rotation.ts`).
  */
 import { readVariables, type Variables } from './env.ts';
@@ -87,7 +87,7 @@ export function beginRotation(
   }
   changeStored(environmentName, stateDir, (stored, file) => {
     if (stored.rotation !== undefined) {
-      throw new KitError('a rotation of passwords is in progress', {
+      throw new KitError('a password rotation is in progress', {
         code: 'ROTATION_IN_PROGRESS',
         where: displayPath(file),
         hint: 'run kit rotate --phase finish, or --phase cancel',
@@ -105,7 +105,7 @@ export function beginRotation(
   });
 }
 
-/** Exchanges the current passwords and the other ones. @throws KitError `STATE_UNWRITABLE` */
+/** Swaps the current and the other passwords. @throws KitError `STATE_UNWRITABLE` */
 export function switchPasswords(environmentName: string, stateDir: string): void {
   changeStored(environmentName, stateDir, (stored) => {
     const { rotation } = stored;
@@ -139,7 +139,7 @@ export function endRotation(environmentName: string, stateDir: string): void {
   changeStored(environmentName, stateDir, ({ rotation: _, ...stored }) => stored);
 }
 
-/** Returns the placeholders of the users whose password differs from the previously current one. */
+/** Returns the placeholders of the users whose password differs from the previous one. */
 function keptPlaceholders(
   stored: Stored,
   program: Program,

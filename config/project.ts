@@ -91,8 +91,8 @@ export function selectProject(file: string | undefined): void {
  *
  * @param named path of the file, which must exist; default: the selected one
  * @param directory directory that is searched for `kit.yaml` if no path is given
- * @throws KitError CONFIG_NOT_FOUND, CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with every problem of its
- * shape
+ * @throws KitError CONFIG_NOT_FOUND, CONFIG_UNREADABLE, CONFIG_SYNTAX, or CONFIG_INVALID with every problem in its
+ * structure
  */
 export function findProject(
   named: string | undefined = selected,

@@ -34,7 +34,7 @@ export function promisesOf({ promises, durability }: EnvironmentConfig): Readonl
   return new Set(PROMISES.filter((name) => stated[name]));
 }
 
-/** Default of the client (client/options/connection-options.ts). */
+/** Client default (client/options/connection-options.ts). */
 const HANG_SUSPECTED_MS = 150;
 
 /**

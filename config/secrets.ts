@@ -39,12 +39,12 @@ export interface PasswordSet {
 /** Current passwords. */
 export interface EnvironmentSecrets extends PasswordSet {
   /**
-   * During a rotation: the passwords that the nodes accept as well. For users that are not rotated, these are their
+   * During a rotation: the passwords that the nodes also accept. For users that are not rotated, these are their
    * current passwords.
    */
   readonly other?: PasswordSet;
   /**
-   * Placeholders for the passwords in digests of files. A rotation does not change them, but any other change to a
+   * Placeholders that replace the passwords in file digests. A rotation does not change them, but any other change to a
    * password does. Default: the passwords.
    */
   readonly placeholders?: PasswordSet;

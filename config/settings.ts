@@ -354,7 +354,7 @@ export const settingsSchema = z.strictObject({
           'Durability of a durable write: async, or acknowledged once the given number of replicas has the write (WAIT).',
         ),
       ),
-      // The window is limited, because one as long as the load phase of a drill would permit every loss.
+      // The window is limited, because a window as long as a drill's load phase would permit any loss.
       asyncLossWindowMs: durationMs
         .max(5_000)
         .default(1_000)

@@ -45,12 +45,15 @@ export const ROTATION_PHASES = ['adding', 'both'] as const;
 const rotationSchema = z.strictObject({
   phase: z.enum(ROTATION_PHASES),
   startedAt: z.iso.datetime(),
-  /** The new passwords in phase `adding`, the previous ones later. */
+  /** The new passwords in the `adding` phase, the previous passwords in the `both` phase. */
   redis: redisPasswords.partial(),
   sentinel: sentinelPasswords.partial(),
 });
 
-/** Text that represents a password in digests of files, as long as the password has this SHA-256. */
+/**
+ * Placeholder for a password when the digest of a file is computed; it applies as long as the password has this SHA-256
+ * hash.
+ */
 const placeholder = z.strictObject({ of: z.string(), text: z.string() });
 
 const storedSchema = z.strictObject({
@@ -77,7 +80,7 @@ export function isPassword(text: string): boolean {
   return password.safeParse(text).success;
 }
 
-/** Generates a password of 256 bits. */
+/** Generates a 256-bit password. */
 export function drawPassword(): string {
   return randomBytes(32).toString('base64url');
 }
@@ -156,7 +159,7 @@ export function createStored(file: string): Stored {
 }
 
 /**
- * Replaces the file. A reader sees either the old or the new content, even after a crash of the machine.
+ * Replaces the file. A reader sees either the old or the new content, even if the machine crashes.
  *
  * @throws KitError `STATE_UNWRITABLE`
  */

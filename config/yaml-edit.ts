@@ -104,7 +104,7 @@ function insertion(map: YAMLMap, text: string, keys: Path, value: string): Repla
   return { from: at, to: at, text: `\n${indent}${entry}` };
 }
 
-/** Returns the lines that are in only one of the texts, by their longest common subsequence. */
+/** Returns the lines that are in only one of the texts, as determined by their longest common subsequence. */
 function differenceOf(before: readonly string[], after: readonly string[]): readonly string[] {
   const common = Array.from({ length: before.length + 1 }, () => new Uint16Array(after.length + 1));
   const at = (i: number, j: number): number => common[i]?.[j] ?? 0;

@@ -27,7 +27,7 @@ export interface Location {
   readonly path: Path;
 }
 
-/** Reads a YAML file. @throws KitError `CONFIG_UNREADABLE` or `CONFIG_SYNTAX`, every syntax error with its line */
+/** Reads a YAML file. @throws KitError `CONFIG_UNREADABLE`, or `CONFIG_SYNTAX` with the line of every syntax error */
 export function readYaml(path: string): YamlSource {
   const file = displayPath(path);
   try {

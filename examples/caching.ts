@@ -1,4 +1,4 @@
-/** Snippets of docs/caching-guide.md, as regions. test/examples.test.ts runs them. */
+/** Snippets for docs/caching-guide.md, as regions. test/examples.test.ts runs them. */
 import { type Cache, redisCache } from '../client/index.ts';
 
 interface User {

@@ -63,7 +63,7 @@ async function measured(
   };
 }
 
-/** @param options further options of the cache in Redis, such as timeouts */
+/** @param options additional options for the cache in Redis, such as timeouts */
 export async function comparison(url: string, options: RedisCacheOptions = {}): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const [load, keys] of [

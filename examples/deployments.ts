@@ -1,4 +1,4 @@
-/** Snippets of docs/deployment-guide.md: one cache per type of deployment. test/examples.test.ts opens them. */
+/** Snippets for docs/deployment-guide.md: one cache per type of deployment. test/examples.test.ts opens them. */
 
 import { type Cache, clusterCache, redisCache, sentinelCache, tieredCache } from '../client/index.ts';
 import type { Address } from '../client/types.ts';

@@ -1,4 +1,4 @@
-/** Snippets of docs/migration.md: the code after the migration. test/examples.test.ts runs them. */
+/** Snippets for docs/migration.md: the code after the migration. test/examples.test.ts runs them. */
 import { type Cache, redisCache, tieredCache } from '../client/index.ts';
 
 type LoadUser = (id: number) => Promise<{ readonly id: number; readonly name: string }>;

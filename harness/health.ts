@@ -1,6 +1,6 @@
 /**
- * Health of an environment in words, for the commands. This module is separate from the drills, which `kit status` does
- * not need.
+ * Describes the health of an environment in words, for the commands. This module is separate from the drills, which
+ * `kit status` does not need.
  */
 import { readRoles } from '../infra/operations/roles.ts';
 import { describeRoles } from '../infra/redis/role-state.ts';

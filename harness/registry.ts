@@ -1,4 +1,4 @@
-/** Drills by name, and extension modules, for the commands. */
+/** Looks up drills by name and loads extension modules, for the commands. */
 import { KitError } from '../config/errors.ts';
 import type { Drill } from './drills/drill.ts';
 import type { LoadedExtension } from './extension/extension.ts';
@@ -10,9 +10,9 @@ export { CLIENT_NAMES, DEFAULT_CLIENTS } from './drills/clients.ts';
 export { MAX_STORM_MINUTES } from './drills/storm/index.ts';
 
 /**
- * Loads extension modules and registers their parts in addition to the built-in ones, for this process.
+ * Loads extension modules and registers their parts in addition to the built-in ones, in this process.
  *
- * @param modules paths of files or names of packages
+ * @param modules file paths or package names
  * @throws KitError EXTENSION_INVALID
  */
 export async function useExtensions(modules: readonly string[]): Promise<readonly LoadedExtension[]> {

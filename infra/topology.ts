@@ -40,8 +40,8 @@ export const CLUSTER_SLOTS = 16_384;
 export const WATCHDOG_ID = 'watchdog';
 
 /**
- * Interval at which sentinels send PING with `sentinel.fast`, in ms, as measured
- * (docs/decisions/080-fast-detection.md).
+ * Interval, in ms, at which sentinels send PING if `sentinel.fast` is set. Measured: see
+ * docs/decisions/080-fast-detection.md.
  */
 const FAST_PING_MS = 100;
 
@@ -64,7 +64,7 @@ export interface Topology {
   readonly environment: EnvironmentConfig;
   readonly redis: readonly RedisNode[];
   readonly sentinels: readonly SentinelNode[];
-  /** Watchdog; absent without sentinels, and if the configuration disables it. */
+  /** Watchdog; absent if there are no sentinels, or if the configuration disables it. */
   readonly watchdog?: Watchdog;
 }
 

@@ -9,7 +9,7 @@ import { confirm } from './confirm.ts';
 import { nonEmpty } from './options.ts';
 import type { Session } from './session.ts';
 
-/** Value that commander passes: `true` for the option without a value. */
+/** Value that commander passes: `true` if the option was given without a value. */
 export type AdoptOption = string | true | undefined;
 
 export const adopt = () =>

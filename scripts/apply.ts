@@ -96,7 +96,7 @@ async function planOf(change: PreparedChange): Promise<ApplyPlan> {
   const unfinished = mark?.read();
   if (unfinished !== undefined && !differences.has(unfinished)) differences.set(unfinished, ['interrupted']);
   const { redis, sentinels, environment: config } = environment.topology;
-  // Without exactly one master the order is unknown, and the first step is refused.
+  // Unless there is exactly one master, the order is unknown, and the first step is refused.
   const groups = await groupsOf(environment).catch(() =>
     redis.map(({ id }) => ({ master: id, replicas: [] })),
   );

@@ -86,7 +86,7 @@ export function backup(program: Command, session: Session): void {
 
 async function runBackup(session: Session, options: BackupOptions): Promise<void> {
   await withRunning(options, async (environment) => {
-    // The schedule comes from the current file; it affects no running node.
+    // The schedule is read from the current file, because it does not affect running nodes.
     const settings = requestedEnvironment(options).topology?.environment ?? environment.topology.environment;
     const { dir, file } = placeOf(options.to, settings);
     const found = listBackups(dir, environment.name);

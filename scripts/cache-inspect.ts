@@ -23,7 +23,7 @@ interface InspectOptions extends DataOptions {
 
 const PREVIEW_CHARACTERS = 200;
 
-/** `kit cache-inspect KEY`: shows one key. The exit code states whether a reader finds a value. */
+/** `kit cache-inspect KEY`: shows one key. The exit code indicates whether a reader finds a value. */
 export function cacheInspect(program: Command, session: Session): void {
   const command = program
     .command('cache-inspect')

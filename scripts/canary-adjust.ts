@@ -22,7 +22,7 @@ interface AdjustOptions extends CanaryDataOptions {
   readonly clearRollback?: true;
 }
 
-/** `kit canary-adjust`: runs one look of the judge, records its decision and applies it. */
+/** `kit canary-adjust`: runs the judge once, records its decision and applies it. */
 export function canaryAdjust(program: Command, session: Session): void {
   const command = program
     .command('canary-adjust')
@@ -70,9 +70,10 @@ async function adjust(session: Session, options: AdjustOptions): Promise<void> {
 }
 
 async function decide({ cache, config }: CanaryData, { clearRollback }: AdjustOptions): Promise<Decision> {
-  // The switches belong to the applications. A look by an operator judges the recorded counts even if they are off.
+  // The switches belong to the applications. If an operator runs the judge, it uses the recorded counts even if the
+  // switches are off.
   const flags = fixedFlags({ redisCache: true, patternCache: true });
-  // An error in a background timer needs no report: the look sends the same commands and fails in the same way.
+  // An error in a background timer needs no report: the judge sends the same commands and fails in the same way.
   await using service = await CanaryTestingService.open({ cache, config, flags });
   return await (clearRollback === true ? service.clearRollback(userInfo().username) : service.adjust());
 }

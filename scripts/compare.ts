@@ -10,7 +10,7 @@ interface CompareOptions extends ModuleOptions {
   readonly force?: true;
 }
 
-/** `kit compare`: lists the criteria that became better or worse beyond noise. */
+/** `kit compare`: lists the criteria that became better or worse by more than the noise. */
 export function compare(program: Command, session: Session): void {
   program
     .command('compare')

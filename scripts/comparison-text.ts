@@ -1,6 +1,6 @@
 /**
- * Formats the comparison of two runs: differences of the runs, then the criteria that changed, then the others on one
- * line.
+ * Formats the comparison of two runs: differences between the runs, then the criteria that changed, then the other
+ * criteria on one line.
  */
 import type { ComparedCriterion, RunComparison } from '../harness/judge/compare/index.ts';
 

@@ -9,7 +9,7 @@ import { examples, type Session } from './session.ts';
 /** Names under which package.json installs the command. */
 const NAMES = ['kit', 'redis-cache-kit'];
 
-/** `kit completion SHELL`: prints a completion script, made from the commands of this version. */
+/** `kit completion SHELL`: prints a completion script, generated from the commands of this version. */
 export function completion(program: Command, session: Session): void {
   program
     .command('completion')

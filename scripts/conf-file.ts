@@ -1,4 +1,4 @@
-/** Reads a configuration file with a size limit, so that a binary or a huge file is rejected immediately. */
+/** Reads a configuration file with a size limit, so that a binary or huge file is rejected immediately. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { KitError } from '../config/errors.ts';
 

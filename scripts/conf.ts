@@ -12,7 +12,7 @@ interface ConfLintOptions extends Pick<LintOptions, 'kind' | 'cores'> {
   readonly redisVersion?: string;
 }
 
-/** `kit conf lint`: reports errors of a redis.conf, valkey.conf or sentinel.conf. Exits with 1 if there is an error. */
+/** `kit conf lint`: reports errors in a redis.conf, valkey.conf or sentinel.conf. Exits with 1 if there is an error. */
 export function conf(program: Command, session: Session): void {
   program
     .command('conf')
@@ -63,7 +63,7 @@ export function conf(program: Command, session: Session): void {
     });
 }
 
-/** Parses a version, or a possible program: with a slash, or a name such as valkey-server. */
+/** Parses a version, or text that may name a program: a path with a slash, or a name such as valkey-server. */
 function serverOption(text: string): LintTarget | string {
   const target = parseTarget(text);
   if (target !== undefined) return target;

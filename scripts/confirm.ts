@@ -12,7 +12,7 @@ export interface Confirmation {
   readonly word: string;
   /** Completes the prompt: `Type dev to delete them: `. */
   readonly action: string;
-  /** Error code, and hint, if there is no terminal. */
+  /** Error code and hint to use if there is no terminal. */
   readonly code: string;
   readonly hint: string;
   readonly where?: string;
@@ -21,7 +21,7 @@ export interface Confirmation {
 /**
  * Prompts on a terminal and returns whether the user typed the word.
  *
- * @throws KitError with the given code if there is no terminal, and with `--json`
+ * @throws KitError with the given code if there is no terminal, or if `--json` is given
  */
 export async function confirm(
   { json, terminal, signal }: Session,

@@ -7,8 +7,8 @@ import * as common from './options.ts';
 import { examples, printResult, type Session, stateDir } from './session.ts';
 
 /**
- * `kit down`: stops an environment and cleans up after a crashed run. It refuses to stop an environment that a run
- * still uses: that would look like a failure of Redis and cause a false no-go.
+ * `kit down`: stops an environment and cleans up after a crashed run. It refuses to stop an environment that a run is
+ * still using, because that would look like a Redis failure and cause a false no-go.
  */
 export function down(program: Command, session: Session): void {
   program

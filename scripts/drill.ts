@@ -29,7 +29,7 @@ type DrillOptions = Omit<RunOptions, 'clients'> & {
   readonly clients?: readonly string[] | 'all';
 };
 
-/** `kit drill`: runs some or all drills, judged by their gates. */
+/** `kit drill`: runs some or all drills, and judges them by their gates. */
 export function drill(program: Command, session: Session): void {
   const command = program
     .command('drill')

@@ -16,22 +16,22 @@ export interface EnvironmentView {
   readonly substrate: Environment['substrate'];
   readonly running: true;
   /**
-   * Whether all nodes run, one Redis is master, every other Redis is linked to it, and the sentinels agree. For a
-   * cluster: whether every slot is served and every master has its replicas.
+   * Whether all nodes are running, one Redis node is master, every other Redis node is linked to it, and the sentinels
+   * agree. For a cluster: whether every slot is served and every master has its replicas.
    */
   readonly healthy: boolean;
   /** Reason why the environment is not healthy; null if it is healthy. */
   readonly missing: string | null;
   /** Differences from the current configuration and passwords, one sentence each. */
   readonly differences: readonly string[];
-  /** Node that is the single master; null if there is none, and in a cluster. */
+  /** The only master; null if there is none, or if the environment is a cluster. */
   readonly master: string | null;
   /** Slot owners of a cluster. */
   readonly shards?: readonly Shard[];
   readonly nodes: readonly {
     readonly id: string;
     readonly address: string;
-    /** Name of its host; absent without `hosts`. */
+    /** Name of the node's host; absent without `hosts`. */
     readonly host?: string;
     readonly state: string;
     /** Server and version, such as "Redis 8.2.1"; null if the node does not reply. */
@@ -45,14 +45,17 @@ export interface EnvironmentView {
     readonly pid: number | null;
     readonly log: string | null;
   } | null;
-  /** Rotation of passwords in progress, in one sentence; null if there is none. */
+  /** Password rotation in progress, in one sentence; null if there is none. */
   readonly rotation: string | null;
   readonly deviations: readonly string[];
   /** Files and addresses that a user needs, by purpose; never a secret. */
   readonly access: Readonly<Record<string, string>>;
 }
 
-/** Returns the view. @param settleMs time, in ms, that every sentinel needs to detect recent starts and heals */
+/**
+ * Returns the view. @param settleMs time, in ms, that every sentinel needs to detect nodes that were recently started
+ * or healed
+ */
 export async function environmentView(
   { environment, differences, hasCredentials }: FoundEnvironment,
   settleMs: number,
@@ -60,7 +63,7 @@ export async function environmentView(
   const missing = hasCredentials
     ? await describeHealthProblem(environment, settleMs)
     : 'the nodes cannot be queried without their passwords';
-  // After the wait: a node or a role that changes during it is shown as it is at the end.
+  // Read after the wait, so that a node or role that changes during the wait is shown in its final state.
   const [nodes, servers, watchdog, master, shards] = await Promise.all([
     environment.status(),
     hasCredentials ? nodeServers(environment) : new Map<string, string>(),

@@ -1,4 +1,4 @@
-/** Options of the commands that support an external Redis, and the target that they describe. */
+/** Options for the commands that support an external Redis, and the target that they describe. */
 import { type Command, Option } from 'commander';
 import { KitError } from '../config/errors.ts';
 import { type ExternalFlags, type ExternalTarget, readExternalTarget } from '../config/external-target.ts';

@@ -1,6 +1,6 @@
 /**
- * Formats a failure: problem, location, remedy; for a defect of the kit, its stack. Exit codes come only from
- * `config/errors.ts`: a defect ends with `UNKNOWN`, since nothing was measured.
+ * Formats a failure: problem, location, remedy; for a defect in the kit, its stack trace. Exit codes come only from
+ * `config/errors.ts`: a defect results in `UNKNOWN`, since nothing was measured.
  */
 import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
@@ -8,7 +8,10 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
-  /** Whether the message is already printed: commander throws after help and version as it does after an error. */
+  /**
+   * Whether the message has already been printed: commander throws after printing the help or the version, as it does
+   * after an error.
+   */
   readonly shown: boolean;
   /** Fields for `--json`. */
   readonly error: {
@@ -84,7 +87,7 @@ const STATES_OF_REDIS = new Set(
 const LOST = new Set(['Command timed out', 'Connection is closed.']);
 
 /**
- * Returns the failure if the state of Redis or an invalid client option caused it, rather than a defect of the kit;
+ * Returns the failure if the state of Redis or an invalid client option caused it, rather than a defect in the kit;
  * otherwise undefined.
  */
 function failureOfRedis(thrown: unknown): Failure | undefined {

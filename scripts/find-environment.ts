@@ -1,4 +1,4 @@
-/** Finds a running environment by the options of a command, on any substrate. */
+/** Finds a running environment from the options of a command, on any substrate. */
 import { EXIT, KitError } from '../config/errors.ts';
 import { isEnvironmentName, loadEnvironment } from '../config/load.ts';
 import { OWN_SUBSTRATE_NAMES, type OwnSubstrateName, substrateOf } from '../infra/substrates/registry.ts';
@@ -19,8 +19,8 @@ export interface RequestedEnvironment {
 }
 
 /**
- * Reads the current configuration. An environment that the kit runs is found by its name even if its file is invalid
- * now.
+ * Reads the current configuration. An environment that the kit runs is found by its name even if its file is now
+ * invalid.
  */
 export function requestedEnvironment({ env, set }: FindOptions): RequestedEnvironment {
   try {
@@ -34,8 +34,8 @@ export function requestedEnvironment({ env, set }: FindOptions): RequestedEnviro
 }
 
 /**
- * Searches the given substrate, or every substrate in order. A missing engine, or an environment of another checkout,
- * becomes a note.
+ * Searches the given substrate, or every substrate in order. A missing engine, or an environment that another checkout
+ * owns, becomes a note.
  */
 export async function findAnywhere(
   named: OwnSubstrateName | undefined,
@@ -61,7 +61,7 @@ export async function findAnywhere(
 /**
  * Finds an environment whose nodes can be queried.
  *
- * @throws KitError `ENVIRONMENT_NOT_FOUND` if it is not running, `SECRETS_CHANGED` without its passwords
+ * @throws KitError `ENVIRONMENT_NOT_FOUND` if it is not running, `SECRETS_CHANGED` if its passwords are not available
  */
 export async function requireEnvironment(
   named: OwnSubstrateName | undefined,

@@ -1,4 +1,7 @@
-/** Formats findings as compilers do, `file:line: severity: reason`, so that editors can open them; then the remedy. */
+/**
+ * Formats findings as compilers do (`file:line: severity: reason`), so that editors can open them, followed by the
+ * remedy.
+ */
 import { styleText } from 'node:util';
 import type { Finding, Severity } from '../infra/redis/conf/lint/index.ts';
 

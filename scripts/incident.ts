@@ -53,7 +53,7 @@ async function collect(options: IncidentOptions, session: Session): Promise<void
   if (found === undefined) {
     throw new KitError(`environment '${asked.name}' is not running`, {
       code: 'ENVIRONMENT_NOT_RUNNING',
-      hint: 'run kit status to find where an environment runs',
+      hint: 'run kit status to find where an environment is running',
       exitCode: EXIT.NO_GO,
     });
   }

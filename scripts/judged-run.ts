@@ -125,7 +125,7 @@ const COMPARISON = 'report.comparison.json';
 
 /**
  * Returns the drills of a family or profile; for a rehearsal, which is neither, the drills that its gates name. A gate
- * that names a drill that does not exist is not measured.
+ * that names a nonexistent drill is not measured.
  */
 function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
   const own = gates.filter(({ scope }) => whole === 'rehearsal' && scope.runs.includes(whole));

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * The `kit` command. In the checkout it runs TypeScript (`kit.ts` is a link to this file), in the package the
- * JavaScript in `dist`. This file is plain JavaScript, because a Node that is too old would otherwise print a stack
- * trace instead of the required version.
+ * The `kit` command. In the checkout it runs the TypeScript sources (`kit.ts` is a link to this file); in the package
+ * it runs the JavaScript in `dist`. This file is plain JavaScript, because otherwise a Node.js version that is too old
+ * would print a stack trace instead of the required version.
  */
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';

@@ -6,7 +6,7 @@ import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
-/** `kit load`: runs the drills without a fault, which measure latency, hit ratio and throughput. */
+/** `kit load`: runs the drills that inject no fault; they measure latency, hit ratio and throughput. */
 export function load(program: Command, session: Session): void {
   const command = program
     .command('load')

@@ -1,6 +1,6 @@
 /**
  * Runs `kit()` in a process. Signals become one AbortSignal, a closed pipe ends quietly, unwritable output is reported,
- * and the exit code is one of `config/errors.ts`. `kit.mjs` starts it.
+ * and the exit code is one of those in `config/errors.ts`. `kit.mjs` starts it.
  */
 import '../config/es2024.ts';
 import { shareCompiledCode } from '../config/env.ts';
@@ -8,8 +8,8 @@ import { EXIT, type ExitCode, KitError } from '../config/errors.ts';
 import { kit } from './program.ts';
 
 /**
- * Time, in ms, within which a second signal is the same Ctrl-C: under `npm run` it arrives twice, from the terminal and
- * from npm.
+ * Time, in ms, within which a second signal counts as the same Ctrl-C: under `npm run` it arrives twice, from the
+ * terminal and from npm.
  */
 const SAME_KEYPRESS_MS = 500;
 /** Maximum time that an open handle may keep the process alive after the command has ended. */
@@ -50,7 +50,7 @@ function lostOutput(error: NodeJS.ErrnoException): void {
 shareCompiledCode();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 process.stdout.on('error', lostOutput);
-// Errors of standard error cannot be reported anywhere.
+// Errors on standard error cannot be reported anywhere.
 process.stderr.on('error', () => undefined);
 
 ended = await kit(process.argv.slice(2), process, interruption.signal);

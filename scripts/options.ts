@@ -50,7 +50,7 @@ export const profileWithCapacity = () =>
     .choices(['quick', 'full', 'capacity'])
     .default('quick');
 
-/** Option `--profile` for readiness, with the profiles whose gates only that kind of run evaluates. */
+/** Option `--profile` for readiness, including the profiles that select one kind of gate. */
 export const profileOfReadiness = () =>
   new Option(
     '--profile <name>',
@@ -133,8 +133,8 @@ export function nonEmpty(text: string): string {
 }
 
 /**
- * Formats a command for hints, also for an environment given as a YAML file: `kit down --env ./mine.yaml --substrate
- * docker`.
+ * Formats a command for use in hints; the environment may also be given as a YAML file:
+ * `kit down --env ./mine.yaml --substrate docker`.
  */
 export function commandFor(
   verb: string,

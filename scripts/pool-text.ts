@@ -1,6 +1,6 @@
 /**
- * Describes a pool of runs: times with bounds by order statistics, counts with the share of trials in which the count
- * was zero.
+ * Describes a pool of runs: times with bounds based on order statistics, and counts with the share of trials in which
+ * the count was zero.
  */
 import type { Pool } from '../harness/judge/pool/index.ts';
 

@@ -4,7 +4,7 @@ import { judgedRun, type RunOptions } from './judged-run.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
-/** `kit readiness`: runs every drill, evaluates every gate in scope, gives one verdict. */
+/** `kit readiness`: runs every drill, evaluates every gate in scope, and gives one verdict. */
 export function readiness(program: Command, session: Session): void {
   const command = program
     .command('readiness')

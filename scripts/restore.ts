@@ -96,7 +96,9 @@ async function runRestore(
   );
 }
 
-/** Asks for confirmation. @throws KitError UNCONFIRMED without a terminal, or for another answer */
+/**
+ * Asks for confirmation. @throws KitError UNCONFIRMED if there is no terminal, or if the user gives any other answer
+ */
 async function confirmReplacement(
   session: Session,
   { plan, opened, name }: { readonly plan: RestorePlan; readonly opened: OpenBackup; readonly name: string },

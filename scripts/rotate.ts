@@ -23,7 +23,9 @@ interface RotateOptions extends FindOptions {
   readonly yes?: true;
 }
 
-/** `kit rotate`: replaces passwords of a running environment. For a time the nodes accept the previous ones as well. */
+/**
+ * `kit rotate`: replaces passwords of a running environment. For some time the nodes accept the previous ones as well.
+ */
 export function rotate(program: Command, session: Session): void {
   program
     .command('rotate')
@@ -78,8 +80,8 @@ function parseUser(name: string, before: readonly string[] = []): readonly strin
 }
 
 /**
- * Asks for confirmation. @throws KitError UNCONFIRMED for a protected environment without a terminal, or for another
- * answer
+ * Asks for confirmation. @throws KitError UNCONFIRMED if the environment is protected and there is no terminal, or if
+ * the user gives any other answer
  */
 async function confirmRotation(
   session: Session,

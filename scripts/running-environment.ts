@@ -2,7 +2,7 @@
 import type { Environment } from '../infra/substrates/environment.ts';
 import { type FindOptions, requestedEnvironment, requireEnvironment } from './find-environment.ts';
 
-/** Runs the operation. @throws KitError as `requireEnvironment` */
+/** Runs the operation. @throws the same errors as `requireEnvironment` */
 export async function withRunning<T>(
   options: FindOptions,
   operate: (environment: Environment) => Promise<T>,

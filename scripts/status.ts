@@ -5,10 +5,10 @@ import { type FindOptions, findAnywhere, requestedEnvironment } from './find-env
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
-/** Time, in ms, that a sentinel has to apply a change that it is receiving; `kit status` waits for nothing else. */
+/** Time, in ms, allowed for a sentinel to apply a change that it is receiving; `kit status` waits for nothing else. */
 const SETTLE_MS = 1_000;
 
-/** `kit status`: shows the running nodes. Exits with 0 if all of them run and agree, otherwise with 1. */
+/** `kit status`: shows the running nodes. Exits with 0 if all of them are running and agree, otherwise with 1. */
 export function status(program: Command, session: Session): void {
   program
     .command('status')

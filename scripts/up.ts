@@ -82,7 +82,7 @@ async function unlessInterrupted<T>(
       new KitError(`interrupted; '${environment.name}' keeps running`, {
         code: 'INTERRUPTED',
         exitCode: EXIT.INTERRUPTED,
-        hint: `${command('status')} shows the environment, ${command('down')} stops it`,
+        hint: `${command('status')} shows the environment, and ${command('down')} stops it`,
       }),
     );
   if (signal.aborted) stop();

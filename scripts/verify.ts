@@ -54,7 +54,9 @@ export function verify(program: Command, session: Session): void {
     });
 }
 
-/** Refuses a key without a statement, because it would look as if a signature was checked. @throws KitError USAGE */
+/**
+ * Refuses a key without a statement, because it would look as if a signature had been checked. @throws KitError USAGE
+ */
 function requireStatement({ statement, key }: VerifyOptions): void {
   if (key === undefined || statement !== undefined) return;
   throw new KitError('--key checks the signature of a statement, but --statement is missing', {

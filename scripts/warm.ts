@@ -12,7 +12,7 @@ interface WarmOptions extends DataOptions {
   readonly list?: true;
 }
 
-/** `kit warm [STRATEGY]`: fills a cache with the strategies of the application. */
+/** `kit warm [STRATEGY]`: fills a cache with the warming strategies of the application. */
 export function warm(program: Command, session: Session): void {
   const command = program
     .command('warm')

@@ -1,6 +1,7 @@
 /**
- * The architecture: the imports that each module may have, and further rules that keep the project easy to navigate.
- * The table below is the rule; ARCHITECTURE.md explains it. `architecture/rules.test.ts` shows that each rule can fail.
+ * The architecture: the imports that each module may have, and other rules that keep the project easy to navigate. The
+ * table below defines the rules; ARCHITECTURE.md explains them. `architecture/rules.test.ts` shows that each rule can
+ * fail.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -46,7 +47,7 @@ const SUBSTRATE_BASE = [
   ),
 ];
 
-/** The pure files of `harness/evidence/`: shapes and bounds of recorded data, and their texts. */
+/** The pure files of `harness/evidence/`: the shapes and bounds of recorded data, and the related texts. */
 const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape', 'former-schema'].map(
   (name) => `harness/evidence/${name}.ts`,
 );
@@ -54,7 +55,7 @@ const PURE_EVIDENCE = ['shape', 'limits', 'excerpt', 'history-shape', 'former-sc
 const ROOMS: readonly rules.Room[] = [
   room('config/', 'the bottom of the architecture: parses once, freezes', [], { libraries: ['zod', 'yaml'] }),
 
-  // Infrastructure: pure plans and texts, thin shells over them.
+  // Infrastructure: pure plans and texts, with thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [], libraries: ['yaml'] })),
   ...['infra/redis/conf/acl.ts', 'infra/redis/conf/lint/start/user-rules.ts'].map((at) =>
     room(at, 'pure, except for the hash of a password', ['config/', ...PURE_INFRA], {
@@ -121,7 +122,7 @@ const ROOMS: readonly rules.Room[] = [
   ...CLIENT_ROOMS,
   ...CANARY_ROOMS,
 
-  // The harness modules that act, before the evidence in the data flow.
+  // The harness modules that act; they come before the evidence in the data flow.
   room('harness/history/clock.ts', 'one monotonic clock', []),
   room('harness/wait.ts', 'bounded waiting', ['infra/host/wait.ts', 'config/errors.ts']),
   room('harness/history/recorder.ts', 'a passive sink that streams to disk', [
@@ -167,7 +168,7 @@ const ROOMS: readonly rules.Room[] = [
     },
   ),
 
-  // The modules after the evidence in the data flow: pure functions of recorded data.
+  // The modules that come after the evidence in the data flow: pure functions of recorded data.
   room('harness/statistics/', 'pure arithmetic', [], { node: [] }),
   room(
     'harness/checkers/',
@@ -283,7 +284,10 @@ const ROOMS: readonly rules.Room[] = [
   room('vitest.config.ts', 'tool configuration', ['test/support/suites.ts'], { libraries: ['vitest'] }),
 ];
 
-/** The entries of the design card, then the other entries, whose reasons are in docs/decisions/001-top-level.md. */
+/**
+ * The entries on the design card, then the other entries; docs/decisions/001-top-level.md gives the reasons for the
+ * latter.
+ */
 const TOP_LEVEL = [
   ...['infra', 'config', 'harness', 'scripts', 'test'],
   ...['redis-production.conf', 'sentinel.conf', 'cdktf.json'],
@@ -325,15 +329,15 @@ it('every file name describes its content', () => {
   expect(rules.emptyNames(files)).toEqual([]);
 });
 
-it('no test is skipped, no check is silenced and no work is left open', () => {
+it('no test is skipped, no check is silenced and no work is left unfinished', () => {
   expect(rules.unfinishedCode(files)).toEqual([]);
 });
 
-it('no function returns a pending call of a resource that it disposes of', () => {
+it('no function returns a pending call to a resource that it disposes of', () => {
   expect(rules.unawaitedReturns(files)).toEqual([]);
 });
 
-it('the top level contains only the entries on the decided list', () => {
+it('the top level contains only the entries on the approved list', () => {
   expect(rules.unlistedEntries(TOP_LEVEL, entries)).toEqual([]);
 });
 
@@ -343,7 +347,7 @@ it('the type check excludes every folder that commands write', () => {
   expect(written.filter((name) => !exclude.includes(name))).toEqual([]);
 });
 
-it('every dependency is on the decided list, pinned to one version', () => {
+it('every dependency is on the approved list, pinned to one version', () => {
   const decided: readonly [string, Readonly<Record<string, string>>][] = [
     ['package.json', DEPENDENCIES],
     ['tools/api-reference/package.json', REFERENCE_DEPENDENCIES],
@@ -372,7 +376,7 @@ function walk(path: string): string[] {
     .flatMap((name) => walk(`${path}/${name}`));
 }
 
-/** The patterns of .gitignore that this project uses: a name, or `*.ending`. */
+/** The .gitignore patterns that this project uses: a name, or `*.ending`. */
 function isIgnored(name: string): boolean {
   return ignored.some((pattern) =>
     pattern.startsWith('*') ? name.endsWith(pattern.slice(1)) : name === pattern,

@@ -20,14 +20,14 @@ const program = await programOf({
   exitCode: 0,
 });
 
-/** Calls of the kit in a text, without comments: the words after `npx redis-cache-kit` or `npx kit`. */
+/** Calls to the kit in a text, ignoring comments: the words after `npx redis-cache-kit` or `npx kit`. */
 function callsIn(text: string): readonly (readonly string[])[] {
   return [...text.matchAll(/\bnpx (?:redis-cache-kit|kit) ([^\n#'|]+)/g)].map(([, words = '']) =>
     words.trim().split(/\s+/),
   );
 }
 
-/** Returns the problem of a call, or undefined if the command exists and has each option. */
+/** Returns the problem with a call, or undefined if the command exists and has each option. */
 function problemOf([verb = '', ...words]: readonly string[]): string | undefined {
   const command: Command | undefined = program.commands.find((each) => each.name() === verb);
   if (command === undefined) return `no command ${verb}`;
@@ -51,7 +51,7 @@ describe('the pipeline templates', () => {
     expect(problemOf(second ?? [])).toBe('readiness has no --environment');
   });
 
-  it('the GitHub action is a composite action that hands every input to its script as a variable', () => {
+  it('the GitHub action is a composite action that passes every input to its script as a variable', () => {
     const { runs, inputs, outputs } = parse(read('ci/action.yml'));
     expect(runs.using).toBe('composite');
     const [first] = runs.steps;

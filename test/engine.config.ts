@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Tests on a real Docker engine, one file after the other, because they share images, networks and ports of the engine,
- * and the two cores of this machine. In parallel, one test would remove the images that another one deploys, and a busy
- * machine would cause a failover in the middle of a deploy. `npm run test:engine` builds the images once before the
- * tests.
+ * Tests on a real Docker engine. The files run one after the other, because they share the engine's images, networks
+ * and ports, and the two cores of this machine. In parallel, one test would remove images that another one deploys, and
+ * a busy machine would cause a failover in the middle of a deploy. `npm run test:engine` builds the images once before
+ * the tests.
  */
 export default defineConfig({
   root: join(import.meta.dirname, '..'),
   test: {
-    // The tests of the Docker folder that need no engine also run, for the coverage.
+    // The tests in the Docker folder that need no engine also run, because they count towards coverage.
     include: ['test/**/*.engine.ts', 'test/infra/substrates/docker/*.test.ts'],
     setupFiles: ['test/support/unhandled-errors.ts', 'test/support/kept-code.ts'],
     globalSetup: ['test/support/engine-setup.ts'],
@@ -28,7 +28,7 @@ export default defineConfig({
       thresholds: { lines: 80, branches: 80 },
     },
     retry: 0,
-    // The image of the cleanup container of testcontainers is not available offline; the tests stop the containers that
+    // The image of the testcontainers cleanup container is not available offline; the tests stop the containers that
     // they start.
     env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
   },

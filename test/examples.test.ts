@@ -34,13 +34,13 @@ async function withCache<T>(cache: Cache, run: (cache: Cache) => Promise<T>): Pr
   }
 }
 
-describe('the examples of the caching guide', () => {
+describe('the examples in the caching guide', () => {
   const shop = () => ({
     users: new Map([[1, { id: 1, name: 'Ada' }]]),
     prices: async (ids: readonly string[]) => new Map(ids.map((id) => [id, id.length])),
   });
 
-  it('load a user once, and show the update of a user', async () => {
+  it('load a user once, and show a changed user', async () => {
     await withCache(redisCache({ url, namespace: 'guide' }), async (cache) => {
       const data = shop();
       expect(await caching.readUser(cache, data, 1)).toEqual({ id: 1, name: 'Ada' });
@@ -95,7 +95,7 @@ describe('the examples of the caching guide', () => {
   });
 });
 
-describe('the examples of the deployment guide', () => {
+describe('the examples in the deployment guide', () => {
   it('connect to one Redis, by address, by URL and with a first tier', async () => {
     for (const cache of [
       deployments.single(redis.address, {}),
@@ -149,7 +149,7 @@ describe('the example programs', () => {
     expect([loads, status]).toEqual([1, 'healthy']);
   });
 
-  it('llm: the model is called again only after its responses were invalidated', async () => {
+  it('llm: the model is called again only after its responses are invalidated', async () => {
     const { fresh, renewed, calls } = await llm(url);
     expect([fresh.cached, renewed.cached, calls]).toEqual([false, false, 2]);
   });
@@ -165,7 +165,7 @@ describe('the example programs', () => {
   });
 
   it('comparison: a cache saves repeated queries', async () => {
-    // On a busy machine, a late reply of Redis would cost a further query.
+    // On a busy machine, a late reply from Redis would cause an additional query.
     const rows = await comparison(url, { ...PATIENT_LIMITS, compute: { replyTimeoutMs: 5000 } });
     expect(rows.map(({ load, cache, databaseQueries }) => [load, cache, databaseQueries])).toEqual([
       ['50 realistic', 'none', 50],

@@ -2,7 +2,7 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import base from './gates.config.ts';
 
 /**
- * Planted faults for the drills of profile full. CI does not run them, because a drill takes up to a minute.
+ * Planted faults for the drills of the full profile. CI does not run them, because a drill takes up to a minute.
  *
  *   npm run test:gates:full -- --outputFile.faults=docs/results/planted-faults-full.md
  */

@@ -1,6 +1,6 @@
 /**
- * The installed package deploys to an engine. It has no command line of CDKTF, runs in the folder of the user, and
- * writes nothing into the package.
+ * The installed package deploys to an engine. It has no CDKTF command line, runs in the user's folder, and writes
+ * nothing into the package.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

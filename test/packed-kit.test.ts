@@ -1,6 +1,6 @@
 /**
  * The kit as users install it: its own scripts pack it, npm installs it into an empty folder, and it runs there under
- * the oldest supported Node and the current one. Each of them verifies a run of the other.
+ * the oldest supported Node.js version and the current one. Each version verifies a run of the other.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -99,7 +99,7 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     expect(JSON.parse(out).length).toBeGreaterThan(30);
   });
 
-  it('names the required Node version under an older Node', async () => {
+  it('names the required Node.js version under an older one', async () => {
     const old = `Object.defineProperty(process.versions, 'node', { value: '20.18.3' })`;
     const command = [
       '--import',
@@ -113,7 +113,7 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     });
   });
 
-  it('starts, drills and stops an environment of kit.yaml under the oldest Node', async () => {
+  it('starts, drills and stops an environment of kit.yaml under the oldest Node.js version', async () => {
     const before = packageFiles();
     expect((await kit(String(oldest), 'init')).out).toContain('next: kit readiness --env app');
     const up = await kit(String(oldest), 'up', '--env', 'app');
@@ -132,7 +132,7 @@ describe.runIf(!skipped)(skipped ? `installed [skipped: ${skipped.missing}]` : '
     expect(packageFiles()).toEqual(before);
   });
 
-  it('verifies the run under the current Node, and records no commit of the surrounding repository', async () => {
+  it('verifies the run under the current Node.js, and records no commit of the surrounding repository', async () => {
     expect((await kit(process.execPath, 'verify', 'run')).out).toContain('verified');
     expect(JSON.parse(readFileSync(join(app, 'run/manifest.json'), 'utf8'))).toMatchObject({
       commit: null,

@@ -1,6 +1,6 @@
 /**
  * Proves alerts against a real Prometheus and the real exporter: for each fault, the time until its alerts fire, and
- * the time until they clear after the heal.
+ * the time until they clear after the fault is healed.
  *
  *   npm run bench -- alerts [alert …]
  *
@@ -107,7 +107,7 @@ async function prove({ alerts, fault, inject }: Scenario, subject: Subject): Pro
     const cells = [fired?.sinceFaultMs, fired?.sinceConditionMs, gone].map(seconds);
     print(`| ${alert} | ${fault} | ${seconds(forMs.get(alert))} | ${cells.join(' | ')} |`);
   });
-  // The secondary effects of the fault, such as a failover or a replica that synchronizes, must end before the next
+  // The secondary effects of the fault, such as a failover or a replica synchronization, must end before the next
   // fault.
   await awaitAllGone(environment);
 }

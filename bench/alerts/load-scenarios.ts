@@ -7,9 +7,9 @@ import { repeatUntilStopped, type Scenario } from './scenario.ts';
 
 const VALUE = randomBytes(1_024).toString('latin1');
 /**
- * Number of keys per batch, 4 MB. At most 5 batches per second cause more than 100 evictions per second once the node
- * is full. The replicas fall behind, which must not stop the writes, so `min-replicas-to-write` is 0 during the load.
- * `maxmemory` is 64 MB, because the backlog alone has 16 MB.
+ * Number of keys per batch (4 MB). Even with at most 5 batches per second, this causes more than 100 evictions per
+ * second once the node is full. The replicas fall behind, which must not stop the writes, so `min-replicas-to-write` is
+ * 0 during the load. `maxmemory` is 64 MB, because the backlog alone takes 16 MB.
  */
 const BATCH = 4_000;
 const PREFIX = 'kit:alerts:';

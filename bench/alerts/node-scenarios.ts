@@ -15,7 +15,7 @@ const run = async (act: Promise<void> | undefined): Promise<void> => {
   await act;
 };
 
-/** Suspends nodes in this order; the heal resumes them in the reverse order. */
+/** Suspends nodes in this order; healing resumes them in the reverse order. */
 async function suspend({ environment }: Subject, ids: readonly string[]): Promise<() => Promise<void>> {
   const heals: Heal[] = [];
   for (const id of ids) {

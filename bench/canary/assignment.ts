@@ -1,6 +1,6 @@
 /**
- * Measures whether the assignment of one million ids is uniform over 1000 bins and monotone over the stages, and the
- * cost of a request.
+ * Measures the cost of a request, and whether the assignment of one million ids is uniform over 1000 bins and monotonic
+ * across the stages.
  */
 import { hash } from 'node:crypto';
 import { armOfHash, hashOf } from '../../canary/assignment/assignment.ts';
@@ -18,7 +18,7 @@ export interface AssignmentFigures {
   readonly chiSquared: number;
   /** Number of ids that leave the canary when the share grows. */
   readonly leaving: number;
-  /** Share of the ids in the canary, by stage in percent. */
+  /** Share of the ids that are in the canary, keyed by stage (in percent). */
   readonly shares: Readonly<Record<number, number>>;
 }
 
@@ -54,7 +54,7 @@ export interface Cost {
   readonly murmur3Us: number;
   readonly sha256Us: number;
   /**
-   * Commands per request, in the smallest flush that the settings allow, with new users only, including the read of the
+   * Commands per request in the smallest flush that the settings allow, with only new users. Includes reading the
    * share.
    */
   readonly commandsPerRequest: number;
@@ -64,7 +64,7 @@ const REQUESTS = 1_000_000;
 const HASHES = 300_000;
 const USERS = 50_000;
 
-/** Measures the CPU time per call in µs, after a fifth as many calls to warm up. */
+/** Measures the CPU time per call in µs, after warming up with a fifth as many calls. */
 function cpuUsOf(calls: number, call: (i: number) => number): number {
   let sum = 0;
   for (let i = 0; i < calls / 5; i++) sum += call(i);
@@ -102,7 +102,7 @@ export async function measureCost(
   const flushes = Math.floor(maxUsers / minBatch);
   for (let flush = 0; flush < flushes; flush++) {
     for (let i = 0; i < minBatch; i++) request(flushed, flush * minBatch + i);
-    // Simulates the replies of a server that has every acknowledged flush. The share is read in the same batch.
+    // Simulates the replies of a server that has lost no acknowledged flush. The share is read in the same batch.
     commands += 1 + (await flushed.flush(async (name) => (name === 'HGET' ? String(flush) : '0')));
   }
   return {

@@ -1,4 +1,4 @@
-/** Scenarios of the simulation, and the bounds of their results. */
+/** Scenarios of the simulation, and the bounds on their results. */
 import { BASE, type Traffic } from './traffic.ts';
 
 export interface Scenario {

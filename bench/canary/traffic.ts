@@ -16,7 +16,7 @@ export interface Traffic {
   readonly share: number;
   readonly users: number;
   readonly errorRatio: number;
-  /** Increase of the error ratio in the canary. */
+  /** Increase in the error ratio of the canary. */
   readonly harm: number;
   /**
    * Mean number of errors per affected user. With 1, errors are independent; with more, a user who fails keeps failing
@@ -62,8 +62,8 @@ interface Arm {
   latency: number[];
   affected: number;
   /**
-   * Number of further errors of affected users that have not occurred yet. In each look, each of them occurs with
-   * probability 0.3.
+   * Number of additional errors that affected users have not yet encountered. At each look, each of these errors occurs
+   * with probability 0.3.
    */
   pending: number;
   brokenSeen: Set<number>;
@@ -179,8 +179,8 @@ function normalBelow(z: number): number {
 }
 
 /**
- * Draws from a Poisson distribution: exact for small means, normal above 60, where the difference is below a percent of
- * a standard deviation.
+ * Draws from a Poisson distribution: exact for small means, normal above 60, where the difference is below one percent
+ * of a standard deviation.
  */
 function poisson(random: Random, mean: number): number {
   if (mean > 60) return Math.max(0, Math.round(mean + Math.sqrt(mean) * random.normal()));
@@ -197,7 +197,7 @@ function binomial(random: Random, n: number, p: number): number {
     const drawn = Math.round(n * p + Math.sqrt(n * p * (1 - p)) * random.normal());
     return Math.min(n, Math.max(0, drawn));
   }
-  // Gaps between successes are geometric: exact, and few steps for a small p.
+  // Gaps between successes are geometric, so this is exact, and takes few steps if p is small.
   let successes = -1;
   for (let at = 0; at <= n; successes++) at += Math.floor(Math.log(1 - random.next()) / Math.log1p(-p)) + 1;
   return successes;

@@ -31,7 +31,7 @@ export function median(figures: readonly number[]): number {
   return quantile(figures, 0.5);
 }
 
-/** Returns a quantile by nearest rank. */
+/** Returns a quantile by the nearest-rank method. */
 export function quantile(figures: readonly number[], q: number): number {
   const sorted = [...figures].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;

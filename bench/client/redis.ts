@@ -12,7 +12,7 @@ const LIBRARY = join(import.meta.dirname, '../../client/functions/redis_cache_ki
 const HOST = '127.0.0.1';
 const READY_MS = 5_000;
 const END = 'counted';
-/** Commands of connection management, which are not counted as operations. */
+/** Connection-management commands, which are not counted as operations. */
 const BACKGROUND = new Set([
   'ping',
   'role',
@@ -87,8 +87,8 @@ export class BenchRedis implements AsyncDisposable {
   }
 
   /**
-   * Counts the commands that clients sent while `act` ran, by name, except commands in functions and those of
-   * connection management.
+   * Counts the commands that clients sent while `act` ran, by name, except commands inside functions and
+   * connection-management commands.
    */
   async commands(act: () => Promise<unknown>): Promise<ReadonlyMap<string, number>> {
     const seen = new Map<string, number>();

@@ -58,7 +58,7 @@ export function peerVersions(): Readonly<Record<string, string>> {
 const kit = kitOf('kit', { redisCache, tieredCache });
 const kitTiered = kitTieredOf('kit, two tiers', { redisCache, tieredCache });
 
-/** Loads the client of another checkout, to compare with in the same run. */
+/** Loads the client of another checkout, for comparison in the same run. */
 export async function openersOf(checkout: string): Promise<Pick<typeof openers, 'kit' | 'kitTiered'>> {
   const client = await load<Client>(pathToFileURL(resolve(checkout, 'client/index.ts')).href);
   // Loads another instance of the module: if two clients shared a call site, its polymorphism would be measured too.

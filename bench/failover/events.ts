@@ -1,4 +1,4 @@
-/** Events of all sentinels, with the time of their arrival, and the promotion as the nodes themselves report it. */
+/** Events of all sentinels, with their arrival times, and the promotion as the nodes themselves report it. */
 import type { Redis } from 'ioredis';
 import type { Environment } from '../../infra/substrates/environment.ts';
 
@@ -27,7 +27,7 @@ export class FailoverEvents implements AsyncDisposable {
           if (!isMaster) this.#masters.delete(id);
           else if (!this.#masters.has(id)) this.#masters.set(id, performance.now());
         };
-        // A promotion closes all connections of the node, so the role is polled.
+        // A promotion closes all connections to the node, so the role is polled.
         environment
           .admin(id)
           .then((node) => node.call('ROLE'))

@@ -13,7 +13,8 @@ export type BenchFault = (environment: Environment, from: string) => Promise<() 
 const nothing = async (): Promise<void> => {};
 
 /**
- * Requests a failover from one sentinel after the other: a sentinel that is still busy with the last failover refuses.
+ * Requests a failover from one sentinel after another, because a sentinel that is still busy with the last failover
+ * refuses.
  */
 async function failover(environment: Environment): Promise<void> {
   const { serviceName } = environment.endpoints;
@@ -59,7 +60,7 @@ export const FAULTS: Readonly<Record<string, BenchFault>> = {
     await failover(environment);
     return nothing;
   },
-  /** The master dies; two seconds after the sentinels have switched, its healthy successor is replaced, too. */
+  /** The master dies; two seconds after the sentinels have switched, its healthy successor is replaced as well. */
   async 'double-failover'(environment, from) {
     const restart = await kill(environment, from);
     await until('the sentinels have switched', async () => {

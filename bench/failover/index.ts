@@ -1,6 +1,6 @@
 /**
  * Measures what a failover costs the client: 500 asynchronous and 100 durable writes per second over one connection
- * each, open loop, on one master, two replicas and three sentinels.
+ * each, in an open loop, on one master, two replicas and three sentinels.
  *
  *   npm run bench -- failover <fault> [rounds] [down-after in ms] [interval between PINGs of the sentinels in ms]
  *

@@ -5,7 +5,7 @@ type Judgement = 'met' | 'not met' | 'not measured';
 
 interface Goal {
   readonly text: string;
-  /** Compares the figure of this client over the trials of the row with the goal. */
+  /** Compares this client's figure, over all trials of the row, with the goal. */
   readonly judge: (
     pool: Pool,
     downAfterMs: number,
@@ -23,7 +23,9 @@ export interface TableRow {
   readonly goals: readonly Goal[];
 }
 
-/** The share of trials is bounded by Clopper-Pearson, the median by order statistics; both in the pool, at 95 %. */
+/**
+ * Bounds at 95 % confidence over the pool: Clopper-Pearson for the share of trials, order statistics for the median.
+ */
 const median = (atMostMs: (downAfterMs: number) => number, what: string): Goal => ({
   text: `write gap: median <= ${what}`,
   judge(pool, downAfterMs) {
@@ -125,7 +127,7 @@ export const ROWS: readonly TableRow[] = [
   row('full-restart', 5, [DURABLE, ALIVE]),
 ];
 
-/** Returns the number of trials of the pool with the kit's client. */
+/** Returns the number of trials in the pool that use the kit's client. */
 export function trialsIn(pool: Pool): number {
   return countOf(pool, 'kit', 'deadClients')?.n ?? 0;
 }

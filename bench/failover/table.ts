@@ -4,10 +4,10 @@
  *   npm run bench -- failover-table [--minutes 20] [--trials N] [--batch 3] [--pool runs/failover-table] [--rows a,b]
  *     [--out FILE]
  *
- * `--trials` overrides the number of trials of every row. The command may be interrupted and repeated: trials in the
+ * `--trials` overrides the number of trials of every row. The command may be interrupted and rerun: trials in the
  * pool are reused as long as the commit and the configuration are the same. No batch starts after `--minutes`; a
  * running batch is completed. `--minutes 0` writes the table of the existing trials. Default of `--out`: `failover.md`
- * in the pool. Copy that file to docs/results/ at the end, because a change of the checkout starts a new pool.
+ * in the pool. Copy that file to docs/results/ at the end, because any change to the checkout starts a new pool.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,8 +43,8 @@ const rows = ROWS.filter(({ id }) => wanted?.includes(id) ?? true).map((row) => 
   trials: values.trials === undefined ? row.trials : Number(values.trials),
 }));
 
-// By default the file is in the pool: a file in the checkout would make it another version of the kit, whose trials are
-// not pooled with the others.
+// By default the file is written to the pool. A file in the checkout would make the checkout another version of the
+// kit, and trials of different versions are not pooled.
 const out = values.out ?? join(values.pool, 'failover.md');
 const NOTHING = { measured: '-', state: 'not measured' } as const;
 const endMs = performance.now() + Number(values.minutes) * 60_000;
@@ -88,7 +88,7 @@ async function runBatch(row: TableRow, trials: number): Promise<void> {
   if (child.exitCode !== 0 && child.exitCode !== 1 && child.exitCode !== 3) process.stderr.write(`${said}\n`);
 }
 
-/** Returns the latest pool of the row. Every commit and configuration has its own file. */
+/** Returns the latest pool for the row. Every commit and configuration has its own file. */
 function poolOf({ id }: TableRow): Pool | undefined {
   const folder = join(values.pool, id);
   if (!existsSync(folder)) return undefined;

@@ -1,4 +1,4 @@
-/** Sends writes over one connection as an open loop, one key per write, and records when each was acknowledged. */
+/** Sends writes over one connection in an open loop, one key per write, and records when each was acknowledged. */
 import type { Durability, SupervisedConnection } from '../../client/types.ts';
 
 export interface Acknowledgement {

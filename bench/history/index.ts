@@ -2,10 +2,10 @@
  * `npm run bench -- history [megabytes …] [--run <folder>] [--drill <id>] [--save <file>]`: CPU time and peak memory of
  * `kit analyze` and `kit verify` on long histories.
  *
- *   kit drill (or --run) ─▶ lines of one trial, repeated up to each size ─▶ kit analyze, kit verify in processes
+ *   kit drill (or --run) ─▶ lines of one trial, repeated up to each size ─▶ kit analyze, kit verify: a process each
  *
- * Exit code 1 if a command on at most 1,000 MB exceeds a bound. The time bound applies to CPU time, because elapsed
- * time depends on the other load of the machine. The folders are removed.
+ * The exit code is 1 if a command on at most 1,000 MB exceeds a bound. The time bound applies to CPU time, because
+ * elapsed time depends on the other load on the machine. The folders are removed afterwards.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -46,7 +46,7 @@ if (!sizes.every((megabytes) => megabytes > 0)) {
   process.exit(2);
 }
 
-/** Runs a command of the kit. A verdict other than a go is a result here: the repeated trial need not pass. */
+/** Runs a command of the kit. A verdict other than go is accepted, because the repeated trial need not pass. */
 async function measure(...args: readonly string[]): Promise<Measured> {
   const file = join(folder, 'usage.json');
   const preload = `${USAGE.href}?${encodeURIComponent(file)}`;

@@ -98,12 +98,12 @@ function repeatFile(from: string, to: string, { repetitions, everyUs }: Repetiti
 interface Shift {
   readonly n: number;
   readonly shiftUs: number;
-  /** Ids of operations per repetition. */
+  /** Number of operation ids per repetition. */
   readonly ops: number;
   readonly lastUs: number;
 }
 
-/** Returns the event as the n-th repetition has it; undefined if it occurs only once in a trial. */
+/** Returns the event as it appears in the n-th repetition; undefined if it occurs only once in a trial. */
 function shiftEvent(event: HistoryEvent, shift: Shift): HistoryEvent | undefined {
   const { n, shiftUs, ops } = shift;
   const atUs = event.atUs + shiftUs;

@@ -1,7 +1,7 @@
 /**
  * Preloaded into a process (`--import usage.mjs?<file>`): writes its CPU time and its peak memory to the file when it
- * exits. Plain JavaScript, because to load a TypeScript module Node loads its compiler, which would count as memory of
- * the process.
+ * exits. Plain JavaScript, because to load a TypeScript module, Node.js also loads a compiler, whose memory would count
+ * as that of the process.
  */
 import { writeFileSync } from 'node:fs';
 

@@ -1,6 +1,7 @@
 /**
- * Measures a rolling change to another version under load: 500 durable writes and 500 `getOrCompute` per second of the
- * kit's client, open loop, on one master, two replicas and three sentinels. Each round starts a new environment.
+ * Measures a rolling change to another version under load: 500 durable writes and 500 `getOrCompute` calls per second
+ * by the kit's client, in an open loop, on one master, two replicas and three sentinels. Each round starts a new
+ * environment.
  *
  *   npm run bench -- rolling <redis@8.2|valkey@9.1|…> [rounds] [server program | docker]
  *
@@ -8,7 +9,7 @@
  * processes (default: the first in PATH), or `docker` for the images on this machine
  * (`kit images build --server PATH`). Prints one line of JSON per round, with times in ms. `gapMs`: longest time
  * between two acknowledged writes, and `during` the step in which it ended. `lateMs`: longest delay of the load itself.
- * `writableMs`: pause of writes of each switchover. `lost`: acknowledged keys that the final master does not have.
+ * `writableMs`: pause in writes during each switchover. `lost`: acknowledged keys that the final master does not have.
  */
 import { once } from 'node:events';
 import { loadavg } from 'node:os';
@@ -41,7 +42,7 @@ const settings = { ...dev, docker: { ...dev.docker, ports } };
 const { redis, local } = loadEnvironment('dev', { 'redis.server': server, ...program });
 const asked = planTopology({ ...settings, redis, ...(local && { local }) });
 const substrate = await substrateOf(name, { stateDir: resolve('.kit') });
-// Containers do not end with this process: an interrupted round removes its environment.
+// Containers outlive this process, so an interrupted round removes its environment.
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 for (let round = 0; round < Number(rounds); round += 1) {

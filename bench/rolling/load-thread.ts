@@ -1,6 +1,6 @@
 /**
- * Generates the load in its own thread, so that the process that replaces the nodes delays no operation. Ends when it
- * receives a message.
+ * Generates the load in its own thread, so that the process that replaces the nodes does not delay any operation. Ends
+ * when it receives a message.
  */
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -5,7 +5,7 @@
 import { type Cache, sentinelCache } from '../../client/index.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 
-/** Opens the kit's client as an application of the environment would. */
+/** Opens the kit's client as an application that uses the environment would. */
 export const openApplicationCache = (environment: Environment): Cache =>
   sentinelCache(applicationLogin(environment));
 
@@ -34,7 +34,9 @@ export interface LoadResult {
   readonly longestGapMs: number;
   /** End of the longest gap, in ms since the epoch. */
   readonly longestGapAt: number;
-  /** Longest delay of the load generator itself, in ms. The generator causes any gap that is not longer than this. */
+  /**
+   * Longest delay of the load generator itself, in ms. Any gap that is not longer than this is caused by the generator.
+   */
   readonly lateMs: number;
 }
 

@@ -1,14 +1,14 @@
-/** Criteria of a look: reasons to roll back, and reasons to hold. Pure. */
+/** Criteria applied at each look: reasons to roll back, and reasons to hold. Pure. */
 import { proportionLowerBound } from '../../harness/statistics/bounds.ts';
 import type { Bounds, Evidence } from './figures.ts';
 import type { JudgeState, Rules } from './types.ts';
 
-/** E-value from which a look rolls back, 1/alpha, rounded for display. */
+/** E-value at or above which a look triggers a rollback: 1/alpha, rounded for display. */
 export function limitOf(alpha: number): number {
   return Number((1 / alpha).toPrecision(3));
 }
 
-/** Returns the proven harms, in words; empty if there are none. */
+/** Returns descriptions of the proven harms; empty if there are none. */
 export function harmsOf({ judge }: Rules, evidence: Evidence): readonly string[] {
   const reasons: string[] = [];
   if (evidence.users >= -Math.log(judge.errorAlpha)) {

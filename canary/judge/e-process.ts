@@ -12,8 +12,8 @@
 export const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
 
 /**
- * Maximum number of copies, which bounds the memory in a stage that lasts for days. Dropping the oldest copies can only
- * lower the evidence.
+ * Maximum number of copies, which bounds memory use in a stage that lasts for days. Dropping the oldest copies can only
+ * weaken the evidence.
  */
 const MAX_COPIES = 48;
 

@@ -1,4 +1,4 @@
-/** Figures of a look, from the state after the look. Pure. */
+/** Figures for a look, computed from the state after it. Pure. */
 import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
 import { roundNumbers } from '../../harness/statistics/round.ts';
 import { logEvidence } from './e-process.ts';

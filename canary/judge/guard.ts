@@ -1,6 +1,6 @@
 /**
- * Absolute guard: limits for the shared Redis and for the control arm, whose violation a comparison of two arms cannot
- * show. Pure.
+ * Absolute guard: limits on the shared Redis and on the control arm. A comparison of the two arms cannot show that a
+ * limit is exceeded. Pure.
  */
 import { quantileMs } from './latency.ts';
 import type { JudgeState, RedisFacts, Rules } from './types.ts';
@@ -11,7 +11,7 @@ export function breachesOf({ guard }: Rules, before: JudgeState, after: JudgeSta
   const seconds = secondsBetween(before, after);
   const rate = (name: 'evictedKeys' | 'rejectedConnections') => {
     const [from, to] = [before.redis?.[name] ?? null, redis?.[name] ?? null];
-    // A lower counter comes from another server, after a failover or a restart.
+    // A lower counter value comes from another server, after a failover or a restart.
     return from === null || to === null || to < from ? null : to - from;
   };
   const evicted = rate('evictedKeys');

@@ -3,8 +3,8 @@
  *
  * The counts are cumulative, but may be lower than at the last look while Redis recovers from a failover. An increment
  * is never negative: requests that are missing in one look are counted in a later look. Counts that stay lower are
- * lost, because the key of a process that has ended expired or was evicted. Increments are then counted from the lower
- * values; otherwise the judge would ignore all requests until the counts exceed the previous values.
+ * lost, because the key of an exited process expired or was evicted. Increments are then counted from the lower values;
+ * otherwise the judge would ignore all requests until the counts exceed the previous values.
  */
 import { advance } from './e-process.ts';
 import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts';

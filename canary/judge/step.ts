@@ -32,8 +32,8 @@ export interface StepOptions {
 /**
  * Applies one event to a state.
  *
- * @throws RangeError if the look has another generation or window, or is not later than the last look; the caller then
- * reads the state again
+ * @throws RangeError if the look belongs to another generation or window, or is not later than the last look; the
+ * caller then reads the state again
  */
 export function step(rules: Rules, state: JudgeState, event: CanaryEvent, options: StepOptions = {}): Step {
   if (event.type === 'look') return judgeLook(rules, state, event, options);
@@ -49,7 +49,7 @@ export function step(rules: Rules, state: JudgeState, event: CanaryEvent, option
   };
 }
 
-/** Decision of a look before the state changes. */
+/** Decision of a look, before it is applied to the state. */
 interface Ruling {
   readonly verdict: Verdict;
   readonly reasons: readonly string[];
@@ -82,7 +82,7 @@ function judgeLook(rules: Rules, before: JudgeState, look: LookEvent, { figures 
 function assertCurrent(state: JudgeState, look: LookEvent): void {
   if (look.generation !== state.generation || look.window !== state.window) {
     throw new RangeError(
-      `look at generation ${look.generation}, window ${look.window}: the state has ${state.generation}, ${state.window}`,
+      `look: must have generation ${state.generation}, window ${state.window}; got ${look.generation}, ${look.window}`,
     );
   }
   if (state.lastLookAtMs !== null && look.atMs <= state.lastLookAtMs)

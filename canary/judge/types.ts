@@ -24,7 +24,7 @@ export interface ArmUsers {
 export interface RedisFacts {
   /** Ratio of used memory to maxmemory. */
   readonly memoryRatio: number | null;
-  /** Number of evicted keys since the start of the server. */
+  /** Number of evicted keys since the server started. */
   readonly evictedKeys: number | null;
   readonly rejectedConnections: number | null;
   readonly pingMs: number | null;
@@ -76,7 +76,7 @@ export interface JudgeState {
   readonly failuresBeforeWindow: number;
   /** Latencies of the control arm at past looks; the next look derives its threshold from them. */
   readonly pastControl: Histogram;
-  /** Number of requests slower than the threshold at their look, since the start of the generation. */
+  /** Number of requests that were slower than the threshold at their look, since the start of the generation. */
   readonly slow: {
     readonly canary: number;
     readonly control: number;

@@ -1,4 +1,4 @@
-/** Record that every process reads from Redis to assign users. */
+/** Control record, which every process reads from Redis to assign users. */
 import { shareOf } from '../judge/state.ts';
 import type { Status } from '../judge/types.ts';
 import type { Head } from './entry.ts';

@@ -1,7 +1,7 @@
 /**
- * Entries of the decision log: each has the hash of the previous entry and of itself, so a changed, missing or inserted
- * entry is detected. A snapshot contains the rules and the complete state; an event contains its input, the decision
- * and the hash of the resulting state.
+ * Entries of the decision log: each contains the hash of the previous entry and its own hash, so a changed, missing or
+ * inserted entry is detected. A snapshot contains the rules and the complete state; an event contains its input, the
+ * decision and the hash of the resulting state.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../harness/evidence/canonical-json.ts';

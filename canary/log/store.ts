@@ -5,8 +5,8 @@
  *                                              └▶ state and control keys: caches of the log, replaced by each look
  *
  * A failover may lose the newest entries. A process that has seen them writes them again before it continues. If the
- * log was lost, or another process started it again, the log continues from the entries that a process remembers.
- * Therefore neither case undoes a rollback.
+ * log was lost, or was restarted by another process, it continues from the entries that a process remembers. Therefore
+ * neither case undoes a rollback.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryKeys } from '../metrics/keys.ts';
@@ -143,8 +143,7 @@ export class DecisionLog {
   }
 
   /**
-   * Starts the log again with a snapshot of a remembered head. Processes that remember the same head write the same
-   * entry.
+   * Restarts the log with a snapshot of a remembered head. Processes that remember the same head write the same entry.
    */
   async #startFrom(known: Head, stored: Head | undefined): Promise<Head | undefined> {
     const { entry } = snapshotAfter(known, known.rules, known.state);

@@ -6,7 +6,7 @@ import type { ArmCounts } from '../judge/types.ts';
 export interface Outcome {
   /** Whether the request succeeded for the user. */
   readonly ok: boolean;
-  /** Duration in ms; below 0 (a clock that was set back) it counts as 0. */
+  /** Duration in ms; a negative value (after the clock was set back) counts as 0. */
   readonly ms: number;
   /** Result of the cache lookup; absent if the request made no lookup. */
   readonly lookup?: 'hit' | 'miss';

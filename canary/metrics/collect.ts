@@ -1,4 +1,4 @@
-/** Reads the counts of all processes and the facts of Redis: the input of a look. */
+/** Reads the counts of all processes and the facts about Redis: the input of a look. */
 import type { Arm } from '../assignment/assignment.ts';
 import type { ArmUsers, LookEvent, RedisFacts } from '../judge/types.ts';
 import { countsOf } from './arm-counter.ts';
@@ -52,7 +52,8 @@ function recordOf(reply: unknown): Readonly<Record<string, string>> {
 }
 
 /**
- * Returns an empty INFO if the user is not allowed to read it, so that the judge works without the facts about Redis.
+ * Returns an empty INFO reply if the user is not allowed to run INFO, so that the judge works without the facts about
+ * Redis.
  */
 function withoutPermission(error: unknown): string {
   if ((error as { code?: unknown } | null)?.code === 'NOPERM') return '';

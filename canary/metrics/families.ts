@@ -1,4 +1,4 @@
-/** Metrics of a rollout for Prometheus, in the state that this process read last. Pure. */
+/** Prometheus metrics for a rollout, from the state that this process last read. Pure. */
 import type { MetricFamily } from '../../client/types.ts';
 import type { Control } from '../log/control.ts';
 

@@ -13,7 +13,7 @@ import { ArmCounter, type Outcome } from './arm-counter.ts';
 import type { CanaryKeys } from './keys.ts';
 import { UserSet } from './user-set.ts';
 
-/** Time, in seconds, after which the keys of an ended generation, and of a process that no longer reports, expire. */
+/** TTL, in seconds, of the keys of an ended generation, and of a process that no longer reports. */
 const TTL_SECONDS = 7 * 24 * 3600;
 const UPKEEP_EVERY_FLUSHES = 100;
 const ARMS = ['canary', 'control'] as const;

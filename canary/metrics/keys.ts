@@ -1,5 +1,5 @@
 /**
- * Names of the keys of a canary. All keys contain the flag as hash tag, so they are in one slot of a cluster.
+ * Names of the keys of a canary. All keys contain the flag as a hash tag, so they are all in one slot of a cluster.
  *
  *   {namespace}:~canary:{flag}:control            share, generation and window, for every process
  *   …:state, …:log, …:changes                     state of the judge, all decisions, decisions that changed the share

@@ -1,9 +1,9 @@
 /**
  * Reports the counts of this process, generation by generation, and reads the share in the same batch.
  *
- * A flush has 3 to 11 commands (`bench/canary/assignment.ts` counts them), so a flush waits for `minBatch` requests,
- * for at most `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any rate above 12
- * requests/s per process. A process with a lower rate sends at most 1.2 commands per second.
+ * A flush consists of 3 to 11 commands (`bench/canary/assignment.ts` counts them), so a flush waits until there are
+ * `minBatch` requests, but at most `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any
+ * rate above 12 requests/s per process. A process with a lower rate sends at most 1.2 commands per second.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryConfig } from '../../config/canary.ts';
@@ -85,8 +85,8 @@ export class Reporter {
   }
 
   /**
-   * Whether the stored log was started again, which is assumed once Redis has reported an older log for a long
-   * time. The counts of its generations then differ from those in memory.
+   * Whether the stored log was restarted from scratch. This is assumed once Redis has been reporting an older log for a
+   * long time. The counts of its generations then differ from those in memory.
    */
   #isStartedAgain(): boolean {
     this.#olderSinceMs ??= this.#now();
@@ -117,7 +117,7 @@ export class Reporter {
     return this.#queue(() => this.#flush(true));
   }
 
-  /** Flushes until everything is acknowledged by one master. @throws CacheError if the last flush fails, after 20 s */
+  /** Flushes until one master has acknowledged everything. @throws CacheError if the flush still fails after 20 s */
   async close(): Promise<void> {
     let failure: unknown;
     const endsAt = performance.now() + CLOSE_BOUND_MS;
@@ -171,7 +171,7 @@ export class Reporter {
 
   #countsOf(generation: number): GenerationCounts | undefined {
     const known = this.#counts.get(generation);
-    // New counts would overwrite the counts in Redis, so a request of a generation that was dropped is not counted.
+    // New counts would overwrite the counts in Redis, so a request that belongs to a dropped generation is not counted.
     if (known !== undefined || this.#control === undefined || generation <= this.#forgotten) return known;
     const { window } = generation === this.#control.generation ? this.#control : { window: 1 };
     const { maxUsers } = this.#metrics;

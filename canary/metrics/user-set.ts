@@ -19,7 +19,7 @@ export class UserSet {
     if (this.#full || this.#known[arm].has(hash)) return;
     this.#known[arm].add(hash);
     this.#unsent[arm].add(hash);
-    // While Redis is unreachable, no reply closes the set.
+    // Checked here as well, because while Redis is unreachable, no reply closes the set.
     this.#full = this.#known.canary.size + this.#known.control.size >= this.#maxUsers;
   }
 

@@ -1,4 +1,7 @@
-/** Looks of a rollout as the pages show them: `kit canary-status --html`, and the report of a run. Types only. */
+/**
+ * The looks of a rollout, in the form that the pages show: `kit canary-status --html`, and the report of a run. Types
+ * only.
+ */
 import type { Decision, Figures } from '../judge/types.ts';
 
 export type ShownFigures = Pick<

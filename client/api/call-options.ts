@@ -1,27 +1,30 @@
-/** Options of single calls, and the arguments of loaders. Re-exported by `types.ts`. */
+/** Options for individual calls, and the arguments of loaders. Re-exported by `types.ts`. */
 import type { Durability } from './connection.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
-/** Options of a read that validate the stored value. */
+/** Read options that validate the stored value. */
 export interface ReadOptions<T = unknown> {
   /**
    * Validates the value on reads; a value that fails validation is purged and counts as a miss. An entry that was
-   * stored with another shape is treated in the same way, if the schema has a name for its shape (zod, arktype, joi:
-   * `schemaIdOf`). An entry without a shape name is validated.
+   * stored with a different shape is treated in the same way, if the schema has a name for its shape (zod, arktype,
+   * joi: `schemaIdOf`). An entry without a shape name is validated.
    */
   readonly schema?: StandardSchema<T>;
   /**
-   * Name of the value's shape (`user@3`), used instead of the schema's name. An entry with another name, or without a
-   * name, is purged and counts as a miss.
+   * Name of the value's shape (`user@3`), used instead of the schema's name. An entry with a different name, or with
+   * none, is purged and counts as a miss.
    */
   readonly schemaId?: string;
 }
 
-/** Options of a write. */
+/** Options for a write. */
 export interface WriteOptions {
-  /** TTL in seconds. Default: the TTL of the cache. null means no expiry, 0 does not store; negative is an error. */
+  /**
+   * TTL in seconds. Default: the cache's TTL. null means no expiry; 0 means that the value is not stored; a negative
+   * TTL is an error.
+   */
   readonly ttlSeconds?: number | null;
-  /** Guarantee that an acknowledgement of this write gives; default: the cache's `durability`. */
+  /** Guarantee given by an acknowledgement of this write; default: the cache's `durability`. */
   readonly durability?: Durability;
   /**
    * Schema whose shape is stored with the value, as a hash. The schema validates values on reads, not on writes.
@@ -32,29 +35,30 @@ export interface WriteOptions {
   readonly schemaId?: string;
   /**
    * Tags of the entry, at most 64: invalidating one of them (`invalidateTags`) invalidates the entry. Redis keeps the
-   * version of a tag for 30 days; an entry is a miss once one of its tags has another version, regardless of its TTL.
+   * version of a tag for 30 days; an entry is a miss once the version of any of its tags has changed, regardless of its
+   * TTL.
    */
   readonly tags?: readonly string[];
 }
 
 /**
- * Argument of a loader: an abort signal, and functions that control how the result is stored. Calls after the load have
- * no effect.
+ * Argument of a loader: an abort signal, and functions that control how the result is stored. Calling them after the
+ * load has ended has no effect.
  */
 export interface LoadContext {
   /** Aborted when the load exceeds its hard timeout; the reason is the `LoadTimeoutError`. */
   readonly signal: AbortSignal;
   /**
-   * Sets the TTL of this result in seconds; overrides the TTL of the call and `negativeTtlSeconds`. null means no
-   * expiry, 0 does not store.
+   * Sets the TTL of this result in seconds; overrides the call's TTL and `negativeTtlSeconds`. null means no expiry; 0
+   * means that the result is not stored.
    *
    * @throws ConfigurationError if the TTL is invalid
    */
   readonly setTtlSeconds: (ttlSeconds: number | null) => void;
   /**
-   * Adds tags to the tags of the call. Invalidations take effect from this call on: if this process has invalidated one
-   * of the tags since the load began, the result is not stored. If possible, call and await this function before the
-   * data is read, because an earlier invalidation by another process is not detected.
+   * Adds tags to those of the call. Invalidations take effect from this call on: if this process has invalidated one of
+   * the tags since the load began, the result is not stored. If possible, call and await this function before reading
+   * the data, because an earlier invalidation by another process is not detected.
    *
    * @returns a promise that resolves when the versions of the tags are known; it never rejects
    * @throws ConfigurationError if the name of a tag is invalid
@@ -67,7 +71,7 @@ export interface LoadContext {
 
 /** Argument of a bulk loader. Calls without `forKey` apply to all keys. */
 export interface LoadManyContext extends LoadContext {
-  /** Returns the context of one of the keys. @throws ConfigurationError if the key is not one of the keys to load */
+  /** Returns the context for one of the keys. @throws ConfigurationError if the key is not one of the keys to load */
   readonly forKey: (key: string) => LoadContext;
 }
 
@@ -79,16 +83,22 @@ export type Load<T> = (context: LoadContext) => Promise<T> | T;
 
 /**
  * Options that control when `getOrCompute` calls the loader, and which value it returns in the meantime. A value is
- * fresh until its TTL ends.
+ * fresh until its TTL expires.
  */
 export interface ComputeOptions {
-  /** Seconds after the TTL in which a value is returned at once and refreshed in the background; default 0. */
+  /**
+   * Number of seconds after TTL expiry during which a value is returned at once and refreshed in the background;
+   * default 0.
+   */
   readonly staleWhileRevalidateSeconds?: number;
-  /** Seconds after the TTL in which a value is returned if the loader fails or takes too long; default 0. */
+  /**
+   * Number of seconds after TTL expiry during which a value is returned if the loader fails or takes too long; default
+   * 0.
+   */
   readonly graceSeconds?: number;
   /**
-   * Time, in ms, for which the loader is not called again after a failed load for which a stale value was returned.
-   * Doubles with each further failure, up to 30000, or up to this value if that is longer; default 1000.
+   * Time, in ms, to wait before the loader is called again after a load has failed and a stale value was returned.
+   * Doubles with each subsequent failure, up to 30000, or up to this value if that is longer; default 1000.
    */
   readonly graceBackoffMs?: number;
   /**
@@ -98,13 +108,13 @@ export interface ComputeOptions {
   readonly softTimeoutMs?: number;
   /**
    * Maximum time, in ms, that a caller waits for a load in this or another process. After this time, the signal of the
-   * load is aborted, its result is dropped, and a stale value is returned or `LoadTimeoutError` is thrown; default:
+   * load is aborted, its result is discarded, and a stale value is returned or `LoadTimeoutError` is thrown; default:
    * none.
    */
   readonly hardTimeoutMs?: number;
   /**
-   * Refreshes a value before its TTL ends, with a probability that rises towards the end of the TTL and with the
-   * duration of the load (beta of XFetch): 1 is usual, a higher value refreshes earlier, 0 never; default 0.
+   * Refreshes a value before its TTL expires. The probability rises as expiry approaches and with the duration of the
+   * load (beta of XFetch): 1 is usual, a higher value refreshes earlier, 0 never refreshes early; default 0.
    */
   readonly earlyRefresh?: number;
   /**
@@ -123,24 +133,24 @@ export interface ComputeOptions {
 export interface ComputeDefaults extends ComputeOptions {
   /**
    * Time, in ms, after which waiters take over from a loading process that died. The lease is renewed during the load.
-   * 0: no leases, every process loads for itself; default 2000.
+   * 0: no leases, so every process loads for itself; default 2000.
    */
   readonly leaseMs?: number;
   /**
    * Time, in ms, that a connected Redis may take to reply before a process loads without Redis and keeps the value in
    * memory; at least five times the usual latency; default 70. While a large value is being sent or received, the time
-   * counts from its last part.
+   * restarts with each part.
    */
   readonly replyTimeoutMs?: number;
 }
 
 /**
- * Options of one call to `getOrCompute`. An absent option takes its value from the options of the cache (`compute`,
+ * Options for one call to `getOrCompute`. An option that is not set takes its value from the cache options (`compute`,
  * `defaultTtlSeconds`, `durability`).
  */
 export interface ComputeCallOptions<T> extends WriteOptions, ReadOptions<T>, ComputeOptions {
   /**
-   * Validates an entry that is found. The schema's shape is stored with the value; an entry with another shape is
+   * Validates an entry that is found. The schema's shape is stored with the value; an entry with a different shape is
    * purged and counts as a miss.
    */
   readonly schema?: StandardSchema<T>;

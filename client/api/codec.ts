@@ -7,7 +7,7 @@
 export interface Codec {
   /**
    * Id of the codec, stored in each entry: 3 is the binary codec, applications use 5 to 15. Existing entries stay
-   * readable when a key gets another codec.
+   * readable when a key is assigned a different codec.
    */
   readonly id: number;
   /** Encodes a value; throws if it cannot be restored exactly. */
@@ -26,6 +26,6 @@ export interface CodecRule {
    * `g` and `y`.
    */
   readonly pattern: string | RegExp;
-  /** Codec of the values of these keys. */
+  /** Codec for the values of these keys. */
   readonly codec: CodecName | Codec;
 }

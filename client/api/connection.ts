@@ -2,10 +2,10 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Guarantee that an acknowledgement gives. `async`: only the guarantee of Redis itself. An object: at least `replicas`
- * replicas confirmed the write (WAIT), so a crash or hang of the master does not lose it. A manual SENTINEL FAILOVER
- * may promote a replica that did not confirm the write. To exclude this loss as well, let `replicas` cover all replicas
- * that may be promoted, or use a switchover that waits for equal offsets.
+ * Guarantee given by an acknowledgement. `async`: only what Redis itself guarantees. An object: at least `replicas`
+ * replicas have confirmed the write (WAIT), so a crash or hang of the master does not lose it. A manual SENTINEL
+ * FAILOVER may promote a replica that did not confirm the write. To rule out this loss as well, set `replicas` high
+ * enough to cover all replicas that may be promoted, or use a switchover that waits for equal offsets.
  */
 export type Durability = 'async' | { readonly replicas: number; readonly timeoutMs: number };
 
@@ -22,20 +22,20 @@ export interface Address {
  * verified.
  */
 export interface TlsOptions {
-  /** CA certificates as PEM; default: the CA certificates of the system. */
+  /** CA certificates as PEM; default: the system's CA certificates. */
   readonly ca?: string;
   /** Client certificate as PEM, for servers that require one. */
   readonly cert?: string;
-  /** Private key of `cert` as PEM. */
+  /** Private key for `cert`, as PEM. */
   readonly key?: string;
-  /** Name against which the certificate is verified, if it is not the host of the address. */
+  /** Name against which the certificate is verified, if it differs from the host in the address. */
   readonly serverName?: string;
 }
 
 /**
- * User name or password: a fixed string, or a function that every connection calls when it connects (IAM and Entra
- * tokens, rotated passwords). If the function throws, or returns nothing within `connectTimeoutMs`, waiting commands
- * fail with that reason; retries are delayed by 250 ms at first, and by up to 5000 ms after further failures.
+ * User name or password: a fixed string, or a function that is called for each connection attempt (for IAM and Entra
+ * tokens, or for rotated passwords). If the function throws, or returns nothing within `connectTimeoutMs`, waiting
+ * commands fail with that reason; retries are delayed by 250 ms at first, and by up to 5000 ms after repeated failures.
  */
 export type Credential = string | (() => string | Promise<string>);
 
@@ -49,17 +49,17 @@ export interface ConnectionOptions {
   readonly db?: number;
   /** TLS, including for the sentinels. Default: no TLS. */
   readonly tls?: TlsOptions;
-  /** Maximum time, in ms, until a new connection gets its first reply; at most 5000; default 1000. */
+  /** Maximum time, in ms, until a new connection receives its first reply; at most 5000; default 1000. */
   readonly connectTimeoutMs?: number;
   /**
-   * Deadline of one command, in ms, including its time in queues; at most 5000; default 1000. Time in which this
+   * Deadline of one command, in ms, including its time in queues; at most 5000; default 1000. Time during which this
    * process was stalled (a blocked event loop) is not counted.
    */
   readonly commandTimeoutMs?: number;
   /**
-   * Time, in ms, without bytes from the server while a reply is due, after which the connection is suspect and other
-   * nodes are queried; at most 5000; default 150, or four times the usual latency if that is longer. Received bytes
-   * restart this interval. A command of more than 16 kB gets one more millisecond per 1000 bytes.
+   * Time, in ms, after which a connection becomes suspect, and other nodes are queried, if the server has sent no bytes
+   * while a reply is due; at most 5000; default 150, or four times the usual latency if that is longer. Received bytes
+   * restart this interval. For a command of more than 16 kB, one more millisecond per 1000 bytes is allowed.
    */
   readonly hangSuspectedMs?: number;
   /**
@@ -69,18 +69,18 @@ export interface ConnectionOptions {
    */
   readonly poolSize?: number;
   /**
-   * Maximum number of unanswered commands. Further commands fail with `ClientLimitError`; default 50000. An operation
-   * on many keys sends up to 2000 commands at a time.
+   * Maximum number of unanswered commands. Additional commands fail with `ClientLimitError`; default 50000. An
+   * operation on many keys sends up to 2000 commands at a time.
    */
   readonly maxInFlight?: number;
   /**
-   * Detects failovers and hangs, and moves the connection; default true. If false, a plain ioredis connection, for
-   * comparisons.
+   * Detects failovers and hangs, and moves the connection; default true. If false, a plain ioredis connection is used,
+   * for comparisons.
    */
   readonly supervision?: boolean;
 }
 
-/** Options of a connection to a single server. */
+/** Options for a connection to a single server. */
 export interface StandaloneOptions extends ConnectionOptions {
   /** Selects this mode. */
   readonly mode: 'standalone';
@@ -89,15 +89,15 @@ export interface StandaloneOptions extends ConnectionOptions {
 }
 
 /**
- * Options of reads from replicas. Such a read may return older data than a read from the master, and may miss writes of
- * this process, within `maxStalenessMs`.
+ * Options for reads from replicas. Such a read may return older data than a read from the master, and may miss writes
+ * by this process, within `maxStalenessMs`.
  */
 export interface ReplicaReads {
   /** Maximum time, in ms, during which a read may miss an acknowledged write; 20 to 60000, default 1000. */
   readonly maxStalenessMs?: number;
 }
 
-/** Options of a connection to a master that sentinels monitor and replace. */
+/** Options for a connection to a master that sentinels monitor and replace. */
 export interface SentinelOptions extends ConnectionOptions {
   /** Selects this mode. */
   readonly mode: 'sentinel';
@@ -115,11 +115,11 @@ export interface SentinelOptions extends ConnectionOptions {
   readonly replicaReads?: ReplicaReads;
 }
 
-/** Options of a connection to a Redis Cluster. */
+/** Options for a connection to a Redis Cluster. */
 export interface ClusterOptions extends ConnectionOptions {
   /** Selects this mode. */
   readonly mode: 'cluster';
-  /** Addresses of some nodes, which report the others. A cluster has only database 0. */
+  /** Addresses of some of the nodes; these nodes report the others. A cluster has only database 0. */
   readonly nodes: readonly Address[];
   /**
    * Maps announced addresses to reachable ones. An announced address is `ip:port`, or `hostname:port` for a node that
@@ -131,7 +131,7 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly replicaReads?: ReplicaReads;
 }
 
-/** Options of a connection, by `mode`. */
+/** Connection options, by `mode`. */
 export type RedisOptions = StandaloneOptions | SentinelOptions | ClusterOptions;
 
 /**
@@ -150,7 +150,9 @@ export interface SentinelStatus {
   readonly configured: number;
   /** Number of sentinels that replied to their last poll. */
   readonly answering: number;
-  /** Number of answering sentinels that report the same master as the sentinel with the highest configuration epoch. */
+  /**
+   * Number of responding sentinels that report the same master as the sentinel with the highest configuration epoch.
+   */
   readonly agreeing: number;
   /** Master that the agreeing sentinels report; undefined if it is unknown. */
   readonly master: Address | undefined;
@@ -160,8 +162,8 @@ export interface SentinelStatus {
 
 /**
  * Persistent connection to the current master. When the master hangs, stops or is deposed, the connection moves to the
- * next master: it queries all sentinels (in an outage also the replicas) in parallel, so a hung sentinel does not delay
- * it. It retries without limit.
+ * next master: it queries all sentinels (and, during an outage, the replicas) in parallel, so a hung sentinel does not
+ * delay it. It retries without limit.
  *
  * A write that was sent and got no reply is rejected with `OutcomeUnknownError`; it is never sent twice.
  */
@@ -174,7 +176,7 @@ export interface SupervisedConnection {
    * Sends one command to the current master, within `commandTimeoutMs` of the call.
    *
    * @throws OutcomeUnknownError if the command was sent and got no reply
-   * @throws NotSentError if there was no master within the deadline: certainly not applied
+   * @throws NotSentError if there was no master within the deadline; the command was definitely not applied
    * @throws CommandError if the server replied with an error (`code`: `WRONGTYPE`, `NOREPLICAS`, …)
    */
   call(command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>;

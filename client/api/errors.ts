@@ -60,8 +60,8 @@ export class SerializationError extends CacheError {
 }
 
 /**
- * No master received the command within its deadline, or too many commands are in flight. The command was certainly not
- * applied.
+ * No master received the command within its deadline, or too many commands are in flight. The command was definitely
+ * not applied.
  */
 export class NotSentError extends CacheError {
   override readonly name: string = 'NotSentError';
@@ -73,7 +73,7 @@ export class NotSentError extends CacheError {
 
 /**
  * A limit of this process, not the server, rejected the command: `maxInFlight`, or a full or slow local queue. The
- * command was certainly not applied. This error never counts as a failure of Redis.
+ * command was definitely not applied. This error never counts as a Redis failure.
  */
 export class ClientLimitError extends NotSentError {
   override readonly name = 'ClientLimitError';
@@ -123,7 +123,7 @@ const REFUSED_CALL = /^ERR (unknown command|wrong number of arguments|Function n
 
 function outcomeOf(command: string, code: string, message: string): Outcome {
   if (!PARTIAL.has(command.toUpperCase())) return 'not-applied';
-  // Redis names the script if a command inside it failed. The commands before that one were applied.
+  // The reply names the script if a command inside it failed. The commands before that one were applied.
   const inside = /\bscript: /.test(message);
   return !inside && (REFUSED.has(code) || REFUSED_CALL.test(message)) ? 'not-applied' : 'unknown';
 }
@@ -197,15 +197,15 @@ export class QueueFullError extends CacheError {
   }
 }
 
-/** Codes of error replies of nodes that do not serve any command, or do not serve this key. */
+/** Error codes of nodes that do not serve any command, or do not serve this key. */
 const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
 
-/** Codes of error replies during a slot migration: another node serves the key, or this node will serve it soon. */
+/** Error codes that occur during a slot migration: another node serves the key, or this node will serve it soon. */
 const REDIRECTIONS = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
 
 /**
- * Reply for one slot that has no shard, while all other slots are served. `CLUSTERDOWN The cluster is down` concerns
- * all slots.
+ * Error reply for a slot that has no shard while all other slots are served. `CLUSTERDOWN The cluster is down` applies
+ * to all slots.
  */
 const UNSERVED_SLOT = 'CLUSTERDOWN Hash slot not served';
 
@@ -220,8 +220,8 @@ export function isServerFailure(error: unknown): boolean {
 }
 
 /**
- * Whether Redis was not reached, did not reply, or replied that this node cannot serve the command. False for other
- * error replies and for errors of the caller.
+ * Whether Redis could not be reached, did not reply, or replied that this node cannot serve the command. False for
+ * other error replies and for caller errors.
  */
 export function isConnectivityError(error: unknown): boolean {
   return (

@@ -8,7 +8,7 @@ export class Emitter<E> {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Adds a permanent listener, which is called before all listeners that `on` has added. */
+  /** Adds a permanent listener, which is called before all listeners added with `on`. */
   first(listener: (event: E) => void): void {
     this.#first.push(listener);
   }

@@ -14,11 +14,11 @@ export interface Outdated {
   readonly tags?: readonly string[];
   /** Redis patterns of logical keys (`user:*`). SCAN finds the matching keys. */
   readonly patterns?: readonly string[];
-  /** Domains, which the option `domains` declares. */
+  /** Domains declared in the `domains` option. */
   readonly domains?: readonly string[];
 }
 
-/** Returns the keys, tags, patterns and domains that an event invalidates, from its payload. */
+/** Derives the keys, tags, patterns and domains to invalidate from the payload of an event. */
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
 /**
@@ -32,13 +32,13 @@ export interface InvalidationReceipt {
 }
 
 /**
- * Invalidation of a cache (`cache.invalidation`): invalidates entries by key, tag, pattern, domain, dependency and
- * event.
+ * Invalidation interface of a cache (`cache.invalidation`): invalidates entries by key, tag, pattern, domain,
+ * dependency and event.
  */
 export interface Invalidation {
   /**
-   * Invalidates all given keys, tags, patterns and domains at once. If a part fails, the others continue; its error is
-   * thrown when all parts have ended.
+   * Invalidates all given keys, tags, patterns and domains at once. If one part fails, the others continue, and the
+   * error is thrown when all parts have finished.
    */
   invalidate(outdated: Outdated): Promise<InvalidationReceipt>;
   /** Invalidates all entries with one of the tags. Sends one command per 500 tags. */
@@ -64,10 +64,10 @@ export interface Invalidation {
    */
   on<P>(event: string, mapping: Mapping<P>): () => void;
   /**
-   * Invalidates everything that the mappings of the event return. Without a mapping nothing is invalidated, and the
+   * Invalidates everything that the mappings of the event return. Without a mapping, nothing is invalidated, and the
    * receipt is `applied`.
    *
-   * @throws the error of a mapping, before anything is invalidated
+   * @throws any error thrown by a mapping, before anything is invalidated
    */
   emit(event: string, payload?: unknown): Promise<InvalidationReceipt>;
   /**
@@ -76,8 +76,8 @@ export interface Invalidation {
    */
   tagsOf(key: string, tags?: readonly string[]): readonly string[];
   /**
-   * Invalidates the entries that depend on these keys. Must be called after keys were written or deleted outside the
-   * cache. Returns undefined if no entry depends on them.
+   * Invalidates the entries that depend on these keys. Must be called after keys have been written or deleted outside
+   * the cache. Returns undefined if no entry depends on them.
    */
   changed(keys: readonly string[]): Promise<unknown> | undefined;
 }

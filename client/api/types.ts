@@ -15,13 +15,13 @@ export type * from './call-options.ts';
 export type * from './connection.ts';
 export type { StandardResult, StandardSchema } from './standard-schema.ts';
 
-/** Options of the circuit breaker, which stops calling Redis while it keeps failing. */
+/** Options for the circuit breaker, which stops calls to Redis while Redis keeps failing. */
 export interface BreakerOptions {
   /** false: every operation calls Redis, even after many failures; default true. */
   readonly enabled?: boolean;
   /** Number of consecutive failures that opens the breaker; default 5. */
   readonly threshold?: number;
-  /** Opens the breaker also if a large share of the calls fails, although some succeed. Default: off. */
+  /** Also opens the breaker if a large share of the calls fails, even if some succeed. Default: off. */
   readonly sampling?: {
     /** Ratio of failures to calls, above 0 and up to 1; default 0.5. */
     readonly failureRatio?: number;
@@ -45,13 +45,17 @@ export type BreakerState =
   | { readonly kind: 'open'; readonly since: number; readonly until: number; readonly cause: string }
   | { readonly kind: 'half-open'; readonly since: number };
 
-/** Options of the first tier: entries in this process, dropped as soon as any client changes them in Redis. */
+/**
+ * Options for the first tier, which keeps entries in this process and drops them as soon as any client changes them in
+ * Redis.
+ */
 export interface L1Options {
   /** Maximum number of entries; entries without recent reads are evicted first; default 10000. */
   readonly maxEntries?: number;
   /**
    * Maximum memory in bytes, 1 to 10^12; default 67108864 (64 MiB). The size of an entry is estimated from its key, its
-   * encoded value, and three bytes per byte of JSON for its decoded value. An entry above the maximum is not kept.
+   * encoded value, and three bytes per byte of JSON for its decoded value. An entry larger than the maximum is not
+   * kept.
    */
   readonly maxBytes?: number;
   /** Maximum time, in seconds, for which an entry is served before it is read from Redis again; default 60. */
@@ -78,7 +82,10 @@ export interface ScriptingOptions {
   readonly evalScripts?: boolean;
 }
 
-/** Options of every cache, independent of its connection. The `ConfigurationError` for an invalid value quotes it. */
+/**
+ * Options that every cache has, regardless of its connection. The `ConfigurationError` for an invalid value quotes the
+ * value.
+ */
 export interface CacheOptions {
   /**
    * First tier in this process, coherent with Redis. The values that it returns are frozen. Default: none
@@ -101,7 +108,8 @@ export interface CacheOptions {
   readonly fallbackEntries?: number;
   /**
    * Maximum memory of the fallback in bytes, 1 to 10^12; default 67108864 (64 MiB). The size of an entry is estimated
-   * from its key and encoded value; an entry above the maximum is not kept. A memory cache has the same limits.
+   * from its key and encoded value; an entry larger than the maximum is not kept. The same limits apply to a memory
+   * cache.
    */
   readonly fallbackBytes?: number;
   /** Default guarantee of writes; default `async`. */
@@ -117,29 +125,35 @@ export interface CacheOptions {
    */
   readonly codecs?: readonly CodecRule[];
   /**
-   * Codec of keys without a matching rule; default `json`. Such a key uses JSON in any case if it contains `api:`,
-   * `response:` or `config:`.
+   * Codec for keys without a matching rule; default `json`. Keys that contain `api:`, `response:` or `config:` always
+   * use JSON.
    */
   readonly defaultCodec?: CodecName | Codec;
-  /** Size in bytes from which a payload is deflated, if that makes it smaller; default: no payload is deflated. */
+  /**
+   * Minimum size, in bytes, of a payload that is deflated, if that makes it smaller; default: no payload is deflated.
+   */
   readonly deflateAboveBytes?: number;
   /** Defaults of `getOrCompute`. */
   readonly compute?: ComputeDefaults;
-  /** Methods of running procedures. Default: functions, loaded if missing; else a script; else plain commands. */
+  /**
+   * Methods for running procedures. Default: functions, loaded if missing; otherwise a script; otherwise plain
+   * commands.
+   */
   readonly scripting?: ScriptingOptions;
   /** false: the cache never calls Redis (`fromEnv`: `ENABLE_REDIS_CACHE`); default true. */
   readonly enabled?: boolean;
 }
 
 /**
- * Deletions that were pending when a cache was closed, because Redis had not received them in an outage or a failover.
+ * Deletions that were still pending when a cache was closed, because an outage or a failover had prevented Redis from
+ * receiving them.
  */
 export interface CloseReport {
   /** Number of deletions that Redis received while the cache was closing. */
   readonly replayed: number;
   /**
    * Physical keys, including keys of tags, whose deletion Redis did not receive: other processes read the old value
-   * until its TTL ends.
+   * until its TTL expires.
    */
   readonly lost: readonly string[];
 }
@@ -163,11 +177,11 @@ export type Lookup<T> =
 export interface Entry<T> {
   readonly value: T;
   readonly source: 'l1' | 'redis' | 'memory' | 'loader';
-  /** True for a value past its TTL, which only `getOrCompute` returns. */
+  /** True for a value past its TTL. Only `getOrCompute` returns such values. */
   readonly stale?: true;
 }
 
-/** A value and its remaining time. */
+/** A value and its remaining TTL. */
 export interface TimedEntry<T> {
   readonly value: T;
   /** Seconds left; null if there is no expiry. */
@@ -184,22 +198,22 @@ export interface CacheStatistics {
   /** Number of operations that failed or that Redis rejected. */
   readonly errors: number;
   /**
-   * Number of refusals by Redis (OOM, NOREPLICAS, BUSY, …), included in `errors`, after which a loader or the memory
-   * fallback answered.
+   * Number of operations that Redis refused (OOM, NOREPLICAS, BUSY, …) and that a loader or the memory fallback
+   * answered instead; included in `errors`.
    */
   readonly refusals: number;
   /**
-   * Number of operations that a limit of this process refused (`ClientLimitError`: `maxInFlight`, queues); not included
-   * in `errors`.
+   * Number of operations that were refused because of a limit of this process (`ClientLimitError`: `maxInFlight`,
+   * queues); not included in `errors`.
    */
   readonly limited: number;
   /** Number of values written, including writes to the memory fallback. */
   readonly writes: number;
   /** Number of keys deleted. */
   readonly deletes: number;
-  /** Number of hits, included in `hits`, that the memory fallback answered because Redis was unreachable. */
+  /** Number of hits that were served from the memory fallback because Redis was unreachable; included in `hits`. */
   readonly fallbackHits: number;
-  /** Number of hits, included in `hits`, in the first tier of this process. */
+  /** Number of hits in the first tier of this process; included in `hits`. */
   readonly localHits: number;
   /** Number of payloads that failed validation and were purged. */
   readonly purged: number;
@@ -236,8 +250,8 @@ export type CacheEvent =
     }
   | { readonly type: 'fallback'; readonly operation: string; readonly reason: string }
   /**
-   * `close` could not replay the deletions of these physical keys: other processes read their old value until its TTL
-   * ends.
+   * `close` could not replay the deletions of these physical keys: other processes read the old values until their TTL
+   * expires.
    */
   | { readonly type: 'deletions-lost'; readonly keys: readonly string[]; readonly reason: string }
   /**
@@ -246,10 +260,10 @@ export type CacheEvent =
    */
   | { readonly type: 'unstorable'; readonly reason: string }
   /**
-   * Redis refused a part of an operation that a loader or memory completed: reading the entry, acquiring its lease,
-   * reading the versions of its tags, or storing the value. `code` is the first word of the reply (`OOM`, `NOREPLICAS`,
-   * `NOPERM`, …). There is at most one event per second for each operation, step and code; `count` is the number of
-   * refusals since the last event, including this one.
+   * Redis refused a step of an operation, which was then completed by a loader or from memory: reading the entry,
+   * acquiring its lease, reading the versions of its tags, or storing the value. `code` is the first word of the reply
+   * (`OOM`, `NOREPLICAS`, `NOPERM`, …). There is at most one event per second for each operation, step and code;
+   * `count` is the number of refusals since the last event, including this one.
    */
   | {
       readonly type: 'refused';
@@ -261,15 +275,16 @@ export type CacheEvent =
     };
 
 /**
- * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: memory
- * answers them, and `source` is `memory`. A durable write throws instead, because the fallback cannot make it durable.
+ * A cache. With the fallback enabled (default), reads and writes do not throw while Redis is unreachable: they are
+ * served from memory, and `source` is `memory`. A durable write throws instead, because the fallback cannot make it
+ * durable.
  */
 export interface Cache {
   /** Returns the value; undefined on a miss. */
   get<T>(key: string, options?: ReadOptions<T>): Promise<T | undefined>;
   /** Like `get`, with the source of the value. */
   getEntry<T>(key: string, options?: ReadOptions<T>): Promise<Entry<T> | undefined>;
-  /** Like `getEntry`, but a miss has a source, too. */
+  /** Like `getEntry`, but a miss has a source as well. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>>;
   /**
    * Stores the value; `undefined` cannot be stored.
@@ -278,15 +293,16 @@ export interface Cache {
    * `undefined`, the binary codec also rich values; neither stores class instances
    * @throws DurabilityError if Redis has stored the value, but fewer replicas confirmed it than `durability` requires
    * @throws OutcomeUnknownError if a durable write, or a write with the fallback off, was sent and got no reply
-   * @throws NotSentError if such a write was not sent: certainly not stored
+   * @throws NotSentError if such a write was not sent; the value was definitely not stored
    */
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
   /**
-   * Removes entries, and makes running loads of these keys in all processes store nothing. While Redis is unreachable
-   * the entries are removed in this process at once, and in Redis before this process reads from it again.
+   * Removes entries, and prevents running loads of these keys, in all processes, from storing their results. While
+   * Redis is unreachable the entries are removed in this process at once, and in Redis before this process reads from
+   * it again.
    *
-   * Takes several keys as arguments or as one list; use a list above about 100,000 keys. More than 500 keys are deleted
-   * in batches of 500; a value that is set before the batch with its key is sent is deleted, too.
+   * Takes several keys as arguments or as one list; use a list for more than about 100,000 keys. More than 500 keys are
+   * deleted in batches of 500; a value that is set before the batch containing its key is sent is also deleted.
    *
    * @returns the number of entries that existed; while Redis is unreachable, the number that existed in memory
    * @throws CacheError if Redis did not receive the deletion, and the fallback is off or full
@@ -304,7 +320,7 @@ export interface Cache {
   /**
    * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis
    * replies, in all processes. Concurrent callers share the load and the options of the first caller, and do not wait
-   * until the value is stored. While Redis is unreachable each process loads for itself.
+   * for the value to be stored. While Redis is unreachable each process loads for itself.
    *
    * @throws the error of the loader, unless a stale value can be returned (`graceSeconds`)
    * @throws LoadTimeoutError if `hardTimeoutMs` passes, unless a stale value can be returned
@@ -314,7 +330,7 @@ export interface Cache {
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>>;
   /**
    * Like `getOrCompute` for many keys. Calls `load` once per 500 keys, with the keys that Redis does not have and that
-   * no other load provides. `load` returns the values it found; a key without a result has no value. The result is in
+   * no other load provides. `load` returns the values it finds; a key without a result has no value. The result is in
    * the order of the keys.
    */
   getOrComputeMany<T>(
@@ -333,22 +349,22 @@ export interface Cache {
   getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined>;
   /** Returns the remaining seconds; null if there is no expiry, undefined if `get` would find nothing. */
   ttl(key: string): Promise<number | null | undefined>;
-  /** Returns the number of keys that `get` would find; each key counts once. */
+  /** Returns the number of keys that `get` would find; a repeated key is counted once. */
   exists(...keys: Names): Promise<number>;
   /**
-   * Stores the value if the key is absent, and returns whether it was stored. Memory never answers this call: while
-   * Redis is unreachable it throws.
+   * Stores the value if the key is absent, and returns whether it was stored. This call is never answered from memory:
+   * while Redis is unreachable, it throws.
    *
-   * @throws NotSentError if the command was not sent: certainly not stored
+   * @throws NotSentError if the command was not sent; the value was definitely not stored
    * @throws OutcomeUnknownError if the command was sent and got no reply
    */
   setIfAbsent<T>(key: string, value: T, options?: WriteOptions): Promise<boolean>;
   /**
-   * Changes the remaining time of an entry; null means no expiry, 0 deletes the entry. Returns false if `get` would
-   * find nothing.
+   * Changes the remaining TTL of an entry; null means no expiry, 0 deletes the entry. Returns false if `get` would find
+   * nothing.
    */
   expire(key: string, ttlSeconds: number | null): Promise<boolean>;
-  /** Removes all keys of the namespace, with SCAN in batches. Returns the number of entries. */
+  /** Removes all keys of the namespace in batches, with SCAN. Returns the number of entries. */
   clear(): Promise<number>;
   /** Measures the latency of Redis in ms. @throws CacheError when Redis does not reply */
   ping(): Promise<number>;

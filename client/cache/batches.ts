@@ -1,13 +1,15 @@
 /**
  * Splits bulk operations on any number of keys into batches of bounded size, with a bounded number of batches in
- * flight. Redis therefore serves other clients between two batches, each batch is answered within the deadline of a
+ * flight. Redis therefore serves other clients between batches, each batch is answered within the deadline for one
  * command, and the memory in use is bounded.
  */
 import type { Names } from '../api/invalidation.ts';
 
 /** Number of keys per batch. UNLINK of 500 keys with their leases takes Redis less than 1 ms. */
 export const BATCH_KEYS = 500;
-/** Number of concurrent batches: further batches use a slow network while the first replies are in transit. */
+/**
+ * Number of concurrent batches. More than one, so that a slow network is used while the first replies are in transit.
+ */
 const BATCHES_AHEAD = 4;
 
 export function namesIn(names: Names): readonly string[] {
@@ -17,7 +19,7 @@ export function namesIn(names: Names): readonly string[] {
 
 /**
  * Calls `start` for each batch, and `done` with its result, in the order of the items. The first batch starts before
- * this function returns. After an error no further batch starts, and the error is thrown once all started batches have
+ * this function returns. After an error no more batches start, and the error is thrown once all started batches have
  * ended.
  */
 export async function inBatches<T, R>(

@@ -1,12 +1,12 @@
 /**
- * Circuit breaker: after `threshold` failures in a row, or once too large a share of the calls fails (`sampling`), no
- * command is sent to Redis, and callers get an answer immediately.
+ * Circuit breaker: after `threshold` consecutive failures, or once too large a share of the calls fails (`sampling`),
+ * no command is sent to Redis, and callers get an answer immediately.
  *
  *   closed ──failures──▶ open ──probe answers, or openMs is over──▶ half-open ──one success──▶ closed
  *                          ▲──────────────one failure──────────────────┘
  *
- * While the breaker is open, a probe runs in the background, so an outage of one second does not cost a minute. Only
- * connectivity failures count; an error reply from Redis counts as a success.
+ * While the breaker is open, a probe runs in the background, so an outage of one second does not block calls for a
+ * minute. Only connectivity failures count; an error reply from Redis counts as a success.
  */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
@@ -16,7 +16,7 @@ import { now as monotonicNow } from '../transport/timing.ts';
 import { FailureWindow } from './failure-window.ts';
 import type { ResolvedBreaker } from './options.ts';
 
-/** Permission for one call. `trial`: this call alone decides whether a half-open breaker closes. */
+/** Permission for one call. `trial`: the outcome of this call alone determines whether a half-open breaker closes. */
 export type Permit = 'pass' | 'trial' | 'refused';
 
 export class Breaker {
@@ -36,7 +36,9 @@ export class Breaker {
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param now monotonic clock, in ms, so that a step of the wall clock neither prolongs nor ends the open state */
+  /**
+   * @param now monotonic clock, in ms, so that a step of the wall clock neither prolongs nor shortens the open state
+   */
   constructor(
     options: ResolvedBreaker,
     probe: () => Promise<unknown>,
@@ -89,7 +91,7 @@ export class Breaker {
   }
 
   /**
-   * Reports that a call did not reach Redis and does not count. The next call decides whether a half-open breaker
+   * Reports that a call did not reach Redis and does not count. The next call determines whether a half-open breaker
    * closes.
    */
   abstain(permit: Permit): void {

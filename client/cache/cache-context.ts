@@ -11,26 +11,26 @@ import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Versions of tags. An entry is valid while each of its stamps equals the current version of the tag. */
+/** Tag versions. An entry is valid while each of its stamps equals the current version of that tag. */
 export interface Tags {
-  /** Returns the current stamps of these tags; creates missing ones. */
+  /** Returns the current stamps of these tags and creates the missing ones. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;
-  /** Returns the stamps without waiting; undefined if this process does not know a version. */
+  /** Returns the stamps without waiting; undefined if this process lacks any of the versions. */
   stampsKnown(tags: readonly string[]): readonly TagStamp[] | undefined;
   /** Like `stamps`, but without calling Redis, for entries that exist only in this process. */
   stampsHere(tags: readonly string[]): Promise<readonly TagStamp[]>;
   /**
-   * Whether the stamps are current. The result is synchronous if this process knows all versions. `ofRedis`: the entry
-   * is in Redis as well.
+   * Whether the stamps are current. The result is synchronous if this process has all versions. `ofRedis`: the entry is
+   * in Redis as well.
    */
   current(stamps: readonly TagStamp[], ofRedis?: boolean): boolean | Promise<boolean>;
   /** Invalidates all entries with one of the tags. */
   invalidate(tags: readonly string[]): Promise<unknown>;
-  /** Returns the tags of an entry of this key: the caller's tags, and the tags of its domains and dependencies. */
+  /** Returns the tags for the entry of this key: the caller's tags, and those of its domains and dependencies. */
   namesOf(key: string, tags: readonly string[] | undefined): readonly string[];
   /**
-   * Makes dependent entries misses. Must be called after keys were written or deleted. Returns undefined if there are
-   * no dependent entries.
+   * Turns dependent entries into misses. Must be called after keys have been written or deleted. Returns undefined if
+   * there are no dependent entries.
    */
   changed(keys: readonly string[]): Promise<unknown> | undefined;
 }

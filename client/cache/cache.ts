@@ -223,9 +223,7 @@ export class SupervisedCache implements Cache {
     return this.#compute.many(keys, load, options);
   }
 
-  /**
-   * Continues work in the background. A failure of the work has already been counted, and no caller waits for the work.
-   */
+  /** Runs work in the background. If the work fails, the failure has already been counted, and no caller is waiting. */
   #later(work: Promise<unknown>): void {
     const tracked = work
       .catch((error: unknown) => {

@@ -30,7 +30,7 @@ import type { Writer } from './writer.ts';
 
 interface Look<T> {
   readonly reading: Reading<T>;
-  /** Remaining time in ms; null if there is no expiry; undefined if there is no entry. */
+  /** Remaining TTL in ms; null if there is no expiry; undefined if there is no entry. */
   readonly remainingMs: number | null | undefined;
 }
 
@@ -74,7 +74,7 @@ export class Expiry {
 
   async exists(keys: readonly string[]): Promise<number> {
     if (keys.length === 0) return 0;
-    // Collects only existing keys, because a set of all keys would take more memory than the keys.
+    // Collects only existing keys, because a set of all keys would take more memory than the keys themselves.
     const found = new Set<string>();
     await inBatches(
       keys,
@@ -196,7 +196,8 @@ export class Expiry {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await remote.setIfAbsent(physical, payload, ttlSeconds, durability)) return true;
       const there = await remote.get(physical);
-      // The entry was removed in the meantime, or exists but no reader would find it. In the second case, remove it.
+      // The entry was removed in the meantime, or exists but readers would treat it as missing. In the second case,
+      // remove it.
       if (there === null) continue;
       const reading = await this.#reader.interpret(key, there, {}, undefined);
       // After a failover, the value may be one whose deletion the new master did not receive.
@@ -245,8 +246,8 @@ export class Expiry {
   }
 
   /**
-   * Decodes an entry. Returns null if it is missing, not decodable, stale, or stored for "no value"; its tags
-   * are checked separately.
+   * Decodes an entry. Returns null if the entry is missing, cannot be decoded, is stale, or represents "no value". Its
+   * tags are checked separately.
    */
   #found(payload: Buffer | undefined): Found | null {
     const decoded = payload && decodeEnvelope(payload, { codecs: this.#context.codecs.byId });
@@ -266,8 +267,8 @@ const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
 /**
- * Returns the remaining time for a reader: until Redis drops the entry or its freshness ends; undefined if there is no
- * entry.
+ * Returns the remaining time for which readers see the entry: until Redis drops it or it is no longer fresh; undefined
+ * if there is no entry.
  */
 function remainingTtl(
   reading: Reading<unknown>,

@@ -1,9 +1,9 @@
-/** Metrics as data, and in the Prometheus text format. */
+/** Provides the metrics as data and in the Prometheus text format. */
 
 import { ConfigurationError } from '../api/errors.ts';
 import type { MetricFamily } from '../api/metrics.ts';
 
-/** Metric families of one namespace: of a cache, its server and its loaders. */
+/** Metric families for one namespace: those of a cache, its server and its loaders. */
 export interface NamespaceFamilies {
   readonly namespace: string;
   readonly families: readonly MetricFamily[];
@@ -38,9 +38,9 @@ export function renderExposition(
 }
 
 /**
- * Merges the families of several namespaces: each metric appears once, with the label `namespace` on its samples. Two
- * concatenated results of `renderExposition` are not valid, because Prometheus requires all samples of a metric in one
- * group.
+ * Merges the families of several namespaces: each metric appears once, with the label `namespace` on its samples.
+ * Concatenating two results of `renderExposition` is not valid, because Prometheus requires all samples of a metric in
+ * one group.
  *
  * @throws ConfigurationError if two groups have the same namespace, because their samples could not be distinguished
  */
@@ -65,6 +65,6 @@ export function mergeFamilies(groups: readonly NamespaceFamilies[]): readonly Me
 
 export function sameNamespace(namespace: string): ConfigurationError {
   return new ConfigurationError(
-    `namespace: ${JSON.stringify(namespace)} is used by two caches, whose metrics only the namespace can distinguish; give each cache a different namespace`,
+    `namespace: ${JSON.stringify(namespace)} is used by two caches, but only the namespace distinguishes their metrics; give each cache a different namespace`,
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Number of time slices of the window over which the failure ratio of recent calls is computed. A high ratio opens the
- * breaker even if some calls succeed. A call counts in the slice in which it ended; slices expire as a whole.
+ * breaker even if some calls succeed. A call is counted in the slice in which it ended; a slice expires as a whole.
  */
 const SLICES = 10;
 
@@ -29,7 +29,7 @@ export class FailureWindow {
     this.#now = now;
   }
 
-  /** Counts a call. Returns true if it raises the failure ratio to the limit. */
+  /** Counts a call. Returns true if the failure ratio has now reached the limit. */
   count(failed: boolean): boolean {
     const { failureRatio, minCalls, windowMs } = this.#options;
     const number = Math.floor((this.#now() / windowMs) * SLICES);

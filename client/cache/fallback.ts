@@ -2,8 +2,8 @@
  * Memory fallback while Redis is unreachable. It leaves no outdated values in Redis.
  *
  * Entries written during an outage are served from memory and dropped afterwards. Redis still has the old values of
- * keys that were set or deleted during the outage. Until the journal has deleted these keys in Redis, they are answered
- * from memory and never from Redis. This also applies to deletions that were lost with a deposed master.
+ * keys that were set or deleted during the outage. Until the journal has deleted these keys in Redis, reads of them are
+ * answered from memory, never from Redis. This also applies to deletions that were lost with a deposed master.
  */
 
 import { Journal, type JournalOptions } from '../invalidation/journal.ts';
@@ -46,17 +46,20 @@ export class Fallback {
     });
   }
 
-  /** Whether Redis may have an older value of the key than this process. */
+  /** Whether Redis may hold an older value of the key than this process does. */
   isDirty(key: string): boolean {
     return this.journal.isPending(key);
   }
 
-  /** Mark to be passed to `wasDirty`, taken before a read is sent. */
+  /** Mark for `wasDirty`; must be taken before a read is sent. */
   get mark(): number {
     return this.journal.ends;
   }
 
-  /** Like `isDirty`, for any time since the mark, because a reply of Redis may be older than the deletion. */
+  /**
+   * Like `isDirty`, but covers the whole time since the mark, because a reply from Redis may be older than the
+   * deletion.
+   */
   wasDirty(key: string, mark: number): boolean {
     return this.journal.wasPending(key, mark);
   }
@@ -80,21 +83,21 @@ export class Fallback {
   }
 
   /**
-   * Adds the key to the journal again because the write that replaced the deletion has failed, so Redis is outdated
-   * again. The journal never refuses this call.
+   * Adds the key to the journal again because the write that replaced the deletion has failed, so the value in Redis is
+   * outdated again. The journal never refuses this call.
    */
   restore(key: string, place: number): void {
     this.journal.restore(key, place);
   }
 
-  /** Removes the key from the journal: a new value is being sent to Redis, after all replays. */
+  /** Removes the key from the journal, because a new value is being sent to Redis after all replays. */
   forget(key: string): void {
     if (!this.pending) return;
     this.journal.forget(key);
     this.memory.delete(key);
   }
 
-  /** Records that Redis has acknowledged a write of the key, which makes earlier deletions obsolete. */
+  /** Records that Redis has acknowledged a write to the key, which makes earlier deletions obsolete. */
   settle(key: string, place: number): void {
     if (!this.pending) return;
     this.journal.settle(key, place);
@@ -107,7 +110,7 @@ export class Fallback {
     if (!this.isDirty(key)) this.memory.delete(key);
   }
 
-  /** Waits at most `ms` until Redis has received all pending deletions. */
+  /** Waits up to `ms` for Redis to receive all pending deletions. */
   async drain(ms: number): Promise<void> {
     const until = now() + ms;
     this.journal.recover();
@@ -126,8 +129,8 @@ export class Fallback {
   #drop(): void {
     if (this.memory.size === 0 || now() < this.#notBefore) return;
     this.memory.deleteWhere((key) => this.#reachable(key) && !this.isDirty(key));
-    // The remaining keys wait for the journal or for an unreachable shard, so they are not scanned again on every
-    // reply.
+    // The remaining keys are waiting for the journal or for an unreachable shard, so they are not scanned again on
+    // every reply.
     if (this.memory.size > 0) this.#notBefore = now() + REST_MS;
   }
 

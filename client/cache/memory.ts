@@ -1,5 +1,5 @@
 /**
- * Entries in this process, bounded by number and by bytes. The least recently used entries are evicted first, and each
+ * Entries in this process, limited in number and in bytes. The least recently used entries are evicted first, and each
  * entry has its own expiry. Values are kept encoded, so that changes to a stored or returned object do not affect the
  * entry.
  */
@@ -76,9 +76,7 @@ export class MemoryStore {
     return true;
   }
 
-  /**
-   * Returns the remaining time; null if there is no expiry, undefined if there is no entry. Does not count as a use.
-   */
+  /** Returns the remaining TTL; null if there is no expiry, undefined if there is no entry. Does not count as a use. */
   remainingMs(key: string): number | null | undefined {
     const slot = this.#slots.get(key);
     const ms = (slot?.expiresAt ?? 0) - this.#now();
@@ -92,7 +90,7 @@ export class MemoryStore {
     return slot !== undefined && slot.expiresAt > this.#now();
   }
 
-  /** Deletes all entries whose key matches. Returns the number of live entries among them. */
+  /** Deletes all entries with a matching key. Returns the number of them that were live. */
   deleteWhere(matches: (key: string) => boolean): number {
     return [...this.#slots.keys()].filter((key) => matches(key) && this.delete(key)).length;
   }

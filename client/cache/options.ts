@@ -1,4 +1,4 @@
-/** Resolves options and their defaults once. The `ConfigurationError` for an invalid value quotes it. */
+/** Resolves options and their defaults once. The `ConfigurationError` for an invalid value quotes the value. */
 
 import { ConfigurationError } from '../api/errors.ts';
 import type { DomainPatterns } from '../api/invalidation.ts';
@@ -22,7 +22,9 @@ import {
 } from '../options/option-values.ts';
 import type { FailureWindowOptions } from './failure-window.ts';
 
-/** Memory for entries in this process: enough for about 10,000 decoded documents of 1 KB, or 32 values of 2 MB. */
+/**
+ * Memory limit for entries in this process: enough for about 10,000 decoded documents of 1 KB, or 32 values of 2 MB.
+ */
 const MEMORY_BYTES = 64 * 1024 * 1024;
 const MEMORY_BYTES_MAX = 1_000_000_000_000;
 
@@ -114,7 +116,7 @@ export function resolveCache(options: CacheOptions): ResolvedCache {
   const namespace = checkName('namespace', options.namespace, 'cache');
   if (namespace.endsWith(':'))
     throw new ConfigurationError(
-      `namespace: must not end with ':', which the cache adds, got ${shown(namespace)}`,
+      `namespace: must not end with ':' (the cache adds it), got ${shown(namespace)}`,
     );
   return Object.freeze({
     namespace,

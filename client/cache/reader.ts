@@ -4,8 +4,8 @@
  *   key ─▶ first tier, while live ─▶ Redis ─▶ envelope ─▶ schema ─▶ tags ─▶ value
  *                                     └ unreachable ─▶ memory, then older values of the first tier
  *
- * A payload that fails a check is purged and counts as a miss. An entry past its freshness is a miss for `get`, but a
- * stale value for `getOrCompute`, which calls `read`.
+ * A payload that fails a check is purged and counts as a miss. An entry that is no longer fresh is a miss for `get`,
+ * but a stale value for `getOrCompute`, which calls `read`.
  */
 
 import { isConnectivityError } from '../api/errors.ts';
@@ -53,7 +53,7 @@ export class Reader {
     this.#context = context;
   }
 
-  /** Returns the value synchronously if the first tier has it, else undefined. */
+  /** Returns the value synchronously if the first tier has it, otherwise undefined. */
   hit<T>(key: string, options: ReadOptions<T> | undefined): { readonly value: T } | undefined {
     const entry = this.#context.local?.get(key);
     if (!entry?.ready || entry.tags || entry.schema !== options?.schema) return undefined;
@@ -69,7 +69,7 @@ export class Reader {
     return this.read(key, options).then((reading) => this.#counted(reading));
   }
 
-  /** Returns the state of the key, even past its freshness; counts neither a hit nor a miss. */
+  /** Returns the state of the key, even if the entry is no longer fresh. Does not count as a hit or a miss. */
   read<T>(key: string, options: ReadOptions<T> = NO_OPTIONS): Promise<Reading<T>> {
     const entry = this.#context.local?.get(key);
     if (entry === undefined) return this.#fromRedis(key, options);
@@ -153,7 +153,7 @@ export class Reader {
     return readings;
   }
 
-  /** Interprets one of several payloads; undefined: Redis, or the shard of the key, is unreachable. */
+  /** Interprets one of several payloads; undefined means that Redis, or the shard of the key, is unreachable. */
   #answer<T>(
     key: string,
     physical: string,
@@ -206,7 +206,7 @@ export class Reader {
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
     const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#context.codecs.byId));
     if (!decoded.ok) {
-      // The read uses another schema, so the entry is read from Redis.
+      // The read uses a different schema, so the entry is read from Redis.
       this.#context.local?.forget([key]);
       return { kind: 'absent', source };
     }
@@ -239,7 +239,7 @@ export class Reader {
     return remote.get(physical).then(
       (payload) => {
         this.#answered();
-        // The read was sent before a failover, and a master that did not receive the deletion replied.
+        // The read was sent before a failover, and the reply came from a master that had not received the deletion.
         if (fallback.wasDirty(physical, mark)) {
           fill?.end();
           return this.fromMemory(key, options);
@@ -255,7 +255,7 @@ export class Reader {
     );
   }
 
-  /** Reads payloads from Redis. undefined: Redis, or the shard of the key, is unreachable. */
+  /** Reads payloads from Redis. undefined means that Redis, or the shard of the key, is unreachable. */
   async #payloads(physical: readonly string[]): Promise<readonly (Buffer | null | undefined)[] | undefined> {
     const { remote } = this.#context;
     if (!remote) return undefined;
@@ -361,7 +361,7 @@ export class Reader {
     return { found: false, source: reading.source };
   }
 
-  /** Reports that memory answers instead of Redis, or throws the error if memory must not answer. */
+  /** Records that memory is answering instead of Redis, or throws the error if memory must not answer. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
@@ -375,8 +375,8 @@ export class Reader {
 }
 
 /**
- * Whether an entry is fresh. The clock decides only for an entry that is kept beyond its TTL; any other entry ends with
- * its TTL, regardless of where it is stored.
+ * Whether an entry is fresh. The clock is checked only for an entry that is kept beyond its TTL; any other entry
+ * expires with its TTL, regardless of where it is stored.
  */
 export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {
   return freshness === undefined || endsWithTtl(freshness) || now() < freshness.freshUntilMs;

@@ -1,6 +1,6 @@
 /**
- * Counts the refusals by Redis after which a loader or memory provides the answer. Events are limited to one per second
- * for each operation, step and code, because a full server refuses every write.
+ * Counts the refusals by Redis that lead to an answer from a loader or from memory. Events are limited to one per
+ * second for each operation, step and code, because a full server refuses every write.
  */
 
 import { CommandError } from '../api/errors.ts';
@@ -19,7 +19,7 @@ const INTERVAL_MS = 1000;
 
 interface Told {
   readonly at: number;
-  /** Number of further refusals with the same operation, step and code. */
+  /** Number of additional refusals with the same operation, step and code. */
   more: number;
 }
 

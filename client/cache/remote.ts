@@ -1,5 +1,5 @@
 /**
- * The operations of the cache on Redis. Every operation passes the breaker, is timed and counted; each is one command
+ * Redis operations of the cache. Every operation goes through the breaker and is timed and counted; each is one command
  * if the server runs procedures (`functions/procedures.ts`).
  */
 import { createHash } from 'node:crypto';
@@ -33,7 +33,7 @@ export class Remote {
   readonly #statistics: Statistics;
   /** Time at which the current master was connected (monotonic clock, in ms). */
   #readyAt = Number.NEGATIVE_INFINITY;
-  /** Options of reads that memory can answer. Such reads do not wait for a master. */
+  /** Options for reads that memory can answer. Such reads do not wait for a master. */
   readonly #read: CallOptions;
 
   constructor(
@@ -109,7 +109,7 @@ export class Remote {
     return replicas;
   }
 
-  /** Returns the remaining time in ms; -1: no expiry, -2: no entry. */
+  /** Returns the remaining TTL in ms; -1: no expiry, -2: no entry. */
   async pttl(key: string): Promise<number> {
     return Number(
       await this.guarded('ttl', () =>
@@ -141,10 +141,10 @@ export class Remote {
   }
 
   /**
-   * Changes the remaining time of an entry that has not changed since it was read. `payload`: its new bytes, if they
-   * change.
+   * Changes the remaining TTL of an entry that has not changed since it was read. `payload`: the new bytes of the
+   * entry, if they change.
    *
-   * @returns false if the entry has changed, and nothing was written
+   * @returns false if the entry has changed and nothing was written
    */
   async update(key: string, read: Buffer, ms: number | null, payload: Buffer | undefined): Promise<boolean> {
     const { procedures, transactions } = this;
@@ -167,8 +167,8 @@ export class Remote {
   }
 
   /**
-   * Deletes entries. Loads of these keys that are in flight in any process store nothing. Returns the number of entries
-   * that existed; an absent entry that is being loaded counts as one.
+   * Deletes entries. Loads of these keys that are in flight in any process do not store their results. Returns the
+   * number of entries that existed; an absent entry that is being loaded counts as one.
    */
   async delete(keys: readonly string[]): Promise<number> {
     return Number(await this.guarded('delete', () => this.connection.request('UNLINK', keys)));
@@ -179,7 +179,7 @@ export class Remote {
     try {
       await this.connection.call('PING');
     } catch (error) {
-      // A refusal is a reply with the same latency as a success.
+      // A refusal is a reply and has the same latency as a success.
       if (!isUnavailable(error)) throw error;
     }
     return now() - startedAt;
@@ -204,7 +204,7 @@ export class Remote {
   }
 
   /**
-   * Runs an operation, which is counted, timed and guarded by the breaker. Not async, because another promise per
+   * Runs an operation, which is counted, timed and guarded by the breaker. Not async, because an additional promise per
    * command would add latency.
    */
   guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-/** Counters of one cache and their metrics. They send no commands. */
+/** Counters of one cache, and their metrics. Collecting them sends no commands. */
 
 import type { MetricFamily } from '../api/metrics.ts';
 import type { BreakerState, CacheStatistics } from '../api/types.ts';

@@ -1,5 +1,5 @@
 /**
- * Order in which this process requested the writes of a key. The order is kept while some of these writes are in
+ * Order in which this process requested the writes to a key. The order is recorded while any of these writes is in
  * flight: a write that fails late must not undo a later write that Redis has acknowledged.
  *
  *   begin ─▶ taken, or failed and perhaps superseded ─▶ end
@@ -20,13 +20,13 @@ export class WriteOrder {
     return this.#last;
   }
 
-  /** Returns the position of the write in the order of this process. `end` must be called later. */
+  /** Returns the position of the write among the writes of this process. `end` must be called later. */
   begin(key: string): number {
     this.#add(key);
     return this.next();
   }
 
-  /** Like `begin`, for one write of several keys. */
+  /** Like `begin`, for one write to several keys. */
   beginAll(keys: readonly string[]): number {
     for (const key of keys) this.#add(key);
     return this.next();
@@ -37,7 +37,7 @@ export class WriteOrder {
     if (running && running.taken < place) running.taken = place;
   }
 
-  /** Whether Redis has acknowledged a later write of the key. */
+  /** Whether Redis has acknowledged a later write to the key. */
   isSuperseded(key: string, place: number): boolean {
     return (this.#running.get(key)?.taken ?? 0) > place;
   }

@@ -1,7 +1,7 @@
 /**
  * Writes values as envelopes to Redis, or to memory while Redis is unreachable. A durable write never goes to memory.
  *
- * The first tier drops its entry of the key regardless of the outcome, and keeps the new value if Redis acknowledged
+ * The first tier drops its entry for the key regardless of the outcome, and keeps the new value if Redis acknowledged
  * it.
  */
 
@@ -17,11 +17,11 @@ import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
-  /** Seconds for which Redis keeps the entry, if this is longer than the entry is fresh. */
+  /** Number of seconds for which Redis keeps the entry, if that is longer than the entry stays fresh. */
   readonly keepSeconds?: number | null;
   readonly freshness?: Freshness | undefined;
   readonly stamps?: readonly TagStamp[] | undefined;
-  /** Whether the caller has a newer value than Redis may have. If so, the older value must not return. */
+  /** Whether the caller's value is newer than the one that Redis may have. If so, the older value must not return. */
   readonly outdates: boolean;
   /** Whether `undefined` is stored, as an entry for "no value". */
   readonly nothing?: boolean;
@@ -34,7 +34,7 @@ export interface Encoded {
   readonly freshness: Freshness | undefined;
 }
 
-/** Returns the data of the entry that the first tier keeps. An entry for "no value" is kept only in Redis. */
+/** Returns the data of an entry as kept by the first tier. An entry for "no value" is kept only in Redis. */
 export function entryDataOf(
   value: unknown,
   { payload, freshness }: Encoded,
@@ -60,7 +60,8 @@ export class Writer {
     const store = (stamps: readonly TagStamp[] | undefined): Promise<WriteReceipt> =>
       this.store(key, value, { ...options, stamps, outdates: true });
     try {
-      // The usual case is sent at once: no earlier write of the key is waiting, and the versions of all tags are known.
+      // In the usual case, the write is sent at once: no earlier write to the key is waiting, and the versions of all
+      // tags are known.
       const atOnce = this.#turns.size === 0;
       const known = atOnce && named.length > 0 ? tags.stampsKnown(named) : undefined;
       if (known || (atOnce && named.length === 0)) return await store(known);
@@ -74,8 +75,8 @@ export class Writer {
   }
 
   /**
-   * Runs a write after the earlier writes of the key have been sent. A write that first needs the versions of its tags
-   * is sent some time after the call. Later calls for the same key wait until it has been sent, so that all take effect
+   * Runs a write after the earlier writes to the key have been sent. A write that first needs the versions of its tags
+   * is not sent immediately. Later calls for the same key wait until it has been sent, so that all writes take effect
    * in the order of the calls.
    */
   #inTurn<R>(
@@ -119,7 +120,7 @@ export class Writer {
     const { options: resolved, codecs, local } = this.#context;
     const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
     if (ttlSeconds === 0) return undefined;
-    // The first tier must know when the entry ends, and GET does not return the TTL.
+    // The first tier must know when the entry expires, and GET does not return the TTL.
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
     const payload = encodeEntry(key, value, {
@@ -267,7 +268,7 @@ export class Writer {
     return physical.filter((key) => this.#context.fallback.memory.delete(key)).length;
   }
 
-  /** Reports that memory answers instead of Redis, or throws the error if memory must not answer. */
+  /** Records that memory is answering instead of Redis, or throws the error if memory must not answer. */
   #toMemory(operation: string, error: unknown): void {
     const { options, events, refusals } = this.#context;
     if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;

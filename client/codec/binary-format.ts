@@ -29,13 +29,13 @@ export const TAG = {
   bareObject: 15,
   map: 16,
   set: 17,
-  /** Followed by a kind, then its bytes. */
+  /** Followed by the kind of bytes, then the bytes themselves. */
   bytes: 18,
 } as const;
 
 export const SMALL = 0x80;
 
-/** Maximum nesting depth, because writer and reader are recursive. */
+/** Maximum nesting depth, limited because the writer and the reader are recursive. */
 export const DEPTH_MAX = 500;
 /** Maximum size of an encoded value in bytes, when written or after inflation. */
 export const BYTES_MAX = 64 * 1024 * 1024;
@@ -75,17 +75,17 @@ export const KINDS: readonly BinaryKind[] = [
 ];
 
 /**
- * Kinds by prototype. Prototypes are compared rather than names, because a subclass, or a class of another realm, would
- * be read back as one of these classes.
+ * Kinds by prototype. Prototypes are compared rather than names, because a subclass, or a class from another realm,
+ * would otherwise be read back as one of these classes.
  */
 const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
   KINDS.map(({ prototype }, kind) => [prototype, kind]),
 );
 
 /**
- * Returns the bytes of an ArrayBuffer, typed array or DataView; undefined if the object is none of these, or if its
- * bytes do not restore it: a subclass, additional properties, a resizable length, memory that was transferred or is
- * shared (SharedArrayBuffer).
+ * Returns the bytes of an ArrayBuffer, typed array or DataView; undefined if the object is none of these, or if it
+ * cannot be restored from its bytes alone: a subclass, additional properties, a resizable length, or memory that was
+ * transferred or is shared (SharedArrayBuffer).
  */
 export function bytesOf(value: object): { readonly kind: number; readonly content: Uint8Array } | undefined {
   const kind = KIND_BY_PROTOTYPE.get(Object.getPrototypeOf(value));
@@ -93,8 +93,8 @@ export function bytesOf(value: object): { readonly kind: number; readonly conten
   try {
     if (types.isTypedArray(value)) {
       const content = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-      // Compares the memory with itself and then the named properties, because JavaScript has no cheaper way to find
-      // named properties.
+      // Compares the array with a view of the same memory: only its named properties can differ. JavaScript has no
+      // cheaper way to find named properties.
       return isDeepStrictEqual(value, value.subarray()) ? { kind, content } : undefined;
     }
     if (!hasOnlyNames(value, 0)) return undefined;

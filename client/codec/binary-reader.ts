@@ -23,8 +23,8 @@ const malformed = (what: string): SerializationError =>
   new SerializationError(`The bytes are not in the format of the binary codec: ${what}`);
 
 /**
- * Cache of short texts, which repeat (mostly names of fields). Each slot keeps its last text. The bytes are compared,
- * so a hostile text can displace another text but is never returned in its place.
+ * Cache of short texts that occur repeatedly (mostly field names). Each slot keeps its last text. The bytes are
+ * compared, so a hostile text can displace another text but is never returned in its place.
  */
 const texts: (string | undefined)[] = new Array<string | undefined>(1024).fill(undefined);
 
@@ -193,7 +193,7 @@ class Reader {
   }
 
   /**
-   * Reads the number of the parts that follow. Each part takes at least `bytesEach`, so that a wrong number is detected
+   * Reads the number of parts that follow. Each part takes at least `bytesEach` bytes, so a wrong number is detected
    * before any allocation.
    */
   #count(bytesEach: number): number {

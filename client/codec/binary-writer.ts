@@ -7,11 +7,11 @@ import { BYTES_MAX, bytesOf, DEPTH_MAX, KINDS, littleEndian, SMALL, TAG } from '
 import { hasOnlyElements, hasOnlyNames, isBareObject, isPlainArray, isPlainObject } from './plain.ts';
 import { isDate, isMap, isSet, nameOf, refusalOf, TOO_DEEP } from './refusal.ts';
 
-/** Maximum length of strings that are copied by a loop, which is faster than the native call. */
+/** Maximum length of strings that are copied in a loop. For short strings, this is faster than the native call. */
 const SHORT = 24;
 /** Size of the scratch buffer that is kept between calls. */
 const KEPT = 64 * 1024;
-/** Limit below which an integer is exact when doubled. */
+/** Limit below which doubling an integer is exact. */
 const EXACT = 2 ** 52;
 
 let spare: Buffer | undefined;
@@ -92,7 +92,7 @@ class Writer {
 
   #map(value: ReadonlyMap<unknown, unknown>, depth: number): void {
     assertOnly(value);
-    // The entries are copied, because a getter inside may change the Map while it is written.
+    // The entries are copied, because a getter inside may change the Map while it is being written.
     const entries = [...value];
     this.#head(TAG.map, entries.length);
     for (const [key, entry] of entries) {
@@ -125,7 +125,7 @@ class Writer {
     const { length } = value;
     let elements = 0;
     this.#head(TAG.array, length);
-    // The writing of a huge sparse array ends at the size limit, not after its last index.
+    // Writing a huge sparse array stops at the size limit, not after its last index.
     for (let i = 0; i < length; i++) {
       const element = value[i];
       if (element === undefined && !(i in value)) this.#byte(TAG.hole);
@@ -240,7 +240,7 @@ class Writer {
 
 const HIDDEN = 'Hidden and symbol-named properties cannot be stored';
 
-/** Checks that a value has no properties in addition to its entries. @throws SerializationError if it has */
+/** Checks that a value has no properties in addition to its entries. @throws SerializationError if it does */
 function assertOnly(value: object): void {
   if (!hasOnlyNames(value, 0)) throw new SerializationError(HIDDEN);
 }

@@ -20,7 +20,10 @@ export const binaryCodec: Codec = Object.freeze({
   decode: (bytes: Buffer) => readBinary(bytes),
 });
 
-/** Built-in codecs; undefined if the envelope itself encodes the value, as JSON, and binary data unchanged. */
+/**
+ * Built-in codecs. undefined means that the envelope itself encodes the value (as JSON; binary data is stored
+ * unchanged).
+ */
 const BUILT_IN: Readonly<Record<CodecName, Codec | undefined>> = { json: undefined, binary: binaryCodec };
 
 const CODEC_RULE = optionNames<CodecRule>({ pattern: true, codec: true });
@@ -32,13 +35,13 @@ const JSON_KEYS = ['api:', 'response:', 'config:'] as const;
 const CHOICES = 10_000;
 
 export interface CodecChoice {
-  /** Returns the codec of a key; undefined: JSON, and binary data unchanged. */
+  /** Returns the codec for a key. undefined means JSON, with binary data stored unchanged. */
   of(key: string): Codec | undefined;
   readonly byId: ReadonlyMap<number, Codec>;
 }
 
 export class CodecSelection implements CodecChoice {
-  /** All codecs of entries, by the ids in the envelopes. */
+  /** All codecs that entries may use, by the id in the envelope. */
   readonly byId: ReadonlyMap<number, Codec>;
   readonly #rules: readonly {
     readonly matches: (key: string) => boolean;
@@ -67,7 +70,7 @@ export class CodecSelection implements CodecChoice {
     this.byId = byId;
   }
 
-  /** Returns the codec of a key; undefined: JSON, and binary data unchanged. */
+  /** Returns the codec for a key. undefined means JSON, with binary data stored unchanged. */
   of(key: string): Codec | undefined {
     if (this.#rules.length === JSON_KEYS.length && this.#default === undefined) return undefined;
     if (this.#chosen.has(key)) return this.#chosen.get(key);
@@ -101,7 +104,7 @@ function matcherOf(path: string, pattern: string | RegExp): (key: string) => boo
   // The RegExp may come from any realm: Jest and `node:vm` have a separate RegExp class.
   if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)
-      throw new ConfigurationError(`${path}: must not have the flags g and y, got ${String(pattern)}`);
+      throw new ConfigurationError(`${path}: must not have the flag g or y, got ${String(pattern)}`);
     return (key) => pattern.test(key);
   }
   if (typeof pattern !== 'string' || pattern === '')
@@ -114,8 +117,8 @@ function matcherOf(path: string, pattern: string | RegExp): (key: string) => boo
 }
 
 /**
- * Whether a key matches a pattern, in which `*` matches any text. Linear in the length of the key, so that no key can
- * make the match slow.
+ * Whether a key matches a pattern, in which `*` matches any text. The time is linear in the length of the key, so no
+ * key can make the match slow.
  */
 function matchesParts(key: string, parts: readonly string[]): boolean {
   const [first, last] = [parts[0] as string, parts.at(-1) as string];

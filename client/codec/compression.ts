@@ -1,13 +1,13 @@
 /**
  * Compresses large payloads with raw deflate, which has no header, and which Node and most languages provide. The level
- * is 1: compression delays the caller, and level 1 reaches most of the gain.
+ * is 1: compression delays the caller, and level 1 achieves most of the gain.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { BYTES_MAX } from './binary-format.ts';
 
 /**
- * A payload is stored deflated if its deflated size is at most this share of its size. Deflating must save a tenth,
- * because each reader pays for the inflation.
+ * A payload is stored deflated if its deflated size is at most this share of its original size. Deflating must save at
+ * least a tenth, because every read has to inflate the payload.
  */
 const GAIN = 0.9;
 

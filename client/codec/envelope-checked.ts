@@ -32,7 +32,7 @@ export function encodeEnvelope(value: unknown, options: EncodeOptions = {}): Buf
 
 /**
  * Decodes stored bytes. Returns the value, or the reason why the bytes are not a value. If a `schemaId` is given, a
- * value with another schema name is rejected.
+ * value with a different schema name is rejected.
  *
  * @throws ConfigurationError if an option is unknown; nothing else is thrown
  */

@@ -32,11 +32,14 @@ export interface EnvelopeFacts {
   readonly freshness?: Freshness;
   readonly tags: readonly TagStamp[];
   readonly headerBytes: number;
-  /** Length of the payload that is present; for truncated bytes, less than the payload of the entry. */
+  /**
+   * Length of the payload that is present; if the bytes are truncated, it is less than the length of the entry's
+   * payload.
+   */
   readonly payloadBytes: number;
   /** Whether the checksum matches the bytes. The checksum of truncated bytes never matches. */
   readonly intact: boolean;
-  /** Present if the bytes are not an entry but the lease of a process that loads the value. */
+  /** Present if the bytes are not an entry but the lease of a process that is loading the value. */
   readonly lease?: true;
 }
 

@@ -32,7 +32,7 @@ export const TAG = 16;
 export const DEFLATED = 0x10;
 export const FRESH = 0x20;
 export const CODEC = { array: 0, json: 1, buffer: 2, nothing: 4 } as const;
-/** Whether the envelope itself decodes a codec, by the id of the codec. */
+/** Whether the envelope itself decodes values of the codec with this id. */
 const IS_BUILT_IN = [true, true, true, false, true];
 /** Maximum number of tags, for writers and readers. The header has one byte for the number of tags. */
 export const TAGS_MAX = 64;
@@ -43,8 +43,8 @@ export const TAGS_MAX = 64;
 const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
 
 /**
- * Reason why bytes are not a value: not an envelope, another format version, damaged, another `schemaId`, or an unknown
- * codec.
+ * Reason why bytes are not a value: not an envelope, a different format version, damaged, a different `schemaId`, or an
+ * unknown codec.
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
@@ -52,11 +52,11 @@ export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec
 export interface Freshness {
   /** Unix time in ms. */
   readonly freshUntilMs: number;
-  /** Duration of the load, in ms; kept up to 65535. 0: unknown, and the entry ends with its TTL in Redis. */
+  /** Duration of the load, in ms; kept up to 65535. 0: unknown, and the entry expires with its TTL in Redis. */
   readonly loadMs: number;
 }
 
-/** Whether Redis drops the entry at the end of its freshness. A placeholder (freshness 0) is never fresh. */
+/** Whether Redis drops the entry as soon as it is no longer fresh. A placeholder (freshness 0) is never fresh. */
 export const endsWithTtl = ({ freshUntilMs, loadMs }: Freshness): boolean => loadMs === 0 && freshUntilMs > 0;
 
 /**
@@ -72,7 +72,7 @@ export interface TagStamp {
 export type Decoded =
   | {
       readonly ok: true;
-      /** Decoded value; undefined if it is known to have no value (negative caching). */
+      /** Decoded value; undefined if the entry records that there is no value (negative caching). */
       readonly value: unknown;
       readonly schema: number;
       readonly freshness?: Freshness;
@@ -86,13 +86,16 @@ export type Decoded =
 export interface EncodeOptions {
   /** Name of the value's shape, such as `user@3`, stored as a hash. Absent: none. */
   readonly schemaId?: string | undefined;
-  /** Codec of the value. Default: JSON, and binary data unchanged. */
+  /** Codec for the value. Default: JSON, with binary data stored unchanged. */
   readonly codec?: Codec | undefined;
   /** Freshness of the value. Default: fresh as long as Redis keeps the entry. */
   readonly freshness?: Freshness | undefined;
   /** Tags, at most 64; default: none. */
   readonly tags?: readonly TagStamp[] | undefined;
-  /** Size in bytes from which a payload is deflated, if that saves a tenth. If absent, no payload is deflated. */
+  /**
+   * Minimum size, in bytes, of the payloads to deflate. A payload is deflated only if that saves at least a tenth of
+   * its size. If absent, no payload is deflated.
+   */
   readonly deflateAboveBytes?: number | undefined;
   /** Encodes `undefined` as an entry for "no value" instead of refusing it. */
   readonly nothing?: boolean | undefined;
@@ -100,11 +103,11 @@ export interface EncodeOptions {
 
 /** Requirements of a reader. */
 export interface DecodeOptions {
-  /** Refuses an entry with another schema name; if absent, any name is accepted. */
+  /** Refuses an entry with a different schema name; if absent, any name is accepted. */
   readonly schemaId?: string | undefined;
-  /** With a `schemaId`: accepts an entry without a schema name, too; default false. */
+  /** With a `schemaId`: also accepts an entry without a schema name; default false. */
   readonly orNameless?: boolean | undefined;
-  /** Further codecs of entries, by id; absent: JSON and bytes only. */
+  /** Additional codecs that entries may use, by id; absent: JSON and bytes only. */
   readonly codecs?: ReadonlyMap<number, Codec> | undefined;
 }
 
@@ -174,7 +177,7 @@ export function sealEnvelope(envelope: Buffer): Buffer {
   return envelope;
 }
 
-/** Decodes an envelope. Never throws. With a `schemaId`, a value with another schema name is refused. */
+/** Decodes an envelope. Never throws. With a `schemaId`, a value with a different schema name is refused. */
 export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}): Decoded {
   const buffer = Buffer.isBuffer(envelope)
     ? envelope
@@ -216,7 +219,7 @@ export function decodeEnvelope(envelope: Uint8Array, options: DecodeOptions = {}
 /**
  * Returns the offset of the JSON in an entry that consists of fresh JSON without tags, as most entries do. 0: another
  * kind of entry, or a damaged one; `decodeEnvelope` determines which. For bulk reads: no object is created per entry,
- * and checking and parsing each entry in turn is a tenth faster than all checks followed by all parses.
+ * and checking and parsing each entry in turn is a tenth faster than doing all checks before all parses.
  */
 export function plainAt(buffer: Buffer, nowMs: number): number {
   if (buffer.length < HEADER || buffer[0] !== MAGIC || buffer[1] !== FORMAT || buffer[3] !== 0) return 0;
@@ -305,7 +308,7 @@ export function readFreshness(buffer: Buffer, at: number): Freshness {
 /** Freshness without limit: the latest time that the header can hold. */
 export const ENDLESS_MS = 2 ** 48 - 1;
 
-/** Returns the same entry with another end of freshness; undefined if the entry has no freshness. */
+/** Returns the same entry, fresh until a different time; undefined if the entry has no freshness. */
 export function withFreshness(envelope: Buffer, freshUntilMs: number): Buffer | undefined {
   if (((envelope[2] as number) & FRESH) === 0) return undefined;
   const changed = Buffer.from(envelope);
@@ -347,7 +350,7 @@ export function checksumOf(buffer: Buffer): number {
 
 let table: Uint32Array | undefined;
 
-/** zlib provides this function from Node 20.15 and 22.2 on. */
+/** zlib has provided this function since Node 20.15 and 22.2. */
 const crc32: (data: Buffer, seed?: number) => number =
   typeof zlib.crc32 === 'function' ? zlib.crc32 : crc32InScript;
 

@@ -37,7 +37,7 @@ export function writeJson(value: unknown): string {
 
 /**
  * Returns true if JSON.stringify writes text that restores the value; false if the text does not restore the value, or
- * the slow check must decide.
+ * if the slow check is needed to find out.
  */
 function isUsual(value: unknown, depth: number): boolean {
   switch (typeof value) {
@@ -80,7 +80,7 @@ function isConverted(): boolean {
 }
 
 /**
- * Writes a value that `refusalOf` has accepted. Writes -0 as `-0`, for which JSON.stringify writes `0`, and does not
+ * Writes a value that `refusalOf` has accepted. Unlike JSON.stringify, it writes -0 as `-0`, not as `0`, and does not
  * call `toJSON`.
  */
 function writeExactly(value: unknown): string {

@@ -1,6 +1,6 @@
 /**
  * Placeholder for an absent entry while a process loads it: an envelope without a value, fresh until 1970. A reader
- * without support for leases sees a miss and does not purge it.
+ * without support for leases sees a miss and does not purge the placeholder.
  *
  *   0   header and checksum as in any envelope (`envelope.ts`)
  *   20  token of the lease, 16 characters

@@ -1,5 +1,5 @@
 /**
- * Checks for plain data: objects and arrays without a class, of this realm or another (`node:vm`, Jest). Both codecs,
+ * Checks for plain data: objects and arrays without a class, from this realm or another (`node:vm`, Jest). Both codecs,
  * keys and the first tier use these checks.
  */
 
@@ -24,8 +24,8 @@ export function isPlainArray(value: object): value is readonly unknown[] {
 }
 
 /**
- * Whether an array has no named properties, such as `index` of `/a/.exec('a')`. `elements`: the array's length without
- * holes.
+ * Whether an array has no named properties, such as `index` in the result of `/a/.exec('a')`. `elements`: the number of
+ * elements, not counting holes.
  */
 export const hasOnlyElements = (array: readonly unknown[], elements: number): boolean =>
   Object.keys(array).length === elements && Object.getOwnPropertySymbols(array).length === 0;

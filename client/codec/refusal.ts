@@ -63,7 +63,7 @@ class Inspection {
     const isRich = isBareObject(value) || isMap(value) || isSet(value) || isDate(value);
     if (!isRich && !bytesOf(value)) return `a ${nameOf(value)} cannot be stored; store plain data`;
     if (this.#codec === 'json') return `a ${nameOf(value)} cannot be stored as JSON${REMEDY}`;
-    // `bytesOf` has checked the properties of bytes.
+    // `bytesOf` has already checked the properties of binary data.
     return isRich ? whyNotNames(value) : undefined;
   }
 
@@ -94,8 +94,8 @@ export function nameOf(value: object): string {
 }
 
 /**
- * Returns the reason if an object is refused because of hidden or symbol-named properties or, if it is not plain,
- * because of any property.
+ * Returns the reason if an object is refused because it has hidden or symbol-named properties, or because it is not
+ * plain and has any properties at all.
  */
 function whyNotNames(value: object): string | undefined {
   const names = isPlainObject(value) || isBareObject(value) ? Object.keys(value).length : 0;

@@ -1,11 +1,11 @@
 /**
  * Derives a name for the shape of a value from its schema, so that a changed schema invalidates old entries.
  *
- * A validator that exports JSON Schema (zod from 4.2, arktype, joi, valibot with its adapter) needs no explicit name.
- * Any other validator needs a `schemaId`: a function has no shape that could be hashed. Rules that JSON Schema cannot
- * express (refinements, transforms) are not part of the name; only the validation on reads enforces them.
+ * A validator that exports JSON Schema (zod 4.2 and later, arktype, joi, valibot with its adapter) needs no explicit
+ * name. Any other validator needs a `schemaId`: a function has no shape that could be hashed. Rules that JSON Schema
+ * cannot express (refinements, transforms) are not part of the name; only the validation on reads enforces them.
  *
- * The name is derived once per schema object, at its first use.
+ * The name is derived once per schema object, when it is first used.
  */
 import { createHash } from 'node:crypto';
 import type { ReadOptions, StandardSchema } from '../api/types.ts';
@@ -18,8 +18,8 @@ interface WithJsonSchema {
 }
 
 /**
- * Options of the export. zod throws for a part without JSON Schema (a Date) unless it is configured to omit such parts;
- * the other parts still have a shape.
+ * Options for the export. zod throws for a part that JSON Schema cannot represent (such as a Date), unless it is
+ * configured to omit such parts; the other parts still have a shape.
  */
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();
@@ -40,8 +40,8 @@ export function schemaIdOf(schema: StandardSchema | undefined, schemaId?: string
 }
 
 /**
- * Returns the shape that a reader with these options accepts. The schema validates an entry without a name, whose
- * writer possibly did not use the schema. A reader with an explicit name accepts no other name.
+ * Returns the shape that a reader with these options accepts. The schema validates an entry without a name, because the
+ * writer of that entry may not have used the schema. A reader with an explicit name accepts no other name.
  */
 export function expectedBy(
   { schema, schemaId }: ReadOptions,
@@ -54,7 +54,8 @@ export function expectedBy(
 function deriveName(schema: StandardSchema): string | null {
   try {
     const shape = shapeOf(schema);
-    // Descriptions may differ without a change of shape. They are included nevertheless, which costs at most a miss.
+    // Descriptions can change while the shape stays the same. They are included nevertheless; the cost is at most a
+    // miss.
     return shape === undefined
       ? null
       : `${schema['~standard'].vendor}:${createHash('sha256').update(normalize(shape)).digest('hex').slice(0, 16)}`;

@@ -3,8 +3,8 @@
  *
  *   PING, INFO, CLUSTER INFO (only in a cluster) ─▶ one check each ─▶ the worst of them ─▶ status
  *
- * A value that the user is not allowed to query, or that does not exist, is `unknown` and not an error. Left out:
- * history (`metrics`).
+ * A value that the user is not allowed to query, or that does not exist, is reported as `unknown`, not as an error. Not
+ * covered: history (`metrics`).
  *
  * @module health
  */
@@ -17,13 +17,13 @@ import { checkFlag, checkInteger, checkNumber as numberOption } from '../options
 import { now, withTimeout } from '../transport/timing.ts';
 import { askInfo, numberOf, type RedisInfo } from './redis-info.ts';
 
-/** Status of a check. `unknown`: the value is not available, or the user has no permission. */
+/** Status of a check. `unknown`: the value is not available, or the user lacks permission. */
 export type CheckStatus = 'pass' | 'warn' | 'fail' | 'unknown';
 
 /** Result of one check. */
 export interface Check {
   readonly status: CheckStatus;
-  /** Reason of a status other than `pass`. */
+  /** Reason for a status other than `pass`. */
   readonly reason?: string;
 }
 
@@ -56,7 +56,7 @@ export interface Health {
   };
 }
 
-/** Options of a check: thresholds of its warnings. */
+/** Options for a check: the thresholds for its warnings. */
 export interface HealthOptions {
   /** Ratio of used to maximum memory at and above which the check warns; default 0.8. */
   readonly memoryWarnRatio?: number;
@@ -66,7 +66,7 @@ export interface HealthOptions {
    * false: while Redis is unreachable, the status is `degraded` (memory answers) instead of `unhealthy`; default true.
    */
   readonly redisRequired?: boolean;
-  /** Timeout of the whole check, in ms; default 2000. */
+  /** Timeout for the whole check, in ms; default 2000. */
   readonly timeoutMs?: number;
 }
 
@@ -226,7 +226,7 @@ function replicationCheck(answer: Answer, minReplicas: number): Health['checks']
     : { status: 'pass', ...seen };
 }
 
-/** Returns the largest lag of the replicas that the master lists; undefined if the master does not report it. */
+/** Returns the largest lag among the replicas that the master lists; undefined if the master does not report it. */
 function longestLagBytes(info: RedisInfo): number | undefined {
   const offset = numberOf(info, 'master_repl_offset');
   if (offset === undefined) return undefined;

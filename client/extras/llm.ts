@@ -1,7 +1,7 @@
 /**
- * Caches answers of language models. The same question to the same model with the same parameters returns the stored
- * answer, so the model is called once. Answers are stored with model, time and metadata; one command invalidates all
- * answers of a model.
+ * Caches answers from language models. The same question to the same model with the same parameters returns the stored
+ * answer, so the model is called once. Answers are stored with the model, time and metadata; one command invalidates
+ * all answers from a model.
  *
  * @module llm
  */
@@ -38,7 +38,7 @@ export interface LlmResult {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** Options of the stored answers: TTL, timeouts and the other options of `getOrCompute`. */
+/** Options for stored answers: TTL, timeouts and the other options of `getOrCompute`. */
 export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'schema' | 'tags'> {
   /** Prefix of the keys, after the namespace; default `llm`. */
   readonly prefix?: string;
@@ -47,8 +47,8 @@ export interface LlmCacheOptions extends Omit<ComputeCallOptions<LlmAnswer>, 'sc
 /** Cache of language model answers. */
 export interface LlmCache {
   /**
-   * Returns the cached answer, or the answer of `call`; `cached` states which of the two. Errors of `call` are not
-   * stored.
+   * Returns the cached answer, or the answer from `call`; `cached` states which of the two was returned. Errors from
+   * `call` are not stored.
    */
   ask(
     request: LlmRequest,
@@ -58,18 +58,18 @@ export interface LlmCache {
   peek(request: LlmRequest): Promise<LlmAnswer | undefined>;
   /** Removes one answer; returns true if it existed. */
   forget(request: LlmRequest): Promise<boolean>;
-  /** Invalidates all answers of a model. */
+  /** Invalidates all answers from a model. */
   invalidateModel(model: string): Promise<void>;
   /** Returns the logical key of an answer. */
   keyOf(request: LlmRequest): string;
-  /** Returns the tag of all answers of a model. */
+  /** Returns the tag shared by all answers from a model. */
   tagOf(model: string): string;
 }
 
 const LLM = new Set(['prefix', ...CALL_OPTIONS].filter((name) => name !== 'schema' && name !== 'tags'));
 const REQUEST = optionNames<LlmRequest>({ model: true, prompt: true, params: true });
 
-/** Opens a cache of answers on top of a cache. */
+/** Opens an answer cache on top of a cache. */
 export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache {
   assertCache(cache);
   assertOptions('', options, LLM);
@@ -105,8 +105,8 @@ export function llmCache(cache: Cache, options: LlmCacheOptions = {}): LlmCache 
 }
 
 /**
- * Escapes the name of a model. Names such as `llama3:8b` and `org/model` contain characters with a meaning in keys and
- * patterns.
+ * Escapes the name of a model. Names such as `llama3:8b` and `org/model` contain characters that have a special meaning
+ * in keys and patterns.
  */
 function escapeModel(model: string): string {
   assertName('model', model);
@@ -122,7 +122,7 @@ const ANSWER = {
     version: 1 as const,
     vendor: 'redis-cache-kit',
     validate: (value: unknown) =>
-      isAnswer(value) ? { value } : { issues: [{ message: 'not an answer of a language model' }] },
+      isAnswer(value) ? { value } : { issues: [{ message: 'not an answer from a language model' }] },
   },
 };
 

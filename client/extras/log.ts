@@ -33,8 +33,8 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
 };
 
 /**
- * Passes one record per event to `write`, until the returned function is called. Events of single operations
- * (`fallback`, `stale`) are `debug`, because in an outage every operation emits one.
+ * Passes one record per event to `write`, until the returned function is called. Events of individual operations
+ * (`fallback`, `stale`) have the level `debug`, because during an outage every operation emits one.
  */
 export function logEvents(cache: Cache, write: (record: LogRecord) => void): () => void {
   assertCache(cache);

@@ -31,9 +31,9 @@ export type Counter = 'hits' | 'misses' | 'errors' | 'writes' | 'deletes' | 'pur
 /** Counters of all processes; `hitRatio` is null before the first read. */
 export type SharedTotals = Readonly<Record<Counter, number>> & { readonly hitRatio: number | null };
 
-/** Options of shared statistics. */
+/** Options for shared statistics. */
 export interface SharedStatisticsOptions {
-  /** Interval of flushes, in ms, 10 to 3600000; default 10000. */
+  /** Flush interval, in ms, 10 to 3600000; default 10000. */
   readonly flushMs?: number;
 }
 
@@ -60,7 +60,7 @@ export class SharedStatistics {
     this.#timer.unref();
   }
 
-  /** Number of counts of this process that might not have reached Redis. */
+  /** Number of counts from this process that might not have reached Redis. */
   get uncertain(): number {
     return this.#uncertain;
   }
@@ -81,7 +81,7 @@ export class SharedStatistics {
     const { connection } = this.#cache;
     // A memory cache exists only in this process.
     if (!connection) return totalsOf(this.#cache.stats());
-    // Single GETs instead of MGET, because in a cluster the keys have different slots. They are sent together.
+    // Individual GETs instead of MGET, because the keys are in different slots of a cluster. They are sent together.
     const values = await Promise.all(COUNTERS.map((name) => connection.call('GET', this.key(name))));
     return totalsOf(
       Object.fromEntries(COUNTERS.map((name, i) => [name, Number(values[i] ?? 0)])) as Record<
@@ -98,7 +98,7 @@ export class SharedStatistics {
     await Promise.all(COUNTERS.map((name) => connection?.call('UNLINK', this.key(name))));
   }
 
-  /** Stops the timer and sends the last differences. Must be called before the cache is closed. */
+  /** Stops the timer and sends the remaining differences. Must be called before the cache is closed. */
   async close(): Promise<void> {
     if (this.#closed) throw new ClosedError('The shared statistics are closed');
     this.#closed = true;

@@ -40,15 +40,16 @@ const CLIENT = 2;
 const ERROR = 2;
 
 /**
- * Meters and tracers that are registered for each cache, because a second registration would count operations twice.
+ * Meters and tracers that are already registered for each cache, because a second registration would count operations
+ * twice.
  */
 const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 
 /**
  * Returns a cache that reports its operations. Use this cache instead of the original one. Every operation of the cache
  * and of `cache.invalidation` has a span and a duration, named `cache.<method>` (`getEntry` and `lookup` are `get`).
- * Several caches may share a meter: the attribute `cache.namespace` distinguishes them, and counts of the same
- * namespace are added.
+ * Several caches may share a meter: the attribute `cache.namespace` distinguishes them, and counts for the same
+ * namespace are added together.
  */
 export function withTelemetry(cache: Cache, options: TelemetryOptions): Cache {
   assertCache(cache);

@@ -11,7 +11,7 @@ import { assertCache, assertFunction, assertGiven } from '../options/arguments.t
 import { CALL_OPTIONS } from '../options/cache-option-names.ts';
 import { allNames, assertOptions } from '../options/option-names.ts';
 
-/** Options of the results and their keys. */
+/** Options for the results and their keys. */
 export interface WrapOptions<This, A extends unknown[], T> extends ComputeCallOptions<T> {
   /** Cache that stores the results. */
   readonly cache: Cache;
@@ -45,10 +45,11 @@ export function wrap<This, A extends unknown[], T>(
   assertCache(options.cache);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
-  // Key and envelope contain the same name, so entries of another shape are neither found nor accepted.
+  // Key and envelope contain the same name, so entries with a different shape are neither found nor accepted.
   const keyFor = (self: This, args: A): string =>
     buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
-  // Not an arrow function, because the `this` of the caller is needed. Async, so that an invalid key is a rejection.
+  // Not an arrow function, because the `this` of the caller is needed. Async, so that an invalid key causes a
+  // rejection.
   async function callCached(this: This, ...args: A): Promise<T> {
     return cache.getOrCompute<T>(keyFor(this, args), () => fn.apply(this, args), rest);
   }

@@ -21,7 +21,9 @@ export type Send = (name: string, ...args: readonly Argument[]) => Promise<unkno
 
 export interface Carrier {
   readonly send: Send;
-  /** Returns the connection of a transaction: a different object after a reconnect, undefined without a master. */
+  /**
+   * Returns the connection for a transaction: a different object after a reconnect, undefined if there is no master.
+   */
   readonly session: () => object | undefined;
 }
 
@@ -35,7 +37,7 @@ export function sharedCarrier(connection: CacheConnection): Carrier {
 /**
  * Returns a carrier for a separate link.
  *
- * @param link link to the master of the connection; destroyed if the master does not reply
+ * @param link link to the connection's master; destroyed if the master does not reply
  */
 export function laneCarrier(connection: CacheConnection, link: Link): Carrier {
   const sendAsIs = async (name: string, args: readonly Argument[]): Promise<unknown> => {

@@ -51,7 +51,7 @@ export class Procedures {
    */
   readonly #search = new Map<CacheConnection, Promise<unknown>>();
   #searches = 0;
-  /** Promise of sending the script to a server that lacks it. */
+  /** Pending call that sends the script to a server that lacks it. */
   #sending: Promise<unknown> | undefined;
   #isEvalClosed = false;
   /** Whether FCALL is available but the library is missing. */
@@ -151,8 +151,8 @@ export class Procedures {
   }
 
   /**
-   * Loads the library. Returns false without the permission, or while the server accepts no writes; in a cluster one
-   * failed shard is enough.
+   * Loads the library. Returns false if the user lacks the permission, or if the server accepts no writes; in a
+   * cluster, one failed shard is enough.
    */
   async #loadLibrary(): Promise<boolean> {
     try {
@@ -176,7 +176,7 @@ export class Procedures {
     } catch (error) {
       if (!isNoScript(error)) throw error;
     }
-    // The script is loaded when the first caller has its reply, unless this call goes to another node.
+    // By the time the first caller has its reply, the server has the script, unless this call goes to a different node.
     if (this.#sending) {
       await this.#sending;
       try {
@@ -199,8 +199,8 @@ export class Procedures {
   }
 
   /**
-   * Calls the script with its text, after which the server knows the script. If EVAL is denied, SCRIPT LOAD may be
-   * allowed.
+   * Calls the script with its source, after which the server has the script. If EVAL is denied, SCRIPT LOAD may still
+   * be allowed.
    */
   async #sendScript(call: Call): Promise<unknown> {
     const { name, keys, args, options } = call;
@@ -230,7 +230,7 @@ const isNoScript = (error: unknown): boolean => error instanceof CommandError &&
 
 /** Matches errors that a script passes on. Redis 6.2 appends them to its own message. */
 const PASSED_ON = /(^|[\s:-])(OOM|NOREPLICAS|MISCONF|READONLY|WRONGTYPE) /;
-/** Matches errors about a missing permission on a key, rather than on a command, as scripts report them. */
+/** Matches errors in which a script reports a missing permission for a key rather than for a command. */
 const ABOUT_KEYS = /can't access.*\bkeys?\b/i;
 
 /**

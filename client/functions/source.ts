@@ -1,5 +1,5 @@
 /**
- * Text of `redis_cache_kit.lua`, as a library of functions and as one script. The text is part of the code, so that a
+ * Text of `redis_cache_kit.lua`, as a function library and as one script. The text is part of the code, so that a
  * bundle contains it. A test checks that it matches the file, which provisioning reads.
  */
 import { createHash } from 'node:crypto';

@@ -11,7 +11,7 @@ export interface Change {
   /** Keys, all in one slot. */
   readonly keys: readonly string[];
   readonly looks: readonly Command[];
-  /** Decides the writes, depending on the replies (Buffers) to the reads; undefined if nothing is to be written. */
+  /** Determines the writes from the replies (Buffers) to the reads; undefined if nothing is to be written. */
   readonly decide: (replies: readonly unknown[]) => readonly Command[] | undefined;
 }
 
@@ -31,7 +31,7 @@ type Outcome = 'conflict' | readonly (boolean | Error)[];
 const BATCH_MAX = 200;
 /** Maximum number of attempts of a change that conflicts. */
 const ATTEMPTS = 3;
-/** Number of changes waiting for one connection after which another is opened. */
+/** Another connection is opened once this many changes are waiting for one connection. */
 const LANE_BACKLOG = 8;
 const LANES_MAX = 8;
 
@@ -66,9 +66,10 @@ export class Transactions {
   }
 
   /**
-   * Runs a change. Returns false if nothing was written, by decision or because of repeated concurrent changes.
+   * Runs a change. Returns false if nothing was written, either because `decide` returned no writes or because of
+   * repeated concurrent changes.
    *
-   * @throws NotSentError if there is no master, or a different one than before: nothing was written
+   * @throws NotSentError if there is no master, or the master has changed: nothing was written
    */
   run(change: Change): Promise<boolean> {
     return new Promise((resolve, reject) => {
@@ -88,8 +89,8 @@ export class Transactions {
     // Waiting for the end of the tick lets all changes of the tick share the first transaction.
     await new Promise<void>((resolve) => process.nextTick(resolve));
     const carrier = sharedCarrier(queue.connection);
-    // The queue is checked again after each drain, because changes that arrived at its end would not be drained
-    // otherwise.
+    // The queue is checked again after each drain, because changes that arrive as a drain ends would otherwise not be
+    // drained.
     while (queue.waiting.length > 0) await this.#drain(queue, carrier);
     queue.isDraining = false;
     this.#forget(queue);
@@ -103,9 +104,7 @@ export class Transactions {
     }
   }
 
-  /**
-   * Opens more lanes. One transaction carries the changes of one slot only, so many slots need many transactions.
-   */
+  /** Opens more lanes. One transaction carries only changes in one slot, so many slots need many transactions. */
   #widen(queue: Queue): void {
     const wanted = Math.min(LANES_MAX, Math.floor(queue.waiting.length / LANE_BACKLOG));
     while (queue.opened < wanted) {
@@ -131,7 +130,7 @@ export class Transactions {
     link.destroy('no transaction waits');
   }
 
-  /** Drops a queue without work, because a shard of a cluster may be replaced. */
+  /** Drops an empty queue, because a shard of a cluster may be replaced. */
   #forget(queue: Queue): void {
     if (!queue.isDraining && queue.opened === 0 && queue.waiting.length === 0)
       this.#queues.delete(queue.connection);
@@ -170,7 +169,7 @@ export class Transactions {
       await send('EXEC');
     } catch (error) {
       if (isUnavailable(error)) this.#isWatchDenied = true;
-      // Without a MULTI, EXEC is refused with another message.
+      // Without a MULTI, EXEC is refused with a different message.
       else if (error instanceof CommandError) this.#checked.add(current);
       else throw error;
     }
@@ -191,7 +190,7 @@ export class Transactions {
 
 /**
  * Takes the longest prefix of the queue in which no key occurs twice; in a cluster, only changes in the slot of the
- * first one.
+ * first change.
  */
 function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonly Waiting[] {
   const slot = slotOf?.(queue[0]?.keys[0] ?? '');
@@ -220,7 +219,7 @@ async function runTransaction({ send, session }: Carrier, batch: readonly Waitin
   ];
   try {
     const [, ...replies] = await Promise.all(asked);
-    // A new connection does not have the WATCH.
+    // The WATCH is not set on a new connection.
     if (session() !== before) throw new NotSentError('MULTI: the connection was replaced');
     const decided = decideWrites(batch, replies);
     if (decided.every((writes) => writes === undefined)) {

@@ -1,4 +1,4 @@
-/** Composes tags and invalidation of one cache. For a memory cache, both work in memory. */
+/** Composes the tags and the invalidation of one cache. For a memory cache, both work in memory. */
 
 import type { DomainPatterns, Invalidation } from '../api/invalidation.ts';
 import { inBatches } from '../cache/batches.ts';

@@ -26,7 +26,7 @@ export class Dependencies {
   /**
    * Makes `key` a miss whenever one of `on` changes. Replaces an earlier declaration for the key.
    *
-   * @throws ConfigurationError if the key would depend on itself or on too many keys, or if too many keys have
+   * @throws ConfigurationError if the key would depend on itself or on too many keys, or if too many keys already have
    * dependencies
    */
   declare(key: string, on: readonly string[]): void {

@@ -1,7 +1,7 @@
 /**
  * Versions of whole domains. Every entry whose key belongs to a domain carries the tag of the domain. One command
- * therefore invalidates all of these entries, regardless of their number (after a new price list, or a new schema of a
- * table).
+ * therefore invalidates all of these entries, regardless of their number (for example after a new price list, or a
+ * change to a table's schema).
  *
  * An entry that was stored before the domain was configured has no such tag and stays valid.
  */

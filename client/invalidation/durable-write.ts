@@ -1,5 +1,5 @@
 /**
- * Orders a durable write with the journal of deletions. The write is sent on a separate connection, so a replayed
+ * Coordinates a durable write with the deletion journal. The write is sent on a separate connection, so a replayed
  * deletion of its key could reach Redis after the write. Until the write is acknowledged, the key stays pending, and no
  * read uses the value in Redis.
  */

@@ -1,7 +1,7 @@
 /**
- * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) against bytes, like MATCH of SCAN. After a mismatch the
- * match resumes at the last star only, so the time is at most pattern length times text length. Left out: ranges
- * with characters beyond ASCII, which Redis handles differently on different platforms.
+ * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) against bytes, like MATCH in SCAN. After a mismatch,
+ * matching resumes only at the last star, so the time is at most pattern length times text length. Left out: ranges
+ * with non-ASCII characters, which Redis handles differently on different platforms.
  */
 import { assertName } from '../keys/identity.ts';
 
@@ -16,7 +16,7 @@ export interface Glob {
 
 const STAR: Token = { kind: 'star' };
 
-/** Compiles a pattern. @throws ConfigurationError if it is not a string, or empty */
+/** Compiles a pattern. @throws ConfigurationError if it is empty or not a string */
 export function compileGlob(pattern: string): Glob {
   assertName('pattern', pattern);
   const tokens = tokensOf(Buffer.from(pattern));

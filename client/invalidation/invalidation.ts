@@ -49,8 +49,8 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Invalidates all given keys, tags, patterns and domains at once. If a part fails, the others continue; its error is
-   * thrown when all parts have ended.
+   * Invalidates all given keys, tags, patterns and domains at once. If one part fails, the others continue, and the
+   * error is thrown when all parts have finished.
    */
   async invalidate(outdated: Outdated): Promise<InvalidationReceipt> {
     assertOptions('', outdated, OUTDATED);
@@ -118,10 +118,10 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Invalidates everything that the mappings of the event return. Without a mapping nothing is invalidated, and the
+   * Invalidates everything that the mappings of the event return. Without a mapping, nothing is invalidated, and the
    * receipt is `applied`.
    *
-   * @throws the error of a mapping, before anything is invalidated
+   * @throws any error thrown by a mapping, before anything is invalidated
    */
   async emit(event: string, payload?: unknown): Promise<InvalidationReceipt> {
     const mappings = [...(this.#mappings.get(event) ?? [])];
@@ -154,8 +154,8 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Makes dependent entries misses. Must be called after keys were written or deleted. Returns undefined if there are
-   * no dependent entries.
+   * Turns dependent entries into misses. Must be called after keys have been written or deleted. Returns undefined if
+   * there are no dependent entries.
    */
   changed(keys: readonly string[]): Promise<unknown> | undefined {
     const tags = this.#dependencies.changed(keys);

@@ -5,13 +5,13 @@
  *   acknowledged ─▶ recent (kept for `windowMs`) ──the master was replaced──▶ pending ─▶ replayed, forgotten
  *   failed (Redis is unreachable, or the outcome is unknown) ──────────────────▲
  *
- * A deposed master may have acknowledged deletions that its successor never received. The deletions of its last
+ * A deposed master may have acknowledged deletions that its successor never received. The deletions from its last
  * `windowMs` are repeated on the successor. The window stops while the connection is suspect: a master that hung for a
  * minute acknowledged its last deletion a minute ago. A pool and a cluster have several connections, each of which
  * covers its own keys.
  *
- * Bounds: replay starts with the event `ready` of the connection or a Redis reply, and is retried every 250 ms, with
- * 500 keys per command. A key is pending until it has been replayed, and this process must not use its value in Redis
+ * Bounds: replay starts when the connection emits `ready` or Redis replies, and is retried every 250 ms, with 500 keys
+ * per command. A key is pending until it has been replayed, and this process must not use its value in Redis
  * (`isPending`). Beyond `pendingMax` keys, a deletion fails with a typed error instead of being dropped silently. A
  * replay may delete a newer value that Redis accepted as an `async` write, which causes a miss. A replay never deletes
  * a durable value: `hold`, then `supersede`.
@@ -21,7 +21,7 @@
  *
  * A write has a place in the order of this process (`write-order.ts`), and settles only earlier deletions.
  *
- * Left out: pending deletions of a process that died. Their entries live until their TTL ends.
+ * Left out: pending deletions of a process that died. The entries live until their TTL expires.
  */
 
 import { NotSentError, OutcomeUnknownError } from '../api/errors.ts';
@@ -34,7 +34,7 @@ const PENDING_MAX = 10_000;
 const RECENT_MAX = 100_000;
 const BATCH = 500;
 const RETRY_MS = 250;
-/** Maximum number of ends that are kept. A read that began before the oldest one does not use its reply. */
+/** Maximum number of entries kept in `#ended`. The reply to a read that began before the oldest of them is not used. */
 const ENDED_MAX = PENDING_MAX;
 
 export interface JournalOptions {
@@ -45,21 +45,21 @@ export interface JournalOptions {
    */
   readonly reachable?: (key: string) => boolean;
   /**
-   * Time, in ms, in which an acknowledged deletion may be lost in a failover; longer than the replication lag. Default
-   * 10000.
+   * Time, in ms, during which an acknowledged deletion may be lost through a failover; longer than the replication lag.
+   * Default 10000.
    */
   readonly windowMs?: number;
   /** Maximum number of pending keys; default 10000. */
   readonly pendingMax?: number;
-  /** Maximum number of acknowledged keys in the window, of which the newest are kept; default 100000. */
+  /** Maximum number of acknowledged keys in the window; the newest are kept. Default 100000. */
   readonly recentMax?: number;
-  /** Called when a key has been replayed, or nothing is pending any more. */
+  /** Called when a key has been replayed, or when nothing is pending any more. */
   readonly settled?: (key: string | undefined) => void;
   readonly now?: () => number;
 }
 
 interface Pending {
-  /** Number of the last change, so that a replay does not settle a later change. */
+  /** Sequence number of the last change, so that a replay does not settle a later change. */
   readonly change: number;
   /** Position of the write that deleted the key. */
   readonly place: number;
@@ -95,7 +95,7 @@ export class Journal {
   readonly #held = new Map<string, number>();
   /** Time at which each part of the connection became suspect. */
   readonly #doubts = new Map<ConnectionPart, number>();
-  /** Keys being replayed, and the promise of the replay. */
+  /** Keys that are being replayed, with the promise of the replay. */
   #replaying: { readonly keys: ReadonlySet<string>; readonly done: Promise<unknown> } | undefined;
   /** Time of the next scan when all pending keys are unreachable, so that they are not scanned again on every reply. */
   #notBefore = 0;
@@ -197,14 +197,14 @@ export class Journal {
    *
    * @param place position of the deletion in `order`; default: the last
    * @throws NotSentError if too many deletions are pending
-   * @throws OutcomeUnknownError if the journal is closed and replays nothing
+   * @throws OutcomeUnknownError if the journal is closed and no longer replays anything
    */
   failed(keys: readonly string[], place = this.order.next()): void {
     if (this.#closed) throw new OutcomeUnknownError('The cache was closed before Redis replied');
     const outdated = keys.filter((key) => !this.order.isSuperseded(key, place));
     const fresh = outdated.filter((key) => !this.#pending.has(key));
     if (this.#pending.size + fresh.length > this.#pendingMax)
-      throw new NotSentError(`Redis is unreachable and ${this.#pendingMax} deletions are pending already`);
+      throw new NotSentError(`Redis is unreachable and ${this.#pendingMax} deletions are already pending`);
     for (const key of outdated) this.restore(key, place);
   }
 
@@ -215,7 +215,7 @@ export class Journal {
     return true;
   }
 
-  /** Like `failed`, but never refused, for a key that was pending until now. */
+  /** Like `failed`, for a key that was pending until now; never refused. */
   restore(key: string, place = this.order.next()): void {
     this.#pending.set(key, { change: this.order.next(), place });
     this.#recoverSoon();
@@ -230,7 +230,7 @@ export class Journal {
   }
 
   /**
-   * Records that Redis has acknowledged a write of the key, which makes earlier deletions obsolete. Returns true if
+   * Records that Redis has acknowledged a write to the key, which makes earlier deletions obsolete. Returns true if
    * such a deletion was pending.
    */
   settle(key: string, place: number): boolean {
@@ -262,7 +262,8 @@ export class Journal {
    * Holds a key whose durable value will be sent on a separate connection. The key stays pending, and is not replayed
    * until `release`.
    *
-   * @returns the end of a replay in flight that would delete the value; undefined if there is no such replay
+   * @returns a promise that settles when a replay in flight that would delete the value has ended; undefined if there
+   * is no such replay
    */
   hold(key: string): Promise<unknown> | undefined {
     this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
@@ -276,7 +277,7 @@ export class Journal {
     if (this.#pending.size > 0) this.#recoverSoon();
   }
 
-  /** Starts a replay, when Redis replies again. Safe to call at any time. */
+  /** Starts a replay once Redis replies again. Safe to call at any time. */
   recover(): void {
     if (this.#running || this.#closed || this.#pending.size === 0 || this.#now() < this.#notBefore) return;
     this.#running = true;
@@ -292,8 +293,8 @@ export class Journal {
   }
 
   /**
-   * Retries without an event, because a connection that was never lost emits no `ready`, and reads of pending keys send
-   * nothing.
+   * Retries without waiting for an event, because a connection that was never lost emits no `ready`, and reads of
+   * pending keys send nothing.
    */
   #recoverSoon(): void {
     if (this.#running || this.#closed || this.#retry) return;
@@ -313,7 +314,7 @@ export class Journal {
   }
 
   /**
-   * Marks the last deletions that the previous master acknowledged as pending, because the new master may lack them.
+   * Marks as pending the last deletions that the previous master acknowledged, because the new master may lack them.
    */
   #moved(part: ConnectionPart): void {
     const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;

@@ -1,10 +1,10 @@
 /**
- * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so Redis is never blocked for long. A load in
- * flight has its lease in place of its entry. The lease is deleted like an entry, and the load stores nothing.
+ * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so Redis is never blocked for long. While a load
+ * is in flight, its lease takes the place of the entry. The lease is deleted like an entry, so the load stores nothing.
  *
  * The deletion is complete for keys that exist from its beginning to its end. A cursor is valid only on the server that
  * returned it: after a lost connection or a failover the scan restarts, a bounded number of times. The cost is one pass
- * over the keys, N / 500 SCANs; in a cluster on every master.
+ * over the keys, N / 500 SCANs; in a cluster, on every master.
  */
 import { isUtf8 } from 'node:buffer';
 import { isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -23,7 +23,7 @@ const RETRY_MS = 100;
 interface Page {
   readonly next: string | undefined;
   readonly keys: readonly string[];
-  /** Keys that are not UTF-8. No cache wrote such keys, and a conversion to strings would change them. */
+  /** Keys that are not UTF-8. No cache wrote such keys, and converting them to strings would change them. */
   readonly foreign: readonly Buffer[];
 }
 
@@ -35,7 +35,7 @@ export interface PatternOptions {
    */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Drops deleted keys in this process and records them in the journal; called after keys were deleted. */
+  /** Drops deleted keys in this process and records them in the journal; called after keys have been deleted. */
   readonly deleted: (keys: readonly string[]) => void;
   /** Called when a deletion did not reach Redis. @throws NotSentError if too many deletions are pending */
   readonly failed: (keys: readonly string[]) => void;
@@ -55,8 +55,8 @@ export interface PatternResult {
 /**
  * Deletes the entries whose logical key matches a Redis pattern (`user:*`).
  *
- * @throws NotSentError, TimeoutError if Redis was unreachable for longer than `maxOutageMs`; keys found before that are
- * deleted or in the journal
+ * @throws NotSentError, TimeoutError if Redis was unreachable for longer than `maxOutageMs`; keys found before then
+ * have been deleted or are in the journal
  */
 export function deleteMatching(pattern: string, options: PatternOptions): Promise<PatternResult> {
   const prefix = `${options.namespace}:`;
@@ -65,9 +65,8 @@ export function deleteMatching(pattern: string, options: PatternOptions): Promis
 }
 
 /**
- * Like `deleteMatching`, for all keys of the namespace. Internal keys of the cache are deleted, too, but not counted.
- * Keys of a canary rollout remain: they are not data of the cache, and a rollback must outlast the deletion of bad
- * entries.
+ * Like `deleteMatching`, for all keys of the namespace. Internal keys of the cache are also deleted, but not counted.
+ * Keys of a canary rollout remain: they are not cache data, and a rollback must outlast the deletion of bad entries.
  */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
   const match = `${escapeGlob(`${options.namespace}:`)}*`;
@@ -136,7 +135,7 @@ class Scan {
     return deleted;
   }
 
-  /** Reads one page of keys. undefined: Redis has been unreachable, for less than the allowed time. */
+  /** Reads one page of keys. undefined means that Redis is unreachable, but for less than the allowed time so far. */
   async #page(cursor: string, match: string): Promise<Page | undefined> {
     const { send, batch = BATCH, maxOutageMs = MAX_OUTAGE_MS, signal } = this.#options;
     try {

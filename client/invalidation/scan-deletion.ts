@@ -1,6 +1,6 @@
 /**
- * Deletion in progress of a scan, which sends one deletion at a time. The deletion is ordered with this process's
- * writes to the same keys.
+ * A deletion in progress as part of a scan; a scan sends one deletion at a time. The deletion is ordered with this
+ * process's writes to the same keys.
  */
 import { isConnectivityError } from '../api/errors.ts';
 import type { WriteOrder } from '../cache/write-order.ts';
@@ -15,8 +15,8 @@ export class ScanDeletion {
   }
 
   /**
-   * Begins a deletion with its command; `end` follows the outcome of the command. If Redis rejects the command, the
-   * deletion ends here.
+   * Begins a deletion whose command is being sent; `end` must be called after the outcome of the command has been
+   * handled. If Redis rejects the command, the deletion ends here.
    */
   follow(keys: readonly string[], sent: Promise<unknown>): Promise<unknown> {
     this.#keys = keys;

@@ -6,7 +6,7 @@ import { BATCH_KEYS } from '../cache/batches.ts';
 export type SlotOf = ((key: string) => number) | undefined;
 
 /**
- * Groups keys so that one command may name all keys of a group: in a cluster only keys of one slot, and at most
+ * Groups keys so that one command may name all keys of a group: in a cluster only keys in one slot, and at most
  * `BATCH_KEYS`.
  */
 export function bySlot<K>(

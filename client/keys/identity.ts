@@ -11,7 +11,7 @@ import { ConfigurationError } from '../api/errors.ts';
  */
 export const NAME_MAX = 65_536;
 
-/** Checks a name. @throws ConfigurationError if it is not a string, empty, too long, or has a lone surrogate */
+/** Checks a name. @throws ConfigurationError if it is not a string, is empty, is too long, or has a lone surrogate */
 export function assertName(path: string, name: unknown): asserts name is string {
   if (typeof name === 'string' && name !== '' && name.length <= NAME_MAX && name.isWellFormed()) return;
   throw new ConfigurationError(`${path}: ${whyNot(name)}`);

@@ -13,15 +13,18 @@ import { normalize } from './normalize.ts';
 const HASH_LENGTH = 16;
 const BATCH_HASH_LENGTH = 12;
 
-/** Parts of a key in addition to its domain and its hash. */
+/** Parts of a key other than its domain and its hash. */
 export interface KeyOptions {
-  /** Version of the stored value, an integer from 1; default 1. */
+  /** Version of the stored value, an integer of at least 1; default 1. */
   readonly version?: number;
-  /** Name of the value's shape. The name becomes part of the key, so a process with another shape uses other keys. */
+  /**
+   * Name of the value's shape. The name becomes part of the key, so a process with a different shape uses different
+   * keys.
+   */
   readonly schemaId?: string | undefined;
-  /** Schema from which the name is derived, if the validator exports JSON Schema; `schemaId` has precedence. */
+  /** Schema from which the name is derived, if the validator exports JSON Schema; `schemaId` takes precedence. */
   readonly schema?: StandardSchema | undefined;
-  /** Namespace of the key. A cache adds its own namespace, so leave it out for keys of a cache. */
+  /** Namespace of the key. A cache adds its own namespace, so omit this option for keys that are passed to a cache. */
   readonly namespace?: string | undefined;
 }
 
@@ -51,7 +54,7 @@ function assembleKey(options: KeyOptions, rest: string): string {
   return options.namespace === undefined ? key : `${keySegment('namespace', options.namespace)}:${key}`;
 }
 
-/** Builds the key `v{version}:batch:{size}:{hash of items}`, for a request of many items. */
+/** Builds the key `v{version}:batch:{size}:{hash of items}`, for a request for many items. */
 export function buildBatchKey(items: readonly unknown[], version = 1, namespace?: string): string {
   const key = `${versionPart(version)}:batch:${items.length}:${hashOf(items, BATCH_HASH_LENGTH)}`;
   return namespace === undefined ? key : `${keySegment('namespace', namespace)}:${key}`;
@@ -74,12 +77,12 @@ export interface VectorSearch {
   readonly params?: unknown;
 }
 
-/** Number of decimals of the components of a vector in a key. */
+/** Number of decimals that a key keeps of each vector component. */
 export const VECTOR_DECIMALS = 4;
 
 /**
  * Builds the key `v{version}:vector:{hash}` for one vector search. Components are rounded to `decimals` (default 4), so
- * that rounding noise of float32, or of another order of summation, does not result in another key.
+ * that rounding noise from float32, or from a different order of summation, does not result in a different key.
  *
  * Vectors that share a key differ by at most 10^-decimals in each component. Noise of size e moves one of d components
  * over a boundary with a probability of about 2 d e 10^decimals: 3 % for 1536 components around 0.03 that were

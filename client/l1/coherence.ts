@@ -1,5 +1,5 @@
 /**
- * Keeps data of this process (entries of the first tier, versions of tags) coherent with Redis by server-assisted
+ * Keeps data in this process (entries of the first tier, versions of tags) coherent with Redis by server-assisted
  * invalidation: the server reports every change to a key, by any client and of any kind (SET, DEL, expiry, eviction,
  * FLUSHALL).
  *
@@ -24,7 +24,7 @@
  * entries may serve as a fallback, marked as such. A short suspicion of the shared connection that ends with the same
  * master is not a gap.
  *
- * Left out: replies of replicas (they may be older than an invalidation that was received, so they must not fill the
+ * Left out: replies from replicas (they may be older than an invalidation that was received, so they must not fill the
  * first tier), SWAPDB (the server does not report it), and an expired key that Redis has not removed yet: its change is
  * reported when Redis removes it.
  */
@@ -39,7 +39,7 @@ import { type Fill, Fills } from './fills.ts';
 import { Listener } from './listener.ts';
 
 const BOUND_MS = 500;
-/** Number of checks of a listener within the bound. */
+/** Number of times that a listener is checked within the bound. */
 const BEATS = 4;
 const RETRY_MIN_MS = 10;
 const RETRY_MAX_MS = 500;
@@ -55,7 +55,7 @@ export interface Followed {
   on(listener: (event: ConnectionEvent) => void): () => void;
   /**
    * Returns the current masters of a cluster; undefined while one is unknown. A node must be listed before a command is
-   * sent to it, so that no reply of a master without a listener is kept.
+   * sent to it, so that no reply from a master without a listener is kept.
    */
   masters?(): readonly Address[] | undefined;
 }
@@ -96,7 +96,7 @@ export class Coherence {
   readonly #unfollow: () => void;
   /** Whether every master has a listener, without a gap since the last reset. */
   #whole = false;
-  /** Reason of the current gap, which a reset ends; undefined if there is no gap. */
+  /** Reason for the current gap, which lasts until a reset; undefined if there is no gap. */
   #gap: string | undefined = 'the first connection';
   /** Whether every master has a listener, and the shared connection is not suspect. */
   #serving = false;
@@ -110,7 +110,7 @@ export class Coherence {
     this.#options = options;
     this.boundMs = options.boundMs ?? BOUND_MS;
     this.#unfollow = followed.on((event) => this.#noticed(event));
-    // Checks run after the poll phase, so that a busy process first reads the replies in the socket.
+    // Checks run after the poll phase, so that a busy process first reads the replies that are waiting in the socket.
     this.#timer = setInterval(() => setImmediate(() => this.#beat()), this.boundMs / BEATS);
     this.#timer.unref();
     this.#follow();
@@ -239,7 +239,7 @@ export class Coherence {
     }
   }
 
-  /** Reports a failure once, because a server that refuses the user does so with every attempt. */
+  /** Reports a failure only once, because a server that refuses the user does so on every attempt. */
   #failed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason !== this.#failure) this.#events.emit({ type: 'lost', reason });

@@ -4,9 +4,9 @@
  *   CLIENT ID ─▶ CLIENT TRACKING ON REDIRECT <own id> BCAST PREFIX p ─▶ SUBSCRIBE __redis__:invalidate ─▶ PING …
  *
  * The connection redirects to itself, so that tracking, subscription and socket share one lifetime. None of them can
- * fail without the others (the server does not report a redirect whose target died), and one reply to PING proves all
- * three. BCAST needs no memory per key on the server. Without NOLOOP the node builds one message for all of its
- * listeners, and the process's own writes are handled like any others.
+ * fail without the others (the server does not report a redirect whose target died), and one reply to PING proves that
+ * all three work. BCAST needs no memory per key on the server. Without NOLOOP the node builds one message for all of
+ * its listeners, and the process's own writes are handled like any others.
  */
 import type { Link } from '../transport/link.ts';
 import { isReply } from '../transport/reply-error.ts';
@@ -31,8 +31,8 @@ export class Listener {
   /**
    * Opens a listener.
    *
-   * @param heard keys that changed; undefined if any key may have changed (FLUSHALL)
-   * @throws the error reply of the node, or a timeout; in both cases the link is closed
+   * @param heard receives the keys that changed; undefined if any key may have changed (FLUSHALL)
+   * @throws the node's error reply, or a timeout; in both cases the link is closed
    */
   static async arm(
     link: Link,
@@ -58,7 +58,7 @@ export class Listener {
     }
   }
 
-  /** Promise of the reason why the listener ended. */
+  /** Promise that resolves with the reason why the listener ended. */
   get over(): Promise<string> {
     return this.#link.over;
   }
@@ -83,7 +83,7 @@ export class Listener {
       this.provenAt = at;
       proven();
     };
-    // A user without the permission for PING gets an error reply, which counts as well.
+    // A user without permission for PING gets an error reply, which also counts as a reply.
     this.#link.redis
       .ping()
       .then(answered, (error: unknown) => (isReply(error) ? answered() : this.close('no reply to PING')));

@@ -1,17 +1,17 @@
 /**
  * The first tier: entries in this process, kept as payloads and decoded once.
  *
- * A JSON value is decoded at its first use into a private, deeply frozen copy: every hit returns the same object, and
+ * A JSON value is decoded, when first used, into a private, deeply frozen copy: every hit returns the same object, and
  * no caller can change it. Bytes and rich values cannot be frozen, so they are decoded on every hit.
  *
  * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated in the
  * meantime. While coherence is not live, no entry is served as current, but entries can still be read (`remembered`)
  * while Redis does not reply.
  *
- * A value that this process has written is served from its acknowledgement on, but only until `boundMs` after it was
- * sent, so any later write happened less than `boundMs` ago. The first read of the value checks in the background
- * whether Redis still has it; after this check it is an ordinary entry. The first read after a write therefore still
- * costs a command, but does not wait for it.
+ * A value that this process has written is served once it is acknowledged, but only until `boundMs` after it was sent,
+ * so any later write happened less than `boundMs` ago. The first read of the value checks in the background whether
+ * Redis still has it; after this check it is an ordinary entry. The first read after a write therefore still costs a
+ * command, but does not wait for it.
  *
  * Eviction is SIEVE: a hit only sets a mark, and the hand skips marked entries once (Zhang et al., NSDI 2024). Left
  * out: invalidation (`coherence.ts`), and whether the tags of an entry are current (`reader.ts`).
@@ -41,8 +41,7 @@ interface Own {
   /** Time on the monotonic clock until which any overwrite of the value is at most `boundMs` old. */
   readonly untilMs: number;
   /**
-   * Whether the server has reported a change, presumably this write. A second report concerns a write of another
-   * client.
+   * Whether the server has reported a change, presumably this write. A second report means a write by another client.
    */
   told: boolean;
   asked: boolean;
@@ -55,8 +54,8 @@ interface Writing {
 }
 
 /**
- * Lease of a load, in the place of its entry. The server reports the lease as a write, at the latest before it reports
- * the stored value. `end` must always be called.
+ * Lease of a load, in place of its entry. The server reports the lease as a write, and does so before it reports the
+ * stored value. `end` must always be called.
  */
 export interface LocalLease {
   told: number;
@@ -119,7 +118,7 @@ export class LocalTier {
   /** Last write of each key. */
   readonly #writes = new Map<string, Writing>();
   readonly #leases = new Map<string, LocalLease>();
-  /** Start of the time in which nothing is served as current, on the monotonic clock. */
+  /** Start of the period, on the monotonic clock, during which nothing has been served as current. */
   #lostAt: number | undefined;
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
@@ -151,7 +150,10 @@ export class LocalTier {
     return this.#bytes;
   }
 
-  /** Adds the memory of a decoded value, which is kept with its payload, from the size of its JSON. */
+  /**
+   * Adds the memory of a decoded value, estimated from the size of its JSON. The value is kept together with its
+   * payload.
+   */
   weigh(key: string, entry: LocalEntry, jsonBytes: number): void {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot !== entry) return;
@@ -184,7 +186,7 @@ export class LocalTier {
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;
-    // The entry was written by this process and not confirmed by Redis in time, so it may never have been current.
+    // The entry was written by this process and was not confirmed by Redis in time, so it may never have been current.
     return slot.own && (this.#lostAt ?? this.#clock()) >= slot.own.untilMs ? undefined : slot;
   }
 
@@ -210,8 +212,8 @@ export class LocalTier {
   }
 
   /**
-   * Begins a write. Must be called before a key is written. The end of the write drops the entry of the key, regardless
-   * of the outcome of the write.
+   * Begins a write. Must be called before a key is written. When the write ends, the entry for the key is dropped,
+   * regardless of the outcome.
    *
    * @param lease the lease that the value replaces
    */
@@ -224,7 +226,7 @@ export class LocalTier {
     if (kept) this.#writes.set(key, writing);
     return {
       end: (entry) => {
-        // If the record of this write was removed, there was another write, a deletion or a gap.
+        // If the record of this write has been removed, there has been another write, a deletion or a gap.
         const undisturbed = this.#writes.get(key) === writing && writing.told <= 1;
         this.#coherence.forget([physical]);
         if (!entry || !undisturbed || !this.#coherence.live) return;
@@ -296,7 +298,7 @@ export class LocalTier {
     if (existing) this.#remove(existing);
     const at = this.#clock();
     const bound = at + this.#options.ttlMs;
-    // The entry has a Unix time, which is converted here, so that later steps of the wall clock have no effect.
+    // The entry contains a Unix time, which is converted here, so that later steps of the wall clock have no effect.
     const expiresAt = freshness ? Math.min(bound, at + freshness.freshUntilMs - this.#now()) : bound;
     const older = this.#newest;
     const slot: Slot = {

@@ -1,4 +1,4 @@
-/** Opens the coherence of one cache on demand: at once for the first tier, at the first use of a tag for tags. */
+/** Opens the coherence of one cache on demand: immediately for the first tier; for tags, when a tag is first used. */
 import type { Coherence } from './coherence.ts';
 
 export class CoherenceOnDemand {

@@ -1,4 +1,4 @@
-/** Sends all background reads of one tick together, after the replies of the tick. */
+/** Sends all background reads of one tick together, after the tick's replies. */
 export class ReadBatcher {
   readonly #ask: (key: string) => Promise<Buffer | null>;
   #waiting: (() => void)[] = [];

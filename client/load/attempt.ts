@@ -1,6 +1,6 @@
 /**
- * Access of one load to its entry, used by the engine: through the first tier, Redis with its lease, or the memory
- * fallback.
+ * Gives one load access to its entry, on behalf of the engine: through the first tier, through Redis with a lease, or
+ * through the memory fallback.
  *
  * While Redis is unreachable, memory answers and stores loaded values. If Redis refuses commands (memory limit, too few
  * replicas, no permission), entries are still read from it, and loaded values are returned but not stored. A refusal is
@@ -124,7 +124,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     this.release('again').catch(() => {});
   };
 
-  /** Reads the entry or acquires its lease. Not async, because each further promise delays the caller. */
+  /** Reads the entry or acquires its lease. Not async, because each additional promise delays the caller. */
   #ask(remote: Remote, missed: boolean): Promise<Known<T> | LeaseState> {
     const { context, leases } = this.#cache;
     const { local } = context;
@@ -166,7 +166,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       if (context.fallback.pending) context.fallback.recover();
       if (fetched.kind === 'mine') this.#localLease = localLease;
       if (fetched.kind !== 'value') return fetched;
-      // The command was sent before a failover, and a master that did not receive the deletion replied.
+      // The command was sent before a failover, and the reply came from a master that had not received the deletion.
       if (context.fallback.wasDirty(this.#physical, mark)) return this.#fromMemory();
       this.#seen = headOf(fetched.payload);
       const reading = await reader.interpret(this.#key, fetched.payload, this.#options, fill);
@@ -279,7 +279,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       ...this.#options,
       ...policy,
       stamps: this.#stamps,
-      // Never durable: a durable write is sent through another queue, and could follow a later deletion.
+      // Never durable: a durable write is sent through another queue, and could reach Redis after a later deletion.
       durability: 'async',
       outdates: false,
     };
@@ -346,7 +346,7 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  /** Reads the entry without a lease. `destination`: the destination of a value that is loaded afterwards. */
+  /** Reads the entry without a lease. `destination`: where a value that is loaded afterwards is stored. */
   async #fromReader(destination: 'unleased' | 'nowhere'): Promise<Known<T> | LeaseState> {
     this.#destination = destination;
     try {

@@ -1,7 +1,7 @@
 /**
- * Combines the loads of single keys into one call of a bulk loader. The call starts when every key of the round has
+ * Combines the loads of individual keys into one call of a bulk loader. The call starts when every key of the round has
  * either requested a load or been passed (the key was found, another process loads it, or a running load is awaited).
- * Background refreshes form a separate round. Later requests are loaded in further calls.
+ * Background refreshes form a separate round. Later requests are loaded in additional calls.
  */
 import { ConfigurationError } from '../api/errors.ts';
 import type { LoadContext, LoadManyContext } from '../api/types.ts';
@@ -17,7 +17,7 @@ interface Wish<T> {
   readonly resolve: (value: T | PromiseLike<T>) => void;
 }
 
-/** One call to the loader, made once all of its keys are decided. */
+/** One call to the loader, made once every key of the round has either requested a load or been passed. */
 class Round<T> {
   readonly undecided: Set<string>;
   readonly #dispatch: (wishes: readonly Wish<T>[]) => void;
@@ -29,8 +29,8 @@ class Round<T> {
   }
 
   /**
-   * Decides a key of this round, with or without a request to load it. Returns false if the key is not part of this
-   * round.
+   * Records that a key of this round needs to be loaded (`wish`) or not. Returns false if the key is not waiting in
+   * this round.
    */
   decide(key: string, wish?: Wish<T>): boolean {
     if (!this.undecided.delete(key)) return false;

@@ -1,4 +1,4 @@
-/** `getOrCompute` and `getOrComputeMany` of a cache: connects the engine with the cache. */
+/** `getOrCompute` and `getOrComputeMany` of a cache: connects the engine to the cache. */
 
 import { CommandError, isConnectivityError } from '../api/errors.ts';
 import type { ComputeCallOptions, Entry, Load } from '../api/types.ts';
@@ -131,7 +131,10 @@ export class Compute {
     this.#attemptContext.deadlines.stop();
   }
 
-  /** Reads several keys at once. undefined: Redis does not reply. `refused`: each key is read separately. */
+  /**
+   * Reads several keys at once. undefined means that Redis does not reply; `refused` means that each key is read
+   * separately.
+   */
   #readMany<T>(
     keys: readonly string[],
     options: ComputeCallOptions<T>,
@@ -154,8 +157,8 @@ export class Compute {
     const { options: defaults } = this.#context;
     const physical = this.#context.physical(key);
     const { terms } = defaults.compute;
-    // Invalid names are refused here rather than in the invalidation by another caller; too many tags are refused
-    // before the store.
+    // Invalid names are refused here, not later when another caller invalidates tags; too many tags are refused before
+    // the store.
     if (options.tags) assertFewTags(this.#context.tags.namesOf(key, options.tags));
     return {
       key: physical,

@@ -4,13 +4,13 @@
  * are waits, because one timer per wait would take a tenth of the time of a hit.
  *
  * Time is counted in ticks, and a late tick counts only as two: if this process was stalled, or the machine is
- * overloaded, missing replies do not indicate a problem of Redis. The timer fires after the replies in the socket have
- * been read.
+ * overloaded, missing replies do not indicate a problem with Redis. The timer fires after the replies in the socket
+ * have been read.
  */
 import { now } from '../transport/timing.ts';
 
 const TICK_MS = 10;
-/** Maximum time that one tick counts. */
+/** Maximum time that is counted for one tick. */
 const TICK_MAX_MS = 2 * TICK_MS;
 /** Number of ticks without waits after which the timer stops. */
 const IDLE_TICKS = 100;
@@ -34,7 +34,7 @@ export class DeadlineTimer {
   /**
    * Returns the outcome of the work, or `instead` after `ms` plus one tick. A later outcome is passed to `late`.
    *
-   * @param progress a counter that grows while the work makes progress; `ms` counts from the last progress
+   * @param progress a counter that grows while the work makes progress; `ms` is measured from the last progress
    */
   limit<T>(
     work: Promise<T>,

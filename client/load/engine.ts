@@ -34,7 +34,7 @@ export interface Known<T> {
 export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
 export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
 
-/** Access of one load to the entry of its key. */
+/** A load's access to the entry of its key. */
 export interface Attempt<T> {
   fetch(): Promise<Known<T> | LeaseState>;
   /** Acquires the lease in order to replace an existing entry. */
@@ -60,7 +60,7 @@ export interface Job<T> {
   readonly ttlSeconds: number | null;
   readonly tags?: () => readonly string[];
   readonly attempt: () => Attempt<T>;
-  /** Called when it is certain that the loader is not called now; may be called more than once. */
+  /** Called when it is certain that the loader will not be called now; may be called more than once. */
   readonly passes?: () => void;
   /** Reports the state of a background refresh: it may call the loader (`pending`), or has ended (`settled`). */
   readonly refreshes?: (what: 'pending' | 'settled') => void;
@@ -76,9 +76,9 @@ export interface EngineHost {
   /** Counts a hit or a miss. */
   readonly counted: (hit: boolean, source: ReadSource | undefined) => void;
   readonly loading: () => void;
-  /** Reports that a stale value replaces a load. */
+  /** Reports that a stale value is returned in place of a loaded one. */
   readonly stale: (key: string, reason: StaleReason) => void;
-  /** Registers work that continues after the caller has got its value. */
+  /** Registers work that continues after the caller has received its value. */
   readonly later: (work: Promise<unknown>) => void;
 }
 
@@ -103,7 +103,9 @@ export class Engine {
     return result;
   }
 
-  /** Runs a job. Not async, because a hit ends with the first promise, and each further promise delays the caller. */
+  /**
+   * Runs a job. Not async, because a hit ends with the first promise, and each additional promise delays the caller.
+   */
   #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
     const attempt = job.attempt();
     if (job.tags) flight.tags = job.tags;
@@ -172,7 +174,7 @@ export class Engine {
     return this.#within(answer, job.terms.softTimeoutMs, () => this.#stale(job, known, 'slow'));
   }
 
-  /** Records the outcome of a load that a stale value can replace. */
+  /** Records the outcome of a load whose result can be replaced by a stale value. */
   #watch<T>(job: Job<T>, work: Promise<unknown>): void {
     work.then(
       () => this.#backoff.succeeded(job.key),

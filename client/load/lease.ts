@@ -31,7 +31,7 @@ const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 
 /** A holder renews its lease after this fraction of the lease time: one third. */
 const RENEWALS = 3;
-/** Intervals of polling for waiters without notifications, in ms. */
+/** Polling intervals, in ms, for waiters that receive no notifications. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
 /** Maximum number of attempts when a key changes concurrently. */
 const ATTEMPTS = 3;
@@ -86,8 +86,8 @@ export class Leases {
   }
 
   /**
-   * Returns the key of a lease next to an entry; undefined if the slot of the entry cannot have such a key, and each
-   * process replaces the entry without a lease.
+   * Returns the key of a lease next to an entry. undefined: there is no such key in the entry's slot, so each process
+   * replaces the entry without a lease.
    */
   keyOf(physical: string): string | undefined {
     const key = leaseKey(this.namespace, physical);
@@ -96,7 +96,7 @@ export class Leases {
   }
 
   /**
-   * Notifies the waiters of all processes, if the user has the permission. A waiter that gets no notification polls
+   * Notifies the waiters of all processes, if the user is permitted to. A waiter that gets no notification polls
    * instead.
    */
   publish(message: string): void {
@@ -181,7 +181,7 @@ export class LeaseHandle {
   async store(payload: Buffer, ttlMs: number | null): Promise<boolean> {
     const place = this.#place;
     if (!place) return false;
-    // If the slot of the entry has no lease key, the stored entry is compared nevertheless.
+    // If the slot of the entry has no lease key, the stored entry is still compared.
     const keys = place.kind === 'beside' && this.#lease === undefined ? [this.#entry] : this.#keysOf(place);
     const head = place.kind === 'entry' ? '' : place.head;
     try {

@@ -41,7 +41,7 @@ export function resolveCompute(options: ComputeDefaults = {}): ResolvedCompute {
   };
 }
 
-/** Resolves the options. @param defaults values of absent options */
+/** Resolves the options. @param defaults values for options that are not set */
 export function resolveTerms(options: ComputeOptions, defaults: ComputeTerms, path = ''): ComputeTerms {
   if (!NAMES.some((name) => options[name] !== undefined)) return defaults;
   const read = (name: keyof ComputeOptions, min: number, max: number): number | undefined =>

@@ -5,9 +5,9 @@ import { endsWithTtl, type Freshness } from '../codec/envelope.ts';
 
 /** Resolved `ComputeOptions`. */
 export interface ComputeTerms {
-  /** Time after a value's freshness in which the value is returned at once while it is refreshed. */
+  /** Period after a value becomes stale during which it is returned at once while it is being refreshed. */
   readonly staleMs: number;
-  /** Time after a value's freshness in which the value replaces a load that fails or is slow. */
+  /** Period after a value becomes stale during which it is returned if a load fails or is slow. */
   readonly graceMs: number;
   readonly backoffMs: number;
   readonly softTimeoutMs: number | undefined;
@@ -31,8 +31,8 @@ export type FreshnessState = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expir
 
 /**
  * Evaluates the freshness of a value. Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
- * Probabilistic Cache Stampede Prevention", VLDB 2015): its probability rises towards the end of the TTL and with the
- * duration of the load.
+ * Probabilistic Cache Stampede Prevention", VLDB 2015): its probability rises as the TTL runs out and with the duration
+ * of the load.
  */
 export function evaluateFreshness(
   freshness: Freshness | undefined,
@@ -73,7 +73,7 @@ export function storePolicyOf(
   const nothing = value === undefined;
   const negative = nothing || value === null ? terms.negativeTtlSeconds : undefined;
   if (nothing && negative === undefined) return undefined;
-  // A TTL set by the loader has precedence.
+  // A TTL set by the loader takes precedence.
   const { ownTtlSeconds } = terms;
   const asked = ownTtlSeconds !== undefined ? ownTtlSeconds : (negative ?? ttlSeconds);
   if (asked === 0) return undefined;

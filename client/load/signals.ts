@@ -15,7 +15,7 @@ export type Notification =
   | { readonly kind: 'silent' };
 
 const TOKEN_LENGTH = 16;
-/** Number of recent notifications without a waiter that are kept, without their values. */
+/** Number of recent notifications without a waiter that are kept; their values are not. */
 const RECENT_MAX = 4096;
 const OPEN_TIMEOUT_MS = 1000;
 /** Pause after a failed attempt, in ms. */

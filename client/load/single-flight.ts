@@ -4,10 +4,11 @@
  */
 export interface Flight<T = unknown> {
   readonly result: Promise<T>;
-  /** Number of the last invalidation before the load began. */
+  /** Sequence number of the last invalidation before the load began. */
   readonly since: number;
   /**
-   * Whether the key was set or deleted since the load began. If so, the result of the load is returned but not stored.
+   * Whether the key has been set or deleted since the load began. If so, the result of the load is returned but not
+   * stored.
    */
   invalidated: boolean;
   /** Tags of the result, read when a tag is invalidated. */
@@ -22,10 +23,10 @@ const INVALIDATIONS_MAX = 10_000;
 export class SingleFlight {
   readonly #flights = new Map<string, Flight>();
   readonly #background = new Map<string, Flight>();
-  /** Number of the last invalidation of each tag, oldest first. */
+  /** Sequence number of the last invalidation of each tag, oldest first. */
   readonly #invalidations = new Map<string, number>();
   #last = 0;
-  /** Number of the last invalidation that was dropped. */
+  /** Sequence number of the last invalidation that was dropped. */
   #forgotten = 0;
 
   join<T>(key: string, load: (flight: Flight<T>) => Promise<T>): Promise<T> {

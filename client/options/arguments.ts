@@ -1,6 +1,6 @@
 /**
- * Checks arguments that are objects or functions of the application. An invalid argument fails at once, and the error
- * names the expected type.
+ * Checks arguments that are objects or functions provided by the application. An invalid argument fails at once, and
+ * the error names the expected type.
  */
 
 import { ConfigurationError } from '../api/errors.ts';

@@ -1,4 +1,4 @@
-/** Names of all options of caches, connections and single calls. */
+/** Names of all options for caches, connections and individual calls. */
 import type { ComputeCallOptions, ComputeDefaults, ComputeOptions } from '../api/call-options.ts';
 import type {
   Address,
@@ -24,7 +24,7 @@ const TERMS = {
   negativeTtlSeconds: true,
 } as const satisfies Record<keyof ComputeOptions, true>;
 
-/** Options of all calls, because `get`, `set` and `getOrCompute` may share one options object. */
+/** Options for all calls, because `get`, `set` and `getOrCompute` may share one options object. */
 export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   ...TERMS,
   ttlSeconds: true,
@@ -94,7 +94,7 @@ const URL_OPTION: OptionNames = new Set(['url']);
 const without = (names: OptionNames, name: string): OptionNames =>
   new Set([...names].filter((each) => each !== name));
 
-/** Options of the factories that set `mode` themselves. */
+/** Options for the factories that set `mode` themselves. */
 export const REDIS_CACHE_OPTIONS = without(
   allNames(CACHE_OPTIONS, CONNECTION_OPTIONS.standalone, URL_OPTION),
   'mode',

@@ -1,4 +1,4 @@
-/** Resolves the options of a connection and their defaults. The `ConfigurationError` for an invalid value quotes it. */
+/** Resolves connection options and their defaults. The `ConfigurationError` for an invalid value quotes the value. */
 import { isIPv6 } from 'node:net';
 import { ConfigurationError } from '../api/errors.ts';
 import type {

@@ -1,5 +1,5 @@
 /**
- * Milliseconds per unit of a duration in text form. Durations are numbers, and the option's name has the unit
+ * Milliseconds per unit of a duration in text form. Durations are numbers, and the option's name contains the unit
  * (docs/decisions/045-durations-are-numbers.md). Other clients accept '5m'; the error for such a string contains the
  * number to write instead.
  */

@@ -1,6 +1,6 @@
 /**
- * Checks single option values. Each function returns the value, or the default if the value is undefined, or throws a
- * `ConfigurationError`.
+ * Checks individual option values. Each function returns the value, or the default if the value is undefined, or throws
+ * a `ConfigurationError`.
  */
 
 import { ConfigurationError } from '../api/errors.ts';

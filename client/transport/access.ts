@@ -5,10 +5,10 @@
  *        └▶ login: user and password, from functions if configured ─▶ connect ─▶ accepted
  *                                                                              └▶ rejected (WRONGPASS, NOAUTH, …)
  *
- * Each rejection delays the next attempt at the same server, twice as long as before, up to 5 s.
+ * Each rejection delays the next attempt at the same server; the delay doubles each time, up to 5 s.
  *
- * Left out: servers that cannot be reached (`probe.ts` has their retries), and a login that expires while a connection
- * is open: the server closes the connection, and the next connect calls the functions again.
+ * Left out: servers that cannot be reached (`probe.ts` retries them), and a login that expires while a connection is
+ * open: the server closes the connection, and the next connect calls the functions again.
  */
 
 import type { Address, Credential } from '../api/types.ts';
@@ -18,7 +18,7 @@ import { jittered, now, withTimeout } from './timing.ts';
 /** Minimum delay between a rejection and the next attempt at the same server, in ms. */
 const REST_MIN_MS = 250;
 const REST_MAX_MS = 5000;
-/** Key of the delay after a function failed, when no server was contacted. */
+/** Key for the delay after a function has failed, when no server was contacted. */
 const CREDENTIALS = 'credentials';
 
 export interface Login {
@@ -31,7 +31,7 @@ export interface AccessOptions {
   readonly password: Credential | undefined;
   /** Names of the two options, for error messages. */
   readonly names: readonly [username: string, password: string];
-  /** Timeout of the credential functions, in ms. */
+  /** Timeout for the credential functions, in ms. */
   readonly timeoutMs: number;
 }
 
@@ -58,8 +58,8 @@ export class Access {
   /**
    * Runs `connect` with the current login.
    *
-   * @param refuses whether an error of `connect` is a reply of the server
-   * @throws the last rejection, without connecting, before the delay has passed
+   * @param refuses whether an error from `connect` is a reply from the server
+   * @throws the last rejection, without connecting, if the delay has not passed yet
    */
   async open<L>(
     address: Address,
@@ -92,7 +92,7 @@ export class Access {
     this.#rests.set(key, { until: now() + jittered(ms), ms, error });
   }
 
-  /** Returns the login. Concurrent connects share one call of the functions. */
+  /** Returns the login. Concurrent connection attempts share one call to the functions. */
   async #login(): Promise<Login> {
     const { username, password } = this.#options;
     if (typeof username !== 'function' && typeof password !== 'function') return { username, password };

@@ -10,7 +10,7 @@ export function translateAddress(announced: Address, natMap: Readonly<Record<str
   return natMap[addressKey(announced)] ?? announced;
 }
 
-/** Parses an address that `addressKey` formatted. */
+/** Parses an address in the format of `addressKey`. */
 export function parseKey(key: string): Address {
   const colon = key.lastIndexOf(':');
   return { host: key.slice(0, colon), port: Number(key.slice(colon + 1)) };

@@ -20,12 +20,12 @@ export interface CacheConnection extends SupervisedConnection {
    */
   readonly pieces?: number;
   /**
-   * Opens a separate RESP2 link, without a name, to the current master; in a cluster to one of the masters.
+   * Opens a separate RESP2 link, without a name, to the current master; in a cluster, to one of the masters.
    *
    * @throws NotSentError with the reason if there is no master
    */
   subscriber(): Promise<Link>;
-  /** Calls the listener for each event of each connection, before the listeners of `on`. */
+  /** Calls the listener for each event of each connection, before listeners added with `on`. */
   follow(listener: PartListener): void;
   /**
    * Returns the slot of a key; only in a cluster. The keys of one command must be in one slot, except for MGET, MSET,
@@ -33,8 +33,8 @@ export interface CacheConnection extends SupervisedConnection {
    */
   slotOf?(key: string): number;
   /**
-   * Whether some shards are ready, and each other shard has been unreachable for at least the timeout of a command;
-   * only in a cluster.
+   * Whether some shards are ready, and each other shard has been unreachable for at least the command timeout; only in
+   * a cluster.
    */
   serves?(): boolean;
   /**

@@ -24,7 +24,7 @@ export type Argument = string | number | Buffer;
 
 export interface CallOptions {
   readonly buffers?: boolean;
-  /** Fails at once instead of waiting for a master, after the first master was found. */
+  /** Fails at once instead of waiting for a master, once a first master has been found. */
   readonly failFast?: boolean;
   /**
    * Whether the command is part of a sequence on one connection, and therefore sent now or not at all, never postponed

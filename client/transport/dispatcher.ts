@@ -1,9 +1,10 @@
 /**
- * Commands in flight: waiting for a master, or sent and without a reply, each until its deadline. While the link is
- * held (a reply is overdue), new commands wait here instead of in the socket, so that they can be sent to another
- * master, or are certainly not sent. While the sentinels replace a healthy master, only writes wait, because this
- * master serves reads until another one is found. When the client moves from a master that was demoted to its
- * successor, all commands wait for a short time, because the successor is usually connected within milliseconds.
+ * Commands in flight: those that are waiting for a master, and those that were sent and have no reply yet, each until
+ * its deadline. While the link is held (a reply is overdue), new commands wait here instead of in the socket, so that
+ * they can be sent to another master, or are guaranteed not to have been sent. While the sentinels replace a healthy
+ * master, only writes wait, because this master serves reads until another one is found. When the client moves from a
+ * demoted master to its successor, all commands wait for a short time, because the successor is usually connected
+ * within milliseconds.
  */
 import {
   ClientLimitError,
@@ -31,7 +32,7 @@ export interface Operation {
   deadline: number;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
-  /** Link on which the command was sent; undefined while the command is waiting and when it is settled. */
+  /** Link on which the command was sent; undefined while the command is waiting and once it is settled. */
   link: Link | undefined;
 }
 
@@ -41,11 +42,11 @@ export interface Operation {
  */
 const REFUSALS = ['READONLY', 'LOADING', 'MASTERDOWN'];
 const WAITING_MAX = 10_000;
-/** Maximum time to wait for the error replies of a former master, in ms. */
+/** Maximum time to wait for the error replies of a previous master, in ms. */
 export const DRAIN_MS = 500;
 /**
  * Maximum time, in ms, for which commands with `failFast` wait for the successor of a demoted master. In a planned
- * switchover, the client connects to the successor 2 ms after it has left the former master.
+ * switchover, the client connects to the successor 2 ms after it has left the previous master.
  */
 export const MOVE_MS = 100;
 
@@ -79,12 +80,13 @@ export class Dispatcher implements Receiver<Operation> {
   #movingUntil = 0;
   #closed = false;
   /**
-   * Commands that were rejected for a temporary reason. One of them is retried per tick, and all when a write succeeds.
+   * Commands that were rejected for a temporary reason. One of them is retried per tick, and all of them once a write
+   * succeeds.
    */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
-  /** Previous links on which replies to writes are missing. */
+  /** Previous links on which replies to writes are still missing. */
   readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
-  /** Replies on a link after a long silence. They are accepted once no other master is found. */
+  /** Replies on a link after a long silence. They are accepted if no other master is found. */
   #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
 
   constructor(options: {
@@ -106,7 +108,7 @@ export class Dispatcher implements Receiver<Operation> {
     else
       operation.reject(
         new ClientLimitError(
-          `${operation.command}: ${this.#maxInFlight} commands already wait for a reply (maxInFlight)`,
+          `${operation.command}: ${this.#maxInFlight} commands are already waiting for a reply (maxInFlight)`,
         ),
       );
   }
@@ -177,9 +179,9 @@ export class Dispatcher implements Receiver<Operation> {
 
   /**
    * Detaches a link that no longer leads to the master. Reads are sent again on the next link. Unless the link was
-   * closed, reads with `failFast` also wait for the next link, up to `MOVE_MS`. Unanswered writes get an unknown
-   * outcome. Unanswered writes on a demoted node wait briefly for its refusal (READONLY), after which they can safely
-   * be sent to the new master.
+   * closed, reads with `failFast` also wait for the next link, up to `MOVE_MS`. The outcome of unanswered writes
+   * becomes unknown, except on a demoted node: there, they wait briefly for its refusal (READONLY), after which they
+   * can safely be sent to the new master.
    */
   detach(reason: string, cause: Detachment): void {
     const link = this.#link;
@@ -201,7 +203,7 @@ export class Dispatcher implements Receiver<Operation> {
     else link.destroy(reason);
   }
 
-  /** Extends the deadlines of earlier commands by the time in which this process was stalled. */
+  /** Extends the deadlines of earlier commands by the time for which this process was stalled. */
   forgive(ms: number, at: number): void {
     const all = [...this.#inflight, ...this.#waiting, ...this.#postponed.map(({ operation }) => operation)];
     for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));
@@ -303,7 +305,7 @@ export class Dispatcher implements Receiver<Operation> {
     for (const { operation } of postponed) this.#place(operation);
   }
 
-  /** Rejects a command past its deadline with the error reply of the server. */
+  /** Rejects a command that is past its deadline, with the server's error reply. */
   #overdue({ operation, refusal }: { operation: Operation; refusal: Error }, at: number): boolean {
     if (at < operation.deadline) return false;
     operation.reject(new CommandError(refusal.message, refusal, operation.command));
@@ -330,7 +332,9 @@ export class Dispatcher implements Receiver<Operation> {
     else if (this.#waiting.length < WAITING_MAX) this.#waiting.push(operation);
     else
       operation.reject(
-        new ClientLimitError(`${operation.command}: ${WAITING_MAX} commands already wait for a master`),
+        new ClientLimitError(
+          `${operation.command}: ${WAITING_MAX} commands are already waiting for a master`,
+        ),
       );
   }
 

@@ -53,7 +53,7 @@ interface Session {
   readonly lanes: Set<Lane>;
   /** Guarantees with a batch in flight. The next batch of the same guarantee waits for that batch. */
   readonly running: Set<string>;
-  /** Whether another node is master, so that confirmations of this node are rejected. */
+  /** Whether another node is master, so that confirmations from this node are rejected. */
   left: boolean;
 }
 
@@ -69,7 +69,7 @@ export class DurableChannel {
   #used = false;
   #held = false;
   #isDoubted = false;
-  /** Batches that wait for the check whether their node is still the master. */
+  /** Batches that are waiting for a check of whether their node is still the master. */
   readonly #doubtful: (() => void)[] = [];
   #closed = false;
 
@@ -92,12 +92,12 @@ export class DurableChannel {
       );
     else {
       this.#queue(write);
-      // Writers of one tick share the batch.
+      // Writes of one tick share the batch.
       queueMicrotask(() => this.#pump());
     }
   }
 
-  /** Uses a new master. A connection is opened immediately if durable writes have been used. */
+  /** Switches to a new master. A connection is opened immediately if durable writes have been used. */
   attach(open: () => Promise<Link>, hold = false): void {
     this.#session = { open, lanes: new Set(), running: new Set(), left: false };
     this.#held = hold;
@@ -118,7 +118,7 @@ export class DurableChannel {
     this.#decide();
     for (const lane of session.lanes) {
       if (!drain || !lane.busy) lane.link?.destroy(reason);
-      // A hung node does not answer WAIT, so its callers get an error within the same bound as for every other command.
+      // A hung node does not answer WAIT, so its callers get an error within the same time as for every other command.
       else setTimeout(() => lane.link?.destroy(reason), DRAIN_MS).unref();
     }
   }
@@ -127,9 +127,7 @@ export class DurableChannel {
     this.#held = true;
   }
 
-  /**
-   * Like `hold`, for writes during an election. The end of this hold does not release confirmations that `doubt` holds.
-   */
+  /** Like `hold`, for writes during an election. Ending this hold does not release confirmations that `doubt` holds. */
   holdWrites(hold: boolean): void {
     if (this.#held === hold) return;
     this.#held = hold;
@@ -166,7 +164,7 @@ export class DurableChannel {
     return longestMs;
   }
 
-  /** Extends deadlines by the time in which this process was stalled. */
+  /** Extends deadlines by the time for which this process was stalled. */
   forgive(ms: number, at: number): void {
     for (const { link } of this.#session?.lanes ?? []) link?.progress.forgive(ms, at);
     for (const writes of this.#groups.values())
@@ -198,10 +196,12 @@ export class DurableChannel {
     const late = `${command}: not sent in time`;
     if (session && !this.#held && session.running.has(key))
       return new ClientLimitError(
-        `${late} (earlier writes with the same guarantee still wait for their replicas)`,
+        `${late} (earlier writes with the same guarantee are still waiting for their replicas)`,
       );
     if (session && !this.#held && session.running.size >= LANES_MAX)
-      return new ClientLimitError(`${late} (${LANES_MAX} other guarantees still wait for their replicas)`);
+      return new ClientLimitError(
+        `${late} (${LANES_MAX} other guarantees are still waiting for their replicas)`,
+      );
     return new NotSentError(`${late} (${this.#why()})`);
   }
 
@@ -267,7 +267,7 @@ export class DurableChannel {
     }
   }
 
-  /** Takes a batch of the guarantee; the remaining writes go to the end of the queue. */
+  /** Takes a batch of writes with the given guarantee; the remaining writes go to the end of the queue. */
   #take(key: string): readonly DurableWrite[] {
     const writes = this.#groups.get(key) ?? [];
     this.#groups.delete(key);
@@ -363,7 +363,7 @@ export class DurableChannel {
     }
   }
 
-  /** Retries until the deadline, after which the error reply of the server is thrown. */
+  /** Retries until the deadline, then throws the server's error reply. */
   #later(write: DurableWrite, refusal: Error): void {
     const waitMs = jittered(RETRY_MS);
     if (now() + waitMs >= write.deadline)

@@ -29,7 +29,7 @@ export class ElectionWatch {
   }
 
   /**
-   * Whether the sentinels are replacing the master. While the master replies, an attempt of one sentinel without the
+   * Whether the sentinels are replacing the master. While the master replies, an attempt by one sentinel without the
    * votes of a majority is no evidence.
    */
   isTroubled(views: readonly SentinelView[], masterReplies: boolean): boolean {

@@ -30,7 +30,7 @@ export type SentinelEvent =
   /** Any other event of the service, after which its state must be queried. */
   | { readonly kind: 'other' };
 
-/** Failover of the current master, as all sentinels together announce it. */
+/** Failover of the current master, as announced by all sentinels together. */
 export type Election =
   | { readonly kind: 'none' }
   | { readonly kind: 'attempted' }
@@ -47,9 +47,9 @@ export const NO_ELECTION: Election = { kind: 'none' };
 export const ELECTED_HOLD_MS = 750;
 
 /**
- * Maximum wait of writes from the election, in ms, if the promotion is announced. The client finds the promoted replica
- * at the latest when all sentinels report it, 1 to 2 s later. The limit ends a wait in which the leader or the replica
- * has died.
+ * Maximum time, in ms from the election, for which writes wait if the promotion is announced. The client finds the
+ * promoted replica by the time all sentinels report it, 1 to 2 s later. The limit ends a wait during which the leader
+ * or the replica has died.
  */
 export const PROMOTED_HOLD_MS = 3_000;
 
@@ -98,7 +98,7 @@ export function failoverOfState(state: string | undefined): AnnouncedFailover | 
 }
 
 /**
- * Parses a message of a sentinel: `master NAME IP PORT …`, `slave NAME IP PORT @ MASTER IP PORT …`, or for
+ * Parses a message from a sentinel: `master NAME IP PORT …`, `slave NAME IP PORT @ MASTER IP PORT …`, or for
  * `+switch-master` `NAME IP PORT IP PORT`. Returns undefined if the message concerns another service.
  */
 export function parseSentinelEvent(
@@ -119,8 +119,8 @@ export function parseSentinelEvent(
 }
 
 /**
- * Returns a failover with the address of its replica. A later announcement of the same sentinel without the address
- * concerns the same replica.
+ * Returns a failover with the address of its replica. A later announcement by the same sentinel without the address
+ * refers to the same replica.
  */
 export function continued(
   before: AnnouncedFailover | undefined,
@@ -159,7 +159,7 @@ export function nextElection(
     case 'attempted':
       return { kind: 'attempted' };
     case 'promoted':
-      // Every further write to the old master is lost.
+      // From now on, every write to the old master is lost.
       if (before.kind === 'overdue' && before.after === 'promotion') return before;
       if (before.kind !== 'elected') return { kind: 'elected', since: at };
       return at - before.since < PROMOTED_HOLD_MS ? before : { kind: 'overdue', after: 'promotion' };

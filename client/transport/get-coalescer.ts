@@ -1,14 +1,14 @@
 /**
  * Sends the GETs of one tick together: a single one as GET, several as MGET. A hundred readers cost one command and one
- * reply instead of a hundred. A key of a type other than string reads as null with both commands. After an error of the
- * complete MGET (for example, a key that the user is not allowed to read), each key is read separately. For a user
- * without MGET see `substitutes.ts`.
+ * reply instead of a hundred. A key of a type other than string reads as null with both commands. If the whole MGET
+ * fails (for example, because of a key that the user is not allowed to read), each key is read separately. For a user
+ * who may not call MGET, see `substitutes.ts`.
  */
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from './commands.ts';
 
 /**
- * Maximum number of keys per command. Further keys are sent in further commands, so that Redis replies to the first
+ * Maximum number of keys per command. Additional keys are sent in separate commands, so that Redis replies to one
  * command while it reads the next.
  */
 const KEYS_MAX = 32;
@@ -44,7 +44,7 @@ export class GetCoalescer {
   get(key: string, failFast: boolean): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const reader = { key, resolve, reject };
-      // No reply is pending, so a single caller is not delayed by the coalescing.
+      // No reply is pending, so a single caller is not delayed by coalescing.
       if (this.#readers.length === 0 && this.#idle()) {
         this.#one(reader, failFast);
         return;

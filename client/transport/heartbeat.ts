@@ -1,6 +1,6 @@
 /**
- * Polls the role of the master once per second, and on demand. Detects a hang without traffic and a demotion, and keeps
- * the list of replicas current.
+ * Polls the role of the master once per second, and on demand. Detects demotions, detects hangs while there is no
+ * traffic, and keeps the list of replicas current.
  */
 import type { Link, Role } from './link.ts';
 import { now } from './timing.ts';

@@ -1,9 +1,9 @@
 /**
- * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so no command of the old
+ * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so no command on the old
  * link is repeated by accident.
  *
  * ioredis logs in and sends all commands except the frequent ones (`wire-connector.ts`); its own reconnecting, queueing
- * and resending are switched off. The link measures for how long a reply is due, to detect hangs.
+ * and resending are switched off. To detect hangs, the link measures how long a reply has been due.
  */
 import { isIP } from 'node:net';
 import { Redis } from 'ioredis';
@@ -22,7 +22,7 @@ export interface LinkOptions {
   readonly password: string | undefined;
   readonly db: number;
   readonly tls: TlsOptions | undefined;
-  /** Timeout of TCP, TLS and handshake together, in ms. */
+  /** Timeout for TCP, TLS and handshake together, in ms. */
   readonly timeoutMs: number;
   /** Maximum time to send a large command, in ms; default: no limit. */
   readonly sendMaxMs?: number;
@@ -60,7 +60,7 @@ export function latencyOf(redis: Redis | undefined): number {
 export class Link {
   readonly address: Address;
   readonly redis: Redis;
-  /** Promise of the reason why the link was closed. */
+  /** Promise that resolves with the reason why the link was closed. */
   readonly over: Promise<string>;
   readonly #progress: Progress;
   #wire: Wire | undefined;
@@ -143,7 +143,7 @@ export class Link {
   }
 
   /**
-   * Whether both links lead to the same node, once by host name and once by IP address. Two host names with one IP
+   * Whether both links lead to the same node, one by host name and the other by IP address. Two host names with one IP
    * address can be two nodes behind a TLS proxy.
    */
   isOfSameNode(other: Link): boolean {
@@ -165,7 +165,7 @@ export class Link {
    * Returns a counter that changes while a reply continues to arrive without a hang, or while a large command is being
    * sent.
    *
-   * @param toleratedMs allowed silence of a node with this usual latency
+   * @param toleratedMs returns the allowed silence for a node with this usual latency
    */
   pieces(at: number, toleratedMs: (latencyMs: number) => number): number {
     const { progress } = this;
@@ -232,8 +232,8 @@ export class Link {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
     if (ping.status === 'rejected') {
       if (!isReply(ping.reason)) throw ping.reason;
-      // A node that cannot save refuses PING with MISCONF but serves reads. Without the permission for PING, the reply
-      // is not informative.
+      // A node that cannot save refuses PING with MISCONF but serves reads. Without permission for PING, the reply is
+      // not informative.
       if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
         return { kind: 'unready', reason: ping.reason.message };
     }
@@ -251,7 +251,7 @@ export class Link {
   }
 }
 
-/** Whether HELLO is not available, for which the error message depends on the server version. */
+/** Whether the error means that HELLO is not available; its message depends on the server version. */
 function isHelloUnavailable(error: unknown): boolean {
   const { command } = error as { readonly command?: { readonly name?: unknown } };
   return String(command?.name).toLowerCase() === 'hello' && isUnavailable(error);

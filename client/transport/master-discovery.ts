@@ -1,8 +1,8 @@
 /**
  * Discovers the master: probes every candidate in parallel until one is accepted.
  *
- * A discovery runs at startup, after a loss, and in parallel with a suspect connection. It ends only when it is stopped
- * or has found the master.
+ * A discovery runs at startup, after the connection is lost, and in parallel while the connection is suspect. It ends
+ * only when it is stopped or has found the master.
  */
 
 import type { Address } from '../api/types.ts';
@@ -36,7 +36,7 @@ export interface MasterDiscoveryContext {
   /** The only address of a standalone server, which is accepted in any role. */
   readonly only: Address | undefined;
   readonly found: (found: Found) => void;
-  /** Called when a node replied or failed, and was not accepted. */
+  /** Called when a node has replied or failed, and was not accepted. */
   readonly heard: (address: Address, role: Role | undefined) => void;
 }
 
@@ -83,7 +83,7 @@ export class MasterDiscovery {
     );
   }
 
-  /** Role that the former master has reported at or after `since`. */
+  /** Role that the previous master reported at or after `since`. */
   #former(since: number): OutageState['former'] {
     const { current } = this.#context.topology();
     const probe = current && this.#probes.get(addressKey(current.address));

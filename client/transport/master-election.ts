@@ -2,9 +2,9 @@
  * Decides whether a candidate may be used as the master. Pure: takes the known topology and the report of a node, and
  * returns a decision.
  *
- * ROLE=master alone is not sufficient, because a deposed master reports it, too, until it is reconfigured. A candidate
+ * ROLE=master alone is not sufficient, because a deposed master also reports it until it is reconfigured. A candidate
  * is accepted in two cases. Either it is the master in the newest configuration of the sentinels. Or it was a replica
- * of the last known master, reports a promotion (0.85 s before the sentinels publish it), and there is further evidence
+ * of the last known master, reports a promotion (0.85 s before the sentinels publish it), and there is other evidence
  * of a failover. A replica that was promoted by mistake is not accepted. The last known master is accepted again if
  * there is no evidence against it.
  */
@@ -14,7 +14,7 @@ import { addressKey } from './address.ts';
 import type { Role } from './link.ts';
 import type { SentinelView } from './sentinel-monitor.ts';
 
-/** How long, in ms, a deposed master is refused although the sentinels report it in the old configuration. */
+/** How long, in ms, a deposed master is refused even if sentinels with the old configuration still report it. */
 export const DEPOSED_MS = 5000;
 
 export interface KnownTopology {
@@ -22,7 +22,7 @@ export interface KnownTopology {
   readonly current: { readonly address: Address; readonly epoch: number } | undefined;
   /** Nodes that were replicas of `current`. */
   readonly replicas: ReadonlySet<string>;
-  /** Former masters, with the time at which each was replaced and the epoch of the sentinels at that time. */
+  /** Previous masters, with the time at which each was replaced and the epoch of the sentinels at that time. */
   readonly deposed: ReadonlyMap<string, { readonly epoch: number; readonly at: number }>;
 }
 
@@ -32,17 +32,17 @@ export interface OutageState {
   readonly kind: 'lost' | 'suspect';
   readonly owedMs: number;
   /**
-   * Time without a due reply, in ms, after which a connection is replaced if the same node replies on another
+   * How long a reply may be overdue, in ms, before the connection is replaced if the same node replies on another
    * connection.
    */
   readonly replaceAfterMs: number;
-  /** Whether every known replica was queried since the outage began, and has replied or failed. */
+  /** Whether every known replica has been queried since the outage began, and has replied or failed. */
   readonly replicasHeard: boolean;
-  /** How long the connection was silent in this suspicion, in ms, even if it has replied since. */
+  /** How long the connection has been silent during this suspicion, in ms, even if it has replied since. */
   readonly silentMs: number;
   /** Whether a sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
-  /** Whether the last known master refused a command, because it is a replica or not ready. */
+  /** Whether the last known master refused a command, because it is a replica or is not ready. */
   readonly refused: boolean;
   /** Role that the last known master has reported since the outage began. */
   readonly former: Role['kind'] | 'silent' | 'unheard';
@@ -103,7 +103,7 @@ export function evaluateCandidate(
   return current && leading.epoch < current.epoch ? 'no' : 'sentinel';
 }
 
-/** Whether there is evidence of a failover other than the report of the candidate. */
+/** Whether there is evidence of a failover besides the candidate's own report. */
 function isChanging({ kind, former, troubled, refused, silentMs }: OutageState): boolean {
   if (troubled || refused || former === 'replica') return true;
   return kind === 'suspect' ? silentMs > DOUBT_MS : former === 'silent' || former === 'unready';

@@ -1,6 +1,6 @@
 /**
  * Polls one node with the same query over a persistent connection, so that a hung or dead node does not delay the
- * others. It polls frequently during an alert, else once per second. It reports only the view of its own node.
+ * others. It polls frequently during an alert, otherwise once per second. It reports only the view of its own node.
  */
 import type { Link } from './link.ts';
 import { isReply } from './reply-error.ts';
@@ -23,7 +23,7 @@ export interface NodePollerOptions<V> {
   readonly ask: (link: Link) => Promise<V | undefined>;
   /** Receives each view; undefined if there was no reply, with the reason. */
   readonly report: (view: V | undefined, failure?: string) => void;
-  /** Maximum timeout of a connect or a reply. */
+  /** Maximum timeout for connecting or for a reply. */
   readonly maxTimeoutMs: number;
 }
 

@@ -1,7 +1,7 @@
 /** Commands of one connection that await a reply, in the order in which they were sent. */
 import type { Argument } from './commands.ts';
 
-/** Command that this client sent, rather than ioredis. */
+/** Command sent by this client rather than by ioredis. */
 export interface OwnCommand {
   readonly name: string;
   readonly args: readonly Argument[];

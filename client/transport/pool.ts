@@ -22,7 +22,7 @@ import type { Argument, CallOptions } from './commands.ts';
 import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
 
-/** Commands whose keys may use several connections; their replies are added. */
+/** Commands whose keys may use several connections; their replies are added up. */
 const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);
 /** Commands whose first key follows the script and the number of keys. */
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);

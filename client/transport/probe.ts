@@ -2,7 +2,7 @@
  * Polls the role of one node until the probe is stopped or its link is taken over.
  *
  * The timeouts are short at first, so that a hung node is not mistaken for a slow one. Each failure doubles the
- * timeouts, up to the connect timeout of the options, so that a slow network is not mistaken for a dead node.
+ * timeouts, up to the configured connect timeout, so that a slow network is not mistaken for a dead node.
  */
 import type { Address } from '../api/types.ts';
 import type { Link, Role } from './link.ts';
@@ -14,8 +14,8 @@ const ANSWER_MS = 300;
 const CONNECT_MS = 500;
 const RETRY_MIN_MS = 10;
 /**
- * Maximum pause between attempts, in ms: a node that returns soon is found within 100 ms, and a node that stays down is
- * queried less often.
+ * Maximum pause between attempts, in ms: a node that comes back soon is found within 100 ms, and a node that stays down
+ * is queried less often.
  */
 const RETRY_MAX_MS = 80;
 const RETRY_LATER_MS = 250;
@@ -23,7 +23,7 @@ const LATER_MS = 30_000;
 /** Maximum factor by which the timeouts grow; the options limit them in ms. */
 const ATTEMPT_MAX = 32;
 
-/** Bounds of a timeout, independent of the attempt. */
+/** Limits of a timeout, regardless of the attempt. */
 export interface TimeoutRange {
   readonly minMs: number;
   readonly maxMs: number;

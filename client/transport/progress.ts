@@ -10,13 +10,16 @@
  */
 import { now } from './timing.ts';
 
-/** Slowest supported network: 1 MB/s, a fifth of the slowest network that was reported. */
+/** Slowest supported network: 1 MB/s, a fifth of the speed of the slowest network that was reported. */
 const SLOWEST_BYTES_PER_MS = 1000;
-/** Size from which the time to send a command counts. Smaller commands take at most 16 ms on the slowest network. */
+/**
+ * Minimum size of a command for which extra time is allowed for sending. Smaller commands take at most 16 ms on the
+ * slowest network.
+ */
 const LARGE_BYTES = 16_384;
 
 interface Allowance {
-  /** Number of the command on this connection. */
+  /** Sequence number of the command on this connection. */
   readonly number: number;
   /** Maximum time, in ms, that the server may wait before it replies. */
   readonly waitMs: number;
@@ -36,10 +39,10 @@ export class Progress {
   /** Time of the first bytes of the reply that is due. */
   #beganAt: number | undefined;
   #latencyMs = 0;
-  /** Number of further parts of replies. */
+  /** Number of parts of replies that arrived after the first part. */
   pieces = 0;
 
-  /** @param sendMaxMs maximum time of a command in flight, in ms, because its caller waits no longer */
+  /** @param sendMaxMs maximum time, in ms, that a command can be in flight, because its caller waits no longer */
   constructor(sendMaxMs: number) {
     this.#sendMaxMs = sendMaxMs;
   }
@@ -124,7 +127,7 @@ export class Progress {
     return this.#allowance.sendMs > 0 && this.silentMs(at) < this.#allowance.sendMs;
   }
 
-  /** Excludes time in which this process was stalled and could not read. */
+  /** Excludes time during which this process was stalled and could not read. */
   forgive(ms: number, at: number): void {
     this.#dueSince = Math.min(at, Math.max(this.#dueSince, this.#heardAt) + ms);
   }

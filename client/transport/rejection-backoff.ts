@@ -14,7 +14,7 @@ export class RejectionBackoff {
     this.#last = { key: addressKey(address), at: now() };
   }
 
-  /** Whether the node has refused a command at or after `at`. */
+  /** Whether the node refused a command at or after `at`. */
   since(at: number, address: Address | undefined): boolean {
     return address !== undefined && this.#last?.key === addressKey(address) && this.#last.at >= at;
   }

@@ -25,13 +25,13 @@ const RECONNECT_MS = 500;
 const OWN = new Set(
   'SCAN HSCAN SSCAN ZSCAN KEYS DBSIZE RANDOMKEY OBJECT PING ECHO TIME ROLE INFO LASTSAVE MEMORY'.split(' '),
 );
-/** Replies of a replica in a cluster after which another node is queried. */
+/** Error replies from a replica in a cluster after which another node is queried. */
 const ELSEWHERE = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 interface Read {
   readonly operation: Operation;
   readonly replica: Replica;
-  /** Time before which every acknowledged write is contained in the reply. */
+  /** The reply contains every write that was acknowledged before this time. */
   readonly freshAsOf: number;
 }
 
@@ -66,7 +66,7 @@ export class Replicas implements Receiver<Read> {
       /** Addresses of the current replicas. */
       readonly known: () => ReadonlySet<string>;
       readonly toMaster: (operation: Operation) => void;
-      /** Allowed time without a due reply for a node whose usual latency is `latencyMs`. */
+      /** Allowed silence, while a reply is due, for a node whose usual latency is `latencyMs`. */
       readonly toleratedMs: (latencyMs: number) => number;
       /** Maps an announced address to a reachable one. */
       readonly reach: (announced: Address) => Address;
@@ -83,7 +83,7 @@ export class Replicas implements Receiver<Read> {
   }
 
   /**
-   * Follows another master. The freshness of replicas was measured against the previous master, so it is measured
+   * Switches to another master. The freshness of replicas was measured against the previous master, so it is measured
    * again.
    */
   follow(master: Link | undefined): void {
@@ -138,7 +138,7 @@ export class Replicas implements Receiver<Read> {
     }
   }
 
-  /** Extends deadlines by the time in which this process was stalled. */
+  /** Extends deadlines by the time for which this process was stalled. */
   forgive(ms: number, at: number): void {
     for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
   }

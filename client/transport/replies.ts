@@ -1,6 +1,6 @@
 /**
- * Reads the bytes of a server. Decodes the replies to the commands of `wire.ts`, with the same results as ioredis in a
- * third of its time, and passes everything else to ioredis: replies to its own commands, and pushes.
+ * Reads the bytes from a server. Decodes the replies to the commands of `wire.ts`, with the same results as ioredis in
+ * a third of the time, and passes everything else to ioredis: replies to its own commands, and pushes.
  *
  *   bytes ─▶ boundary of a reply ─▶ push?                       ─▶ ioredis
  *                                  head of `PendingReplies` ─▶ own command ─▶ decoded, answered
@@ -32,7 +32,7 @@ export class Replies {
   readonly #walker = new FrameWalker();
   #chunk: Buffer = EMPTY;
   #at = 0;
-  /** Header line that the last chunk truncated. */
+  /** Header line that was cut off at the end of the last chunk. */
   #cut: Buffer | undefined;
   /** List that is being read, linked to the lists that contain it. */
   #list: List | undefined;

@@ -9,13 +9,13 @@
  *   ERR command is not allowed, ERR unsupported command                            providers, proxies
  *   ERR command 'ROLE' not support for normal user                                 Alibaba Cloud
  *
- * A missing right to a key or a channel does not count: `NOPERM No permissions to access a key`.
+ * A missing permission for a key or a channel does not count: `NOPERM No permissions to access a key`.
  */
 import { CommandError } from '../api/errors.ts';
 
 const ABSENT =
   /\b(unknown|unsupported|unrecognized|disabled) (sub)?command\b|\bcommand\b.*\b(not allowed|not support(ed)?|disabled|prohibited)\b/i;
-/** Matches errors about missing rights to data, in the wording of 6.2, 7.0 and 7.2. */
+/** Matches errors about missing permissions for data, in the wording of 6.2, 7.0 and 7.2. */
 const ABOUT_DATA = /\baccess\b.*\b(keys?|channels?)\b/i;
 
 /** Whether an error is an error reply, rather than a failed connection. */

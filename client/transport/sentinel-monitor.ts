@@ -1,7 +1,7 @@
 /**
  * Polls all sentinels in parallel, over one persistent connection each, so that a hung or dead sentinel does not delay
  * the others. A sentinel's view is renewed by its events and by polling: after each event, frequently during an outage,
- * else once per second.
+ * otherwise once per second.
  */
 
 import type { SentinelStatus } from '../api/connection.ts';
@@ -21,10 +21,11 @@ import { isReply } from './reply-error.ts';
 import { now, withTimeout } from './timing.ts';
 
 /**
- * How long, in ms, the last view of a sentinel that stopped replying still counts while other sentinels reply.
+ * Time, in ms, for which the last view of a sentinel still counts after the sentinel has stopped replying, while other
+ * sentinels reply.
  */
 const STALE_MS = 10_000;
-/** Reason for a sentinel that replies, but does not monitor a master with this name. */
+/** Reason reported for a sentinel that replies, but does not monitor a master with this name. */
 const NOT_MONITORED = 'does not monitor this service';
 
 export interface SentinelView {
@@ -35,10 +36,10 @@ export interface SentinelView {
   readonly epoch: number;
   /** Whether the sentinel reports the master as down, or is replacing it. */
   readonly troubled: boolean;
-  /** Failover of `master` that this sentinel conducts; undefined if there is none. */
+  /** Failover of `master` that this sentinel is carrying out; undefined if there is none. */
   readonly failover?: AnnouncedFailover | undefined;
   readonly at: number;
-  /** Whether the same sentinel reported a higher epoch before, and therefore was recreated. */
+  /** Whether the same sentinel has reported a higher epoch before, which means that it was recreated. */
   readonly fell: boolean;
 }
 
@@ -46,13 +47,13 @@ export interface SentinelView {
 export interface TopologyMonitor {
   /** Number of monitored nodes. */
   readonly count: number;
-  /** Returns the last view of each node that replies; if none replies, of each node that ever replied. */
+  /** Returns the last view of each node that replies; if none replies, of each node that has ever replied. */
   views(): readonly SentinelView[];
   /** Whether a first decision is possible: a majority has replied, or all have replied or failed. */
   decided(): boolean;
   /**
-   * Returns the reachable address of a node that is announced by any of its names; undefined if it is unknown. Only in
-   * a cluster.
+   * Returns the reachable address of a node, given any of its announced names; undefined if it is unknown. Only in a
+   * cluster.
    */
   reach?(announced: Address): Address | undefined;
   /** Reasons why nodes do not reply; empty: all reply. */
@@ -65,7 +66,7 @@ export interface TopologyMonitor {
 
 /**
  * Subscribes to the events of a sentinel. RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot
- * send queries, so there is no subscription. The permissions of a user may cover only one channel.
+ * send queries, so there is no subscription. A user's permissions may cover only one channel.
  */
 async function listenForEvents(
   link: Link,
@@ -100,7 +101,7 @@ export class SentinelMonitor implements TopologyMonitor {
     readonly addresses: readonly Address[];
     readonly open: (address: Address, timeoutMs: number) => Promise<Link>;
     readonly service: string;
-    /** Maximum timeout of a connect or a reply. */
+    /** Maximum timeout for connecting or for a reply. */
     readonly maxTimeoutMs: number;
     readonly changed: () => void;
   }) {
@@ -210,8 +211,8 @@ export class SentinelMonitor implements TopologyMonitor {
 
 /**
  * Keeps the old master at its previous epoch. Between the promotion and `+switch-master`, a sentinel reports the epoch
- * of the new configuration with the address of the old master, which would otherwise take precedence over its
- * successor.
+ * of the new configuration with the address of the old master. At this epoch, the old master would take precedence over
+ * its successor.
  */
 export function beforeSwitch(view: SentinelView, before: SentinelView | undefined): SentinelView {
   if (view.failover?.kind !== 'promoted') return view;

@@ -4,7 +4,7 @@ import { now } from './timing.ts';
 
 /** Allowed silence as a multiple of the usual latency. */
 const LATENCY_FACTOR = 4;
-/** Maximum addition for a slow network, in ms, unless commands have a longer timeout. */
+/** Maximum time, in ms, that is added for a slow network, unless commands have a longer timeout. */
 const SLOW_MAX_MS = 1000;
 
 export class Silence {
@@ -31,7 +31,7 @@ export class Silence {
     return this.#isSuspected;
   }
 
-  /** Returns the allowed time without a due reply from the master, in ms. */
+  /** Returns the allowed silence of the master while a reply is due, in ms. */
   toleratedMs(latencyMs: number): number {
     return Math.max(this.#options.hangSuspectedMs, this.#slowMs(latencyMs));
   }

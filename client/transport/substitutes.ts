@@ -20,7 +20,7 @@ export class Substitutes {
     return REPLACED.has(command);
   }
 
-  /** Forgets the rejections, for a new connection. */
+  /** Clears the recorded rejections, for a new connection. */
   reset(): void {
     this.#closed.clear();
   }
@@ -47,7 +47,7 @@ export class Substitutes {
     });
   };
 
-  /** Returns a range of the whole value. `end` is included, as in GETRANGE, and must not be negative. */
+  /** Returns a range of the whole value. `end` is inclusive, as in GETRANGE, and must not be negative. */
   #range(
     [key, start, end]: readonly Argument[],
     options: CallOptions,

@@ -60,7 +60,7 @@ export class Supervisor implements SupervisedConnection {
   #lostAt = now();
   #lastReason = 'not connected yet';
 
-  /** @param monitor reports the master; without a monitor, the master is the only address of the options */
+  /** @param monitor reports the master; without a monitor, the master is the only address in the options */
   constructor(
     options: ResolvedConnection,
     events: Emitter<ConnectionEvent>,
@@ -84,8 +84,8 @@ export class Supervisor implements SupervisedConnection {
       hasBeenReady: () => this.#history.number > 0,
     });
     this.#monitor = monitor?.(() => this.#consult());
-    // Ticks run after the poll phase, so that a busy process reads the replies in the socket before it evaluates the
-    // node.
+    // Ticks run after the poll phase, so that a busy process reads the replies waiting in the socket before it
+    // evaluates the node.
     this.#timer = setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
     this.#timer.unref();
     this.#startDiscovery();
@@ -192,7 +192,7 @@ export class Supervisor implements SupervisedConnection {
     this.#events.emit({ type: 'closed' });
   }
 
-  /** Handles a link that is closed, or whose node is no longer master. Further commands use another link. */
+  /** Handles a link that is closed, or whose node is no longer master. Later commands use another link. */
   #lost(link: Link, reason: string): void {
     if (link !== this.#link || this.state.kind === 'closed') return;
     this.#link = undefined;
@@ -286,7 +286,7 @@ export class Supervisor implements SupervisedConnection {
     this.#consult();
   }
 
-  /** Handles another name of the current master, which the sentinels announce. Its link is kept. */
+  /** Handles another name for the current master, announced by the sentinels. The existing link is kept. */
   #renamed({ link, role }: Found): void {
     link.destroy('another name of the master');
     this.#stopSearch();
@@ -331,7 +331,7 @@ export class Supervisor implements SupervisedConnection {
     } else if (this.#heartbeat.isDue(at)) this.#heartbeat.ask(link);
   }
 
-  /** Whether the link is still silent, by the limit that applied when the silence began. */
+  /** Whether the link is still silent, according to the limit that applied when the silence began. */
   #isSilent({ latencyMs }: Link, at: number): boolean {
     return this.#silence.isSuspected
       ? this.#traffic.owedMs(at) >= this.#silence.toleratedMs(latencyMs)
@@ -374,7 +374,7 @@ export class Supervisor implements SupervisedConnection {
       this.#refused(link, role.kind === 'replica' ? 'it is a replica now' : role.reason);
   }
 
-  /** Queries the replicas while a failover is announced; once it is decided, writes wait for the promoted replica. */
+  /** Queries the replicas while a failover is announced; once a sentinel is elected, writes wait for the promotion. */
   #followElection(): void {
     this.#election.observe(this.#views);
     if (!this.#link) return;

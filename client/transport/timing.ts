@@ -1,11 +1,11 @@
-/** Waits with a bound: each ends by timeout, by signal, or with the awaited result. */
+/** Bounded waits: each ends by timeout, by signal, or with the awaited result. */
 
 /** Returns milliseconds on the monotonic clock. */
 export const now = (): number => performance.now();
 
 /**
- * Returns a random time between half of `ms` and `ms`, so that clients that lost the same server do not reconnect at
- * the same time.
+ * Returns a random time between half of `ms` and `ms`, so that clients that lost the same server do not all reconnect
+ * at once.
  */
 export const jittered = (ms: number): number => ms * (0.5 + Math.random() / 2);
 
@@ -23,7 +23,7 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Lateness of a timer, in ms, that indicates a stall, in which the event loop was blocked. */
+/** Lateness of a timer, in ms, that indicates a stall, during which the event loop was blocked. */
 export const STALL_MS = 40;
 
 /**

@@ -8,7 +8,7 @@ import { type KnownTopology, leadingView, namesAnother, sameView } from './maste
 import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
-/** Time, in ms, for which a replica that the master no longer lists is kept. */
+/** Time, in ms, for which a replica is kept after the master has stopped listing it. */
 const UNLISTED_MS = 15_000;
 /** How long, in ms, recreated sentinels must agree before their lower epochs are accepted. */
 const REBUILT_MS = 5000;
@@ -21,7 +21,7 @@ export class TopologyHistory {
   /** Time at which all sentinels began to report only this configuration, which is older than the adopted one. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
-  /** @param reach returns the reachable address of an announced one, which is the same for all names of a node */
+  /** @param reach returns the reachable address for an announced address; it is the same for all names of a node */
   constructor(reach: (announced: Address) => Address) {
     this.#reach = reach;
   }
@@ -51,8 +51,8 @@ export class TopologyHistory {
     const deposed = new Map(this.#topology.deposed);
     const former = this.#topology.current?.address;
     if (former && learnedFrom !== 'same') {
-      // The report of the sentinels about the new master has the new epoch; a master that was found through ROLE was
-      // adopted before this report.
+      // The sentinels' report about the new master has the new epoch; a master that was found through ROLE was adopted
+      // before this report.
       deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
       this.#listedAt.clear();
     }
@@ -96,8 +96,8 @@ export class TopologyHistory {
   /**
    * Accepts lower epochs. Recreated sentinels count their epochs from 0, and waiting for a higher epoch would take as
    * many failovers as have occurred so far. Lower epochs are accepted if a majority replies, all agree, one sentinel
-   * reported a higher epoch before (it was recreated, because an epoch never decreases otherwise), and this lasts for
-   * `REBUILT_MS`. `views`: the views of the sentinels that reply.
+   * has reported a higher epoch before (it must have been recreated, because otherwise an epoch never decreases), and
+   * this state lasts for `REBUILT_MS`. `views`: the views of the sentinels that reply.
    */
   rebase(views: readonly SentinelView[], sentinels: number, at = now()): void {
     const { current } = this.#topology;

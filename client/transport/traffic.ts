@@ -1,7 +1,7 @@
 /**
- * All paths of a command to the master behind one interface: shared (`dispatcher.ts`), durable (`durable.ts`),
- * coalesced reads (`get-coalescer.ts`) and replica reads (`replicas.ts`). The supervisor sets the current link, and
- * whether the link is suspect.
+ * All paths that a command can take to the master, behind one interface: shared (`dispatcher.ts`), durable
+ * (`durable.ts`), coalesced reads (`get-coalescer.ts`) and replica reads (`replicas.ts`). The supervisor sets the
+ * current link, and whether the link is suspect.
  */
 
 import type { Address, Durability } from '../api/types.ts';
@@ -17,7 +17,7 @@ import { Substitutes } from './substitutes.ts';
 import { now } from './timing.ts';
 
 export interface TrafficContext {
-  /** Called when the node refuses commands, because it is not a master, or not ready. */
+  /** Called when the node refuses commands, because it is not a master or is not ready. */
   readonly refused: (link: Link, reason: string) => void;
   /** Reason why there is no master, for callers that waited for one. */
   readonly why: () => string;
@@ -25,7 +25,7 @@ export interface TrafficContext {
   readonly replicas: () => ReadonlySet<string>;
   /** Maps an announced address to a reachable one. */
   readonly reach: (announced: Address) => Address;
-  /** Allowed time without a due reply for a node whose usual latency is `latencyMs`. */
+  /** Allowed silence, while a reply is due, for a node whose usual latency is `latencyMs`. */
   readonly toleratedMs: (latencyMs: number) => number;
   /** Whether a master has been found before. */
   readonly hasBeenReady: () => boolean;
@@ -109,7 +109,7 @@ export class Traffic {
     );
   }
 
-  /** Sends further commands over this link, and durable ones over additional links to the same node. */
+  /** Sends subsequent commands over this link, and durable ones over additional links to the same node. */
   attach(link: Link, holdsWrites: boolean): void {
     const master: Address = link.address;
     this.#link = link;
@@ -170,12 +170,12 @@ export class Traffic {
     this.#durable.forgive(stalledMs, at);
   }
 
-  /** Returns how long a reply of the master has been due, on any of its links, in ms. */
+  /** Returns how long a reply from the master has been due, on any of its links, in ms. */
   owedMs(at: number): number {
     return Math.max(this.#link?.progress.owedMs(at) ?? 0, this.#durable.owedMs(at));
   }
 
-  /** Like `owedMs`, but also counts the time in which a large command is being sent. */
+  /** Like `owedMs`, but also counts the time during which a large command is being sent. */
   silentMs(at: number): number {
     return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
   }

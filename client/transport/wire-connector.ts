@@ -22,15 +22,15 @@ const CLOSED = 'Connection is closed.';
 const SUBSCRIPTION = /^\*(\d+)\r\n\$\d+\r\n[ps]?(un)?subscribe\r\n/i;
 /** Length of the longest frame head that is compared with `SUBSCRIPTION`. */
 const HEAD_BYTES = 40;
-/** Maximum length of an error reply that is reported as the reason of a refused connection. */
+/** Maximum length of an error reply that is reported as the reason for a refused connection. */
 const REFUSAL_BYTES = 500;
 
 export interface WireTarget {
   readonly address: Address;
   readonly tls: TlsOptions | undefined;
   /**
-   * false: ioredis sends all commands and gets all replies, for subscriptions in RESP2, where messages look like
-   * replies.
+   * false: ioredis itself sends all commands and receives all replies. Needed for subscriptions in RESP2, where
+   * messages look like replies.
    */
   readonly sharesReplies: boolean;
 }
@@ -119,9 +119,9 @@ export class Wire {
   }
 
   /**
-   * Sends the commands of ioredis at once from now on. Before the login, they are combined into one write: a server
-   * that refuses the connection sends the reason and closes the socket, and a second write would end the socket before
-   * the reason is read.
+   * From now on, sends ioredis's commands at once. Before the login, they are combined into one write: a server that
+   * refuses the connection sends the reason and closes the socket, and a second write would end the socket before the
+   * reason is read.
    */
   loggedIn(): void {
     this.#isLoggedIn = true;
@@ -158,7 +158,7 @@ export class Wire {
     }
   }
 
-  /** Writes commands of ioredis. */
+  /** Writes commands from ioredis. */
   #forward(bytes: Buffer): void {
     if (this.sharesReplies) this.#expectReplies(bytes);
     if (!this.#isLoggedIn) this.cork();

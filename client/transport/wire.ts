@@ -87,7 +87,7 @@ export function decodeReply(reply: unknown): unknown {
 
 /** The part of a link that its commands use. */
 interface SendingLink {
-  /** Reports that a reply has arrived for a command that was sent at this time. */
+  /** Reports the arrival of a reply to a command that was sent at the given time. */
   settled(sentAt: number): void;
 }
 

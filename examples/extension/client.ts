@@ -19,14 +19,14 @@ import {
   zipfSampler,
 } from '../../harness/extension/index.ts';
 
-/** The client of the shop: ioredis with a short timeout, and one load per key and process. */
+/** The shop's client: ioredis with a short timeout, and one load per key in each process. */
 const shopCache: CacheClient = {
   name: 'shop-cache',
   version: '1.4.0',
   topologies: ['single', 'sentinel'],
   open(spec, onEvent) {
     const redis = new Redis(optionsOf(spec));
-    // An 'error' event without a listener would end the thread of the client.
+    // An 'error' event without a listener would terminate the client's thread.
     redis.on('error', (error: Error) => onEvent('error', { message: error.message }));
     const set = (key: string, value: string, ttlSeconds: number) => redis.set(key, value, 'EX', ttlSeconds);
     const loads = new Map<string, Promise<string>>();
@@ -89,7 +89,7 @@ const baskets = defineWorkload({
     products: 200,
     zipfExponent: 0.99,
     deadlineMs: 500,
-    /** Read by the trial: time in ms for which the load continues after the heal. */
+    /** Read by the trial: time in ms for which the load continues after the fault is healed. */
     afterHealMs: 500,
   },
   async run({ adapter, clock, issuer, parameters, random, startUs, stopped, tag }) {
@@ -98,7 +98,7 @@ const baskets = defineWorkload({
     const productKey = (product: number) => `product:${tag}:${product}`;
     const add = () => {
       const key = `basket:${tag}:${random.int(parameters.customers)}`;
-      // With the number of its operation, an item that is lost or added twice can be identified.
+      // The item contains the number of its operation, so that a lost or duplicated item can be identified.
       const item = (op: number) => `,${op}`;
       return {
         kind: 'append' as const,
@@ -107,7 +107,7 @@ const baskets = defineWorkload({
         send: (op: number) => adapter.append(key, item(op)),
       };
     };
-    // Not of a basket: an append writes its text unchanged, and a cache reads only entries that it wrote.
+    // Reads products, not baskets: an append writes its text unchanged, and a cache reads only entries that it wrote.
     const look = () => {
       const key = productKey(popular());
       return { kind: 'get' as const, key, deadlineMs, send: () => adapter.get(key) };

@@ -7,7 +7,7 @@
  *
  * The fault deletes some keys on the master, as a careless script would. The workload writes products, injects the
  * fault and reads the products again. The checker counts products whose value differs from the written one: a deleted
- * product must be a miss, and never another value.
+ * product must be a miss, never a different value.
  *
  * In a repository that has the package installed, import from 'redis-cache-kit/extension'.
  */
@@ -115,7 +115,7 @@ export default defineExtension({
       id: 'key-loss',
       title: 'Keys disappear from Redis',
       source: 'incident of the shop',
-      safeOutcome: 'a deleted product is a miss, and never another value',
+      safeOutcome: 'a deleted product is a miss, never a different value',
       expectations: ['victims-missed'],
     }),
   ],

@@ -1,7 +1,7 @@
 /**
- * Prints the two benchmarks of requirements document 001 in its wording, next to its figures. Adds the facts that the
- * document left out: the size of the catalogue, from which the hit ratio follows, and the meaning of its percentiles
- * and its "throughput".
+ * Prints the two benchmarks from requirements document 001, in the document's wording, next to its figures. Adds the
+ * facts that the document omits: the size of the catalogue, which determines the hit ratio, and the meaning of its
+ * percentiles and its "throughput".
  */
 import type { CheckResult } from '../checkers/checker.ts';
 import type { Report } from '../reports/report.ts';

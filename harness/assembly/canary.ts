@@ -1,4 +1,6 @@
-/** The looks of a canary rollout, as recorded by its workload. Shapes were checked when the history was read. */
+/**
+ * Evaluations of a canary rollout, as recorded by its workload. Their shapes were checked when the history was read.
+ */
 import type { History, ObservationEvent } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 
@@ -6,7 +8,7 @@ type Rollout = NonNullable<TrialView['canary']>;
 type Look = Rollout['looks'][number];
 type Figures = NonNullable<Look['decision']['figures']>;
 
-/** Maximum number of looks that the figure and the table show. */
+/** Maximum number of evaluations shown in the figure and the table. */
 const MAX_LOOKS = 500;
 
 /** Returns the rollout of a trial; undefined if it has none. */
@@ -38,7 +40,7 @@ function lookOf(look: ObservationEvent): Look {
   };
 }
 
-/** Returns the figures of a look; null for a decision without figures, such as one by an operator. */
+/** Returns the figures of an evaluation; null for a decision without figures, such as one by an operator. */
 function figuresOf(look: ObservationEvent): Figures | null {
   if (numberOf(look, 'canary.requests') === null) return null;
   return {

@@ -1,6 +1,6 @@
 /**
- * Compares the kit's client with the stock clients: one row per failover drill and client, from the results of the
- * checkers.
+ * Compares the kit's client with the stock clients: one row per failover drill and client, built from the checkers'
+ * results.
  */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 import type { ComparisonRow } from '../reports/report.ts';

@@ -1,4 +1,7 @@
-/** Tables of the loads that are measured in steps: per step the rate, the generator's own numbers and the latencies. */
+/**
+ * Tables for the loads that are measured in steps: for each step, the rate, the generator's own numbers and the
+ * latencies.
+ */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 import type { Report } from '../reports/report.ts';
 

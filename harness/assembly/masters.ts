@@ -1,7 +1,7 @@
 /**
- * Master nodes over a trial and the events that the sentinels published, for the figure that explains a gap. The
- * sources are samples of the nodes' roles, at most a second apart, and Sentinel's own promotion event, which is
- * earlier.
+ * Master nodes over the course of a trial and the events published by the sentinels, for the figure that explains a
+ * gap. The sources are samples of the nodes' roles, taken at most a second apart, and Sentinel's own promotion event,
+ * which comes earlier.
  */
 import { faultSpans, isSentinel, US_PER_MS } from '../checkers/history-queries.ts';
 import { shorten } from '../evidence/excerpt.ts';
@@ -9,10 +9,10 @@ import type { History } from '../history/events.ts';
 import type { TrialView } from '../reports/report.ts';
 import { originUs } from './timeline.ts';
 
-/** Interval of samples. A sample after a longer gap begins a new span, because the node did not reply in between. */
+/** Sampling interval. A sample after a longer gap begins a new span, because the node did not reply in between. */
 const SAMPLE_US = 1_000_000;
 const SILENT_US = 2.5 * SAMPLE_US;
-/** Limits for a figure and a table: a storm of half an hour has hundreds of events. */
+/** Limits for a figure and a table, because a half-hour storm has hundreds of events. */
 const MAX_SPANS = 100;
 const MAX_EVENTS = 120;
 const MAX_MESSAGE = 120;
@@ -27,8 +27,8 @@ interface Span {
 }
 
 /**
- * Returns the spans in which a node reported role master, ordered by start. A span has no end if the node still reports
- * the role at the end of the trial.
+ * Returns the spans in which a node reported the master role, ordered by start. A span has no end if the node still
+ * reports the role at the end of the trial.
  */
 export function assembleMasters(history: History): NonNullable<TrialView['masters']> {
   const spans: Span[] = [];
@@ -63,7 +63,7 @@ export function assembleMasters(history: History): NonNullable<TrialView['master
   });
 }
 
-/** Returns the faults, the heals and all failover events that the sentinels published, in order. */
+/** Returns the fault events, the heal events and all failover events published by the sentinels, in order. */
 export function assembleEvents(history: History): NonNullable<TrialView['events']> {
   const origin = originUs(history);
   const ofFaults = history.faults

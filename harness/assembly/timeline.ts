@@ -10,7 +10,7 @@ import type { TimelineBin } from '../reports/report.ts';
 import { quantileOf, smallestOf, sortedSamples } from '../statistics/quantile.ts';
 
 /**
- * Widths of bins. The smallest width that keeps a plot below `MAX_BINS` bins is used; if none does, a multiple of a
+ * Widths of bins. The smallest width that keeps a plot below `MAX_BINS` bins is used; if none does, a multiple of one
  * minute.
  */
 const WIDTHS_MS = [250, 500, 1_000, 2_500, 5_000, 10_000] as const;
@@ -18,8 +18,8 @@ const MINUTE_MS = 60_000;
 const MAX_BINS = 120;
 
 /**
- * Returns the time at which the trial's own time starts: the first intended operation, or the first event if there is
- * no operation.
+ * Returns the origin of the trial's time axis: the intended start of the first operation, or the first event if there
+ * is no operation.
  */
 export function originUs(history: History): number {
   const first = history.operations.at(0)?.invoke.intendedUs;

@@ -21,7 +21,7 @@ import { assembleCanary } from './canary.ts';
 import { assembleEvents, assembleMasters } from './masters.ts';
 import { assembleTimeline, binWidthMs, originUs } from './timeline.ts';
 
-/** Parts of a drill's definition that reports print and the judge uses. */
+/** Parts of a drill's definition that are printed in reports and used by the judge. */
 export type DrillText = Pick<
   Drill,
   | 'id'
@@ -39,7 +39,7 @@ export type DrillText = Pick<
 const MAX_SHOWN_CHARACTERS = 2_000;
 /** Three sentinels report the same event almost at the same time: one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
-/** Fault that is observed only when it is over: it lasts from the request to the observation. */
+/** Fault that is observed only once it is over. Its span runs from the request to the observation. */
 const COORDINATED = 'planned-switch';
 /** Drill whose single trial spans the run, so its length is not the duration of a measurement. */
 const SPANNING_DRILL = 'configuration';

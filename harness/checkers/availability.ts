@@ -1,18 +1,19 @@
 /**
  * The share of *scheduled* operations that were good: answered with a correct value within the caller's deadline. An
- * operation that was not sent, refused, unanswered, late or wrong is not good.
+ * operation that was refused, unanswered, late, wrong or never sent is not good.
  *
- * A miss is a correct answer of a cache. A value is correct if it was written to its key in this trial (keys carry the
- * trial's name, so a key without a write has no value) or, for `getOrCompute`, if the loader returned it. `errors`
+ * A miss is a correct answer from a cache. A value is correct if it was written to its key in this trial (keys carry
+ * the trial's name, so a key without a write has no value) or, for `getOrCompute`, if the loader returned it. `errors`
  * is the share that did not complete as ok, regardless of the value.
  *
- * Without a fault an answer of the memory fallback is not good and counts as an error: Redis was reachable and did not
- * serve. Under a fault such an answer is good: that is the purpose of the fallback.
+ * Without a fault, an answer from the memory fallback is not good and counts as an error: Redis was reachable and did
+ * not serve. Under a fault such an answer is good: that is the purpose of the fallback.
  *
- * If the deadline of an operation is not recorded, the operation cannot be proven to be in time: then the share is not
+ * If the deadline of an operation is not recorded, the operation cannot be proven to be in time, and the share is not
  * measured. Under a fault only computed values have a deadline.
  *
- * A batch is judged key by key: one value that was never written to its key, or an answer of another length, is wrong.
+ * A batch is judged key by key. It is wrong if one value was never written to its key, or if the answer has a different
+ * length.
  */
 import type { Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';

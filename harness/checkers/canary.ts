@@ -1,6 +1,6 @@
 /**
- * The error ratio of a healthy canary compared with its control, from the requests that the workload itself counted:
- * the drill tests the figures of the canary judge, so these cannot be used.
+ * The error ratio of a healthy canary compared with its control, based on the requests that the workload itself
+ * counted: the drill tests the canary judge, so the judge's own figures cannot be used.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';

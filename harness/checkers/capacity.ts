@@ -1,11 +1,11 @@
 /**
- * Capacity of the servers: connections that are open and answer at the same time, and the growth of memory with the
- * number of keys.
+ * Server capacity: the number of connections that are open and answering simultaneously, and the growth of memory with
+ * the number of keys.
  *
- * `linearity` is the coefficient of determination of a straight line through memory over keys; `bytesPerKey` is its
- * slope. `connections` counts the connections that answered a PING after all of them were open. If this machine or the
- * user's limits allow fewer connections than the drill requested, the figure is not measured, because the limit is not
- * a limit of Redis.
+ * `linearity` is the coefficient of determination of a straight-line fit of memory over the number of keys;
+ * `bytesPerKey` is its slope. `connections` counts the connections that answered a PING after all of them were open. If
+ * this machine or the user's limits allow fewer connections than the drill requested, the figure is not measured,
+ * because the limit is then not one that Redis imposes.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { straightLine } from '../statistics/regression.ts';

@@ -8,7 +8,7 @@ import type { Distribution } from '../statistics/quantile.ts';
 
 export type { Distribution };
 
-/** Samples of a distribution. The kit uses a `Float64Array`, which takes a third of the memory while it is sorted. */
+/** Samples of a distribution. The kit uses a `Float64Array`, which needs a third of the memory during sorting. */
 export type Samples = readonly number[] | Float64Array;
 
 /**
@@ -38,7 +38,7 @@ export interface CheckContext {
   readonly expected?: readonly string[];
   /** Expectations that a slow machine alone can break. */
   readonly timed?: readonly string[];
-  /** Number of failovers that the drill's faults make necessary. */
+  /** Number of failovers that the drill's faults require. */
   readonly neededFailovers?: number;
 }
 
@@ -66,7 +66,8 @@ export interface CheckResult {
   readonly remedies?: readonly string[];
   readonly figures: Readonly<Record<string, Figure>>;
   /**
-   * Parts of figures that a slow machine cannot change. They count even if the machine was unsound.
+   * Parts of figures that a slow machine cannot change. They count even if the machine was too busy for a valid
+   * measurement.
    */
   readonly untimed?: Readonly<Record<string, Figure>>;
   /** Figures that the history does not show, each with the reason, independent of the validity of the other figures. */

@@ -1,7 +1,7 @@
 /**
- * Judges the client's settings and the promises of an environment by the resolved configuration alone, without a drill:
- * no drill can excuse an unsafe setting. Each figure is 1 if the setting is right and 0 if it is not, with the reason.
- * The servers report their own configuration (`nodes/`).
+ * Judges the client's settings and the promises of an environment from the resolved configuration alone, without a
+ * drill: no drill can excuse an unsafe setting. Each figure is 1 if the setting is right and 0 if it is not, with the
+ * reason. The servers report their own configuration (`nodes/`).
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Checker } from './checker.ts';
@@ -35,7 +35,7 @@ export const configuration: Checker = {
     const flaws = judged.filter(([, { right }]) => !right).map(([name, { flaw }]) => `${name}: ${flaw}`);
     const isOurs = substrate !== 'external';
     return {
-      // An unknown setting is not a violation: a missing figure must not fail.
+      // An unknown setting is not a violation: a missing figure must not cause a failure.
       validity: isOurs && flaws.length > 0 ? 'invalid' : 'valid',
       reasons: isOurs
         ? flaws

@@ -1,6 +1,6 @@
 /**
  * Coverage of the kit's own tests, as the coverage summary reports it. The judge passes the summary in as one
- * observation, with its commit. A summary for another commit than the run's, or for modified files, does not describe
+ * observation, with its commit. A summary for a commit other than the run's, or for modified files, does not describe
  * the code that ran.
  */
 import type { ObservationEvent } from '../history/events.ts';

@@ -1,6 +1,6 @@
 /**
- * Behaviour of a client that is cut off from the master (`cut-clients`), from the operations that began between the
- * injection and the heal.
+ * Behaviour of a client that is cut off from the master (`cut-clients`), from the operations that began after the
+ * injection of the fault and before it was healed.
  *
  *   overdue           operations that took longer than their deadline plus a tolerance, or never ended. The deadline is
  *                     the command timeout; for a durable write, the time to wait for replicas is added
@@ -43,7 +43,7 @@ export const cutOffClient: Checker = {
     const others = history.operations.filter(
       (each) => isDuring(each) && each.invoke.client !== context.client,
     );
-    // A cut without an effect proves nothing.
+    // If the cut has no effect, the trial proves nothing.
     const served = own.filter(
       ({ outcome, completion }) =>
         outcome === 'ok' && completion?.source === 'redis' && completion.atUs < toUs,

@@ -1,11 +1,11 @@
 /**
- * Finds operations that are not idempotent and were applied more than once: an INCR on its own key that ends above 1,
- * an APPEND whose tag occurs twice. Operations with an unknown outcome matter most: a client that silently repeats them
- * applies them twice.
+ * Finds operations that are not idempotent and were applied more than once: an INCR on its own key whose final value is
+ * above 1, an APPEND whose tag occurs twice. Operations with an unknown outcome matter most: a client that silently
+ * repeats them applies them twice.
  *
  * The opposite error is counted too: an operation reported as certainly not applied whose effect is present.
  *
- * Only exposed operations are evidence: those in flight when a fault was injected, or sent before the client
+ * Only exposed operations count as evidence: those in flight when a fault was injected, or sent before the client
  * detected it. `exposed…` counts only those; `lostAnswersUnknown` is the share of the applied operations without an
  * answer that were reported as unknown.
  */
@@ -86,8 +86,8 @@ export const doubleApplies: Checker = {
 };
 
 /**
- * Returns the spans from an injection until the client detected the fault (it holds back later requests), or until the
- * heal.
+ * Returns the spans from an injection until the client detected the fault (and held back later requests), or until the
+ * fault was healed.
  */
 function exposingSpans(history: History, client: string): readonly SpanUs[] {
   const noticed = history.observations.filter(
@@ -99,7 +99,7 @@ function exposingSpans(history: History, client: string): readonly SpanUs[] {
   });
 }
 
-/** Whether the operation may have been applied because it was sent, and was unanswered for part of a span. */
+/** Whether the operation may have been applied: it was sent, and was unanswered for part of a span. */
 function wasExposed({ invoke, completion, outcome }: Operation, spans: readonly SpanUs[]): boolean {
   if (outcome === 'fail') return false;
   const sentUs = invoke.atUs;

@@ -85,7 +85,7 @@ function gapOf(declared: readonly string[], recorded: readonly ExpectationEvent[
     : `${undeclared.length} expectations were recorded that the drill does not declare: ${joinExamples(undeclared)}`;
 }
 
-/** Returns the reason, with the figure's name as a prefix by which each criterion finds the reasons of its group. */
+/** Returns the reason, prefixed with the figure's name so that each criterion can find the reasons for its group. */
 function reasonOf(figure: string, missed: readonly ExpectationEvent[]): readonly string[] {
   if (missed.length === 0) return [];
   const described = missed.map(

@@ -1,6 +1,6 @@
 /**
- * Whether the keys that a load wrote through the client have an expiry. The trial read the expiries on the raw masters
- * before it removed the keys. `withoutExpiry` counts the keys that never expire.
+ * Whether the keys that a load wrote through the client have an expiry. The trial read the expiries directly from the
+ * masters before it removed the keys. `withoutExpiry` counts the keys that never expire.
  */
 import type { Checker } from './checker.ts';
 import { joinExamples, unknownResult, valueFigure } from './history-queries.ts';

@@ -1,8 +1,8 @@
 /**
- * Counts the changes of master: either those that the sentinels published, each once regardless of how many sentinels
- * reported it, or those that the samples of the nodes' roles show. The larger number counts, because a subscription may
- * have missed a change, and a cluster publishes none. The figure is measured only if the nodes were sampled after the
- * last fault: a trial that was not observed to its end cannot show that there was no failover.
+ * Counts master changes in two ways: those that the sentinels published (each once, regardless of how many sentinels
+ * reported it), and those that the samples of the nodes' roles show. The larger number counts, because a subscription
+ * may have missed a change, and a cluster publishes none. The figure is measured only if the nodes were sampled after
+ * the last fault: a trial that was not observed to its end cannot show that there was no failover.
  *
  * If the drill states how many failovers its faults require, the missing and the unnecessary failovers are counted too.
  * `withoutQuorum` counts the failovers that occurred while too few sentinels were left to agree.
@@ -49,7 +49,7 @@ export const failovers: Checker = {
   },
 };
 
-/** Counts the changes of master while too few sentinels were left; undefined if there was no such period. */
+/** Counts the master changes that occurred while too few sentinels were left; undefined if there was no such period. */
 function withoutQuorum(
   history: History,
   { sentinels, quorum }: EnvironmentConfig['topology'],
@@ -66,7 +66,7 @@ function withoutQuorum(
 
 /**
  * Returns the samples of nodes that were replicas in the previous sample and are masters now. A master that hung and
- * returned was a master before, too.
+ * came back was already a master before.
  */
 function findPromotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();

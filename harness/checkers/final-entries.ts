@@ -1,16 +1,16 @@
-/** Data of one or several nodes after the heal, by the numbers of keys and values. */
+/** Data of one or more nodes after healing, indexed by the numbers of keys and values. */
 import type { History, NumberedFinal } from '../history/events.ts';
 
 export class FinalEntries {
   readonly #history: History;
   readonly #finals: readonly NumberedFinal[];
-  /** Number of each key's value + 1; 0 for a key that was not read. */
+  /** Number of each key's value, plus 1; 0 for a key that was not read. */
   readonly #values: Int32Array;
-  /** Position of each key's shard in `#shards` + 1; undefined outside a cluster. */
+  /** Position of each key's shard in `#shards`, plus 1; undefined outside a cluster. */
   readonly #shardOfKey: Uint8Array | undefined;
   readonly #shards: readonly string[];
 
-  /** @param finals final reads; a later entry of a key replaces an earlier one */
+  /** @param finals final reads; a later entry for a key replaces an earlier one */
   constructor(history: History, finals: readonly NumberedFinal[]) {
     this.#history = history;
     this.#finals = finals;

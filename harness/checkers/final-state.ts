@@ -25,7 +25,10 @@ export class FinalState {
   /** Number of writes per key, counted up to 2. */
   readonly #writers: Uint8Array;
   readonly #acknowledged: Uint32Array;
-  /** End of the last write of the final value that may have been applied; Infinity if it is unknown. */
+  /**
+   * Time at which the last write of the final value ended, among the writes that may have been applied; Infinity if it
+   * is unknown.
+   */
   readonly #lastEndUs: Float64Array;
   readonly #tags = new Map<number, ReadonlyMap<string, number>>();
 
@@ -63,7 +66,7 @@ export class FinalState {
     return this.#entries.valueOf(write.keyNumber);
   }
 
-  /** Whether no other operation may have written the key. */
+  /** Whether it is certain that no other operation wrote the key. */
   isOnlyWriter(write: Operation): boolean {
     return this.#writers[write.keyNumber] === 1;
   }
@@ -81,7 +84,7 @@ export class FinalState {
     return Math.max(1, this.#acknowledged[write.keyNumber] ?? 1);
   }
 
-  /** Whether the final value is the value that the operation wrote, which is the empty string if none was recorded. */
+  /** Whether the final value is the value that the operation wrote (the empty string if no value was recorded). */
   #isFinal({ keyNumber, valueNumber = this.#emptyNumber }: Operation): boolean {
     return valueNumber !== undefined && this.#entries.valueNumberOf(keyNumber) === valueNumber;
   }

@@ -1,6 +1,6 @@
 /**
- * Queries on a history that several checkers share, so that all use the same meaning of "acknowledged", "window"
- * and "promoted".
+ * Queries on a history that several checkers share, so that all of them use the same definitions of "acknowledged",
+ * "window" and "promoted".
  */
 import { type Few, joinFew } from '../evidence/excerpt.ts';
 import type {
@@ -27,8 +27,8 @@ export function isWrite(kind: OperationKind): boolean {
 }
 
 /**
- * Returns the kind of an operation. A `set` has several kinds by its path: through the cache, asynchronous or durable,
- * or directly through the connection.
+ * Returns the kind of an operation. A `set` has several kinds, depending on its path: through the cache, asynchronous
+ * or durable, or directly through the connection.
  */
 export function kindOf({ invoke }: Pick<Operation, 'invoke'>): string {
   return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
@@ -51,17 +51,15 @@ export interface FaultSpan {
   /** Time of the observed injection, or of the request if the injection was not observed. */
   readonly fromUs: number;
   readonly observed: boolean;
-  /** Time at which the heal was requested. */
+  /** Time at which healing was requested. */
   readonly healUs: number | undefined;
-  /** Time at which the heal was observed. */
+  /** Time at which healing was observed. */
   readonly toUs: number | undefined;
 }
 
 export type AcknowledgedWrite = Operation & { readonly completion: CompletionEvent };
 
-/**
- * @param more figures that remain valid, and the remedy, if running the drill again does not help
- */
+/** @param more figures that remain valid, and the remedy to give if running the drill again does not help */
 export function unknownResult(
   reason: string,
   more: { readonly figures?: Readonly<Record<string, Figure>>; readonly remedy?: string } = {},
@@ -165,7 +163,7 @@ export function measuredOperations(history: History, client: string): OperationL
   );
 }
 
-/** Returns the writes that Redis acknowledged. An answer of the memory fallback is not a write to Redis. */
+/** Returns the writes that Redis acknowledged. An answer from the memory fallback is not a write to Redis. */
 export function acknowledgedWrites(operations: OperationList): OperationList<AcknowledgedWrite> {
   return operations.filter(
     (operation): operation is AcknowledgedWrite =>
@@ -176,7 +174,7 @@ export function acknowledgedWrites(operations: OperationList): OperationList<Ack
 }
 
 /**
- * Whether Redis served an operation that completed as ok. An answer of the memory fallback counts as served only if a
+ * Whether Redis served an operation that completed as ok. An answer from the memory fallback counts as served only if a
  * fault made Redis unreachable; without a fault such an answer hides that Redis did not reply. A computed value may
  * come from its loader.
  */
@@ -204,8 +202,8 @@ export const lastUs = oncePerHistory(({ operations, faults }) => {
 });
 
 /**
- * Returns the faults from injection to heal, in order of injection. If faults of one kind overlap on one node, each
- * event belongs to the earliest fault that still lacks it.
+ * Returns the faults, each from injection to healing, in order of injection. If faults of one kind overlap on one node,
+ * each event belongs to the earliest fault that still lacks it.
  */
 export function faultSpans(history: History): readonly FaultSpan[] {
   const lives: { events: FaultEvent[] }[] = [];
@@ -311,7 +309,7 @@ export type FinalRead =
   | { readonly kind: 'none' }
   | { readonly kind: 'several'; readonly nodes: readonly string[] };
 
-/** Returns the data of the master after the heal; in a cluster, the data of the master of each shard. */
+/** Returns the data of the master after healing; in a cluster, the data of the master of each shard. */
 export const finalMaster = oncePerHistory((history): FinalRead => {
   const finals = history.finals.filter((final) => final.redisRole === 'master');
   if (finals.length === 0) return { kind: 'none' };
@@ -352,7 +350,7 @@ export interface Doubt {
   readonly remedy: string;
 }
 
-/** Combines the remedies of all doubts for a finding. */
+/** Combines the remedies for all doubts about a finding. */
 export function remedyOf(doubts: readonly Doubt[]): Pick<CheckResult, 'remedy'> {
   return doubts.length === 0 ? {} : { remedy: doubts.map(({ remedy }) => remedy).join(' ') };
 }

@@ -1,7 +1,7 @@
 /**
- * Whether Redis serves the writes and reads of each client at the end of a trial, as the closing phase determined on
- * the raw master. `deadClients` counts the caches whose last round had an error. The time until a round without an
- * error is a separate figure, because it depends on the machine.
+ * Whether Redis serves the writes and reads of each client at the end of a trial, as determined from the master's own
+ * data in the closing phase. `deadClients` counts the caches whose last round had an error. The time until a round
+ * without an error is a separate figure, because it depends on the machine.
  */
 import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

@@ -1,6 +1,6 @@
 /**
- * Judges the values that the reads of a load returned: hits, and values of other keys. A late generator changes neither
- * number.
+ * Judges the values that the reads of a load returned: hits, and values that belong to other keys. A late generator
+ * changes neither number.
  */
 import type { Checker } from './checker.ts';
 import { definedFigures, proportionFigure, unknownResult, valueFigure } from './history-queries.ts';

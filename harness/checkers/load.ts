@@ -1,13 +1,13 @@
 /**
- * Loads measured in steps. Latency counts from the intended start; the service time, which counts from the actual send,
- * is reported too. Every step records the lag of its generator, and a step whose generator is not sound makes the
- * figures of the trial unreliable, so that a gate reads them as INVALID: the machine or the generator may be the limit,
- * rather than Redis.
+ * Loads measured in steps. Latency is measured from the intended start; the service time, which is measured from the
+ * actual send, is reported too. Every step records the lag of its generator, and a step whose generator is not sound
+ * makes the figures of the trial unreliable, so that a gate reads them as INVALID: the machine or the generator may be
+ * the limit, rather than Redis.
  *
- * A sweep (`load-plan` with the wanted rate) raises the rate until Redis no longer keeps up. `sustainedPerSecond` is
+ * A sweep (`load-plan` with the requested rate) raises the rate until Redis no longer keeps up. `sustainedPerSecond` is
  * the highest rate of a sound step in which Redis answered at least 99 % of the operations, and the p99 of every kind
  * was within the knee's bound. The step that ends a sweep is expected to fail; if its generator was not sound and the
- * wanted rate was not reached, the figure is `unknown`.
+ * requested rate was not reached, the figure is `unknown`.
  *
  * `step<n>.<mix>.…` are the figures of one step in the report, which contains every step, or evenly spaced steps if
  * there are many.
@@ -108,8 +108,8 @@ function judgeSweep(
     ),
   });
   const limit = highestLimit(stated);
-  // The server alone is below the wanted rate: the generator is not the reason. On a machine where
-  // no step was sound, redis-benchmark was slowed down as well.
+  // The server alone does not reach the requested rate, so the generator is not the reason. On a machine where no step
+  // was sound, redis-benchmark was slowed down as well.
   const isMachineProven = steps.some(({ flaws }) => flaws.length === 0);
   if (limit !== undefined && limit < wantedPerSecond && isMachineProven) {
     const reason = `the server alone answers ${Math.round(limit)} ops/s (redis-benchmark)`;

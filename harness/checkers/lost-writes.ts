@@ -1,14 +1,14 @@
 /**
- * Finds acknowledged writes that are missing on the master after the heal. Each write is judged by its durability.
+ * Finds acknowledged writes that are missing on the master after healing. Each write is judged by its durability.
  *
  * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
- * be lost; any other write must not. Writes with an unknown outcome count neither as lost nor as kept, and an answer of
- * the memory fallback is not a write to Redis.
+ * be lost; any other write must not. Writes with an unknown outcome count neither as lost nor as kept, and an answer
+ * from the memory fallback is not a write to Redis.
  *
- * A control shows that writes were at risk: if the replicas were made to lag before a fault, async writes of that
- * period are lost. The durable writes acknowledged at the same time are the exposed ones; without a lost async write
- * there are none, regardless of what was acknowledged.
+ * A control shows that writes were at risk: if the replicas were made to lag before a fault, async writes from that
+ * period are lost. The durable writes acknowledged during the same period are the exposed ones; if no async write was
+ * lost, no durable write counts as exposed, regardless of what was acknowledged.
  *
  * `asyncLostMoreThanStock` is the number of lost async writes beyond the number that the stock client lost in the
  * trial, under the same faults.
@@ -237,7 +237,7 @@ function neverStored(
   });
 }
 
-/** Returns the faults that affected masters. Faults of replicas and sentinels lose no write. */
+/** Returns the faults that affected masters. Faults on replicas and sentinels do not cause lost writes. */
 function masterFaults(history: History): readonly FaultSpan[] {
   return faultSpans(history).filter((span) => hitMaster(history, span));
 }

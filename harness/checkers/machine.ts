@@ -55,8 +55,8 @@ export const machine: Checker = {
 };
 
 /**
- * Returns the windows that overlap the client's operations; all windows of a trial without a generator, whose script
- * also does other things.
+ * Returns the windows that overlap the client's operations; all windows for a trial without a generator, because its
+ * script also does other things.
  */
 function windowsOf(history: History, client: string): readonly ObservationEvent[] {
   const all = history.observations.filter(({ from, name }) => from === 'machine' && name === 'window');
@@ -93,7 +93,7 @@ function distributionFigures(
   };
 }
 
-/** Returns the longest delay of the event loop that a generator, or its client, reported. */
+/** Returns the longest event loop delay reported by a generator or its client. */
 function loopDelay(history: History, from: 'workload' | 'client', client: string): Figure | undefined {
   const delays = history.observations.flatMap((seen) =>
     seen.from === from &&

@@ -1,7 +1,7 @@
 /**
  * The highest share of `maxmemory` that any node used in any sample, and the number of evicted keys. A node whose
- * samples lack either number was not measured: an absent number is not 0. `maxmemory` 0 means no limit: then there is
- * no share, but the number of evicted keys is still a figure.
+ * samples lack either number was not measured: an absent number is not 0. `maxmemory` 0 means no limit: in that case
+ * there is no share, but the number of evicted keys is still a figure.
  */
 import { largestOf } from '../statistics/quantile.ts';
 import type { Checker } from './checker.ts';

@@ -1,8 +1,8 @@
 /**
  * Judges the promise of `min-replicas-to-write`: with fewer replicas the master refuses writes. Counts the writes that
  * Redis acknowledged although fewer replicas were left. The counted period begins when the master must have detected
- * the loss (its maximum allowed lag plus a second for the check) and ends at the first heal. The writes sent during
- * that period are the observations.
+ * the loss (its maximum allowed lag plus a second for the check) and ends when the first replica is healed. The writes
+ * sent during that period are the observations.
  */
 import type { History } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -54,7 +54,7 @@ export const minReplicas: Checker = {
   },
 };
 
-/** Returns the span from the loss of too many replicas to the first heal of one of them. */
+/** Returns the span from the loss of too many replicas until the first of them is healed. */
 function spanBelow(history: History, gone: number): SpanUs | undefined {
   const spans = faultSpans(history).filter(
     (span) => span.observed && !isSentinel(span.node) && !hitMaster(history, span),

@@ -45,7 +45,7 @@ import {
 } from './history-queries.ts';
 import { WriteSeries } from './write-series.ts';
 
-/** Time in which a client that has just switched may still get errors. */
+/** Time during which a client that has just switched may still get errors. */
 const SETTLING_US = 1_000_000;
 
 const FAULT_REMEDY =
@@ -133,8 +133,8 @@ function writesByShard(
 }
 
 /**
- * Returns the longest time from the moment at which a sentinel published the new master until the client moved to it; 0
- * if the client moved before. For a client that never moved, the time counts to the end. Undefined if no sentinel
+ * Returns the longest time between the publication of a new master by a sentinel and the client's move to it; 0 if the
+ * client moved earlier. For a client that never moved, the time is counted up to the end. Undefined if no sentinel
  * published a new master.
  */
 function movedAfterSwitch(

@@ -1,10 +1,10 @@
 /**
- * Number of seconds of the measured writes for which a master keeps the replication stream for a replica that is
- * unreachable (the backlog), or that copies the data (the output buffer of the replica's connection). A replica that is
+ * Number of seconds of write traffic, at the measured rate, that a master retains for a replica that is unreachable (in
+ * the backlog), or that is copying the data set (in the output buffer of the replica's connection). A replica that is
  * unreachable for longer copies the complete data set.
  *
- * The rate is the fastest second of the measured window, on any node. A limit on the output buffer below the backlog
- * has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
+ * The rate is that of the fastest second in the measured window, on any node. A limit on the output buffer below the
+ * backlog has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
  */
 import type { History, ObservationEvent } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -72,7 +72,7 @@ function fastestSecond(
     if (atUs < startUs || atUs > endUs) continue;
     const before = last.get(node);
     last.set(node, { offset, atUs });
-    // A node that was restarted or promoted continues another stream.
+    // A node that was restarted or promoted continues a different stream.
     if (before === undefined || offset < before.offset || atUs - before.atUs < SHORTEST_US) continue;
     samples += 1;
     bytesPerSecond = Math.max(bytesPerSecond, ((offset - before.offset) / (atUs - before.atUs)) * 1e6);
@@ -81,8 +81,8 @@ function fastestSecond(
 }
 
 /**
- * Minimum interval between two samples. Over shorter intervals (the last sample of a trial is taken immediately), the
- * noise of the timestamps dominates.
+ * Minimum interval between two samples. Over shorter intervals (the last sample of a trial is taken immediately),
+ * timestamp noise dominates.
  */
 const SHORTEST_US = 500_000;
 

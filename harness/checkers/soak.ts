@@ -4,7 +4,7 @@
  * `leakBytesPerOperation` is the lower bound (97.5 %) of the slope of the client's heap, measured after garbage
  * collection, over its operations; a negative bound counts as 0. Compiled code and caches grow at the beginning, so the
  * first third of the samples is left out. `serverGrowthBytesPerOperation` is the same for the memory of the masters,
- * which hold a fixed set of keys. A growth that is neither proven nor excluded is not measured: in a short soak, noise
+ * which hold a fixed set of keys. Growth that is neither proven nor excluded is not measured: in a short soak, noise
  * hides a leak.
  */
 import type { ObservationEvent } from '../history/events.ts';
@@ -56,13 +56,13 @@ export const soak: Checker = {
       }),
       ...(Object.keys(growth.unmeasured).length > 0 && {
         unmeasured: growth.unmeasured,
-        remedy: 'Run longer (--hours): the bounds become narrower with the number of operations.',
+        remedy: 'Run longer (--hours): the bounds narrow as the number of operations grows.',
       }),
     };
   },
 };
 
-/** Returns the lower bounds of the growth, and the reason why a measure proves nothing. */
+/** Returns the lower bounds on the growth, and the reason why a measure proves nothing. */
 function growthOf(settled: readonly ObservationEvent[]) {
   const figures: Record<string, Figure> = {};
   const unmeasured: Record<string, string> = {};

@@ -2,7 +2,7 @@
  * Acknowledgements by a master that was already deposed. A write counts if it completed after another node became
  * master (and not shortly before a second failover) and is not in that node's data. A read counts if Redis answered
  * with a miss, or with a value other than that of the one surviving write acknowledged before the read began. Answers
- * and misses of the memory fallback carry their source and do not count.
+ * and misses from the memory fallback carry their source and do not count.
  */
 import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -105,8 +105,8 @@ function firstPromotion(history: History): number | undefined {
 }
 
 /**
- * Returns the periods before a later promotion, in which the master was not deposed: writes that it loses in these
- * periods count as lost (`lost-writes`).
+ * Returns the periods before a later promotion, in which the master was not deposed: writes that the master loses in
+ * these periods count as lost (`lost-writes`).
  */
 function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {
   return faultSpans(history)
@@ -120,7 +120,7 @@ function laterFailovers(history: History, windowMs: number): readonly SpanUs[] {
 
 /**
  * Counts the reads that have exactly one correct answer (their key was written once, the write was acknowledged before
- * the read began, and the key still exists), and returns those that got another one.
+ * the read began, and the key still exists), and returns those that got a different answer.
  */
 function judgeReads(
   history: History,

@@ -1,6 +1,6 @@
 /**
- * Times of acknowledged writes, prepared so that a question about one fault does not visit every write: a storm of an
- * hour has hundreds of faults and a million writes.
+ * Times of acknowledged writes, prepared so that a query about one fault does not have to visit every write: a storm of
+ * an hour has hundreds of faults and a million writes.
  */
 import type { OperationList } from '../history/events.ts';
 import { type AcknowledgedWrite, kindOf } from './history-queries.ts';

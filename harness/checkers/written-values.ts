@@ -11,7 +11,7 @@ export class WrittenValues {
   #slots = new Int32Array(2 * FIRST_SLOTS);
   #count = 0;
 
-  /** @param operations operations whose writes count, with the values of loaders */
+  /** @param operations operations whose writes count, including values that were returned by loaders */
   constructor(history: History, operations: OperationList) {
     this.#history = history;
     for (const { invoke, keyNumber, valueNumber } of operations) {

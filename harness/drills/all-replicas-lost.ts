@@ -1,7 +1,7 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The replicas stay down for longer than `minReplicasMaxLagSeconds` of every environment, plus one second in which the
+ * The replicas stay down for longer than `minReplicasMaxLagSeconds` in every environment, plus one second in which the
  * refusals are counted.
  */
 export const allReplicasLost = fullOnlyFailover({

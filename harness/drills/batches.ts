@@ -1,8 +1,8 @@
 import { loadDrill } from './families.ts';
 
 /**
- * Separate from the steady load: a batch of 100 keeps the client's thread busy for milliseconds, and other operations
- * would wait for it.
+ * Separate from the steady load, because a batch of 100 keeps the client's thread busy for milliseconds, and other
+ * operations would wait for it.
  */
 export const batches = loadDrill({
   id: 'batches',

@@ -10,7 +10,7 @@ export interface ClientFacts {
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Reason why the client does not support the other topologies. */
   readonly limit?: string;
-  /** Version, for a client of an extension module; the version of another client is that of its package. */
+  /** Version of a client from an extension module; any other client has the version of its package. */
   readonly version?: string;
 }
 

@@ -19,7 +19,7 @@ export const configuration: Drill = {
     ...['exposure', 'users', 'passwords', 'commands', 'configuration', 'expectations'],
   ],
   expectations: ['answered-at-start', 'answered-at-end'],
-  // Not applied: the drill spans all other trials, and each reading of the nodes takes seconds.
+  // This limit is not applied: the drill spans all other trials, and each reading of the nodes takes seconds.
   boundMs: 30_000,
   trials: { quick: 1, full: 1 },
 };

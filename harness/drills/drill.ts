@@ -27,18 +27,18 @@ export interface ScheduledFault {
   /**
    * Number of the round. Rounds run one after the other: each waits until the faults of the earlier rounds are healed
    * and the topology is healthy, and preserves the intervals between its own faults. If no fault has a round, there is
-   * one.
+   * a single round.
    */
   readonly round?: number;
   /**
-   * Makes the replicas lag from `fromMs` on, so that at the fault there are acknowledged writes that the replicas do
-   * not have.
+   * Makes the replicas lag from `fromMs` on, so that, when the fault is injected, the replicas lack some of the
+   * acknowledged writes.
    */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
-   * Condition for the heal: a time after the injection, in ms or as a share of the environment's down-after; writes of
+   * Condition for healing: a time after the injection, in ms or as a share of the environment's down-after; writes of
    * all clients that succeed again, or sentinels that report a master other than the node (both within the time limit
-   * of the drill); or the heal of all faults with another condition.
+   * of the drill); or the healing of all faults that have a different condition.
    */
   readonly heal:
     | { readonly afterMs: number }
@@ -46,8 +46,8 @@ export interface ScheduledFault {
     | { readonly when: 'recovered' | 'succeeded'; readonly plusMs: number }
     | { readonly when: 'others-healed' };
   /**
-   * Maximum time in ms, after the heal, in which the drill records whether the returned node accepts writes. The
-   * recording ends when the node is a replica.
+   * Maximum time in ms, after healing, during which the drill records whether a node that has come back accepts writes.
+   * The recording ends when the node is a replica.
    */
   readonly watchReturnMs?: number;
 }
@@ -74,8 +74,8 @@ export interface Drill {
   /** Clients that reach the master through a fault proxy; true for all clients. */
   readonly proxied?: boolean | readonly string[];
   /**
-   * Names of the clients that run in parallel, each in its own generator (`clients.ts`, and those of extension modules).
-   * With more than one, `--clients` chooses them.
+   * Names of the clients that run in parallel, each in its own generator (from `clients.ts` or an extension module). If
+   * there are several, `--clients` selects among them.
    */
   readonly clients: readonly string[];
   /**
@@ -101,8 +101,9 @@ export interface Drill {
    */
   readonly expectations?: readonly string[];
   /**
-   * Expectations that a slow machine alone can break: a time, an answer of Redis within a timeout, a count that a retry
-   * changes. The machine never excuses other expectations. Placeholders and conditions as in `expectations`.
+   * Expectations that a slow machine alone can break: a time, an answer from Redis within a timeout, a count that a
+   * retry changes. A slow machine never excuses the failure of any other expectation. Placeholders and conditions work
+   * as in `expectations`.
    */
   readonly timed?: readonly string[];
   /**
@@ -114,7 +115,7 @@ export interface Drill {
   readonly boundMs: number;
   /** Profile of `kit readiness` that runs the drill, in addition to the profiles in which it has trials. */
   readonly profile?: 'canary' | 'rehearsal';
-  /** Set for a drill of the family `capacity` that the profile `capacity` leaves out. */
+  /** Set for a drill in the `capacity` family that the `capacity` profile leaves out. */
   readonly byNameOnly?: true;
   /**
    * Trials per profile. With 0 in `quick`, the drill runs in `full` and by name, and config/gates.yaml lists it as

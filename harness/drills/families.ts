@@ -1,11 +1,12 @@
-/** Settings that the drills of a family share: bounds, trials, and for failovers the clients and checkers. */
+/** Settings that the drills of a family share: bounds, trials and, for failovers, the clients and checkers. */
 import { DEFAULT_CLIENTS } from './clients.ts';
 import type { Drill } from './drill.ts';
 
 type Own<K extends keyof Drill> = Omit<Drill, K>;
 
 /**
- * Returns a drill that runs a script through the kit's client. The script takes seconds; profile `quick` runs it once.
+ * Returns a drill that runs a script through the kit's client. The script takes seconds; the `quick` profile runs it
+ * once.
  */
 export function integrationDrill(
   drill: Own<
@@ -38,7 +39,7 @@ export function integrationDrill(
   };
 }
 
-/** Like `integrationDrill`, for a script that profile `quick` leaves out: it runs in `full` and by name. */
+/** Like `integrationDrill`, for a script that the `quick` profile leaves out: it runs in `full` and by name. */
 export function fullOnlyIntegration(drill: Parameters<typeof integrationDrill>[0]): Drill {
   return { ...integrationDrill(drill), boundMs: 60_000, trials: { quick: 0, full: 3 } };
 }
@@ -84,7 +85,7 @@ export function failoverDrill(
   };
 }
 
-/** Like `failoverDrill`, for a fault that profile `quick` leaves out: it runs in `full` and by name. */
+/** Like `failoverDrill`, for a fault that the `quick` profile leaves out: it runs in `full` and by name. */
 export function fullOnlyFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
   return { ...failoverDrill(drill), trials: { quick: 0, full: 20 } };
 }

@@ -22,7 +22,7 @@ export const hitMiss = integrationDrill({
     'clear-removes',
     'clear-spares',
   ],
-  // If a call times out, the memory fallback answers it, and Redis then has another value or none.
+  // If a call times out, the memory fallback answers it, and Redis then has a different value or none.
   timed: [
     ...['set-by-redis', 'hit-after', 'hit-by-redis', 'overwritten', 'deleted', 'miss-after', 'batch'],
     ...['hits-counted', 'misses-counted', 'clear-counts', 'clear-removes'],

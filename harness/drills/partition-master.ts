@@ -1,8 +1,8 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The heal follows 3 s after the sentinels report the successor. By then, the cut has lasted longer than
- * `minReplicasMaxLagSeconds` of every environment, so clients can reach both masters for as long as the previous one
+ * The partition is healed 3 s after the sentinels report the successor. By then, it has lasted longer than
+ * `minReplicasMaxLagSeconds` in every environment, so clients can reach both masters for as long as the previous one
  * accepts writes.
  */
 export const partitionMaster = fullOnlyFailover({

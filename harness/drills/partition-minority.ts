@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** The sentinel on the minority side still reports the former master, so that clients get two different answers. */
+/** The sentinel on the minority side still reports the previous master, so that clients get two different answers. */
 export const partitionMinority = fullOnlyFailover({
   id: 'partition-minority',
   title: 'The master and one sentinel are cut off from the other nodes; clients still reach them',

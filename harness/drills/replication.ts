@@ -7,7 +7,7 @@ export const replication = integrationDrill({
   safeOutcome: 'every write is readable on every replica, and all links are up',
   topologies: ['sentinel'],
   checkers: ['expectations', 'liveness', 'replication'],
-  // Which nodes are replicas changes with every failover: they are numbered in the order of their names.
+  // The set of replicas changes with every failover, so replicas are numbered in the order of their names.
   expectations: ['all-readable', '{replica}-link', '{replica}-read-only', '{replica}-io'],
   timed: ['all-readable', '{replica}-link', '{replica}-io'],
 });

@@ -1,6 +1,6 @@
 import { fullOnlyFailover } from './families.ts';
 
-/** Without the watchdog, Sentinel demotes the returned master to a replica, 10 s later (`watchReturnMs`). */
+/** Without the watchdog, Sentinel takes 10 s to demote the master that has come back (`watchReturnMs`). */
 export const watchdogLoss = fullOnlyFailover({
   id: 'watchdog-loss',
   title: 'The watchdog dies, then the master hangs and returns',

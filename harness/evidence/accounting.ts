@@ -1,9 +1,9 @@
 /**
- * Whether manifest, seal and folder are consistent: every judged file is sealed, and every sealed file is an
- * input of judging, a log, or the history of exactly one trial. Pure.
+ * Whether manifest, seal and folder are consistent: every judged file is sealed, and every sealed file is an input to
+ * the judge, a log, or the history of exactly one trial. Pure.
  *
- * Anyone who edits a folder can seal it again, so matching hashes alone prove little: a bad trial could be left
- * out of the manifest with its history still in the folder, and a good one listed twice.
+ * Anyone who edits a folder can seal it again, so matching hashes alone prove little: a bad trial could be left out of
+ * the manifest with its history still in the folder, and a good one listed twice.
  */
 import { joinFew } from './excerpt.ts';
 import type { Manifest, Seal, TrialRecord } from './manifest.ts';
@@ -12,7 +12,7 @@ import { INPUTS, LOGS, REQUIRED } from './run-folder.ts';
 export interface Accounting {
   /** Descriptions of the inconsistencies; empty if there are none. */
   readonly flaws: readonly string[];
-  /** Reason why a trial is not judged although its files may match the seal. */
+  /** Reason why a trial is not judged even if its files match the seal. */
   readonly distrusted: ReadonlyMap<TrialRecord, string>;
 }
 

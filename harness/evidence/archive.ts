@@ -1,5 +1,5 @@
 /**
- * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, without times and
+ * A run folder as one tar archive (ustar), for transport. Regular files only, in a fixed order, without times or
  * owners, so that the same folder gives the same bytes. Any `tar` can extract it.
  */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -13,7 +13,7 @@ const BLOCK_BYTES = 512;
 /**
  * Writes the archive: `<root>/<path>` for every file in the folder, then the files in `extra`.
  *
- * @param extra texts of further files, by file name
+ * @param extra texts of additional files, by file name
  * @throws KitError EVIDENCE_NOT_WRITTEN; EVIDENCE_UNREADABLE for a path that is too long for the format
  */
 export function writeArchive(
@@ -51,7 +51,7 @@ function writeWhole(out: number, entry: Uint8Array): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(out, bytes, written);
 }
 
-/** Writes the header and the content of a file of the folder, piece by piece. */
+/** Writes the header and the content of one file in the folder, piece by piece. */
 function writeEntry(out: number, path: string, file: string): void {
   const bytes = sizeOf(file);
   writeWhole(out, headerOf(path, bytes));

@@ -1,5 +1,5 @@
 /**
- * Formats each value as exactly one text: keys sorted by code unit (except that `schema` and `id` come first, for
+ * Formats each value in exactly one way: keys sorted by code unit (except that `schema` and `id` come first, for
  * readers), an indent of two spaces, one line feed at the end. Hashes and byte-for-byte comparisons depend on this.
  */
 const LEADING = ['schema', 'id'];

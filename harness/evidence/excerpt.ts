@@ -18,7 +18,7 @@ export function excerpt(value: unknown): string {
   return String(value);
 }
 
-/** A list of which the first items are shown. */
+/** A list that is shortened to its first items. */
 export interface Few<T> {
   readonly length: number;
   at(index: number): T | undefined;

@@ -1,6 +1,6 @@
 /**
- * Shape of every line of a history, with the bounds of every number that judging uses. Fields that no checker reads are
- * not listed: the writer defines them. In `data`, all values are bounded, regardless of their names.
+ * Shape of every line of a history, with the bounds of every number that the judge uses. Fields that no checker reads
+ * are not listed: the writer defines them. In `data`, all values are bounded, regardless of their names.
  */
 import type { HistoryEvent, InvokeEvent, ObservationEvent } from '../history/events.ts';
 import { MAX_BATCH, MAX_NAME_CHARACTERS, MAX_TIME_MS, MAX_TIME_US, MAX_TRIALS } from './limits.ts';
@@ -128,7 +128,7 @@ const WAITS: Shape = {
   pattern: /^(?:[^\s=]{1,128}=\d{1,10}(?:\.\d{1,3})?(?: (?!$)|$))*$/,
   what: 'names with milliseconds, name=number, separated by single spaces',
 };
-/** Text with pairs `bucket:count`, see `statistics/hdr.ts`. */
+/** Text with `bucket:count` pairs, see `statistics/hdr.ts`. */
 const COUNTS: Shape = {
   pattern: /^(?:\d{1,5}:\d{1,15}(?: (?!$)|$))*$/,
   what: 'buckets with counts, bucket:count, separated by single spaces',

@@ -1,5 +1,5 @@
 /**
- * Bounds on the contents of a run folder. A run of this kit stays far below each of them; a folder above a limit is
+ * Bounds on the contents of a run folder. A run by this kit stays far below each of them; a folder that exceeds one is
  * broken or crafted, and is refused before a loop or an allocation depends on the value.
  */
 
@@ -36,7 +36,7 @@ export const MAX_TRIALS = 10_000;
 /** Maximum number of files for one trial, which has one for its events and one per client. */
 export const MAX_TRIAL_FILES = 2 * MAX_CLIENTS;
 
-/** Maximum number of characters in a name: of a client, a drill, a node or a phase. */
+/** Maximum number of characters in the name of a client, drill, node or phase. */
 export const MAX_NAME_CHARACTERS = 128;
 
 /** Maximum number of characters in a sentence or an argument in the manifest; a report prints them in full. */
@@ -54,8 +54,8 @@ export const MAX_JSON_BYTES = 64 * 1024 ** 2;
 /** Maximum size of one history, which is read in pieces. */
 export const MAX_HISTORY_BYTES = 2 ** 31;
 
-/** Maximum size of one line of a history, which is parsed as one string. A batch of 100,000 keys has about 8 MB. */
+/** Maximum size of one line of a history, which is parsed as one string. A batch of 100,000 keys takes about 8 MB. */
 export const MAX_LINE_BYTES = 64 * 1024 ** 2;
 
-/** Maximum size of a report: the longest string in every supported Node has 2^29 - 24 characters. */
+/** Maximum size of a report: the longest string in every supported Node.js version has 2^29 - 24 characters. */
 export const MAX_REPORT_BYTES = 2 ** 29 - 24;

@@ -26,13 +26,19 @@ import type { Shape } from './shape.ts';
 export interface TrialRecord {
   readonly drill: string;
   readonly trial: number;
-  /** Round in which the trial ran; absent for round 1. Later rounds repeat trials in which the machine was unsound. */
+  /**
+   * Round in which the trial ran; absent for round 1. Later rounds repeat trials in which the machine was too busy for
+   * a valid measurement.
+   */
   readonly round?: number;
   /** `completed`, or the reason why the trial cannot be judged. */
   readonly status: 'completed' | 'not-measured' | 'failed';
   /** Description of the reason why the trial cannot be judged. */
   readonly reason?: string;
-  /** Requirement of the fault that this machine does not meet; a readiness run then does not require the drill. */
+  /**
+   * Requirement for the fault that this machine does not meet; in that case, a readiness run does not require the
+   * drill.
+   */
   readonly lacks?: string;
   readonly seed: number;
   readonly clients: readonly string[];
@@ -63,7 +69,7 @@ export interface Manifest {
   /** Commit of the kit's checkout; null outside a checkout. */
   readonly commit: string | null;
   readonly startedAt: string;
-  /** Time that judging uses, for example for the expiry of waivers. Never the wall clock of a later analysis. */
+  /** Time used for judging, for example for the expiry of waivers. Never the wall clock of a later analysis. */
   readonly judgedAt: string;
   readonly environment: string;
   readonly substrate: string;
@@ -72,7 +78,7 @@ export interface Manifest {
   /** The command line; it never contains secrets. */
   readonly argv: readonly string[];
   readonly configSha256: string;
-  /** Versions of redis-server and Node, and the probed features of the server. */
+  /** Versions of redis-server and Node.js, and the probed features of the server. */
   readonly provenance: Readonly<Record<string, string>>;
   readonly deviations: readonly string[];
   /** Extension modules of the run. */
@@ -125,7 +131,7 @@ export const FILE_PATH: Shape = {
 
 const TEXTS: Shape = { listOf: TEXT, maxItems: 1_000 };
 
-/** Fields of both schemas: everything that judging and the reports read. */
+/** Fields of both schemas: everything that the judge and the reports read. */
 const COMMON_FIELDS = {
   runId: NAME,
   kind: { oneOf: KINDS },

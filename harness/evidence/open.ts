@@ -45,7 +45,7 @@ import {
 import { pickShape, shapeProblem } from './shape.ts';
 
 export interface Integrity {
-  /** Paths of files that are sealed or required, but missing now; includes `seal.json` itself. */
+  /** Paths of files that are sealed or required, but are now missing; includes `seal.json` itself. */
   readonly missing: readonly string[];
   /** Paths of files that differ from the seal. */
   readonly altered: readonly string[];

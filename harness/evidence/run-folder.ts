@@ -2,7 +2,7 @@
  * The run folder: the names of its files, and functions that write the folder and read its files. Lifecycle:
  *
  *   1. `createRunFolder`   a new folder with a manifest marked `incomplete`, which a killed kit leaves behind
- *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   the inputs of judging
+ *   2. `writeConfig`, `writeGates`, `writeDrills`, `addInput`   the inputs for judging
  *   3. trials stream their histories into `trials/`; `sink` stores the output of external programs
  *   4. `collectLogs`       the nodes' own logs
  *   5. `seal`              the final manifest with the digests of judged files, then the seal with those of all files
@@ -48,11 +48,11 @@ export const DRILLS = 'drills.json';
 export const SEAL = 'seal.json';
 /** Files without which nothing can be judged. */
 export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
-/** Folder of logs: kept for readers, never judged. */
+/** Log folder: kept for readers, never judged. */
 export const LOGS = 'logs';
 /** File with one line of JSON per external program: command, exit code and output. */
 export const PROGRAMS = `${LOGS}/programs.jsonl`;
-/** Names of the inputs of a run besides its configuration. */
+/** Names of a run's inputs other than its configuration. */
 export const INPUTS = {
   coverage: 'inputs/coverage.json',
   /** Commit for which the summary was written; the tests write this file next to the summary. */
@@ -79,7 +79,7 @@ export interface RunFolder {
   /** Writes the resolved environment; returns its SHA-256 for `manifest.configSha256`. */
   writeConfig(environment: unknown): string;
   writeGates(gates: unknown): void;
-  /** Writes the drills of the run, the source of a report's titles and safe outcomes. */
+  /** Writes the drills of the run, from which a report takes its titles and safe outcomes. */
   writeDrills(drills: readonly unknown[]): void;
   /** Copies a file that was passed to the run, such as the coverage summary. */
   addInput(name: InputName, file: string): void;
@@ -177,7 +177,7 @@ function appendLine(path: string, record: object): void {
   }
 }
 
-/** Histories of long runs have hundreds of megabytes, so they are hashed and read in pieces. */
+/** Histories of long runs are hundreds of megabytes in size, so they are hashed and read in pieces. */
 const PIECE_BYTES = 1 << 16;
 
 export interface FileDigest {

@@ -2,8 +2,9 @@
  * Describes the shape of a JSON value that is read as evidence, and finds the first part of a value that violates its
  * shape.
  *
- * Everything that judging reads is checked against a shape first: evidence may be broken or crafted, and an unbounded
- * number would drive a loop or an allocation. JSON allows numbers that judging cannot use: `1e999` parses to Infinity.
+ * Everything that the judge reads is checked against a shape first: evidence may be broken or crafted, and an unbounded
+ * number would drive a loop or an allocation. JSON allows numbers that the judge cannot use: `1e999` parses to
+ * Infinity.
  */
 
 import { excerpt, shorten } from './excerpt.ts';
@@ -21,7 +22,7 @@ export type Shape =
   | { readonly within: readonly [min: number, max: number] }
   /** Text with at most this number of characters. */
   | { readonly text: number }
-  /** Text that matches the pattern; `what` describes the allowed texts in words. */
+  /** Text that matches the pattern; `what` describes the allowed text in words. */
   | { readonly pattern: RegExp; readonly what: string }
   /** One of the listed words. */
   | { readonly oneOf: readonly string[] }
@@ -29,7 +30,7 @@ export type Shape =
   | { readonly listOf: Shape; readonly maxItems?: number }
   /** A list with exactly these elements. */
   | { readonly tuple: readonly Shape[] }
-  /** An object with any keys, whose values have one shape. */
+  /** An object with arbitrary keys, whose values all have the same shape. */
   | { readonly mapOf: Shape }
   | { readonly optional: Shape }
   | { readonly nullable: Shape }
@@ -60,7 +61,7 @@ export function shapeProblem(value: unknown, shape: Shape): string | undefined {
   return `${shorten(path) || 'it'} must be ${found.must}, not ${excerpt(found.value)}`;
 }
 
-/** Reduces a value of the shape to the parts that the shape names; other parts are never read. */
+/** Reduces a value that has the shape to the parts that the shape names; other parts are never read. */
 export function pickShape(value: unknown, shape: Shape): unknown {
   if (typeof shape === 'string' || value === undefined || value === null) return value;
   if ('optional' in shape) return pickShape(value, shape.optional);

@@ -1,4 +1,6 @@
-/** Types of the exports of an extension module. The module adds data and functions, and the kit calls the functions. */
+/**
+ * Types for the exports of an extension module. The module adds data and functions, and the kit calls the functions.
+ */
 import type { WarmingStrategy } from '../../client/extras/warming/index.ts';
 import type { Cache } from '../../client/index.ts';
 import type { Checker } from '../checkers/checker.ts';
@@ -9,7 +11,7 @@ import type { GeneratedWorkload } from '../workloads/generated.ts';
 import type { CacheClient } from '../workloads/module-client.ts';
 import type { ScriptedWorkload } from '../workloads/scripted/script.ts';
 
-/** An additional report of every run. */
+/** An additional report for every run. */
 export interface ReportFormat {
   /**
    * End of the file name, such as `criteria.csv`. The run folder then contains
@@ -24,20 +26,22 @@ type Strategies = readonly WarmingStrategy[];
 
 /**
  * Parts that an extension adds to the built-in ones. Ids and names must be unique. Gates come from a file (`--gates`);
- * codecs are client options, which writes and reads the values.
+ * codecs are options of the client, which writes and reads the values.
  */
 export interface Extension {
   /** Lower-case letters, digits and dashes. */
   readonly name: string;
   /** Data only, as in `harness/drills/`. */
   readonly drills?: readonly Drill[];
-  /** Faults with injection and heal, for any substrate. */
+  /** Faults, each with its injection and healing, for any substrate. */
   readonly faults?: readonly Fault[];
   /** Pure functions of a history: no clock, disk or network. They run again whenever the run is judged. */
   readonly checkers?: readonly Checker[];
-  /** Scripts and generated workloads that a drill names as its workload. */
+  /** Scripts and generated workloads that a drill can name as its workload. */
   readonly workloads?: readonly (ScriptedWorkload | GeneratedWorkload)[];
-  /** Cache clients that a drill names, or `--clients` chooses, to run under the same faults as the kit's client. */
+  /**
+   * Cache clients that a drill can name, or that `--clients` selects, to run under the same faults as the kit's client.
+   */
   readonly clients?: readonly CacheClient[];
   /** Warming strategies for `kit warm`, or a function that takes the open cache and returns the strategies. */
   readonly strategies?: Strategies | ((cache: Cache) => Strategies | Promise<Strategies>);

@@ -18,7 +18,7 @@ let registered: readonly LoadedExtension[] = [];
 /**
  * Replaces the extensions of this process.
  *
- * @throws KitError EXTENSION_INVALID for a name that exists already, and for a drill that names an unknown workload,
+ * @throws KitError EXTENSION_INVALID for a name that already exists, and for a drill that names an unknown workload,
  * fault or client
  */
 export function registerExtensions(extensions: readonly LoadedExtension[]): void {
@@ -121,7 +121,7 @@ function requireDistinctNames(extensions: readonly LoadedExtension[]): void {
   }
 }
 
-/** Refuses two reports of one extension with the same file, because they would overwrite each other. */
+/** Refuses two reports of one extension with the same file name, because they would overwrite each other. */
 function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
   for (const { identity, extension } of extensions) {
     const files = (extension.reports ?? []).map(({ file }) => file);

@@ -13,9 +13,9 @@ export interface Injection {
  */
 export interface Fault {
   readonly id: string;
-  /** Injects the fault. An abort ends the injection, unless the fault would be left half injected. */
+  /** Injects the fault. An abort ends the injection, unless that would leave the fault half injected. */
   inject(environment: Environment, nodeId: string, signal?: AbortSignal): Promise<Injection>;
-  /** After a failed injection: undoes its effect. Returns whether there was anything to undo. */
+  /** Undoes the effect of a failed injection. Returns whether there was anything to undo. */
   undo?(environment: Environment, nodeId: string): Promise<boolean>;
 }
 
@@ -24,7 +24,10 @@ export async function stateOf(environment: Environment, nodeId: string): Promise
   return (await environment.status()).find(({ id }) => id === nodeId)?.state;
 }
 
-/** Wraps a heal so that it runs at most once; later calls wait for the same run. A heal that failed may be retried. */
+/**
+ * Wraps a heal function so that it runs at most once; later calls wait for the same run. If it fails, it may be
+ * retried.
+ */
 export function runOnce(heal: Heal): Heal {
   let run: Promise<void> | undefined;
   return () => {

@@ -15,7 +15,7 @@ import type { Fault } from './fault.ts';
  */
 const ACCEPTED_BOUND_MS = 5_000;
 /**
- * Maximum time, in ms, of a failover without an election: Sentinel promotes at its next INFO, which follows within a
+ * Maximum time, in ms, for a failover without an election: Sentinel promotes at its next INFO, which follows within a
  * second.
  */
 const PROMOTED_BOUND_MS = 10_000;

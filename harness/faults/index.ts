@@ -1,4 +1,4 @@
-/** Every fault by its id, as a drill's schedule names it. */
+/** Every fault, by the id that is used in drill schedules. */
 import { KitError } from '../../config/errors.ts';
 import { cutClients } from './cut-clients.ts';
 import { cutConnections } from './cut-connections.ts';

@@ -2,8 +2,8 @@ import type { Fault } from './fault.ts';
 import { cutOff } from './partition.ts';
 
 /**
- * The node and the first sentinel are cut off from all other nodes: a sentinel on the minority's side keeps the
- * previous configuration. Clients still reach both sides.
+ * The node and the first sentinel are cut off from all other nodes: a sentinel on the minority side keeps the previous
+ * configuration. Clients still reach both sides.
  */
 export const partitionMinority: Fault = {
   id: 'partition-minority',

@@ -15,7 +15,7 @@ export async function cutOff(
   group: readonly string[],
 ): Promise<Injection> {
   if (capabilities.partition === undefined) {
-    throw new KitError(`the ${substrate} substrate does not support a partition of nodes`, {
+    throw new KitError(`the ${substrate} substrate does not support partitioning nodes`, {
       code: 'FAULT_UNAVAILABLE',
     });
   }

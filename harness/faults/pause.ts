@@ -13,7 +13,10 @@ export const pauseNode: Fault = {
     }
     return { heal: runOnce(await capabilities.pause(nodeId)) };
   },
-  /** Resumes a paused node. The substrate returns the heal only when it pauses a node, so the node is paused again. */
+  /**
+   * Resumes a paused node. The substrate returns the heal function only from the call that pauses a node, so the node
+   * is paused again to obtain it.
+   */
   async undo(environment, nodeId) {
     const { capabilities } = environment;
     if (capabilities.pause === undefined || (await stateOf(environment, nodeId)) !== 'paused') return false;

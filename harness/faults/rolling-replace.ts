@@ -19,7 +19,7 @@ export const rollingReplace: Fault = {
     const { capabilities, substrate, topology } = environment;
     const { stop, start } = capabilities;
     if (stop === undefined || start === undefined) {
-      throw new KitError(`the ${substrate} substrate does not support stop and start of a node`, {
+      throw new KitError(`the ${substrate} substrate does not support stopping and starting a node`, {
         code: 'FAULT_UNAVAILABLE',
       });
     }

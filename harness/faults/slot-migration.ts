@@ -6,7 +6,7 @@ import { runOnce } from './fault.ts';
 /** Maximum number of slots to move: as many as a rebalancing moves at once, and few enough to take only seconds. */
 const MOST_SLOTS = 256;
 
-/** Moves slots that are in use, with their keys, from the node to another master. The heal moves the slots back. */
+/** Moves slots that are in use, with their keys, from the node to another master. Healing moves the slots back. */
 export const slotMigration: Fault = {
   id: 'slot-migration',
   async inject(environment, nodeId, signal) {

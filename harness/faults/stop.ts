@@ -1,4 +1,4 @@
 import { endedNode } from './ended-node.ts';
 
-/** The node is stopped in an orderly way: on SIGTERM it writes its data. The heal starts the node again. */
+/** The node is stopped in an orderly way: on SIGTERM it writes its data. Healing starts the node again. */
 export const stopNode = endedNode('stop');

@@ -1,5 +1,6 @@
 /**
- * Selects the trials of a drill that count for a gate, and those left out because the machine was unsound. Pure.
+ * Selects the trials of a drill that count for a gate, and those left out because the machine was too busy for a valid
+ * measurement (unsound). Pure.
  *
  *   round 1 ─▶ a trial is sound: it counts ─▶ as many as round 1 planned: judged
  *                        unsound: left out ─▶ round 2 repeats as many of the drill ─▶ …
@@ -25,7 +26,7 @@ export interface Attempts {
   readonly leftOut: readonly LeftOut[];
   /** Number of trials in the first round. */
   readonly planned: number;
-  /** Number of rounds until as many trials as planned were sound; all rounds if that never happened. */
+  /** Number of rounds until the planned number of trials were sound; all rounds if that never happened. */
   readonly rounds: number;
 }
 
@@ -55,7 +56,7 @@ function whyLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): Uns
   return isComplete(trial) ? findUnsoundness(gate, machine, trial) : incompleteUnsoundness(machine, trial);
 }
 
-/** Whether the gate leaves the trial out because the machine was unsound. */
+/** Whether the gate leaves the trial out because the machine was too busy for a valid measurement. */
 export function isLeftOut(gate: Gate, machine: MachineBounds, trial: JudgedTrial): boolean {
   return whyLeftOut(gate, machine, trial) !== undefined;
 }
@@ -65,8 +66,8 @@ function isComplete({ status, gaps = [] }: JudgedTrial): boolean {
 }
 
 /**
- * Returns the readings and flaws of the trials that were left out. If as many other trials count as planned, only
- * readings that miss the target in a figure that a slow machine cannot change are returned.
+ * Returns the readings and flaws of the trials that were left out. If the planned number of other trials count, it
+ * returns only the readings whose figure cannot be changed by a slow machine and misses the target.
  */
 export function readLeftOut(
   gate: Gate,
@@ -102,8 +103,8 @@ export interface RepeatContext {
 }
 
 /**
- * Returns the number of trials per drill to repeat in the next round, because some gate in scope has fewer sound trials
- * than planned.
+ * Returns the number of trials per drill to repeat in the next round: as many as are needed to give every gate in scope
+ * the planned number of sound trials.
  */
 export function trialsDue({ run, gates, machine, trials }: RepeatContext): ReadonlyMap<string, number> {
   const due = new Map<string, number>();
@@ -121,7 +122,7 @@ export function trialsDue({ run, gates, machine, trials }: RepeatContext): Reado
   return due;
 }
 
-/** Describes the repetitions that the soundness of earlier trials did not require. */
+/** Describes the repetitions that were not needed, because enough of the earlier trials were sound. */
 export function needlessRepeats(context: RepeatContext): readonly string[] {
   const last = Math.max(1, ...context.trials.map(roundOf));
   return Array.from({ length: last - 1 }, (_, i) => i + 2).flatMap((round) => {

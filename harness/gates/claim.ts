@@ -1,5 +1,5 @@
 /**
- * The claims of profile `full` beyond "n of n observed": a bound at a stated confidence, by order statistics or
+ * The claims of profile `full` beyond "n of n observed": a bound at a stated confidence, based on order statistics or
  * Clopper-Pearson. If the observation meets the target and the bound does not, there were too few trials for the claim:
  * INSUFFICIENT.
  */
@@ -59,8 +59,8 @@ function overQuantile(gate: Gate, claim: ClaimOf<'quantile'>, readings: readonly
       confidence,
     );
   const p = `p${Number((quantile * 100).toPrecision(4))}`;
-  // A distribution within a trial is bounded per trial, and the worst trial counts; single values per trial form the
-  // sample themselves.
+  // A distribution within a trial is bounded per trial, and the worst trial counts; if there is one value per trial,
+  // these values form the sample.
   const distributions = readings.flatMap(({ figure }) => (figure.kind === 'distribution' ? [figure] : []));
   const inside = distributions.length === readings.length;
   const bounds = inside

@@ -1,6 +1,6 @@
 /**
- * The only criterion that no file can remove: whether the evidence is complete and unchanged since the seal. The
- * criterion comes before all others, is in scope in every run, and cannot be waived.
+ * The only criterion that no file can remove: whether the evidence is complete and has not changed since it was sealed.
+ * The criterion comes before all others, is in scope in every run, and cannot be waived.
  */
 import { joinFew, shorten } from '../evidence/excerpt.ts';
 import type { Manifest } from '../evidence/manifest.ts';
@@ -66,7 +66,7 @@ export function evidenceComplete(found: Completeness): Criterion {
 
 const MAX_LISTED = 10;
 
-/** Returns the first flaws, because a run of 200 trials may have as many. */
+/** Returns only the first flaws, because a run of 200 trials may have 200 of them. */
 function listFlaws(flaws: readonly string[]): readonly string[] {
   const shown = flaws.slice(0, MAX_LISTED).map((flaw) => shorten(flaw, 500));
   return flaws.length > MAX_LISTED ? [...shown, `and ${flaws.length - MAX_LISTED} more`] : shown;

@@ -4,11 +4,12 @@
  *   gate ─▶ in scope? ─▶ trials of its drills ─▶ a reading of each ─▶ aggregate ─▶ target ─▶ smallest n ─▶ claim ─▶ waiver
  *
  * The worst reading wins: FAIL > INVALID > NOT_MEASURED > INSUFFICIENT > PASS. A trial with missing or altered evidence
- * is never judged by the remaining files.
+ * is never judged from the files that remain.
  *
  * A checker's finding is read as follows: a reliable figure is compared with the target; an unreliable figure
- * (`unknown`: keys were evicted) is INVALID. Without a figure the reading is NOT_MEASURED if the history does not show
- * it, and FAIL if the finding itself is invalid (no write was ever acknowledged again: there is no time to compare).
+ * (`unknown`: keys were evicted) is INVALID. Without a figure, the reading is FAIL if the finding itself is invalid (no
+ * write was ever acknowledged again, so there is no time to compare), and NOT_MEASURED if the history does not contain
+ * the measurement.
  */
 import type { Gate, MachineBounds, Waiver } from '../../config/gates.ts';
 import { latestWaiverDay } from '../../config/waiver-days.ts';
@@ -139,12 +140,12 @@ function evaluateInScope(gate: Gate, context: GateContext): Outcome {
   return passOrInsufficient(gate, context, figures, base, sum);
 }
 
-/** Adds the number of trials left out to the reason of a criterion that was judged without them. */
+/** Adds the number of omitted trials to the reason given for a criterion that was judged without them. */
 function noteRounds(outcome: Outcome): Outcome {
   const leftOut = outcome.attempts?.leftOut ?? 0;
   if (leftOut === 0 || outcome.state === 'INVALID') return outcome;
   const trials = leftOut === 1 ? '1 trial' : `${leftOut} trials`;
-  return { ...outcome, reason: `${outcome.reason}; ${trials} left out, as the machine was unsound` };
+  return { ...outcome, reason: `${outcome.reason}; ${trials} left out because the machine was unsound` };
 }
 
 function attemptsInAll(all: readonly Attempts[]): Criterion['attempts'] {
@@ -203,7 +204,8 @@ function drillsBelowShare(gate: Gate, run: RunScope, figures: readonly Reading[]
 }
 
 function meetsTarget(gate: Gate, reading: Reading): boolean {
-  // A pooled share is judged over all trials, because a single trial may be below a share that holds over all of them.
+  // A pooled share is judged over all trials, because a single trial may fall below a share that holds over all of
+  // them.
   return gate.sli.over === 'pool' || compareToTarget(aggregate(gate, [reading]).measured, gate.target);
 }
 
@@ -257,8 +259,8 @@ function distinctRemedies(gate: Gate, readings: readonly Reading[]): readonly st
 }
 
 /**
- * Maximum number of remedies in a criterion: enough for the three nodes of a usual environment. The evidence lists the
- * rest.
+ * Maximum number of remedies in a criterion: enough for the three nodes of a typical environment. The evidence lists
+ * the rest.
  */
 const MOST_REMEDIES = 4;
 
@@ -266,7 +268,7 @@ function reasonText(flaw: Flaw): string {
   return flaw.reason;
 }
 
-/** Joins the first three reasons, because a run of 59 trials may have as many. */
+/** Joins the first three reasons, because a run of 59 trials may have 59 of them. */
 function joinReasons(reasons: readonly string[]): string {
   const said = [...new Set(reasons.filter((reason) => reason !== ''))];
   return said.length > 3 ? `${said.slice(0, 3).join('; ')}; and ${said.length - 3} more` : said.join('; ');

@@ -1,6 +1,7 @@
 /**
  * A gate is a requirement on the evidence; a criterion is its result. Gates are YAML (`config/gates.yaml`);
- * `report.json` contains the criteria. Pure types; evaluation in `evaluate.ts`, the verdict in `verdict.ts`.
+ * `report.json` contains the criteria. This file contains only types; the evaluation is in `evaluate.ts`, the verdict
+ * in `verdict.ts`.
  */
 export type CriterionState =
   | 'PASS'
@@ -74,11 +75,14 @@ export interface Criterion {
   readonly n: number;
   readonly minN: number;
   readonly bound: Bound | null;
-  /** Absent if the criterion is not judged by trials. */
+  /** Absent if the criterion is not judged from trials. */
   readonly attempts?: {
-    /** Number of rounds until as many trials as planned had a sound machine; all rounds if that never happened. */
+    /**
+     * Number of rounds until the planned number of trials had run on a sound machine; all rounds if that never
+     * happened.
+     */
     readonly rounds: number;
-    /** Number of trials that were left out because the machine was unsound. */
+    /** Number of trials that were left out because the machine was too busy for a valid measurement. */
     readonly leftOut: number;
   };
   readonly evidence: readonly EvidenceRef[];
@@ -92,7 +96,7 @@ export interface Verdict {
   readonly decision: 'GO' | 'CONDITIONAL_GO' | 'NO_GO' | 'UNKNOWN';
   readonly exitCode: 0 | 1 | 3;
   /**
-   * Action; null in a run that requests less than readiness does, because passing a few drills does not enable
+   * Action; null for a run that covers less than a full readiness run, because passing a few drills does not enable
    * anything.
    */
   readonly action: Action | null;

@@ -1,4 +1,6 @@
-/** One trial for one gate → a reading, or a flaw: the reason why the trial gives no figure. Pure. */
+/**
+ * Reads one trial for one gate: returns a reading, or a flaw, which is the reason why the trial gives no figure. Pure.
+ */
 import type { Gate } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
 import { joinFew } from '../evidence/excerpt.ts';
@@ -22,13 +24,13 @@ export interface JudgedTrial {
   /** Reason why the trial is not judged although its files match the seal: "is listed twice in the manifest". */
   readonly distrusted?: string;
   /**
-   * Descriptions of obligations of the drill that the history does not show; no criterion passes with a trial that has
-   * gaps.
+   * Descriptions of the drill's obligations that the history does not show; no criterion passes if one of its trials
+   * has gaps.
    */
   readonly gaps?: readonly string[];
   /**
    * Round in which the trial was measured; absent for the first. Later rounds repeat trials in which the machine was
-   * unsound.
+   * too busy for a valid measurement.
    */
   readonly round?: number;
   /** Whether the workload is scripted, and so has no generator. */

@@ -26,7 +26,7 @@ export const MACHINE_UNSAMPLED =
 export const GENERATOR_ENDED =
   'The load generator ended before it wrote its lateness. The logs and the trial’s events in the run folder show why; run again.';
 
-/** Replies by which Redis rejects every write of a trial, by their first word. */
+/** Replies with which Redis rejects every write in a trial, by their first word. */
 const REJECTIONS: Readonly<Record<string, string>> = {
   OOM: 'Redis rejected the writes because its memory is full: raise redis.maxmemory. ',
   NOREPLICAS:

@@ -17,7 +17,7 @@ export interface RunScope {
   readonly inputs: ReadonlySet<string>;
   /** Requested drills, including those that were not run. */
   readonly asked: ReadonlySet<string>;
-  /** Drills without a trial in profile quick (`fullOnly` of the gates). */
+  /** Drills without a trial in the quick profile (`fullOnly` in gates.yaml). */
   readonly fullOnly: ReadonlySet<string>;
   /** Drills whose fault this machine cannot cause, with the reason. */
   readonly unsupported: ReadonlyMap<string, string>;

@@ -1,4 +1,4 @@
-/** Compares a measurement with a target, and formats either in words. */
+/** Compares a measurement with a target, and formats both in words. */
 import type { Criterion } from './gate.ts';
 
 type Target = Criterion['target'];

@@ -16,10 +16,10 @@
  * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
  *
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the
- * `performance` group, with the threshold of errors in `transient-errors` of gates.yaml) while nothing was lost,
- * duplicated, stale or insecure. An unmeasured criterion never enables anything, and neither does a run of another
- * kind than `readiness` or one without gates on correctness or on performance: it has a decision on its criteria, but
- * no action.
+ * `performance` group, with the error threshold in `transient-errors` of gates.yaml) while nothing was lost,
+ * duplicated, stale or insecure. An unmeasured criterion never enables anything, and neither does a run of a kind other
+ * than `readiness`, or one without gates on correctness or on performance: it has a decision on its criteria, but no
+ * action.
  */
 import type { Gate } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -55,7 +55,7 @@ export function verdictOf(
   run: { readonly kind: RunKind; readonly profile: Manifest['profile'] },
 ): Verdict {
   const inScope = criteria.filter(({ state }) => state !== 'OUT_OF_SCOPE');
-  // Complete evidence is a condition of every verdict, but not a verdict in itself.
+  // Complete evidence is a condition for every verdict, but not a verdict in itself.
   const isAsked = inScope.some(({ id }) => id !== EVIDENCE_COMPLETE);
   const decision = decisionOf(inScope, isAsked);
   const action = run.kind === 'readiness' ? actionOf(inScope, groups) : null;

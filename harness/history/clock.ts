@@ -9,7 +9,7 @@ export interface Clock {
   nowUs(): number;
 }
 
-/** Opens a clock with the given origin; without one, the origin is now. */
+/** Opens a clock with the given origin; the default origin is the current time. */
 export function openClock(originNs: bigint = process.hrtime.bigint()): Clock {
   return { originNs, nowUs: () => Number((process.hrtime.bigint() - originNs) / 1000n) };
 }

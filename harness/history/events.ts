@@ -37,7 +37,7 @@ export interface InvokeEvent {
   readonly client: string;
   readonly op: number;
   readonly kind: OperationKind;
-  /** Physical key in Redis, so that the raw nodes can be queried for it. */
+  /** Physical key in Redis, so that the nodes can be queried for it directly. */
   readonly key: string;
   /**
    * Value that a write stores, as the final read returns it; for `getOrCompute` the value that the loader would return.
@@ -121,8 +121,8 @@ export interface ExpectationEvent {
 }
 
 /**
- * Data of one raw node after the heal, read over an admin connection. `null` means absent. In a cluster a node is
- * queried only for the keys of its own shard.
+ * Data of one node after healing, read over an admin connection. `null` means absent. In a cluster a node is queried
+ * only for the keys of its own shard.
  */
 export interface FinalReadEvent {
   readonly type: 'final';
@@ -194,14 +194,14 @@ export interface ObservationList extends Iterable<ObservationEvent> {
   every(is: (event: ObservationEvent) => boolean): boolean;
 }
 
-/** Distinct texts of a history. Equal texts have equal numbers, above 0 and below `size`. */
+/** Distinct strings of a history. Equal strings have equal numbers, above 0 and below `size`. */
 export interface TextIndex {
   readonly size: number;
   /** Number of the value null. */
   readonly nullNumber: number;
-  /** Returns the number of a text; undefined if it does not occur in the history. */
+  /** Returns the number of a string; undefined if it does not occur in the history. */
   numberOf(text: string): number | undefined;
-  /** Returns the text with the given number; null for `nullNumber`, undefined for 0. */
+  /** Returns the string with the given number; null for `nullNumber`, undefined for 0. */
   textOf(number: number): string | null | undefined;
 }
 
@@ -219,7 +219,7 @@ export interface History {
   readonly observations: ObservationList;
   readonly expectations: readonly ExpectationEvent[];
   readonly finals: readonly NumberedFinal[];
-  /** Texts of keys, and of values and answers. */
+  /** Strings of keys, and of values and answers. */
   readonly keys: TextIndex;
   readonly values: TextIndex;
 }

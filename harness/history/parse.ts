@@ -1,11 +1,11 @@
 /**
- * Parses JSONL into a History: reads the files that the recorders of one trial wrote, line by line, joins the two lines
- * of each operation and merges everything on the run's clock. Pure.
+ * Parses JSONL into a History: reads, line by line, the files that the recorders of one trial wrote, joins the two
+ * lines of each operation and merges everything on the run's clock. Pure.
  *
  * A killed writer leaves a truncated line at the very end of a file. The line is left out, and the file is listed in
- * `torn`. A broken line anywhere else, a number out of bounds, or an operation that completes twice, before it was sent
- * or without an invoke makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because a judgement of
- * the rest would be unreliable.
+ * `torn`. A broken line anywhere else, a number out of bounds, or an operation that completes twice, completes before
+ * it was sent, or has no invoke line makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because a
+ * judgement of the rest would be unreliable.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
@@ -97,7 +97,7 @@ function parseLines(source: HistorySource, span: TrialSpan, add: (event: History
   return false;
 }
 
-/** Refuses more events than any trial has, because checkers compare each event with every operation. */
+/** Refuses more events than any real trial has, because checkers compare each event with every operation. */
 function assertFew(
   path: string,
   { faults, lags, finals }: Pick<History, 'faults' | 'finals'> & { readonly lags: number },
@@ -115,7 +115,7 @@ function assertFew(
 /**
  * Parses and merges the files of one trial.
  *
- * @param span start and end of the trial, as its record gives them; if left out, events may have any time
+ * @param span start and end of the trial, as given in its record; if left out, events may have any time
  * @throws KitError EVIDENCE_BROKEN, with file and line
  */
 export function parseHistory(sources: readonly HistorySource[], span: TrialSpan = ANY_TIME): ParsedHistory {

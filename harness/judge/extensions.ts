@@ -1,7 +1,7 @@
 /**
- * Checkers and reports of extension modules for a recorded run. A checker or report is used only if its module is the
- * one that the run was sealed with, by name and SHA-256, because another version could judge differently. Without the
- * module, its criteria are not measured.
+ * Checkers and reports from extension modules, for a recorded run. A checker or report is used only if its module is
+ * the one that the run was sealed with, by name and SHA-256, because another version could judge differently. The
+ * criteria of a missing module are not measured.
  */
 import type { Gates } from '../../config/gates.ts';
 import type { Checker } from '../checkers/checker.ts';
@@ -13,12 +13,12 @@ import type { Report } from '../reports/report.ts';
 import { findingProblem } from './finding-shape.ts';
 import type { Renderers } from './stored-reports.ts';
 
-/** Returns the checkers of those given modules that the run was sealed with. */
+/** Returns the checkers of the passed modules, except modules that the run was not sealed with. */
 export function extensionCheckers(manifest: Manifest, given: readonly LoadedExtension[]): readonly Checker[] {
   return sealedOnes(manifest, given).flatMap(({ extension }) => (extension.checkers ?? []).map(guarded));
 }
 
-/** Returns the reports of those given modules that the run was sealed with, by file name. */
+/** Returns the reports of the passed modules by file name, except modules that the run was not sealed with. */
 export function extensionReports(manifest: Manifest, given: readonly LoadedExtension[]): Renderers {
   return Object.fromEntries(
     sealedOnes(manifest, given).flatMap(({ extension: { name, reports = [] } }) =>
@@ -36,7 +36,7 @@ function sealedOnes(
   );
 }
 
-/** Describes the modules of the run that were not passed, or that differ. */
+/** Describes the modules of the run that were not passed, or that were passed with different content. */
 export function extensionProblems(
   { extensions: sealed = [] }: Manifest,
   given: readonly LoadedExtension[],
@@ -67,7 +67,7 @@ export function explainMissingChecker(
   return {
     ...criterion,
     reason: `the checker '${checker}' is unknown: ${problems.join('; ')}`,
-    remedy: 'Pass the module that the run was recorded with: --module FILE, or `modules` of kit.yaml.',
+    remedy: 'Pass the module that the run was recorded with: --module FILE, or `modules` in kit.yaml.',
   };
 }
 
@@ -92,8 +92,8 @@ function guarded(checker: Checker): Checker {
 }
 
 /**
- * Wraps the renderer of a report. If it throws or does not return a string, the file contains the reason, so that the
- * verdict and the other reports do not depend on it.
+ * Wraps the renderer of a report. If it throws or does not return a string, the file contains the reason instead, and
+ * the verdict and the other reports are not affected.
  */
 function guardedReport({ file, render }: ReportFormat): (report: Report) => string {
   const failed = (reason: string) => `The report ${file} could not be rendered: ${reason}\n`;

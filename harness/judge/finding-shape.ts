@@ -1,6 +1,6 @@
 /**
- * Checks the shape of a finding from a checker of another repository, whose figures decide a verdict as those of
- * built-in checkers do.
+ * Checks the shape of a finding from a checker in another repository, because its figures decide a verdict in the same
+ * way as those of the built-in checkers.
  */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
 

@@ -1,7 +1,7 @@
 /**
- * The judging half of the data flow: evidence → check results → criteria → verdict → report. No module here acts, or
- * reads the clock or the current configuration, so that the same folder gives the same bytes on any day and with any
- * version of Node.
+ * The judging half of the data flow: evidence → check results → criteria → verdict → report. No module here performs
+ * actions or reads the clock or the current configuration, so that the same folder gives the same bytes on any day and
+ * with any version of Node.js.
  *
  *   1. open      manifest, seal; files that are missing, altered or not accounted for
  *   2. inputs    configuration, gates and drills of the run
@@ -106,7 +106,10 @@ function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): reado
   return [{ ...view, ...(machineSeen !== undefined && { machine: machineSeen }) }];
 }
 
-/** Describes the trials that were repeated although the machine was sound, which would be a selection by result. */
+/**
+ * Describes trials that were repeated although the machine had allowed a valid measurement: such a repeat would select
+ * trials by their results.
+ */
 function repeatsWithoutReason(
   evidence: Evidence,
   inputs: Inputs,
@@ -167,10 +170,10 @@ export interface Verification {
 }
 
 /**
- * Verifies that a run folder is unchanged since the seal and that its reports follow from it: checks every hash,
- * recomputes every report and compares it byte for byte with the stored one.
+ * Verifies that a run folder has not changed since it was sealed and that its reports follow from it: checks every
+ * hash, recomputes every report and compares it byte for byte with the stored one.
  *
- * @param renderers renderers by file name; without one for `report.json`, it is canonical JSON
+ * @param renderers renderers by file name; if there is none for `report.json`, that file is rendered as canonical JSON
  */
 export function verifyRun(
   dir: string,

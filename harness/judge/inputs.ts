@@ -1,6 +1,6 @@
 /**
- * Reads the inputs of the judgement from the run folder (configuration, gates, drills; all required) and checks them
- * against the manifest. A pure function of the evidence.
+ * Reads the inputs for judging from the run folder (configuration, gates, drills; all required) and checks them against
+ * the manifest. A pure function of the evidence.
  */
 import { type Gates, parseGates } from '../../config/gates.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../config/schema.ts';
@@ -16,7 +16,7 @@ import { pickShape, type Shape, shapeProblem } from '../evidence/shape.ts';
 import type { LoadedExtension } from '../extension/extension.ts';
 import { extensionCheckers } from './extensions.ts';
 
-/** Inputs of judging. An input is undefined if its file is missing or cannot be read. */
+/** Inputs for judging. An input is undefined if its file is missing or cannot be read. */
 export interface Inputs {
   readonly environment: EnvironmentConfig | undefined;
   readonly gates: Gates | undefined;
@@ -26,9 +26,9 @@ export interface Inputs {
   readonly withoutTrial: readonly string[];
   /** Descriptions of files that cannot be read and of contradictory statements. */
   readonly flaws: readonly string[];
-  /** Reason why no criterion of the run can be trusted; empty if there is none. */
+  /** Reasons why no criterion of the run can be trusted; empty if there are none. */
   readonly tainted: readonly string[];
-  /** Checkers from the run's extensions, as far as the extensions were passed. */
+  /** Checkers from the run's extension modules, for the modules that were passed. */
   readonly checkers: readonly Checker[];
 }
 
@@ -68,7 +68,7 @@ export function readInputs(evidence: Evidence, extensions: readonly LoadedExtens
 function boundedGates(text: string): Gates {
   const gates = parseGates(text, GATES);
   const most = Math.max(gates.gates.length, gates.waivers.length);
-  if (most > MAX_GATES) throw new Error(`${most} gates or waivers; at most ${MAX_GATES}`);
+  if (most > MAX_GATES) throw new Error(`${most} gates or waivers; at most ${MAX_GATES} are allowed`);
   return gates;
 }
 

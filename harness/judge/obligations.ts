@@ -1,7 +1,7 @@
 /**
- * Obligations of a trial by its drill's definition: expectations for every node, faults that take effect and heal, and
- * an answer for each kind of operation. Pure. An obligation that the history does not show is a gap, and no criterion
- * passes with a gap in a trial.
+ * Obligations that a drill's definition imposes on a trial: expectations for every node, faults that take effect and
+ * are healed, and an answer for each kind of operation. Pure. If the history does not show that an obligation is met,
+ * that is a gap, and no criterion passes if one of its trials has a gap.
  */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { promisesOf } from '../../config/schema.ts';
@@ -34,12 +34,15 @@ export function timedExpectations({ timed = [] }: DrillText, place: Place): read
     .flatMap((pattern) => expandNodes(pattern, place));
 }
 
-/** Describes the faults and kinds of operation that are missing in the history. */
+/** Describes the faults and kinds of operation that are missing from the history. */
 export function gapsOf(drill: DrillText, history: History, client: string, place: Place): readonly string[] {
   return [...missingFaults(drill, history), ...missingAnswers(drill, history, client, place)];
 }
 
-/** Evaluates conditions: `sentinel?replica-1-link` applies only with the given topology, substrate or promise. */
+/**
+ * Evaluates conditions: `sentinel?replica-1-link` applies only if `sentinel` is the topology or the substrate, or is a
+ * promise of the environment.
+ */
 function applyConditions(declared: string, { environment, substrate }: Place): readonly string[] {
   const [condition, id] = declared.split('?', 2) as [string, string | undefined];
   if (id === undefined) return [declared];

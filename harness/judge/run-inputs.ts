@@ -67,10 +67,7 @@ function readCoverage(evidence: Evidence, unsound: ChangedFiles): History | unde
   return { ...EMPTY, observations: [observation] };
 }
 
-/**
- * Returns the totals of lines and branches in the summary. If it is not JSON or has no totals, the checker reports
- * that.
- */
+/** Returns the line and branch totals in the summary. If it is not JSON or has no totals, the checker reports that. */
 function totalsOf(summary: string): Readonly<Record<'lines' | 'branches', unknown>> {
   try {
     const { total } = JSON.parse(summary) as { readonly total?: Readonly<Record<string, unknown>> };

@@ -29,7 +29,7 @@ export function scopeOf(
     ),
     // The topology of an external Redis is unknown, so all gates apply to it.
     topology: substrate === 'external' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
-    // False also for a run that was recorded before the setting existed.
+    // Also false for a run that was recorded before the setting existed.
     fastDetection: environment?.sentinel.fast === true,
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
   };

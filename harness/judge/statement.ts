@@ -54,7 +54,7 @@ export function statementOf(
 ): string {
   const { ok, problems } = verifyRun(dir, renderers, extensions);
   if (!ok) {
-    throw new KitError(`the run does not verify: ${problems.slice(0, 3).join('; ')}`, {
+    throw new KitError(`the run fails verification: ${problems.slice(0, 3).join('; ')}`, {
       code: 'STATEMENT_REFUSED',
       where: dir,
       hint: 'create the statement from an unchanged run; kit verify lists all problems',
@@ -114,7 +114,7 @@ function requireOutside(file: string, dir: string): void {
   });
 }
 
-/** Returns the absolute path without links, even if the file does not exist yet. */
+/** Returns the absolute path with symbolic links resolved, even if the file does not exist yet. */
 function realPathOf(path: string): string {
   const absolute = resolve(path);
   if (existsSync(absolute)) return realpathSync(absolute);
@@ -143,7 +143,7 @@ export interface StatementCheck {
 export interface StatementToCheck {
   /** Content of the file: a statement, or an envelope that contains a statement. */
   readonly text: string;
-  /** Statement computed from the run now. */
+  /** Statement recomputed from the run. */
   readonly expected: string;
   /** Public key as PEM, and the path of its file. */
   readonly key?: { readonly pem: string; readonly file: string };

@@ -2,8 +2,8 @@
  * Compares the reports in a run folder with the reports that follow from its evidence.
  *
  * For a run of the current schema, every report is compared byte for byte. For a run with reports of a previous schema,
- * only the decision, the criteria and the measurements in its `report.json` are compared, because another version
- * worded its texts.
+ * only the decision, the criteria and the measurements in its `report.json` are compared, because its texts were
+ * written by another version.
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../evidence/canonical-json.ts';
@@ -24,7 +24,8 @@ export interface Comparison {
 const REPORT = 'report.json';
 
 /**
- * Compares the reports. @param renderers renderers by file name; without one for `report.json`, it is canonical JSON
+ * Compares the reports. @param renderers renderers by file name; if there is none for `report.json`, that file is
+ * rendered as canonical JSON
  */
 export function compareStoredReports(dir: string, report: Report, renderers: Renderers): Comparison {
   const stored = pathExists(join(dir, REPORT)) ? readText(join(dir, REPORT), MAX_REPORT_BYTES) : undefined;

@@ -66,7 +66,7 @@ export function judgeTrial(
     results: [],
     view: trialView(record, drill, undefined),
   });
-  // Part of a trial is not judged, because the lost part may contain the failure.
+  // An incomplete trial is not judged, because the missing part may contain the failure.
   if (missing.length > 0 || broken.length > 0 || distrusted !== undefined) {
     return withoutJudgement({ broken, flaws: [] });
   }
@@ -91,8 +91,8 @@ export function judgeTrial(
 }
 
 /**
- * Returns the results of the checkers of the machine for a trial that did not complete; none if one of its histories
- * ends in the middle of a line.
+ * Returns the results of the machine checkers for a trial that did not complete; none if one of its histories ends in
+ * the middle of a line.
  */
 function soundnessOf(
   evidence: Evidence,
@@ -139,7 +139,7 @@ function resultsOf(
   );
 }
 
-/** Name of the client that gates judge. */
+/** Name of the client that the gates judge. */
 export const JUDGED_CLIENT = 'kit';
 
 function gapsIn(

@@ -11,7 +11,7 @@ export type { Report } from './report.ts';
 export { renderTerminal, type TerminalOptions } from './terminal.ts';
 export { renderCtrf, renderHtml, renderJunit, renderMarkdown };
 
-/** Renders a report. Pure: the same report gives the same bytes, on any day and with any version of Node. */
+/** Renders a report. Pure: the same report gives the same bytes, on any day and with any version of Node.js. */
 export type Renderer = (report: Report) => string;
 
 export const renderers = {

@@ -1,4 +1,4 @@
-/** Times in a report, computed without the clock and the locale. */
+/** Times in a report, computed without using the clock or the locale. */
 import type { Report } from './report.ts';
 
 /** Returns the elapsed time of the run, from its start to the judgement, in ms. */

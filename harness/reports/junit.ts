@@ -1,12 +1,12 @@
 /**
- * JUnit XML for CI: a suite per topic, a testcase per criterion. FAIL is a failure; a criterion that could not be
- * judged is an error, so that it can never be read as passed. WAIVED criteria, with the waiver, are skipped, and so are
- * requested criteria that this machine cannot run. Criteria of other environments, profiles or runs are listed in the
- * output of the first suite, `Run`, whose case is the check that the run completed and that its evidence is unchanged
- * since the seal.
+ * JUnit XML for CI: one test suite per topic, one test case per criterion. FAIL is a failure; a criterion that could
+ * not be judged is an error, so that it can never be read as passed. WAIVED criteria are reported as skipped, with the
+ * waiver, and so are requested criteria that cannot run on this machine. Criteria of other environments, profiles or
+ * runs are listed in the output of the first suite, `Run`, whose test case checks that the run completed and that its
+ * evidence has not changed since it was sealed.
  *
- * Times are elapsed times of the trials. Criteria of one drill share its trials, so the times of cases add up to
- * more than the time of their suite.
+ * Times are elapsed times of the trials. Criteria of one drill share its trials, so the times of cases add up to more
+ * than the time of their suite.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import { elapsedMs } from './instants.ts';
@@ -53,7 +53,7 @@ const OUTCOME: Readonly<Record<CriterionState, TestCase['outcome']>> = {
   OUT_OF_SCOPE: 'skipped',
 };
 
-/** Name of the suite of the run itself. */
+/** Name of the suite for the run itself. */
 export const RUN_SUITE = 'Run';
 
 interface Suite {

@@ -143,7 +143,9 @@ function renderWaivers(report: Report): string {
   );
 }
 
-/** Renders the gates whose target or other fields a user's file changed, including gates that are out of scope. */
+/**
+ * Renders the gates for which a user's file changed the target or other fields, including gates that are out of scope.
+ */
 function renderOverrides(report: Report): string {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return '';

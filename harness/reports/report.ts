@@ -24,14 +24,15 @@ export interface TimelineBin {
 }
 
 /**
- * The machine during a trial, from samples of a separate thread. A value that the system does not provide is null.
- * Delays are in ms. Ratios are shares of the CPU time of all cores; `pressureRatio` is a share of the elapsed time.
+ * State of the machine during a trial, from samples taken by a separate thread. A value that the system does not
+ * provide is null. Delays are in ms. Ratios are shares of the CPU time of all cores; `pressureRatio` is a share of the
+ * elapsed time.
  */
 export interface MachineView {
   /** Lateness of the generator's sends; null in a scripted drill. */
   readonly latenessP99Ms: number | null;
   readonly latenessMaxMs: number | null;
-  /** Lateness of timers of an idle thread. */
+  /** Lateness of timers in an idle thread. */
   readonly timerP99Ms: number | null;
   readonly timerMaxMs: number | null;
   /** Round trip of a bare PING to the master, and the part of it that the machine added. */
@@ -40,7 +41,7 @@ export interface MachineView {
   readonly controlMachineP99Ms: number | null;
   /** Longest bare fsync. */
   readonly diskMaxMs: number | null;
-  /** Longest wait for a CPU in a window of 100 ms, by a server, by the harness, and by the client. */
+  /** Longest wait for a CPU in any 100 ms window: by a server, by the harness, and by the client. */
   readonly waitServerMaxMs: number | null;
   readonly waitHarnessMaxMs: number | null;
   readonly waitClientMaxMs: number | null;
@@ -51,11 +52,11 @@ export interface MachineView {
   readonly othersRatio: number | null;
   readonly runnablePerCore: number | null;
   readonly pressureRatio: number | null;
-  /** Load average of the last minute. */
+  /** One-minute load average. */
   readonly load: number | null;
   /** Names of signals that the system does not provide. */
   readonly unsampled: readonly string[];
-  /** Criteria for which the trial is left out because the machine was unsound. */
+  /** Criteria for which the trial is left out because the machine was too busy for a valid measurement. */
   readonly leftOutOf: readonly string[];
 }
 
@@ -65,7 +66,10 @@ export interface TrialView {
   readonly family: 'integration' | 'failover' | 'load' | 'capacity';
   readonly safeOutcome: string;
   readonly trial: number;
-  /** Round in which the trial ran; absent for round 1. Later rounds repeat trials in which the machine was unsound. */
+  /**
+   * Round in which the trial ran; absent for round 1. Later rounds repeat trials in which the machine was too busy for
+   * a valid measurement.
+   */
   readonly round?: number;
   readonly status: 'completed' | 'not-measured' | 'failed';
   readonly reason?: string;
@@ -74,7 +78,7 @@ export interface TrialView {
   readonly binMs: number;
   /** Bins by client: `kit`, `ioredis`. */
   readonly timelines: Readonly<Record<string, readonly TimelineBin[]>>;
-  /** Faults on the same clock: from observed injection to observed heal. */
+  /** Faults on the same clock: from the observed injection to the observed healing. */
   readonly faults: readonly {
     readonly fault: string;
     readonly node: string;
@@ -84,8 +88,8 @@ export interface TrialView {
   /** Marks such as `+switch-master`, `first write after the fault`. */
   readonly marks: readonly { readonly label: string; readonly tMs: number }[];
   /**
-   * Spans in which a node reported role master, without an end if the span lasted to the end of the trial; absent in
-   * reports of earlier versions. At most 100.
+   * Spans in which a node reported the master role, without an end if the span lasted to the end of the trial; absent
+   * in reports of earlier versions. At most 100.
    */
   readonly masters?: readonly {
     readonly node: string;
@@ -93,7 +97,8 @@ export interface TrialView {
     readonly toMs: number | null;
   }[];
   /**
-   * Faults, heals and events published by the sentinels, in order; absent in reports of earlier versions. At most 120.
+   * Fault injections, healings, and events published by the sentinels, in order; absent in reports of earlier
+   * versions. At most 120.
    */
   readonly events?: readonly {
     readonly tMs: number;
@@ -118,16 +123,16 @@ export interface TrialView {
     readonly actual: string;
     readonly held: boolean;
   }[];
-  /** Machine during the trial; absent if it was not sampled. */
+  /** State of the machine during the trial; absent if it was not sampled. */
   readonly machine?: MachineView;
   /**
-   * The looks of a canary rollout, in order, each with the time since the start of the rollout by the clock of the
-   * drill; absent in other drills. At most 500.
+   * The looks (interim evaluations) of a canary rollout, in order, each with the time since the start of the rollout on
+   * the drill's clock; absent in other drills. At most 500.
    */
   readonly canary?: { readonly limits: RollbackLimits; readonly looks: readonly RolloutLook[] };
 }
 
-/** Figures of one client, the kit's or a stock client, on the same topology under the same faults. */
+/** Figures for one client (the kit's or a stock client) on the same topology and under the same faults. */
 export interface ComparisonRow {
   readonly drill: string;
   readonly client: string;

@@ -1,5 +1,5 @@
 /**
- * Groups of criteria under names that a reader understands without the documents of the project, and the times of their
+ * Groups criteria under names that readers understand without the project's documents, and computes the times of their
  * trials. Tables that list a source use its id (`C4`, `004`).
  */
 import type { Criterion } from '../gates/gate.ts';
@@ -45,7 +45,7 @@ export function suitesOf(criteria: readonly Criterion[]): readonly string[] {
 }
 
 /**
- * Returns the criteria that a list of tests shows: those that were judged, and those that were requested and could not
+ * Returns the criteria to show in a list of tests: those that were judged, and those that were requested but could not
  * run. A criterion of another environment, topology, profile or kind of run is not a skipped test.
  */
 export function testedCriteria({ verdict }: Report): readonly Criterion[] {

@@ -147,7 +147,9 @@ function renderWaivers(report: Report, layout: Layout): readonly string[] {
   return [layout.heading('Waived'), blocks.join('\n\n')];
 }
 
-/** Renders the gates whose target or other fields a user's file changed, including gates that are out of scope. */
+/**
+ * Renders the gates for which a user's file changed the target or other fields, including gates that are out of scope.
+ */
 function renderOverrides(report: Report, layout: Layout): readonly string[] {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return [];

@@ -1,14 +1,14 @@
 /**
  * Texts and figures shared by all formats, so that a terminal, a pull request and a page show the same text.
  *
- * All text from the evidence passes through `cleanText` before it is shown: an error text of a client may contain
- * escape sequences, unpaired surrogates or any bytes sent by a hostile Redis. Left out: escaping, which each format
- * does itself, and the locale, which is never used, so that a report has the same bytes everywhere.
+ * All text from the evidence passes through `cleanText` before it is shown: a client's error text may contain escape
+ * sequences, unpaired surrogates or any bytes sent by a hostile Redis. Left out: escaping, which each format does
+ * itself, and the locale, which is never used, so that a report has the same bytes everywhere.
  */
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from './report.ts';
 
-/** States with the worst first, the order in which a reader needs them. */
+/** States, worst first, which is the order in which a reader needs them. */
 export const STATES: readonly CriterionState[] = [
   'FAIL',
   'INVALID',

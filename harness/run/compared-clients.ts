@@ -1,7 +1,7 @@
 /**
- * Clients of a comparison that the caller selected, for the drills that compare clients. A client that cannot run here
- * (its package is not installed, or it does not support the topology) is not measured: a line reports the reason, and
- * the other clients run.
+ * Clients that the caller selected for a comparison, in the drills that compare clients. A client that cannot run here
+ * (its package is not installed, or it does not support the topology) is not measured: a line gives the reason, and the
+ * other clients run.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ export interface ComparedClients {
   readonly drills: readonly Drill[];
   /** Lines about clients that cannot run, one per client. */
   readonly notMeasured: readonly string[];
-  /** Versions of the selected clients that run, by `client` and name. */
+  /** Versions of the selected clients to be run, by `client` and name. */
   readonly versions: Readonly<Record<string, string>>;
 }
 

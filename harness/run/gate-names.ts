@@ -7,7 +7,7 @@ import type { Gates } from '../../config/gates.ts';
 import { didYouMean } from '../../config/spelling.ts';
 import type { RunKind } from '../evidence/manifest.ts';
 
-/** Sources of figures that are judged without a drill of the catalogue. */
+/** Sources of figures that are judged without running a drill from the catalogue. */
 const WITHOUT_DRILL = ['configuration', 'coverage'];
 
 export interface KnownNames {
@@ -16,8 +16,8 @@ export interface KnownNames {
 }
 
 /**
- * Checks the names. @throws KitError CONFIG_INVALID for the first gate for this kind of run that has an unknown drill
- * or checker
+ * Checks the names. @throws KitError CONFIG_INVALID for the first gate that applies to this kind of run and names an
+ * unknown drill or checker
  */
 export function requireKnownNames(
   { gates }: Pick<Gates, 'gates'>,

@@ -58,7 +58,7 @@ export interface RunRequest {
   readonly drills: readonly string[] | 'all';
   /** Clients for the drills that compare several; default: the clients that each drill names. */
   readonly clients?: readonly string[] | undefined;
-  /** For the substrate `external`: the address of the Redis. */
+  /** For the substrate `external`: the address of Redis. */
   readonly external?: ExternalTarget | undefined;
   /** Length of the storm in minutes; default: as in the catalogue. */
   readonly minutes?: number | undefined;
@@ -66,7 +66,10 @@ export interface RunRequest {
   readonly hours?: number | undefined;
   /** Trials per drill; default: the drill's own for the profile. */
   readonly trials: number | undefined;
-  /** Maximum number of additional rounds, each with the trials in which the machine was unsound. */
+  /**
+   * Maximum number of additional rounds; each repeats the trials in which the machine was too busy for a valid
+   * measurement.
+   */
   readonly retries: number;
   readonly argv: readonly string[];
   /** Gates and waivers of the run; default: the built-in ones. */
@@ -94,7 +97,7 @@ function knownNames(): KnownNames {
   };
 }
 
-/** Adds the drills of extensions that have no trial in profile `quick` to the `fullOnly` list. */
+/** Adds the drills of extensions that have no trial in the `quick` profile to the `fullOnly` list. */
 function withExtensionDrills(gates: Gates): Gates {
   const own = registeredExtensions().flatMap(({ extension }) => extension.drills ?? []);
   const fullOnly = own.filter(({ trials }) => trials.quick === 0).map(({ id }) => id);
@@ -104,8 +107,8 @@ function withExtensionDrills(gates: Gates): Gates {
 /**
  * Runs, judges and reports.
  *
- * @param planted replaces the kit's client; only the suite of planted faults passes it
- * @throws KitError for a missing resource; the environment has ended by then, and the folder has no seal
+ * @param planted replaces the kit's client; only the planted-fault test suite passes it
+ * @throws KitError for a missing resource; by then the environment has been stopped, and the folder has no seal
  */
 export async function run(request: RunRequest, planted?: PlantedClient): Promise<RunOutcome> {
   const { external, environment: config, substrate, stateDir } = request;
@@ -169,8 +172,8 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 }
 
 /**
- * Calls `apply` rather than `open`: an environment of another running command is refused, because it would end during
- * this run.
+ * Calls `apply` rather than `open`: an environment that belongs to another running command is refused, because it would
+ * be stopped during this run.
  */
 async function applyTopology(
   { substrate: name, stateDir, external, progress, signal }: RunRequest,
@@ -192,7 +195,7 @@ async function provenanceOf(environment: Environment): Promise<Readonly<Record<s
   return { ...environment.provenance, ...(servers.size > 0 && { servers: describeServers(servers) }) };
 }
 
-/** Creates the run folder, with the current inputs of the judge. */
+/** Creates the run folder and writes the judge's current inputs to it. */
 async function openRunFolder(
   request: RunRequest,
   drills: readonly Drill[],
@@ -228,8 +231,8 @@ function drillsOf({ drills, environment, profile, substrate }: RunRequest): read
 }
 
 /**
- * Whether the run reads the nodes' configuration. Every run does, except one with a few drills on servers that the kit
- * does not run.
+ * Whether the run reads the nodes' configuration. Every run does, except a run of selected drills on servers that the
+ * kit does not run.
  */
 function asksNodes({ kind, substrate }: RunRequest): boolean {
   return substrate !== 'external' || kind === 'readiness';
@@ -280,10 +283,10 @@ function extensionsOf(): Pick<Manifest, 'extensions'> {
   return extensions.length === 0 ? {} : { extensions };
 }
 
-/** File next to a coverage summary, with the commit of the summary. */
+/** File, next to a coverage summary, that contains the commit of the summary. */
 const COVERAGE_STAMP = 'coverage-commit.json';
 
-/** Returns the version of the kit, from its package.json. */
+/** Returns the kit's version, from its package.json. */
 export function kitVersion(): string {
   const manifest = JSON.parse(
     readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),

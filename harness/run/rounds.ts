@@ -1,7 +1,8 @@
 /**
  * The trials of a run, in rounds. The first round has every planned trial. A later round repeats only the trials in
- * which the machine was unsound for some criterion. All trials stay in the evidence. The selection depends on the
- * soundness of the machine and never on a result (`gates/attempts.ts`), and the evidence shows it (`needlessRepeats`).
+ * which the machine was too busy for a valid measurement of some criterion. All trials stay in the evidence. The
+ * selection depends on the state of the machine and never on a result (`gates/attempts.ts`), and the evidence shows
+ * this (`needlessRepeats`).
  */
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -34,7 +35,8 @@ export interface RoundsRequest
 }
 
 /**
- * Minimum time for repetitions: a run of few drills may repeat trials for one minute even if the first round took less.
+ * Minimum time for repetitions: a run with few drills may repeat trials for one minute even if the first round took
+ * less time.
  */
 const SHORTEST_REPETITION_US = 60_000_000;
 

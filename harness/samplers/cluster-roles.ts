@@ -1,6 +1,6 @@
 /**
- * Records which node becomes master in a cluster, and when, because nodes do not publish this as sentinels do. Queries
- * the ROLE of every node ten times per second and records only changes.
+ * Records which node becomes master in a cluster, and when, because cluster nodes, unlike sentinels, do not publish
+ * this. Queries the ROLE of every node ten times per second and records only changes.
  */
 import type { Sampler, SamplerContext } from './sampler.ts';
 

@@ -1,4 +1,4 @@
-/** Samples the process of the harness once per second: CPU, memory and the delay of the main event loop. */
+/** Samples the harness process once per second: CPU, memory and the delay of the main event loop. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Sampler, SamplerContext } from './sampler.ts';
 import { SAMPLE_EVERY_MS } from './sampler.ts';

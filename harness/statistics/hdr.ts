@@ -10,7 +10,10 @@ const HALF = SUB_BUCKETS / 2;
 const HALF_BITS = 10;
 const MAX_VALUE = 2 ** 32 - 1;
 const BUCKETS = SUB_BUCKETS + (32 - HALF_BITS - 1) * HALF;
-/** Initial number of buckets, which grows on demand: a soak of hours holds thousands of histograms of small values. */
+/**
+ * Initial number of buckets, which grows on demand: a soak that lasts hours holds thousands of histograms of small
+ * values.
+ */
 const FIRST_BUCKETS = 512;
 
 function bucketOf(value: number): number {
@@ -80,7 +83,7 @@ export class HdrHistogram {
     return [...this.entries()].map(([bucket, count]) => `${bucket}:${count}`).join(' ');
   }
 
-  /** Parses the result of `toText`. Undefined if a bucket does not exist or the text has another form. */
+  /** Parses the result of `toText`. Undefined if a bucket does not exist or the text has a different form. */
   static parse(text: string): HdrHistogram | undefined {
     const histogram = new HdrHistogram();
     if (text === '') return histogram;

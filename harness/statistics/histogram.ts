@@ -34,7 +34,8 @@ export function bucketOf(sample: number): number {
 }
 
 /**
- * Returns the counts from the first non-empty bucket to the last. Values above the last bound count in the last bucket.
+ * Returns the counts from the first non-empty bucket to the last. Values above the last bound are counted in the last
+ * bucket.
  */
 export function histogramOf(samplesMs: Iterable<number>): readonly Bucket[] {
   const counts = new Map<number, number>();

@@ -37,7 +37,7 @@ export function rankOf(p: number, n: number): number {
 /**
  * Returns the p-quantile of an ascending sample.
  *
- * @throws RangeError on an empty sample or p outside (0, 1]: a quantile of nothing is a defect of the caller
+ * @throws RangeError on an empty sample or p outside (0, 1]: asking for a quantile of no samples is a bug in the caller
  */
 export function quantileOf(sorted: ArrayLike<number>, p: number): number {
   if (!(p > 0 && p <= 1)) throw new RangeError(`p must be in (0, 1], not ${p}`);

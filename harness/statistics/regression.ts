@@ -39,8 +39,8 @@ export function straightLine(points: readonly Point[]): StraightLine | undefined
 }
 
 /**
- * Returns the bounds of the slope, each with a confidence of 97.5 % (Student's t). A growth whose lower bound is above
- * 0 is not noise; a growth above the upper bound is excluded. Undefined for fewer than 4 points.
+ * Returns the bounds of the slope, each with a confidence of 97.5 % (Student's t). Growth is not noise if its lower
+ * bound is above 0, and growth above the upper bound is ruled out. Undefined for fewer than 4 points.
  */
 export function slopeBounds(points: readonly Point[]): readonly [lower: number, upper: number] | undefined {
   const line = points.length < 4 ? undefined : straightLine(points);
@@ -50,8 +50,8 @@ export function slopeBounds(points: readonly Point[]): readonly [lower: number, 
 }
 
 /**
- * Returns the quantile 0.975 of Student's t (Cornish-Fisher about the normal quantile; error below 0.5 % from 4 degrees
- * of freedom on).
+ * Returns the 0.975 quantile of Student's t (Cornish-Fisher expansion around the normal quantile; error below 0.5 % for
+ * 4 or more degrees of freedom).
  */
 function studentT(degrees: number): number {
   const z = 1.959_964;

@@ -9,7 +9,7 @@ import { findServerProgram } from '../../infra/substrates/registry.ts';
 import type { EnvironmentBackup } from '../workloads/scripted/script.ts';
 import type { TrialContext } from './context.ts';
 
-/** Writes a backup. @throws KitError as `createBackup` */
+/** Writes a backup. @throws the same KitErrors as `createBackup` */
 export async function backUp(context: TrialContext): Promise<EnvironmentBackup & AsyncDisposable> {
   const { environment, stateDir, signal, progress } = context;
   const dir = mkdtempSync(join(tmpdir(), 'kit-drill-backup-'));

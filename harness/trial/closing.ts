@@ -1,9 +1,9 @@
 /**
- * The closing phase of a trial: each client writes and reads again, and its data is compared with that of the raw
- * master. The phase is repeated until all values match or the time limit is reached, because a client may need time
- * after the heal; this time is recorded.
+ * The closing phase of a trial: each client writes and reads again, and its data is compared with the data read
+ * directly from the master. The phase is repeated until all values match or the time limit is reached, because a client
+ * may need time after the faults are healed; this time is recorded.
  *
- * There is one observation `closing` per client and round; the last one counts (`checkers/liveness.ts`).
+ * There is one `closing` observation per client and round; the last one counts (`checkers/liveness.ts`).
  */
 import { ReplyError } from 'ioredis';
 import { encodeEnvelope } from '../../client/envelope.ts';
@@ -32,9 +32,9 @@ export interface ClosingContext {
 }
 
 /**
- * Time limit, in ms, within which Redis must serve the client again, from the end of the script or from a settled
- * topology. A reconnect takes up to 1 s, a probe half-opens an open breaker within 0.5 s; the rest is for a busy
- * machine, on which a client can suspect a hang again.
+ * Time limit, in ms, within which Redis must serve the client again, counted from the end of the script or from the
+ * time at which the topology has settled. A reconnect takes up to 1 s, and a probe half-opens an open breaker within
+ * 0.5 s; the rest is a margin for a busy machine, on which a client can suspect a hang again.
  */
 const CLOSING_BOUND_MS = 15_000;
 /** Time limit, in ms, for a loaded value to be stored, which happens in the background. */
@@ -135,7 +135,7 @@ function problemsOfWrite(
   { kind, keys, answer }: ClosingWrite,
   held: ReadonlyMap<string, string | null>,
 ): readonly string[] {
-  // A value that the loader returned is stored, too.
+  // A value that the loader returned is also stored.
   if (answer !== 'redis' && !(kind === 'getOrCompute' && answer === 'loader')) return [`${kind}: ${answer}`];
   const missing = keys.filter(({ key, value }) => held.get(key) !== value);
   return missing.length === 0

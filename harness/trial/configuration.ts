@@ -15,8 +15,8 @@ import { equals } from '../workloads/scripted/script.ts';
 import { healthProblemAfter } from './health.ts';
 
 /**
- * Maximum wait for a healthy topology, in ms, as before any other trial. A topology that is still unhealthy then is
- * recorded and judged as it is.
+ * Maximum wait, in ms, for a healthy topology; the same as before any other trial. If the topology is still unhealthy
+ * after that, it is recorded and judged as it is.
  */
 const HEALTHY_BOUND_MS = 15_000;
 
@@ -71,8 +71,8 @@ export async function openConfigurationTrial(
     probeBetween: async () => void (await facts.probe('between')),
     async end() {
       try {
-        // After the last fault the sentinels may still be reconfiguring, so the nodes' state at that time does not
-        // reflect their configuration.
+        // After the last fault, the sentinels may still be reconfiguring the nodes, so the nodes' state at that time
+        // does not reflect their configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
           await healthProblemAfter(environment, { boundMs: HEALTHY_BOUND_MS, signal });
         }

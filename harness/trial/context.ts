@@ -18,7 +18,7 @@ export interface TrialRequest {
   readonly machine: MachineWatch;
   /** URL of the module that replaces the kit's client; absent for the kit's own client. */
   readonly clientModule?: string | undefined;
-  /** State directory of the kit, for programs that it installed; if absent, a temporary folder is used. */
+  /** The kit's state directory, for programs that it installed; if absent, a temporary folder is used. */
   readonly stateDir?: string | undefined;
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;

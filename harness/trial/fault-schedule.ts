@@ -1,7 +1,7 @@
 /**
  * Injects a drill's faults when they are due, and heals each as scheduled. At the end of the trial all remaining faults
- * are healed, including an injection that is still running or that failed after it took effect. Intents and observed
- * effects are both recorded in the history.
+ * are healed, including those whose injection is still running or failed after it had taken effect. Intents and
+ * observed effects are both recorded in the history.
  */
 import { KitError } from '../../config/errors.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -29,7 +29,7 @@ export interface FaultScheduleOptions {
   readonly generators: readonly GeneratorThread[];
   /** Time, in ms, to wait for slower clients once the first client writes again. */
   readonly stragglerMs: number;
-  /** Maximum wait, in ms, for any client to write again; then the fault is healed anyway. */
+  /** Maximum wait, in ms, for any client to write again; after that, the fault is healed anyway. */
   readonly recoveryBoundMs: number;
   /** Waits for a healthy topology between two rounds. */
   readonly awaitHealthy: () => Promise<void>;
@@ -93,14 +93,17 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
     async healAll() {
       over.abort(new Error('the trial is over'));
       const healInjection = await Promise.allSettled([...unhealed].map(({ heal }) => heal()));
-      // The lags end after the heals, when a master is reported again.
+      // The lags end after the faults have been healed, when a master is reported again.
       const results = [...healInjection, ...(await Promise.allSettled([lags.end()]))];
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
   };
 }
 
-/** Injects faults and returns the heals that are due, including those of injections that never completed. */
+/**
+ * Returns a function that injects faults, and the faults that still have to be healed, including those whose injection
+ * never completed.
+ */
 function openInjections({ environment, recorder, clock, progress, signal }: FaultScheduleOptions) {
   const unhealed = new Set<{ readonly scheduled: ScheduledFault; readonly heal: () => Promise<void> }>();
 
@@ -123,7 +126,7 @@ function openInjections({ environment, recorder, clock, progress, signal }: Faul
   async function injectAll(scheduled: ScheduledFault, lag: Lag | undefined): Promise<readonly string[]> {
     const nodes = await resolveTarget(environment, scheduled.target, signal);
     signal.throwIfAborted();
-    // Without a watchdog, the environment is already in the state that its loss causes.
+    // If there is no watchdog, the environment is already in the state that the loss of the watchdog would cause.
     if (scheduled.target === 'watchdog' && nodes.length === 0) return nodes;
     progress(`${scheduled.fault} ${nodes.join(', ')}`.trimEnd());
     await lag?.hold();
@@ -160,7 +163,10 @@ async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<vo
   }
 }
 
-/** Waits for the scheduled time of a heal, or for its condition plus a short delay. */
+/**
+ * Waits until a fault is due to be healed: until its scheduled time, or until its condition is met and a short delay
+ * has passed.
+ */
 async function waitForHealTime(
   { heal, target }: ScheduledFault,
   nodes: readonly string[],

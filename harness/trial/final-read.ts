@@ -1,6 +1,6 @@
 /**
- * Reads the written keys from every raw node after the heal, including replicas, and removes them. Uses admin
- * connections, which bypass the client and its fallback.
+ * Reads the written keys directly from every node, including replicas, after the faults are healed, and removes the
+ * keys. Uses admin connections, which bypass the client and its fallback.
  */
 import type { Redis } from 'ioredis';
 import { decodeEnvelope } from '../../client/envelope.ts';
@@ -79,7 +79,7 @@ async function readNode(
   return Promise.all(keys.map(({ key }) => redis.getBuffer(key)));
 }
 
-/** Returns the remaining times, in ms, of the keys that the masters have; -1 if a key has no expiry. */
+/** Returns the remaining TTLs, in ms, of the keys that exist on the masters; -1 for a key without an expiry. */
 export async function expiriesOf(
   environment: Environment,
   written: readonly WrittenKey[],

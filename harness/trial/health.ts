@@ -22,8 +22,8 @@ export interface HealthOptions {
 }
 
 /**
- * Waits until the topology is healthy. A deposed master that returned is left to the sentinels for `settleMs` (they
- * take about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as in the runbook.
+ * Waits until the topology is healthy. A deposed master that has come back is left to the sentinels for `settleMs`
+ * (they take about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as in the runbook.
  *
  * @throws KitError naming the remaining problem
  */
@@ -34,7 +34,7 @@ export async function awaitHealthy(environment: Environment, options: HealthOpti
   const problem = await healthProblemAfter(environment, { signal, boundMs });
   if (problem === undefined) return;
   throw new KitError(
-    `the topology is not healthy ${(boundMs + settleMs) / 1_000} s after the heal: ${problem}`,
+    `the topology is not healthy ${(boundMs + settleMs) / 1_000} s after healing: ${problem}`,
     {
       code: 'NOT_HEALTHY',
       where: environment.name,
@@ -74,7 +74,7 @@ export async function awaitReplication(
     async () => {
       const nodes = await replicationInfos(environment);
       const shardOf = new Map(environment.topology.redis.map(({ id, shard }) => [id, shard?.master]));
-      // One group of all nodes; in a cluster one per shard.
+      // One group with all nodes; in a cluster, one group per shard.
       return [...Map.groupBy(nodes, ({ id }) => shardOf.get(id)).values()].every((group) => {
         const offsets = group.map(({ info }) =>
           infoNumber(info, info.role === 'master' ? 'master_repl_offset' : 'slave_repl_offset'),
@@ -121,7 +121,7 @@ async function sentinelProblem(environment: Environment, sentinelId: string): Pr
   return down === undefined ? '' : `sees the replica ${down.get('name')} as '${down.get('flags')}'`;
 }
 
-/** Demotes every master that the sentinels do not report to a replica of the master that they report. */
+/** Turns every master that the sentinels do not report into a replica of the master that they do report. */
 async function demoteDeposedMasters(environment: Environment): Promise<readonly string[]> {
   const state = await readRoles(environment);
   if (state.kind !== 'deposed-master') return [];

@@ -56,7 +56,7 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
     };
   }
 
-  // 2. A trial in an unhealthy environment would observe the faults of the previous one.
+  // 2. A trial in an unhealthy environment would observe the effects of the previous trial's faults.
   const problem = await problemBefore(request);
   if (problem !== undefined) return trialRecord('not-measured', problem);
 
@@ -159,11 +159,11 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   }
   const { kind } = topology.environment.topology;
   if (!drill.topologies.includes(kind)) {
-    return { reason: `needs a topology of ${drill.topologies.join(' or ')}; this environment is ${kind}` };
+    return { reason: `requires the topology ${drill.topologies.join(' or ')}; this environment is ${kind}` };
   }
   if (drill.needsProgram !== undefined && findFakeTime() === undefined) {
     const lacks = 'libfaketime (package faketime)';
-    return { reason: `this machine cannot step the clock of a process: it requires ${lacks}`, lacks };
+    return { reason: `this machine cannot step the clock of a process: this requires ${lacks}`, lacks };
   }
   const missing = drill.needs.filter((capability) => capabilities[capability] === undefined);
   if (missing.length === 0) return undefined;
@@ -171,7 +171,7 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   if (substrate !== 'local' || !missing.every((capability) => capability in REQUIRED_LOCALLY))
     return { reason };
   const lacks = missing.map((capability) => REQUIRED_LOCALLY[capability]).join('; ');
-  return { reason: `${reason} on this machine: it requires ${lacks}`, lacks };
+  return { reason: `${reason} on this machine: this requires ${lacks}`, lacks };
 }
 
 /** Capabilities of local processes that depend on the machine. */

@@ -1,6 +1,6 @@
 /**
- * The part of a trial in which load runs: generators, faults, heal, closing phase, final read. Every generator runs in
- * its own thread.
+ * The part of a trial in which load runs: generators, faults and their healing, closing phase, final read. Every
+ * generator runs in its own thread.
  */
 
 import { clientSettingsOf } from '../../config/schema.ts';
@@ -19,24 +19,25 @@ import { awaitHealthy, awaitReplication } from './health.ts';
 import { openProxiedEnvironment } from './proxied-environment.ts';
 
 /**
- * Maximum number of operations in flight. Above it an operation is not sent but recorded as failed. The number
- * corresponds to 25 s at 200 operations per second while Redis does not reply.
+ * Maximum number of operations in flight. Above this limit, an operation is not sent but is recorded as failed. The
+ * number corresponds to 25 s at 200 operations per second while Redis does not reply.
  */
 const IN_FLIGHT_BOUND = 5_000;
 /**
- * Time limit per client, in ms, until all clients are ready, counted for at least two clients: each starts two threads.
+ * Time limit per client, in ms, for all clients to become ready. It is multiplied by the number of clients, but by at
+ * least two; each client starts two threads.
  */
 const READY_BOUND_MS = 7_500;
 /** Delay, in ms, after which all generators start together, so that each has received the message. */
 const START_DELAY_MS = 50;
 /** Time, in ms, for answers that are in flight when the load ends; longer than the deadline of a command (1 s). */
 const DRAIN_MS = 1_500;
-/** Like `DRAIN_MS`, if the result is no longer needed. */
+/** Like `DRAIN_MS`, for the case in which the result is no longer needed. */
 const EARLY_DRAIN_MS = 300;
 const HEALTHY_BOUND_MS = 30_000;
 /**
- * Number of keys per client whose expiry is read on an external Redis, with one command per key, within the announced
- * load.
+ * Number of keys per client whose expiry is read on an external Redis. Each key takes one command, which keeps the load
+ * within the announced limit.
  */
 const SHARED_EXPIRIES = 200;
 const CAUGHT_UP_BOUND_MS = 15_000;
@@ -108,7 +109,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
       askAll((generator) => generator.stop(DRAIN_MS)),
     );
 
-    // 6. The raw nodes are read and the keys removed.
+    // 6. The nodes are read directly, and the keys are removed.
     for (const [i, { client }] of generators.entries())
       await recordExpiries(context, client, written[i] ?? []);
     await readAndRemove(context, workload, written.flat());
@@ -181,7 +182,7 @@ function scheduleOf(context: TrialContext, generators: readonly GeneratorThread[
   });
 }
 
-/** Waits for the recovery while the load continues, because a returned node can do harm only under load. */
+/** Waits for the recovery while the load continues, because a node that has rejoined can do harm only under load. */
 async function awaitRecovery({
   environment,
   recorder,

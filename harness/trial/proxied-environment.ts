@@ -9,7 +9,7 @@ import { startProxy, type Toxic } from '../faults/proxy/index.ts';
 
 /**
  * Time, in ms, after which the connection ends. This time is shorter than the deadline of any command, so replies are
- * lost while the client still waits.
+ * lost while the client is still waiting.
  */
 const CUT_AFTER_MS = 600;
 

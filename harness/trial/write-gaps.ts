@@ -1,6 +1,6 @@
 /**
  * Formats the write gaps of a trial that has just ended as progress messages. Uses the checker, the table and the
- * wording of the report, so that messages and report show the same figure.
+ * wording of the report, so that the messages and the report show the same figure.
  */
 import { KitError } from '../../config/errors.ts';
 import { assembleComparison } from '../assembly/comparison.ts';

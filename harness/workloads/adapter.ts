@@ -117,7 +117,9 @@ export interface Adapter {
   close(): Promise<void>;
 }
 
-/** Conversion of the bytes of a physical key to the logical value. Keys of `incr` and `append` are always raw. */
+/**
+ * Conversion of the bytes stored under a physical key to the logical value. Keys of `incr` and `append` are always raw.
+ */
 export type Encoding = 'raw' | 'envelope';
 
 /** A client's own events, as plain fields. */

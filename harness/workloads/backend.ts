@@ -1,6 +1,4 @@
-/**
- * A simulated backend: a real timer of a seeded length, so that the time saved by a cache is real time.
- */
+/** A simulated backend: a real timer with a seeded duration, so that the time saved by a cache is real time. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Random, seededRandom } from './random.ts';
 

@@ -4,7 +4,7 @@
  *   spec.module absent ─▶ the kit's own client
  *   spec.module        ─▶ a module that replaces it, loaded by its URL in every thread and process that opens caches
  *
- * The suite of planted faults provides such a module; a run of the `kit` command never names one
+ * The planted-fault test suite provides such a module; a run of the `kit` command never names one
  * (`harness/run/planted-client.ts`). The module exports everything that the client exports
  * (`export * from '…/client/index.ts'`), and replaces `openCache` or another export.
  */
@@ -15,8 +15,8 @@ import { KitError } from '../../config/errors.ts';
 export type ClientModule = typeof ownClient;
 
 /**
- * Loads the client. @throws KitError `CLIENT_MODULE_INVALID` if the module cannot be loaded or lacks exports of the
- * client
+ * Loads the client. @throws KitError `CLIENT_MODULE_INVALID` if the module cannot be loaded or lacks some of the
+ * client's exports
  */
 export async function loadClient({ module }: { readonly module?: string }): Promise<ClientModule> {
   if (module === undefined) return ownClient;

@@ -1,6 +1,6 @@
 /**
  * Messages between a generator and the thread of its client. Plain data only. Times are on the run's clock and are
- * taken in the client's thread: an answer has the time at which the client resolved it.
+ * taken in the client's thread: the time of an answer is the time at which the client resolved it.
  */
 import type { OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, ClientSpec, Encoding, Failure } from './adapter.ts';
@@ -30,8 +30,8 @@ export type ToClient =
 
 export type FromClient =
   /**
-   * The client is created, not necessarily connected. `thread` is the path of its `schedstat`; undefined if the system
-   * has none.
+   * The client has been created, but is not necessarily connected. `thread` is the path of its `schedstat`; undefined
+   * if the system has none.
    */
   | {
       readonly type: 'opened';

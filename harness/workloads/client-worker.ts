@@ -1,6 +1,6 @@
 /**
- * Entry of a client's thread, which runs only the client under test. The client's use of the event loop (TLS, parsing,
- * garbage collection) delays its own answers, but not the schedule of the generator.
+ * Entry point of a client's thread, which runs only the client under test. The client's use of the event loop (TLS,
+ * parsing, garbage collection) delays its own answers, but not the schedule of the generator.
  */
 import '../../config/es2024.ts';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -78,14 +78,14 @@ async function serveClient(
   });
 }
 
-/** Ends the thread with an error: the generator fails with it, and so does the trial. */
+/** Ends the thread with an error, which makes the generator and the trial fail as well. */
 function endThread(error: Error): void {
   setImmediate(() => {
     throw error;
   });
 }
 
-/** Reports the delay of this thread's event loop once per second; returns a function that ends the reports. */
+/** Reports the delay of this thread's event loop once per second; returns a function that stops the reports. */
 function watchLoop(observe: ClientEventSink): () => void {
   const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   loop.enable();

@@ -1,8 +1,8 @@
 /**
  * The closing phase of a client, at the end of every drill. The client writes with each write operation. The trial then
  * replaces the values on the master, and the client reads with each read operation. Values and answers are compared
- * with the raw nodes, so that a client that answers from its own memory is not mistaken for one that Redis serves,
- * regardless of the source it reports.
+ * with the data on the nodes, so that a client that answers from its own memory is not mistaken for one that Redis
+ * serves, regardless of the source it reports.
  *
  *   closingWrites ─▶ the trial checks the values on the master and plants other ones ─▶ closingReads
  */

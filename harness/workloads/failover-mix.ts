@@ -1,9 +1,9 @@
 /**
  * The workload during faults: reads, asynchronous and durable writes, and operations that are not idempotent.
  *
- * Every write has its own key, so a lost write is an absent key. INCR goes to keys that must end as 1, APPEND to a few
- * keys with a tag that must occur once: a repeated operation is visible in the final read. INCR and APPEND use the
- * client's connection and bypass cache and fallback.
+ * Every write has its own key, so a lost write is an absent key. INCR goes to keys whose final value must be 1, and
+ * APPEND adds tags that must occur only once to a few keys, so that a repeated operation is visible in the final read.
+ * INCR and APPEND use the client's connection and bypass the cache and the fallback.
  */
 import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
@@ -12,7 +12,7 @@ import { openLoop } from './open-loop.ts';
 import type { Resolved } from './parameters.ts';
 import { padValue } from './values.ts';
 
-/** Number of latest acknowledged writes that reads choose from. */
+/** Number of most recent acknowledged writes from which reads choose a key. */
 const READ_BACK = 2_000;
 
 const APPEND_KEYS = 50;
@@ -34,7 +34,8 @@ const defaults = {
   /** Read by the trial: time in ms to wait for slower clients, once the first client writes again. */
   stragglerMs: 3_000,
   /**
-   * Read by the trial: time in ms for which the load continues after the heal, with the returned node in the topology.
+   * Read by the trial: time in ms for which the load continues after the fault is healed, with the node back in the
+   * topology.
    */
   afterHealMs: 1_500,
   /**

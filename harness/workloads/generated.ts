@@ -21,7 +21,7 @@ export interface GeneratorContext<P extends Parameters = Parameters> {
   readonly parameters: P;
   /** Durability of durable writes in the environment. */
   readonly durableWrites: Durability;
-  /** Tag that is unique to trial and client; the middle part of every key. */
+  /** Tag that is unique to the trial and the client; the middle part of every key. */
   readonly tag: string;
   /** Start of the open loop's schedule. */
   readonly startUs: number;
@@ -34,7 +34,7 @@ export interface GeneratedWorkload {
   readonly name: string;
   /** Every parameter with its default value. */
   readonly defaults: Parameters;
-  /** Whether the raw nodes are read for every written key after the trial. */
+  /** Whether every written key is read directly from the nodes after the trial. */
   readonly finalRead: boolean;
   /** Runs before the schedule begins, for example to warm the cache. */
   prepare?(context: GeneratorContext): Promise<void>;

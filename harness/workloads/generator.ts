@@ -1,5 +1,5 @@
 /**
- * One client's generator: connects, prepares, runs the workload's schedule, answers the trial's messages, ends.
+ * One client's generator: connects, prepares, runs the workload's schedule, answers the trial's messages, and ends.
  * `worker.ts` runs it in its own thread; tests run it on a port. The client is in another thread (`client-thread.ts`).
  */
 import { type Clock, openClock } from '../history/clock.ts';
@@ -17,8 +17,8 @@ import { seededRandom } from './random.ts';
 import { schedstatPath } from './schedstat-path.ts';
 
 /**
- * Time limit, in ms, within which a client must reach a healthy master. Otherwise the trial fails, which is not an
- * effect of a fault.
+ * Time limit, in ms, within which a client must reach a healthy master. Otherwise the trial fails, because this cannot
+ * be the effect of a fault.
  */
 const CONNECT_BOUND_MS = 10_000;
 /** Time limit for one operation of the closing phase, in ms; longer than the deadline of a command (1 s). */
@@ -53,7 +53,7 @@ class Generator {
   readonly #lateness: LatenessMeter;
   readonly #issuer: Issuer;
   readonly #stopping = new AbortController();
-  /** Start of the current fault, as long as no write that was intended later has been acknowledged. */
+  /** Start of the current fault; undefined once a write that was intended after it has been acknowledged. */
   #awaitingWriteSinceUs: number | undefined;
 
   constructor(port: Port, setup: GeneratorSetup, workload: GeneratedWorkload, module: ClientModule) {
@@ -132,7 +132,7 @@ class Generator {
     this.#issuer.close();
     this.#lateness.close();
     await this.#recorder.close();
-    // A client that does not close is ended together with its thread.
+    // A client that does not close is terminated together with its thread.
     await this.#adapter.close().catch(() => undefined);
     const written = [...this.#issuer.written].map(([key, encoding]) => ({ key, encoding }));
     this.#post({ type: 'stopped', written });

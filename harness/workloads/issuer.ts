@@ -1,7 +1,7 @@
 /**
  * Sends operations and writes two lines for each, its call and its completion. The issuer never waits for an earlier
- * answer. An operation above the limit of operations in flight is recorded as failed at its intended time, so that an
- * unreachable client causes failures rather than a schedule with fewer operations.
+ * answer. An operation that exceeds the limit of operations in flight is recorded as failed at its intended time, so
+ * that a client that gets no replies causes failures rather than a schedule with fewer operations.
  */
 import type { Durability } from '../../config/schema.ts';
 import type { Clock } from '../history/clock.ts';
@@ -70,7 +70,7 @@ export class Issuer {
     for (const { key, encoding } of keys) this.#written.set(key, encoding);
   }
 
-  /** Sends now; resolves when the operation is settled, never rejects. */
+  /** Sends immediately; resolves when the operation has settled, and never rejects. */
   async issue(intendedUs: number, operation: PlannedOperation): Promise<void> {
     if (this.#closed) return;
     const invoke = this.#invoke(intendedUs, operation);

@@ -1,6 +1,6 @@
 /**
- * This kit's client as an application uses it: the environment's settings, everything else by default. Sets and reads
- * use the cache, INCR and APPEND its supervised connection.
+ * The kit's client as an application uses it: with the environment's settings, and with defaults for everything else.
+ * Sets and reads use the cache; INCR and APPEND use its supervised connection.
  */
 import type { Cache, CacheOptions } from '../../client/index.ts';
 import { CacheError } from '../../client/index.ts';
@@ -9,7 +9,9 @@ import type { OperationKind } from '../history/events.ts';
 import type { Adapter, Answer, ClientEventSink, ClientSpec, Failure } from './adapter.ts';
 import type { ClientModule } from './client-module.ts';
 
-/** Options that a caller may set besides the environment's settings; identity and connection come from the spec. */
+/**
+ * Options that a caller may set in addition to the environment's settings; identity and connection come from the spec.
+ */
 export type CacheOverrides = CacheOptions & Omit<ConnectionOptions, 'username' | 'password'>;
 
 /** Additional options of a script: another login, and reads from replicas if there are any. */

@@ -1,10 +1,10 @@
 /**
- * A cache client of an extension module, which drills run under the same faults as the kit's client:
+ * A cache client from an extension module, which drills run under the same faults as the kit's client:
  *
  *   open(spec, onEvent) ─▶ commands on physical keys ─▶ checked ─▶ the adapter that stock clients have
  *
- * The commands keep the client's own behavior, and the adapter adds none. An answer of a wrong type is an error of the
- * module and not an effect of a fault: it ends the trial instead of counting as a failed operation.
+ * The commands keep the client's own behavior, and the adapter adds none. An answer of the wrong type is an error in
+ * the module and not an effect of a fault, so it ends the trial instead of counting as a failed operation.
  */
 import type { ClientFacts } from '../drills/clients.ts';
 import type { Adapter, ClientEventSink, ClientSpec } from './adapter.ts';
@@ -20,17 +20,19 @@ export interface CacheClient {
   readonly topologies?: ClientFacts['topologies'];
   /** Version that the report names. */
   readonly version?: string;
-  /** Opens the client on the environment. It need not be connected yet: `ping` is sent first, with a time limit. */
+  /**
+   * Opens the client on the environment. The client need not be connected yet: `ping` is sent first, with a time limit.
+   */
   open(spec: ClientSpec, onEvent: ClientEventSink): CacheCommands | Promise<CacheCommands>;
 }
 
 const FUNCTIONS = ['ping', 'set', 'get', 'incr', 'append', 'getMany', 'setMany', 'close', 'isReply'] as const;
 
 /**
- * Opens a client of a module.
+ * Opens a client from a module.
  *
  * @param path path of the module, for messages
- * @param fail called with an error of the module that shows only in an answer
+ * @param fail called with an error in the module that becomes visible only in an answer
  * @throws Error if `open` throws, or returns no commands
  */
 export async function moduleAdapter(

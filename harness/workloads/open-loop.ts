@@ -1,9 +1,10 @@
 /**
  * The open loop: a Poisson process on the run's clock. Operations are due according to the schedule, regardless of the
- * outcome of earlier ones; after a stall all overdue operations are sent at once, each with its own intended time. A
+ * outcome of earlier ones; after a stall, all overdue operations are sent at once, each with its own intended time. A
  * closed loop would hide the stall.
  *
- * Node timers have a resolution of 1 ms, so every latency includes up to about 1 ms that is counted against the client.
+ * Node.js timers have a resolution of 1 ms, so every latency includes up to about 1 ms that is counted against the
+ * client.
  */
 import type { Clock } from '../history/clock.ts';
 import type { Issuer, PlannedOperation } from './issuer.ts';
@@ -24,12 +25,12 @@ export interface OpenLoopOptions {
   readonly issuer: Issuer;
   readonly random: Random;
   readonly startUs: number;
-  /** End of the loop; without it, only the signal ends it. */
+  /** End of the loop; if there is none, only the signal ends the loop. */
   readonly endUs?: number;
   readonly stopped: AbortSignal;
 }
 
-/** Runs the loop until its end or until it is stopped. Operations may still be in flight then. */
+/** Runs the loop until its end or until it is stopped. Operations may still be in flight at that point. */
 export function openLoop(options: OpenLoopOptions): Promise<void> {
   const { clock, random, stopped } = options;
   const lanes = options.lanes.filter((lane) => lane.perSecond > 0);
@@ -61,8 +62,8 @@ export function openLoop(options: OpenLoopOptions): Promise<void> {
 }
 
 /**
- * Draws a lane by its share of the rate. The union of Poisson processes is one Poisson process whose events can be
- * assigned in this way.
+ * Draws a lane in proportion to its share of the rate. The union of Poisson processes is one Poisson process whose
+ * events can be assigned in this way.
  */
 function drawLane(lanes: readonly Lane[], perSecond: number, random: Random): Lane {
   let point = random.next() * perSecond;

@@ -1,7 +1,7 @@
 /**
  * Parameters of a workload as a drill gives them. `rate: 300` always applies; `full.rate: 1000` replaces it in the
- * profile `full`, `external.rate: 5` on an external Redis, `external.full.rate: 9` in both. A workload names each
- * parameter that it reads with its default, and an unknown name is an error.
+ * `full` profile, `external.rate: 5` on an external Redis, `external.full.rate: 9` in both. A workload declares each
+ * parameter that it reads, with a default value, and an unknown name is an error.
  */
 import { KitError } from '../../config/errors.ts';
 
@@ -10,11 +10,13 @@ export type Parameters = Readonly<Record<string, number>>;
 /** The parameters that a workload defines, each with a value. */
 export type Resolved<P extends Parameters> = { readonly [K in keyof P]: number };
 
-/** Occasions in order of precedence: a later one overrides an earlier one. */
+/** Conditions under which a value applies, in ascending order of precedence: a later one overrides an earlier one. */
 const OCCASIONS = ['full', 'external'] as const;
 type Occasion = (typeof OCCASIONS)[number];
 
-/** Returns the parameters for a profile on a substrate; the workload's defaults apply where the drill gives none. */
+/**
+ * Returns the parameters for a profile on a substrate; the workload's defaults apply where the drill gives no value.
+ */
 export function resolveParameters<T extends Parameters>(
   workload: string,
   defaults: T,
@@ -42,7 +44,7 @@ export function resolveParameters<T extends Parameters>(
   return resolved as Resolved<T>;
 }
 
-/** Parses `external.full.rate` into its occasions and the parameter. */
+/** Parses `external.full.rate` into its conditions and the name of the parameter. */
 function parsePath(path: string) {
   const parts = path.split('.');
   const occasions = OCCASIONS.filter((occasion) => parts.slice(0, -1).includes(occasion));

@@ -48,7 +48,7 @@ export type FromGenerator =
   | { readonly type: 'stopped'; readonly written: readonly WrittenKey[] }
   | { readonly type: 'failed'; readonly message: string };
 
-/** The side of a MessagePort that the generator needs; worker threads and tests both have it. */
+/** The part of the MessagePort interface that the generator needs; worker threads and tests both have it. */
 export interface Port {
   postMessage(message: FromGenerator): void;
   on(event: 'message', listener: (message: ToGenerator) => void): unknown;

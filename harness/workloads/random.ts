@@ -17,7 +17,7 @@ export interface Random {
 
 export function seededRandom(seed: number, stream = ''): Random {
   let mix = seed >>> 0;
-  // The name makes independent streams from one seed: each client and purpose has its own name.
+  // Names derive independent streams from one seed: each client and purpose has its own name.
   for (const character of stream) mix = Math.imul(mix ^ character.charCodeAt(0), 0x01000193) >>> 0;
   const splitmix = () => {
     mix = (mix + 0x9e3779b9) | 0;

@@ -1,4 +1,4 @@
-/** Reads the keys of a namespace from the raw masters, bypassing the client. */
+/** Reads the keys of a namespace directly from the masters, bypassing the client. */
 import { decodeEnvelope } from '../../client/envelope.ts';
 import type { Cache } from '../../client/index.ts';
 import type { ScriptContext } from './scripted/script.ts';
@@ -8,7 +8,7 @@ const SCAN_COUNT = 1_000;
 export interface RawKey {
   readonly key: string;
   readonly bytes: Buffer;
-  /** Remaining time in ms; -1 if the key has no expiry. */
+  /** Remaining TTL in ms; -1 if the key has no expiry. */
   readonly ttlMs: number;
 }
 

@@ -27,7 +27,7 @@ const defaults = {
   catalogue: 2_000,
   /** Share of the catalogue, most popular first, that is written before the load begins. */
   warmedShare: 0.5,
-  /** Rate of the warming in sets per second; 0 for as fast as possible. */
+  /** Warming rate, in sets per second; 0 for as fast as possible. */
   warmSetsPerSecond: 0,
   zipfExponent: 0.99,
   maxValueBytes: 16_384,

@@ -1,4 +1,6 @@
-/** Entry of a generator's thread. Its setup, including secrets, is passed as workerData, never on a command line. */
+/**
+ * Entry point of a generator's thread. Its setup, including secrets, is passed as workerData, never on a command line.
+ */
 import '../../config/es2024.ts';
 import { parentPort, workerData } from 'node:worker_threads';
 import { generatedWorkload } from './catalogue.ts';

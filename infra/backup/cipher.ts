@@ -1,11 +1,11 @@
 /**
- * Encryption of the files of a backup with the user's key: AES-256-GCM in chunks, so that a file of any size is
+ * Encrypts the files of a backup with the user's key: AES-256-GCM in chunks, so that a file of any size can be
  * decrypted without holding it in memory, and no byte is used before it is authenticated.
  *
  *   KITENC1\n │ salt (16) │ chunk, chunk … : length of the ciphertext (4) │ ciphertext │ tag (16)
  *
- * Each file has its own key, derived from the user's key and the salt. The nonce contains the number of the chunk and a
- * flag for the last chunk, so that chunks cannot be removed, repeated or reordered.
+ * Each file has its own key, derived from the user's key and the salt. The nonce contains the chunk number and a flag
+ * for the last chunk, so that chunks cannot be removed, repeated or reordered.
  */
 import {
   createCipheriv,
@@ -53,7 +53,7 @@ function invalidKey(where: string, message: string, cause?: unknown): KitError {
   return new KitError(message, {
     code: 'BACKUP_KEY_INVALID',
     where,
-    hint: 'openssl rand -hex 32 > FILE creates one; 32 bytes, 64 hexadecimal digits and base64 are accepted',
+    hint: 'create a key with openssl rand -hex 32 > FILE; 32 bytes, 64 hexadecimal digits and base64 are accepted',
     cause,
   });
 }
@@ -63,7 +63,7 @@ export function keyCheckOf(key: BackupKey): string {
   return createHmac('sha256', keyBytes(key)).update('redis-cache-kit/backup/key').digest('hex').slice(0, 32);
 }
 
-/** Returns the seal of a text: an HMAC with a key, a SHA-256 without one. */
+/** Returns the seal of a text: an HMAC if there is a key, otherwise a SHA-256 digest. */
 export function sealOf(text: string, key: BackupKey | undefined): string {
   if (key === undefined) return createHash('sha256').update(text).digest('hex');
   const derived = hkdfSync('sha256', keyBytes(key), '', 'redis-cache-kit/backup/seal', KEY_BYTES);
@@ -100,7 +100,8 @@ function encryptChunk(key: Buffer, plain: Buffer, index: number, isLast: boolean
 }
 
 /**
- * Decrypts a file. @throws KitError `BACKUP_DAMAGED` at the first chunk that is not authentic; `where` names the file
+ * Decrypts a file. @throws KitError `BACKUP_DAMAGED` at the first chunk that fails authentication; `where` names the
+ * file
  */
 export async function* decrypt(
   key: BackupKey,
@@ -132,7 +133,8 @@ export async function* decrypt(
 }
 
 /**
- * Returns the size of the first chunk with its length and tag, in bytes; undefined if the length is not complete yet.
+ * Returns the size of the first chunk, in bytes, including its length field and tag; undefined if the length field is
+ * not complete yet.
  */
 function chunkSize(bytes: Buffer, where: string): number | undefined {
   if (bytes.length < 4) return undefined;

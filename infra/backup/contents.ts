@@ -1,4 +1,7 @@
-/** Contents of a server: counts and a digest of all keys, and the keys in which servers differ. Changes nothing. */
+/**
+ * Reads the contents of a server: the number of keys, a digest of all keys, and the keys that differ between servers.
+ * Changes nothing.
+ */
 import type { Redis } from 'ioredis';
 import type { BackupContents } from '../../config/backup-manifest.ts';
 import { infoOf } from '../redis/reply.ts';
@@ -6,10 +9,10 @@ import { versionOf } from '../redis/running-server.ts';
 import { formatServer } from '../redis/server-version.ts';
 
 const SCAN_COUNT = 500;
-/** Maximum number of keys that a message names. */
+/** Maximum number of keys named in a message. */
 const NAMED_KEYS = 5;
 
-/** Reads the contents of a server. Requires `enable-debug-command`, as on a scratch server. */
+/** Reads the contents of a server. Requires `enable-debug-command`, which is on in a scratch server. */
 export async function readContents(redis: Redis): Promise<BackupContents> {
   return {
     databases: await databasesOf(redis),
@@ -58,19 +61,19 @@ export async function* keysOf(redis: Redis): AsyncGenerator<readonly Buffer[]> {
 }
 
 export interface Comparison {
-  /** Number of keys of the first server that were compared. */
+  /** Number of keys on the first server that were compared. */
   readonly compared: number;
-  /** Number of keys whose value or expiry differs, or that the other server does not have. */
+  /** Number of keys whose value or expiry differs, or that are missing on the other server. */
   readonly different: number;
   /** Number of keys that only the other server has; 0 if they were not requested. */
   readonly additional: number;
-  /** Some of the different keys, for messages. */
+  /** Some of the keys that differ, for messages. */
   readonly examples: readonly string[];
 }
 
 /**
- * Compares every key of a scratch server with another server, or with the shards of a cluster: its value (DEBUG
- * DIGEST-VALUE, independent of the encoding) and its expiry. Keys that expire during the comparison do not count.
+ * Compares every key of a scratch server with the same key on another server, or in the shards of a cluster: its value
+ * (DEBUG DIGEST-VALUE, independent of the encoding) and its expiry. Keys that expire during the comparison are ignored.
  */
 export async function compareContents(
   expected: Redis,
@@ -118,7 +121,7 @@ async function fingerprints(redis: Redis, keys: readonly Buffer[]): Promise<read
   return keys.map((_, i) => (Number(expiries[i]) === -2 ? ABSENT : `${digests[i]} ${expiries[i]}`));
 }
 
-/** Returns the fingerprints of keys that are on any of the servers; each key is absent on all other servers. */
+/** Returns the fingerprints of keys that are spread over several servers; each key exists on at most one of them. */
 async function fingerprintsOnAny(
   servers: readonly Redis[],
   keys: readonly Buffer[],
@@ -127,7 +130,7 @@ async function fingerprintsOnAny(
   return keys.map((_, i) => all.map((prints) => prints[i]).find((print) => print !== ABSENT) ?? ABSENT);
 }
 
-/** Removes keys that have expired: a key may expire between the two queries of its comparison. */
+/** Filters out keys that have expired: a key may expire between the two queries that compare it. */
 async function withoutExpired(redis: Redis, keys: readonly Buffer[]): Promise<readonly Buffer[]> {
   const expiries = await Promise.all(keys.map((key) => redis.call('PEXPIRETIME', key)));
   return keys.filter((_, i) => Number(expiries[i]) !== -2);

@@ -1,14 +1,14 @@
 /**
  * Copies all keys of a scratch server to the masters of an environment: DUMP, then RESTORE with the absolute expiry.
- * These are ordinary writes: they reach the replicas and the append-only files as any other write, and roles, sentinels
- * and addresses are not affected. A key that already exists is kept: a client wrote it after the copy began.
+ * These are ordinary writes: they reach the replicas and the append-only files like any other write, and roles,
+ * sentinels and addresses are not affected. A key that already exists is kept: a client wrote it after the copy began.
  */
 import type { Redis } from 'ioredis';
 import { databasesOf, keysOf } from './contents.ts';
 
 /**
- * Number of bytes that are copied between two waits for the replicas: far below the output buffer limit of a replica
- * (256 MB), beyond which the master closes the connection to the replica.
+ * Number of bytes to copy before each wait for the replicas: far below the output buffer limit of a replica (256 MB),
+ * beyond which the master closes the connection to the replica.
  */
 const BYTES_BETWEEN_WAITS = 16 * 1024 ** 2;
 const REPLICA_TIMEOUT_MS = 5_000;
@@ -33,7 +33,7 @@ export async function copyKeys(
   source: Redis,
   { masterOf, masters }: CopyTarget,
   options: {
-    /** Report about the previous files, to which the figures for this file are added. */
+    /** Report on the previous files, to which the figures for this file are added. */
     readonly before?: CopyReport;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (report: CopyReport) => void;
@@ -66,10 +66,7 @@ function added(report: CopyReport, results: readonly CopyResult[]): CopyReport {
   };
 }
 
-/**
- * Yields all keys of the selected database in groups that need a bounded amount of memory, because values may have any
- * size.
- */
+/** Yields all keys of the selected database in groups of bounded memory size, because a value may have any size. */
 async function* groupsOf(source: Redis): AsyncGenerator<readonly Buffer[]> {
   for await (const keys of keysOf(source)) {
     const sizes = await Promise.all(keys.map((key) => source.call('MEMORY', 'USAGE', key)));
@@ -86,7 +83,7 @@ async function* groupsOf(source: Redis): AsyncGenerator<readonly Buffer[]> {
   }
 }
 
-/** Waits until the connected replicas have all writes, or the time limit is reached. */
+/** Waits until the connected replicas have received all writes, or the time limit is reached. */
 async function awaitReplicas(masters: readonly Redis[]): Promise<void> {
   await Promise.all(
     masters.map(async (master) => {

@@ -35,7 +35,7 @@ export interface CreateOptions {
   /** Path of the archive. An existing file is replaced once the new archive is complete. */
   readonly target: string;
   readonly key?: BackupKey | undefined;
-  /** Program of the scratch server; if undefined, the files are not loaded, and the manifest has no digest. */
+  /** Server program for the scratch server; if undefined, the files are not loaded, and the manifest has no digest. */
   readonly server: string | undefined;
   readonly fromMaster?: boolean | undefined;
   readonly progress?: ((line: string) => void) | undefined;
@@ -126,8 +126,8 @@ async function createPart(
 }
 
 /**
- * Refuses an old snapshot: a node that is already saving for another replica sends that snapshot, which may have begun
- * before this command.
+ * Refuses an outdated snapshot: a node that is already saving a snapshot for another replica sends that snapshot, which
+ * may have been started before this command.
  */
 function requireCurrent({ nodeId, offset }: BackupSource, { replicationOffset }: SnapshotPoint): void {
   if (replicationOffset >= offset) return;
@@ -136,7 +136,7 @@ function requireCurrent({ nodeId, offset }: BackupSource, { replicationOffset }:
     {
       code: 'SNAPSHOT_FAILED',
       exitCode: EXIT.UNKNOWN,
-      hint: 'another replica synchronizes with this node: run the command again; no backup was written',
+      hint: 'another replica is synchronizing with this node: run the command again; no backup was written',
     },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Masters of an environment into which a backup is restored: proves that they accept the keys of the backup, and
- * removes their existing keys.
+ * Prepares the masters of an environment for a restore: checks that they accept the keys of the backup, and removes
+ * their existing keys.
  */
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
@@ -15,7 +15,7 @@ export interface Master {
   readonly master: string;
   /** Slots that the master serves, in a cluster. */
   readonly slots?: readonly (readonly [number, number])[];
-  /** Connection that only the restore uses. */
+  /** Connection that is used only by the restore. */
   readonly redis: Redis;
 }
 
@@ -27,10 +27,10 @@ const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
   return slots === undefined || slots.some(([from, to]) => from <= slot && slot <= to);
 };
 
-/** Returns a function that returns the connection to the master of a key. */
+/** Returns a function that maps a key to the connection of its master. */
 export function masterOfKey(masters: readonly Master[]): (key: Buffer) => Redis {
   const [first] = masters;
-  if (first === undefined) throw new TypeError('an environment has a master');
+  if (first === undefined) throw new TypeError('the environment has no master');
   return (key) =>
     (masters.length === 1 ? first : (masters.find((each) => hasSlot(each, key)) ?? first)).redis;
 }
@@ -59,7 +59,7 @@ export async function requireAccepted(
       });
     for (const db of databases) await attempt(`has no database ${db}`, redis.select(Number(db)));
     await redis.select(0);
-    // A master without slots gets no key.
+    // A master without slots receives no keys.
     if (payload === undefined || each.slots?.length === 0) continue;
     const reply = redis.call('RESTORE', unusedKeyOf(each), '1', payload, 'ABSTTL');
     await attempt('rejects its keys', reply.catch(unlessFull));
@@ -74,7 +74,7 @@ function unlessFull(error: Error): void {
 }
 
 /**
- * Removes all keys of the masters and waits until their memory is freed, because new keys could be evicted before that.
+ * Removes all keys from the masters and waits until their memory is freed, because new keys could otherwise be evicted.
  */
 export async function removeAllKeys(
   masters: readonly Master[],
@@ -99,7 +99,7 @@ function unusedKeyOf(master: Master): Buffer {
   }
 }
 
-/** Returns the value of any key that has not expired, as DUMP writes it; undefined without such a key. */
+/** Returns the value of any key that has not expired, as DUMP writes it; undefined if there is no such key. */
 async function anyPayload(scratches: readonly ScratchServer[]): Promise<Buffer | undefined> {
   for (const { redis } of scratches) {
     for (const db of Object.keys(await databasesOf(redis))) {

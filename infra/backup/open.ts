@@ -65,7 +65,7 @@ export async function readManifest(path: string): Promise<BackupManifest> {
   return (await readArchive(path)).manifest;
 }
 
-/** Maximum size of a manifest; one part has about 600 bytes. */
+/** Maximum size of a manifest; one part takes about 600 bytes. */
 const MAX_MANIFEST_BYTES = 1024 ** 2;
 
 async function readArchive(path: string): Promise<Archive> {

@@ -5,7 +5,7 @@
  *   planRestore   loads every file in a scratch server and checks versions, databases, memory, a write; changes nothing
  *   run           FLUSHALL on the masters if they have keys, then every key as an ordinary write; compares afterwards
  *
- * Roles, sentinels and configuration are not affected. A failover during a restore ends the restore with an error; a
+ * Roles, sentinels and configuration are not affected. A failover during a restore aborts the restore with an error; a
  * second run starts from the beginning. Keys that clients write during the restore are kept. A restored key that a
  * client changes before the comparison counts as different, because nothing shows whether the client or the restore
  * changed it.
@@ -29,8 +29,8 @@ import { chooseSources, groupsOf } from './source.ts';
 import { loadPart, tooNew, type VerifyOptions } from './verify.ts';
 
 /**
- * Timeout of a command, in ms: with a large data set, FLUSHALL or a large key takes longer than the timeout of an admin
- * command.
+ * Timeout of a command, in ms. FLUSHALL on a large data set, or the write of a large key, takes longer than the timeout
+ * of an admin command.
  */
 const COMMAND_TIMEOUT_MS = 60_000;
 
@@ -48,9 +48,9 @@ export interface RestoreReport {
 }
 
 export interface RestorePlan extends AsyncDisposable {
-  /** Maximum number of keys in the backup that have not expired. */
+  /** Upper bound on the number of keys in the backup that have not expired. */
   readonly keys: number;
-  /** Number of keys of the environment, which are removed. */
+  /** Number of keys in the environment that the restore would remove. */
   readonly present: number;
   run(): Promise<RestoreReport>;
 }

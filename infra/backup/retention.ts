@@ -3,8 +3,8 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Name of a backup, with its time in UTC to the millisecond, so that two backups within one second are two files:
- * `dev-20261129T150102.345Z.tar`. Earlier versions wrote no milliseconds.
+ * Name of a backup, which contains its time in UTC to the millisecond, so that two backups within one second have
+ * different names: `dev-20261129T150102.345Z.tar`. Names from earlier versions have no milliseconds.
  */
 const NAME = /^(?<environment>[a-z][a-z0-9-]{0,30})-(?<time>\d{8}T\d{6}(?:\.\d{3})?Z)\.tar$/;
 

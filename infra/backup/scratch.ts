@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';
 import { ScratchServer } from '../redis/scratch-server.ts';
 
-/** Timeout for loading, in ms, which only stops a server that hangs: a large RDB loads at about 100 MB/s. */
+/** Timeout for loading, in ms. It only stops a server that hangs: a large RDB loads at about 100 MB/s. */
 const LOAD_TIMEOUT_MS = 30 * 60_000;
 
 const DIRECTIVES = ['appendonly no', 'dbfilename dump.rdb', 'repl-diskless-load disabled'];
@@ -32,7 +32,7 @@ export function emptyScratch(command: string, signal?: AbortSignal): Promise<Scr
   });
 }
 
-/** Places the file with a link, which is sufficient because the server only reads it. */
+/** Provides the file as a link, which is sufficient because the server only reads it. */
 function placeFile(from: string, to: string): void {
   try {
     linkSync(from, to);

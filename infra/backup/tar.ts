@@ -7,12 +7,12 @@ import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 const BLOCK = 512;
-/** Maximum size that eleven octal digits can express; larger sizes are binary (GNU tar, star). */
+/** Maximum size that eleven octal digits can express; larger sizes are stored in binary (GNU tar, star). */
 const MAX_OCTAL = 8 ** 11 - 1;
 
 export interface TarSource {
   readonly name: string;
-  /** File whose content is stored, or the content. */
+  /** Path of the file whose content is stored, or the content itself. */
   readonly content: { readonly path: string } | { readonly text: string };
 }
 
@@ -39,7 +39,7 @@ export async function writeTar(path: string, sources: readonly TarSource[]): Pro
   await pipeline(blocks, createWriteStream(path, { mode: 0o600, flush: true }));
 }
 
-/** Lists the regular files of an archive. Returns undefined if it is not an archive, or not complete. */
+/** Lists the regular files of an archive. Returns undefined if the file is not an archive, or is incomplete. */
 export async function listTar(path: string): Promise<readonly TarEntry[] | undefined> {
   await using file = await open(path);
   const { size } = await file.stat();
@@ -98,7 +98,7 @@ function parseHeader(header: Buffer, start: number): TarEntry | undefined {
   return Number.isSafeInteger(bytes) && bytes >= 0 ? { name, start, bytes } : undefined;
 }
 
-/** Returns the checksum of a header, in which the checksum field itself counts as blanks. */
+/** Returns the checksum of a header, computed with the checksum field itself filled with spaces. */
 function checksumOf(header: Buffer): number {
   return header.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 0x20 : byte), 0);
 }

@@ -1,6 +1,6 @@
 /**
- * Checks of `kit doctor` for the expiry of the certificates of a substrate's environments. Nodes do not report the
- * expiry, and clients fail only once a certificate has expired.
+ * The `kit doctor` checks that report when the certificates in a substrate's environments expire. Nodes do not report
+ * the expiry, and clients fail only once a certificate has expired.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +10,8 @@ import { endOf } from './given.ts';
 
 const DAY_MS = 86_400_000;
 /**
- * Number of days before the expiry from which the check warns. Sentinel cannot load another certificate at run time, so
- * a rotation must be planned.
+ * Number of days before expiry at which the check starts to warn. Sentinel cannot load another certificate at run time,
+ * so a rotation must be planned.
  */
 const WARN_DAYS = 30;
 

@@ -13,7 +13,7 @@ import { Secret } from '../../config/secret.ts';
 export interface CertificateRequest {
   /** IP addresses and names of all nodes; they become subject alternative names. */
   readonly addresses: readonly string[];
-  /** Name of the environment, which becomes part of the subject, for information. */
+  /** Name of the environment. It becomes part of the subject, for information only. */
   readonly environment: string;
   /** Validity in days; default 825, the maximum that clients commonly accept. */
   readonly validDays?: number;
@@ -33,7 +33,7 @@ export interface Certificates {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
-/** Time, in ms, by which the start of the validity is set back, to tolerate clock differences between hosts. */
+/** Time, in ms, by which the start of the validity is backdated, to tolerate clock differences between hosts. */
 const BACKDATE_MS = 3_600_000;
 
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {

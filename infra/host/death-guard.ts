@@ -1,16 +1,14 @@
 /**
- * Cleans up resources that must not outlive this process, even if it ends by SIGKILL: private data in a folder, and a
- * process that works in the folder. A shell waits at the end of a pipe that only this process holds open, as for the
- * reaper of local environments (`substrates/local/reaper.ts`).
+ * Cleans up resources that must not outlive this process, even if it is killed by SIGKILL: private data in a folder,
+ * and a process that works in the folder. A shell reads from a pipe that only this process holds open, as the reaper of
+ * local environments does (`substrates/local/reaper.ts`).
  */
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { type Daemon, startDaemon } from './process.ts';
 
 const DONE = 'done';
 
-/**
- * Script of the shell. Without /proc, it identifies the process only by its pid, not by its folder.
- */
+/** Script that the shell runs. Without /proc, it identifies the process only by its pid, not by its folder. */
 const CLEAN_UP = `read -r word
 [ "$word" = ${DONE} ] && exit
 case "$(readlink "/proc/$2/cwd")" in "$1"*) kill -9 "$2" ;; esac
@@ -18,8 +16,7 @@ case "$(readlink "/proc/$2/cwd")" in "$1"*) kill -9 "$2" ;; esac
 rm -rf "$1"`;
 
 /**
- * Removes the folder when this process has ended, and kills the process `pid` if its working directory is in the
- * folder.
+ * Removes the folder when this process ends, and kills the process `pid` if its working directory is in the folder.
  *
  * @returns a function to call once folder and process are removed
  */
@@ -46,7 +43,7 @@ export interface TemporaryDir extends Disposable {
   readonly path: string;
 }
 
-/** Creates a folder with mode 0700. @param prefix path with which the path of the folder begins */
+/** Creates a folder with mode 0700. @param prefix start of the folder's path */
 export function openTemporaryDir(prefix: string): TemporaryDir {
   const path = mkdtempSync(prefix);
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 });

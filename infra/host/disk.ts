@@ -3,15 +3,18 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs
 import { dirname } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 
-/** Minimum free space, in bytes, to start an environment: logs, AOF and RDB of small data sets. */
+/** Minimum free space, in bytes, for starting an environment: enough for the logs, AOF and RDB of a small data set. */
 export const REQUIRED_FREE_BYTES = 64 * 1024 ** 2;
 
-/** Checks the free space. @throws KitError `DISK_FULL` if the disk with the directory has too little */
+/** Checks the free space. @throws KitError `DISK_FULL` if the disk that holds the directory has too little */
 export function requireFreeSpace(dir: string): void {
   if (freeBytes(dir) < REQUIRED_FREE_BYTES) throw diskFull(dir);
 }
 
-/** Returns the free space for this user, in bytes, on the disk of a path, which does not have to exist yet. */
+/**
+ * Returns the free space for this user, in bytes, on the disk that holds a path; the path itself does not have to exist
+ * yet.
+ */
 export function freeBytes(path: string): number {
   let existing = path;
   while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
@@ -32,8 +35,8 @@ export function diskFull(where: string): KitError {
 }
 
 /**
- * Codes that mean that a path is not writable. Node's recursive mkdir reports ENOENT for a read-only file system, where
- * EROFS would be correct.
+ * Error codes that mean that a path is not writable. Node's recursive mkdir reports ENOENT for a read-only file system,
+ * where EROFS would be correct.
  */
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOENT']);
 
@@ -75,7 +78,7 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** Converts a read error to a KitError: an unreadable file is not an absent one. */
+/** Converts a read error to a KitError: an unreadable file must not be mistaken for an absent one. */
 export function readError(error: unknown, path: string): KitError {
   const { code, message } = error as NodeJS.ErrnoException;
   return new KitError(`cannot be read (${code ?? message})`, {

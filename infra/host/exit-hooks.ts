@@ -10,7 +10,7 @@ const paused = new Set<number>();
 let installed = false;
 
 /**
- * Kills the daemon when this process exits, unless the daemon has ended by then.
+ * Kills the daemon when this process exits, unless the daemon has already ended.
  * @returns a function that cancels the kill
  */
 export function endAtExit(daemon: Daemon): () => void {
@@ -21,7 +21,7 @@ export function endAtExit(daemon: Daemon): () => void {
 }
 
 /**
- * Resumes the process when this one exits.
+ * Resumes the given process when the current one exits.
  * @returns a function to call once it has been resumed
  */
 export function continueAtExit(pid: number): () => void {

@@ -20,11 +20,14 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** Returns the error for a timeout instead of `LOCKED`. */
   readonly refusal?: (holder: number | undefined) => KitError;
-  /** Whether the work frees disk space. If the disk is too full for a lock file, it then runs without a lock. */
+  /** Whether the work frees disk space. If so, it runs without a lock when the disk is too full for a lock file. */
   readonly makesRoom?: boolean;
 }
 
-/** Age, in ms, from which a takeover file is abandoned: a takeover takes microseconds, so a process died during it. */
+/**
+ * Age, in ms, at which a takeover file counts as abandoned: a takeover takes microseconds, so the process that created
+ * the file died during it.
+ */
 const TAKEOVER_ABANDONED_MS = 10_000;
 
 /**

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { diskError } from './disk.ts';
 
 /**
- * Writes a file of mode 0600, with its directory, atomically: another process reads either the old or the new content,
- * even after a crash of the machine. An unchanged file is not touched.
+ * Atomically writes a file with mode 0600, and creates its directory if necessary: another process reads either the old
+ * or the new content, even after the machine has crashed. An unchanged file is not touched.
  *
  * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */
@@ -32,7 +32,7 @@ export function readOrCreate(path: string, make: () => string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Creates a directory of mode 0700, with its parents. */
+/** Creates a directory with mode 0700, and its parents. */
 export function makePrivateDir(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -41,7 +41,7 @@ export function makePrivateDir(path: string): void {
   }
 }
 
-/** Returns the last lines of a log, indented for the text of an error. */
+/** Returns the last lines of a log, indented for use in an error message. */
 export function tailOf(path: string, lines = 12): string {
   try {
     const text = readFileSync(path, 'utf8').trimEnd();

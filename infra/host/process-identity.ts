@@ -1,6 +1,6 @@
 /**
  * Identity of a process: pid and start time, because pids are reused. On Linux it includes the boot id, since start
- * times count from the boot. Both substrates record it. A process is signalled only while its identity matches;
+ * times are counted from the boot. Both substrates record it. A process is signalled only while its identity matches;
  * processes are never looked up by name.
  *
  * If neither `/proc` nor `ps` shows a process with that pid (another user's under `hidepid`, no `ps` installed), the
@@ -41,7 +41,7 @@ export function ownProcess(): Promise<ProcessIdentity> {
 }
 
 /**
- * Returns the state of the recorded process. `gone` includes a zombie and a pid that belongs to another process now. If
+ * Returns the state of the recorded process. `gone` includes a zombie and a pid that now belongs to another process. If
  * a start time is unknown, a process with that pid counts as the recorded one: a live run must not be ended.
  */
 export async function stateOf(recorded: ProcessIdentity): Promise<ProcessState> {
@@ -111,7 +111,7 @@ function readKernel(path: string): string | undefined {
 const bootId = (readKernel('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
 
 async function inspectProcess(pid: number): Promise<ObservedProcess | undefined> {
-  // Synchronous (the kernel answers from memory), so that no turn of the event loop is between a spawn and its record.
+  // Synchronous (the kernel answers from memory), so that no event loop turn occurs between a spawn and its record.
   const stat = process.platform === 'linux' ? readKernel(`/proc/${pid}/stat`) : undefined;
   if (stat !== undefined) return parseProcStat(stat, bootId);
   const seen = process.platform === 'linux' ? undefined : await sightPs(pid);
@@ -130,7 +130,7 @@ function processExists(pid: number): boolean {
 
 /**
  * Parses a line of `/proc/<pid>/stat` (proc(5)): field 3 is the state, field 22 the start time. Field 2, the name, may
- * contain spaces and parentheses, so fields are counted after the last closing one.
+ * contain spaces and parentheses, so fields are counted from the last closing parenthesis.
  */
 export function parseProcStat(stat: string, boot: string): ObservedProcess | undefined {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -146,7 +146,7 @@ export function parsePs(line: string): ObservedProcess | undefined {
   return { start: match[2], state: stateOfLetter(match[1]) };
 }
 
-/** Environment for `ps`, because the text of a date depends on the locale and the time zone of the terminal. */
+/** Environment variables for `ps`: the format of a date depends on the locale and the time zone of the terminal. */
 const PS_ENVIRONMENT = { LC_ALL: 'C', TZ: 'UTC' };
 
 async function sightPs(pid: number): Promise<ObservedProcess | undefined> {
@@ -162,8 +162,8 @@ async function sightPs(pid: number): Promise<ObservedProcess | undefined> {
 }
 
 /**
- * Returns the state for a letter. A zombie (Z) has ended, although its exit code was not collected, as is common in
- * containers without an init.
+ * Returns the state for a letter. A zombie (Z) has ended, although its exit code has not been collected, as is common
+ * in containers without an init.
  */
 function stateOfLetter(letter: string): ProcessState {
   if (letter === 'Z' || letter === 'X') return 'gone';

@@ -44,26 +44,28 @@ export interface DaemonRequest {
   readonly cwd: string;
   /** File to which standard output and standard error are appended. */
   readonly logPath: string;
-  /** Standard input. `pipe`: it closes when this process ends, for any reason. */
+  /** Standard input. With `pipe`, it is closed when this process ends, for any reason. */
   readonly stdin?: 'ignore' | 'pipe';
 }
 
 export interface Daemon {
   readonly pid: number;
-  /** True until the kernel has reported the daemon's end to this process; until then the pid cannot be reused. */
+  /**
+   * True until the kernel has reported to this process that the daemon has ended; until then the pid cannot be reused.
+   */
   readonly running: boolean;
   /** Resolves when the daemon has ended. */
   readonly ended: Promise<void>;
-  /** Writes a text to a piped standard input. */
+  /** Writes text to the piped standard input. */
   write(text: string): void;
-  /** Writes a text to a piped standard input and closes it. */
+  /** Writes text to the piped standard input and closes it. */
   tell(text: string): void;
 }
 
 /** Quotes a word for POSIX shells: zx quotes for bash by default, and a slim system has only `sh`. */
 const quote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** Shell options. `exec` replaces the shell by the program, so that both have the same pid. */
+/** Shell options. `exec` replaces the shell with the program, so that both have the same pid. */
 const SHELL = { shell: '/bin/sh', prefix: 'exec ', postfix: '', quote, quiet: true, nothrow: true } as const;
 
 const COULD_NOT_EXECUTE = new Set([126, 127]);
@@ -73,7 +75,7 @@ export async function findProgram(name: string): Promise<string | undefined> {
   return (await which(name, { nothrow: true })) ?? undefined;
 }
 
-/** Returns the paths of all programs of that name on the search path, in its order. */
+/** Returns the paths of all programs of that name on the search path, in search order. */
 export async function findPrograms(name: string): Promise<readonly string[]> {
   return (await which(name, { nothrow: true, all: true })) ?? [];
 }
@@ -84,7 +86,7 @@ export function isInstalled(name: string): boolean {
 }
 
 /**
- * Runs a program to its end. A non-zero exit code is a result and not an error: the caller interprets it.
+ * Runs a program until it exits. A non-zero exit code is a result and not an error: the caller interprets it.
  *
  * @throws KitError `PROGRAM_NOT_FOUND`, `PROGRAM_TIMEOUT`
  */
@@ -142,7 +144,7 @@ export async function runProgram(request: ProgramRequest): Promise<ProgramRecord
   }
 }
 
-/** Starts a program that outlives this process. It is ended by its recorded identity (`process-identity.ts`). */
+/** Starts a program that outlives this process. To stop it, use its recorded identity (`process-identity.ts`). */
 export function startDaemon(request: DaemonRequest): Daemon {
   const log = openSync(request.logPath, 'a', 0o600);
   try {

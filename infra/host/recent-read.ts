@@ -1,5 +1,5 @@
 /**
- * Keeps the last result of an expensive read, such as one program per read, for callers that accept its age.
+ * Keeps the last result of an expensive read, such as one that runs a program, for callers that accept an older result.
  *
  *   read(0) ─▶ a new read;  read(maxAgeMs) ─▶ the last result if it began within that time, else a new read
  *

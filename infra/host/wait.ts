@@ -19,7 +19,8 @@ export interface PollOptions {
 export type Attempt<T> = { readonly value: T } | { readonly observed: unknown };
 
 /**
- * Repeats the attempt until it has a value. Returns the last attempt; if that has no value, the time limit was reached.
+ * Repeats the attempt until it returns a value. Returns the last attempt; if that has no value, the time limit was
+ * reached.
  */
 export async function poll<T>(
   { timeoutMs, intervalMs = 20, signal }: PollOptions,
@@ -34,7 +35,7 @@ export async function poll<T>(
   }
 }
 
-/** Sleeps; rejects with the signal's reason as soon as it aborts. */
+/** Sleeps; rejects with the signal's reason as soon as the signal aborts. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   // Node 20 warns about more than ten listeners; a trial has that many concurrent waits.

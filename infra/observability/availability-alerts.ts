@@ -4,8 +4,8 @@ import type { AlertRule, RuleContext } from './rule.ts';
 /** Number of scrapes for which a failover is visible in the roles of the nodes. */
 const FAILOVER_SCRAPES = 20;
 /**
- * Minimum lag for an alert. A replica acknowledges once per second and the master reports whole seconds, so 2 s of lag
- * are normal.
+ * Minimum lag for an alert. A replica acknowledges once per second and the master reports whole seconds, so a lag of 2
+ * s is normal.
  */
 const LEAST_LAG_SECONDS = 2;
 const CRITICAL_CERTIFICATE_DAYS = 3;
@@ -86,7 +86,7 @@ function replicationAlerts({ environment, select }: RuleContext): readonly Alert
       severity: 'warning',
       expr: `${select('kit:redis_replica_lag_seconds')} > ${maxLag}`,
       forScrapes: 4,
-      summary: `A replica of {{ $labels.node }} is {{ $value }} s behind, at most ${maxLag} s allowed.`,
+      summary: `A replica of {{ $labels.node }} is {{ $value }} s behind its master; the limit is ${maxLag} s.`,
       runbook: 'replica-will-not-sync',
     },
     {

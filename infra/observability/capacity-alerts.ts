@@ -9,7 +9,7 @@ const FULL_RATIO = 0.95;
  */
 const WASTED_BYTES = 64 * 1024 ** 2;
 const FRAGMENTATION_RATIO = 1.5;
-/** Minimum rate of reads for a significant hit ratio. */
+/** Minimum read rate at which the hit ratio is significant. */
 const LEAST_LOOKUPS_PER_SECOND = 1;
 
 export function capacityAlerts(context: RuleContext): readonly AlertRule[] {
@@ -80,7 +80,7 @@ function trafficAlerts({ environment, select, scrapes }: RuleContext): readonly 
       severity: 'warning',
       expr: `${select('kit:redis_command_seconds:p99')} > ${limits.latencyMs / 1_000}`,
       forScrapes: 8,
-      summary: 'p99 of the commands of {{ $labels.node }} is {{ $value | humanizeDuration }}.',
+      summary: 'The p99 command latency of {{ $labels.node }} is {{ $value | humanizeDuration }}.',
       runbook: 'slow',
     },
     {

@@ -1,7 +1,7 @@
 /**
- * Serves the expiry of the certificate that each node presents, for Prometheus: neither Redis nor the exporter reports
- * it, and clients fail only once the certificate has expired. Plain JavaScript without dependencies: it also runs in a
- * container.
+ * Exposes to Prometheus the expiry date of the certificate that each node presents: neither Redis nor the exporter
+ * reports it, and clients fail only once the certificate has expired. Plain JavaScript without dependencies: it also
+ * runs in a container.
  *
  *   node certificate-probe.mjs CONFIGURATION.json
  */
@@ -20,8 +20,8 @@ const HANDSHAKE_TIMEOUT_MS = 2_000;
 const { listen, nodes } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
 
 /**
- * Returns the end of the validity in seconds since 1970; undefined if the node does not reply. Expired certificates are
- * read as well: nothing is sent over this connection.
+ * Returns the expiry of the node's certificate, in seconds since 1970; undefined if the node does not reply. Expired
+ * certificates are read as well: nothing is sent over this connection.
  *
  * @param {NodeAddress} node
  * @returns {Promise<number | undefined>}

@@ -1,4 +1,4 @@
-/** Alerts from the metrics of the cache client, of a canary release, and of the scrapes themselves. Pure. */
+/** Alerts based on the metrics of the cache client, of a canary release, and of the scrapes themselves. Pure. */
 import type { AlertRule, RuleContext } from './rule.ts';
 
 export function clientAlerts({ environment, select }: RuleContext): readonly AlertRule[] {
@@ -17,7 +17,7 @@ export function clientAlerts({ environment, select }: RuleContext): readonly Ale
       severity: 'warning',
       expr: `${select('kit:cache_error_ratio')} > ${limits.errorRatio}`,
       forScrapes: 4,
-      summary: '{{ $value | humanizePercentage }} of the operations of {{ $labels.namespace }} fail.',
+      summary: '{{ $value | humanizePercentage }} of the operations in {{ $labels.namespace }} fail.',
       runbook: 'rejected-writes',
     },
     {
@@ -25,7 +25,7 @@ export function clientAlerts({ environment, select }: RuleContext): readonly Ale
       severity: 'warning',
       expr: `${select('kit:cache_operation_seconds:p99')} > ${limits.latencyMs / 1_000}`,
       forScrapes: 8,
-      summary: 'p99 of the operations of {{ $labels.namespace }} is {{ $value | humanizeDuration }}.',
+      summary: 'The p99 latency of operations in {{ $labels.namespace }} is {{ $value | humanizeDuration }}.',
       runbook: 'slow',
     },
     {
@@ -41,7 +41,8 @@ export function clientAlerts({ environment, select }: RuleContext): readonly Ale
       severity: 'warning',
       expr: `${select('up')} == 0`,
       forScrapes: 4,
-      summary: 'Prometheus cannot scrape {{ $labels.instance }} ({{ $labels.job }}): its alerts cannot fire.',
+      summary:
+        'Prometheus cannot scrape {{ $labels.instance }} ({{ $labels.job }}): alerts about it cannot fire.',
       runbook: 'exporter-or-commander-down',
     },
   ];

@@ -4,7 +4,7 @@ import type { EnvironmentConfig } from '../../config/schema.ts';
 import type { Address } from '../topology.ts';
 import { durationOf } from './rule.ts';
 
-/** Address of a Redis node or sentinel as the exporter reaches it: `redis://127.80.1.1:6379`. */
+/** Address at which the exporter reaches a Redis node or sentinel: `redis://127.80.1.1:6379`. */
 export interface ScrapedNode {
   readonly id: string;
   readonly role: 'redis' | 'sentinel';
@@ -18,16 +18,16 @@ export interface PrometheusInput {
   readonly alertmanager: Address;
   /** Address of the certificate probe; absent without TLS. */
   readonly certificateProbe?: Address | undefined;
-  /** Paths at which Prometheus reads the rules. */
+  /** Paths from which Prometheus reads the rules. */
   readonly ruleFiles: readonly string[];
 }
 
-/** Maximum duration of a scrape, in s; also the default of Prometheus. */
+/** Maximum duration of a scrape, in s; also the Prometheus default. */
 const MAX_SCRAPE_SECONDS = 10;
 
 /**
- * Metrics of the exporter itself. On Docker its `/metrics` also has those of the master, which would then count as a
- * further node: two masters, for the alert of a split brain.
+ * Metrics that the exporter reports about itself. On Docker, its `/metrics` also contains the master's metrics, which
+ * would count as an additional node: the split-brain alert would see two masters.
  */
 const OWN_METRICS = '(redis_exporter|go|process|promhttp)_.*';
 
@@ -66,7 +66,7 @@ export function renderPrometheus(input: PrometheusInput): string {
 
 /**
  * Returns the scrape job for a role. One exporter serves all nodes, so the address of the node becomes a parameter of
- * the scrape.
+ * the scrape request.
  */
 function nodeJob(role: ScrapedNode['role'], { environment, nodes, exporter }: PrometheusInput) {
   return {
@@ -104,8 +104,8 @@ export function renderAlertmanager({ observability }: EnvironmentConfig): string
 }
 
 /**
- * Returns the time in seconds that the exporter waits for a node, so that a hung node does not make the whole scrape
- * fail.
+ * Returns the maximum time, in seconds, that the exporter waits for a node, so that a hung node does not make the whole
+ * scrape fail.
  */
 export const exporterTimeoutSeconds = ({ observability }: EnvironmentConfig): number =>
   Math.min(observability.scrapeIntervalSeconds / 2, 5);

@@ -25,10 +25,10 @@ export interface AlertRule {
   readonly runbook: string;
 }
 
-/** Values of one environment from which the rules are rendered. */
+/** Values of one environment that are used to render the rules. */
 export interface RuleContext {
   readonly environment: EnvironmentConfig;
-  /** Label matchers of every series of this environment, so that one Prometheus can hold the rules of several. */
+  /** Label matchers for every series of this environment, so that one Prometheus can hold the rules for several. */
   readonly select: (metric: string, matchers?: string) => string;
   /** Formats a number of scrapes as a PromQL duration. */
   readonly scrapes: (count: number) => string;

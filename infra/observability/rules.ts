@@ -1,7 +1,7 @@
 /**
  * Recording and alert rules of an environment, as data and as the YAML that Prometheus loads. Thresholds come from the
- * environment; every duration is a multiple of its scrape interval, so that a short interval tests the same rules in
- * seconds. Pure.
+ * environment; every duration is a multiple of its scrape interval, so that a test with a short interval exercises the
+ * same rules within seconds. Pure.
  */
 import { stringify } from 'yaml';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -24,7 +24,10 @@ export function rulesOf(environment: EnvironmentConfig): Rules {
   };
 }
 
-/** Renders the rule file. One group: Prometheus evaluates its rules in order, so that alerts use current recordings. */
+/**
+ * Renders the rule file. All rules are in one group, because Prometheus evaluates the rules of a group in order: alerts
+ * therefore use the current values of the recording rules.
+ */
 export function renderRules(environment: EnvironmentConfig): string {
   const { name, observability } = environment;
   const { recording, alerts } = rulesOf(environment);

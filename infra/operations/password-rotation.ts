@@ -1,5 +1,6 @@
 /**
- * Rotates passwords of a running environment without refusing a client: for a time, every node accepts two passwords.
+ * Rotates the passwords of a running environment without rejecting any client: for some time, every node accepts two
+ * passwords.
  *
  *   begin    generate ─▶ every node accepts both ─▶ the new ones are current ─▶ the nodes themselves log in with them
  *   finish   the nodes themselves log in with the current ones ─▶ every node refuses the previous ones ─▶ delete them
@@ -45,11 +46,11 @@ export interface RotationReport {
   readonly startedAt: string;
   /** Whether the command continued a rotation that an earlier command began. */
   readonly continued: boolean;
-  /** Nodes that are not running, of which only the files were changed. */
+  /** Nodes that are not running; only their files were changed. */
   readonly stopped: readonly string[];
   /**
-   * Number of open connections of each rotated user on the Redis nodes, and how many of these are older than the
-   * rotation, and therefore logged in with the previous password. Redis keeps them open, and does not report which
+   * Number of connections that each rotated user has open on the Redis nodes, and how many of them are older than the
+   * rotation and therefore logged in with the previous password. Redis keeps them open, and does not report which
    * password a connection used.
    */
   readonly connections: readonly UserConnections[];
@@ -64,8 +65,8 @@ export interface UserConnections {
 
 /**
  * @throws KitError `ROTATION_UNSUPPORTED`; `ROTATION_REFUSED` if a node is paused, the step does not fit the state, or
- *   the named users are not those in the rotation in progress: nothing was changed; `ROTATION_INCOMPLETE` if a step
- *   failed: the same command continues
+ *   the named users are not those in the rotation in progress (nothing was changed); `ROTATION_INCOMPLETE` if a step
+ *   failed (running the same command again continues the rotation)
  */
 export async function rotatePasswords(
   environment: Environment,
@@ -194,7 +195,7 @@ class RotationRun {
     const lists = this.#nodes.running
       .filter(({ role }) => role === 'redis')
       .map(async ({ id }) => String(await (await this.#environment.admin(id)).call('CLIENT', 'LIST')));
-    // A node that has just ended has no connections.
+    // A node that has just stopped has no connections.
     const texts = (await Promise.allSettled(lists)).map((list) =>
       list.status === 'fulfilled' ? list.value : '',
     );
@@ -210,7 +211,7 @@ class RotationRun {
       this.#options.signal?.throwIfAborted();
       const redis = await this.#environment.admin(id);
       for (const account of rotatedAccounts(role, this.#passwords.secrets())) {
-        // ACL SETUSER would create a missing user, such as the watchdog of an environment without one.
+        // ACL SETUSER would create a missing user, such as the watchdog user in an environment without a watchdog.
         if ((await passwordsOf(redis, account.user)) !== undefined) await change(redis, account);
       }
     }
@@ -227,7 +228,7 @@ class RotationRun {
     });
   }
 
-  /** Waits until the sentinel has its links to the running nodes again. */
+  /** Waits until the sentinel has re-established its links to the running nodes. */
   async #awaitLinks(id: string): Promise<void> {
     const { serviceName } = this.#environment.endpoints;
     const what = `${id} to connect to the other nodes with the current passwords`;
@@ -254,8 +255,8 @@ class RotationRun {
 }
 
 /**
- * Timeout for the links of a sentinel, in ms. A sentinel reconnects within 0.1 s and pings once per second; a failover
- * in between takes several seconds.
+ * Timeout, in ms, for a sentinel to re-establish its links. A sentinel reconnects within 0.1 s and pings once per
+ * second; a failover during this time adds several seconds.
  */
 const LINK_TIMEOUT_MS = 30_000;
 
@@ -299,13 +300,13 @@ function requireFitting(
   if (step === 'finish' && rotation.phase === 'adding') {
     throw refused(
       `the rotation of ${list} in '${name}' was interrupted before all nodes accepted the new passwords`,
-      `${rotateCommand(config, 'begin')} continues the rotation, --phase cancel reverts it`,
+      `${rotateCommand(config, 'begin')} continues the rotation, and --phase cancel reverts it`,
     );
   }
   return rotation.users;
 }
 
-/** Checks the nodes. @throws KitError `ROTATION_REFUSED` if a node is paused, so it cannot be changed */
+/** Checks the nodes. @throws KitError `ROTATION_REFUSED` if a node is paused and therefore cannot be changed */
 async function requireReachable(environment: Environment): Promise<Nodes> {
   const statuses = await environment.status();
   const stateOf = new Map(statuses.map(({ id, state }) => [id, state]));
@@ -335,7 +336,7 @@ export function describeUsers({ redis, sentinel }: RotatedUsers): string {
   return [...new Set<string>([...redis, ...sentinel])].join(', ');
 }
 
-/** Formats the command for hints, also for an environment given as a YAML file. */
+/** Formats the command for use in hints; the environment may also be given as a YAML file. */
 export function rotateCommand(config: EnvironmentConfig, step?: RotationStep): string {
   return `kit rotate ${environmentFlags(config)}${step === undefined ? '' : ` --phase ${step}`}`;
 }
@@ -361,10 +362,10 @@ const unsupported = ({ name, substrate }: Environment): KitError =>
 
 function incomplete({ name }: Environment, cause: unknown): KitError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new KitError(`the rotation of passwords in '${name}' is incomplete: ${why}`, {
+  return new KitError(`the password rotation in '${name}' is incomplete: ${why}`, {
     code: 'ROTATION_INCOMPLETE',
     exitCode: EXIT.UNKNOWN,
-    hint: 'every node accepts the current passwords; the same command continues the rotation, --phase cancel reverts it',
+    hint: 'every node accepts the current passwords; the same command continues the rotation, and --phase cancel reverts it',
     cause,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Queries the current master of an environment, and waits until its nodes agree. Uses only the admin connections of an
- * `Environment`, so it works on every substrate. `redis/role-state.ts` interprets the replies.
+ * Determines the current master of an environment, and waits until its nodes agree. Uses only the admin connections of
+ * an `Environment`, so it works on every substrate. `redis/role-state.ts` interprets the replies.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -15,7 +15,7 @@ import {
 } from '../redis/role-state.ts';
 import { type Environment, type NodeStatus, RECENT } from '../substrates/environment.ts';
 
-/** Part of an environment that is queried. */
+/** The part of an environment that the queries use. */
 export type RoleSource = Pick<Environment, 'topology' | 'admin' | 'status'> & {
   /** Closes the admin connection of a node, so that the next `admin` opens a new one. */
   readonly reconnect?: (nodeId: string) => void;
@@ -36,10 +36,10 @@ export function failoverBoundMs({ environment: { sentinel } }: Environment['topo
   return sentinel.downAfterMs + 2 * sentinel.failoverTimeoutMs + 10_000;
 }
 
-/** Queries all running nodes. Not for a cluster, whose masters `Environment.cluster` lists. */
+/** Queries all running nodes. Not for use with a cluster: `Environment.cluster` lists its masters. */
 export async function readRoles(source: RoleSource): Promise<RoleState> {
   const { topology } = source;
-  // A node that has ended since its status was read does not reply, and is left out as well.
+  // A node that has stopped since its status was read does not reply, and is left out as well.
   const status = await source.status(RECENT);
   const running = new Set(status.filter(({ state }) => state === 'running').map(({ id }) => id));
   const isRunning = ({ id }: { readonly id: string }) => running.has(id);
@@ -64,8 +64,8 @@ export async function readRoles(source: RoleSource): Promise<RoleState> {
 }
 
 /**
- * Waits until the sentinels and the node itself report the same master, and returns its id. Demotes a former master
- * that returned after a failover. The sentinels would demote it about 10 s later, and all writes that it accepted
+ * Waits until the sentinels and the node itself report the same master, and returns its id. Demotes a previous master
+ * that came back after a failover. The sentinels would demote it about 10 s later, and all writes that it accepted
  * before that would be lost.
  *
  * @throws KitError `ROLES_UNSETTLED` with the last state

@@ -1,4 +1,4 @@
-/** Mounts a small volume (tmpfs) over a node's data folder, on the machine of the node. Needs root. */
+/** Mounts a small volume (tmpfs) over a node's data folder, on the node's machine. Needs root. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runProgram } from '../host/process.ts';
@@ -7,7 +7,7 @@ import type { DataFolder } from '../substrates/environment.ts';
 export interface SmallVolume {
   /** Path at which this process reaches the mounted folder. */
   readonly path: string;
-  /** Detaches the volume, once. Files that the node has open stay until it closes them. */
+  /** Detaches the volume; later calls do nothing. Files that the node has open stay until it closes them. */
   unmount(): Promise<void>;
 }
 
@@ -30,10 +30,7 @@ export async function mountSmallVolume(
   return { path, unmount };
 }
 
-/**
- * Runs a command. In another mount namespace only the programs of that container exist; all node images contain
- * busybox.
- */
+/** Runs a command. In another mount namespace only that container's programs exist; all node images contain busybox. */
 async function run(pid: number | undefined, ...words: readonly string[]): Promise<void> {
   const entering = ['nsenter', '--target', String(pid), '--mount', '--', 'busybox'];
   const [command = '', ...args] = pid === undefined ? words : [...entering, ...words];

@@ -19,7 +19,10 @@ import { beforeTick } from '../redis/sentinel-timer.ts';
 import { type Environment, RECENT } from '../substrates/environment.ts';
 import type { Address, TopologyNode } from '../topology.ts';
 
-/** Time, in ms, from the pause until a sentinel has the request: 8 ms with TLS and local processes, plus a reserve. */
+/**
+ * Time, in ms, from the pause until a sentinel has received the request: 8 ms with TLS and local processes, plus a
+ * margin.
+ */
 const LEAD_MS = 20;
 
 export interface SwitchoverOptions {
@@ -122,7 +125,7 @@ class Switchover {
       if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
       throw error instanceof KitError ? error : switchoverFailed(String(error), error);
     }
-    // The node is now a replica: its waiting writers are refused, and look for the new master.
+    // The node is now a replica: writes that were waiting are refused, and the clients look for the new master.
     await old.call('CLIENT', 'UNPAUSE');
     const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     const agreedMs = await this.#agreed(to);
@@ -145,10 +148,10 @@ class Switchover {
   }
 
   /**
-   * Waits until no sentinel is busy. After all sentinels report the new master, one is still busy with the last
-   * failover. If another sentinel started a failover in this time, it would reconfigure the replicas for which the
-   * first one still waits, and the first one would keep its stale view until failover-timeout. It is busy for at most
-   * that time, in which the master accepts writes.
+   * Waits until no sentinel is busy with a failover. Even after all sentinels report the new master, the one that led
+   * the last failover is still busy. If another sentinel started a failover during this time, it would reconfigure the
+   * replicas that the first sentinel is still waiting for, and the first one would keep its stale view until
+   * failover-timeout. It is busy for at most that time, and the master accepts writes in the meantime.
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
@@ -233,8 +236,8 @@ class Switchover {
   }
 
   /**
-   * Makes the nodes follow the new master: first the old master, because it may still receive writes. Sentinel would
-   * reconfigure it a second later.
+   * Makes the nodes follow the new master, starting with the old master, because it may still receive writes. Otherwise
+   * Sentinel would reconfigure it a second later.
    */
   async #follow(old: Redis, to: string): Promise<void> {
     const { host, port } = await this.#address(to);
@@ -283,7 +286,7 @@ class Switchover {
     return this.#elapsedMs();
   }
 
-  /** Time limit, in ms, for the sentinels to end a failover. The nodes accept writes in the meantime. */
+  /** Time limit, in ms, for the sentinels to complete a failover. The nodes accept writes in the meantime. */
   get #sentinelsTimeoutMs(): number {
     return this.#stepTimeoutMs + this.#environment.topology.environment.sentinel.failoverTimeoutMs;
   }
@@ -292,7 +295,7 @@ class Switchover {
     return runningNodes(this.#environment, this.#environment.topology.sentinels);
   }
 
-  /** Returns the announced address, which the nodes use among themselves. */
+  /** Returns the announced address, which the nodes use to reach each other. */
   async #address(id: string): Promise<Address> {
     const status = (await this.#environment.status(RECENT)).find((node) => node.id === id);
     if (status === undefined) throw switchoverFailed(`${id} is not part of the environment`);

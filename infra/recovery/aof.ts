@@ -30,7 +30,7 @@ const CRLF_BYTES = 2;
 const [LF, CR, HASH, DOLLAR, STAR] = [10, 13, 35, 36, 42];
 /** FNV-1a, 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
 const [FNV_OFFSET, FNV_PRIME] = [0x811c9dc5, 0x01000193];
-/** Number of bytes kept of an argument: enough for every command name that the scanner compares. */
+/** Number of leading bytes of an argument that are kept: enough for every command name that the scanner compares. */
 const NAME_BYTES = 16;
 
 export class AofScanner {
@@ -46,7 +46,7 @@ export class AofScanner {
   /** Number of unread arguments of the current command; 0 between two commands. */
   #argumentsLeft = 0;
   #argumentIndex = 0;
-  /** Number of unread bytes of the current argument, with its CR LF; -1 while a header line is read. */
+  /** Number of unread bytes of the current argument, including its CR LF; -1 while a header line is read. */
   #bytesLeft = -1;
   #argumentBytes = 0;
   #words: [number[], number[]] = [[], []];
@@ -89,7 +89,7 @@ export class AofScanner {
   }
 
   /**
-   * Checks the first byte of a line, even if the line has no end: zeros after a power failure are not a truncated
+   * Checks the first byte of a line, even if the line is incomplete: zeros left by a power failure are not a truncated
    * command.
    */
   #checkMark(mark: number): void {

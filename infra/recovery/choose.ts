@@ -1,12 +1,12 @@
 /**
- * Chooses the node from whose data an environment starts, if all its Redis nodes are down. Pure, the same on every
- * substrate.
+ * Chooses the node whose data an environment starts from, if all its Redis nodes are down. Pure; works in the same way
+ * on every substrate.
  *
  * data of each node (`read.ts`) ─▶ `chooseSource` ─▶ start from that node │ ask, with the known facts │ no usable copy
  *
  * The node that the sentinels report as master is chosen, unless another one is proven to have more data. A node
- * without usable data is never master while another one has some. Without proof the user is asked: a replica copies its
- * master and discards its own data.
+ * without usable data is never master while another one has some. Without proof, the user is asked, because a replica
+ * copies its master and discards its own data.
  */
 import { comparePositions, type Order, type Position } from './compare.ts';
 
@@ -26,8 +26,8 @@ export type NodeData =
     };
 
 /**
- * Number of keys in all databases, and DEBUG DIGEST, of a server that has loaded the data. Equal content means equal
- * data.
+ * Number of keys in all databases and DEBUG DIGEST, as reported by a server that has loaded the data. If both are
+ * equal, the data is equal.
  */
 export interface Content {
   readonly keys: number;
@@ -97,7 +97,7 @@ function orderBetween({ nodes, contents }: ChoiceInput, a: string, b: string): O
   return mine.digest === theirs.digest && mine.keys === theirs.keys ? 'same' : 'unknown';
 }
 
-/** Returns the nodes whose positions have no known order; a comparison of their contents may decide. */
+/** Returns the nodes whose positions have no known order; a comparison of their contents may determine it. */
 export function undecidedNodes(choice: Choice): readonly string[] {
   return choice.kind === 'ask' ? choice.candidates : [];
 }

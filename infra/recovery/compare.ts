@@ -44,8 +44,8 @@ function compareComplete(a: Uint32Array, b: Uint32Array): Order {
 /**
  * Tries every alignment of the two windows in which the overlapping parts are equal. Several alignments match if
  * commands repeat (INCR of one key, one library loaded at each start). All alignments whose overlap is not negligible
- * compared with the longest must give the same order. The longest must not be a coincidence: it is long and varied, or
- * has commands with a time. Otherwise the order is unknown.
+ * compared with the longest overlap must give the same order. The longest overlap must not be a coincidence: it must be
+ * long and varied, or contain commands with a time. Otherwise the order is unknown.
  */
 export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
   const overlaps = a.length === 0 || b.length === 0 ? [] : overlapsOf(a, b);
@@ -64,13 +64,13 @@ export function compareWindows(a: Uint32Array, b: Uint32Array): Order {
  * Minimum length of an overlap. A few commands may repeat by chance, because hot keys are written with the same values.
  */
 const LEAST_OVERLAP = 24;
-/** Minimum number of commands with a time in ms: the same key, value and moment mean the same command. */
+/** Minimum number of commands with a time in ms: if key, value and time are the same, it is the same command. */
 const LEAST_TIMED = 2;
 /** Minimum number of different commands in an overlap. */
 const LEAST_DISTINCT = 6;
 /**
- * Ratio to the longest overlap from which an overlap is negligible: one command is a coincidence if another overlap has
- * hundreds.
+ * An overlap is negligible if the longest one is more than this many times as long: an overlap of one command is a
+ * coincidence if another has hundreds.
  */
 const NEGLIGIBLE_RATIO = 10;
 
@@ -90,8 +90,8 @@ function overlapsOf(a: Uint32Array, b: Uint32Array): readonly Overlap[] {
 }
 
 /**
- * Returns every index of `text` from which it equals `pattern`, up to the end of the shorter one (Knuth, Morris and
- * Pratt).
+ * Returns every position in `text` at which `pattern` matches, either completely or up to the end of `text`
+ * (Knuth-Morris-Pratt).
  */
 function findOverlaps(text: Uint32Array, pattern: Uint32Array): readonly Overlap[] {
   const border = bordersOf(pattern);

@@ -18,7 +18,7 @@ export interface RdbScan {
 }
 
 /**
- * Number of bytes that are read at the start, for the aux fields and function libraries; a library may have tens of KB.
+ * Number of bytes that are read at the start, for the aux fields and function libraries; a library may take tens of KB.
  */
 const HEAD_BYTES = 1024 ** 2;
 const CHECKSUM_BYTES = 8;
@@ -28,7 +28,7 @@ export class RdbScanner {
   readonly #head: Uint8Array[] = [];
   #headBytes = 0;
   #bytes = 0;
-  /** The last bytes so far, which may be the checksum. The checksum does not cover itself. */
+  /** The last bytes read so far, which may be the checksum. The checksum does not cover itself. */
   #tail: Uint8Array = new Uint8Array(0);
   #lastBeforeTail = -1;
   readonly #crc = new Crc64();
@@ -74,7 +74,7 @@ export class RdbScanner {
 
 type Facts = Omit<RdbScan, 'problem'>;
 
-/** Reads the aux fields, and the number of keys of the first database. */
+/** Reads the aux fields, and the number of keys in the first database. */
 function readHead(head: Uint8Array): Facts {
   const reader = new Reader(head, 9);
   const aux = new Map<string, string>();

@@ -11,7 +11,7 @@ import type { NodeData } from './choose.ts';
 import type { Position } from './compare.ts';
 import { type RdbScan, RdbScanner } from './rdb.ts';
 
-/** Names below the node's `dir`, as set in redis.conf. */
+/** Names inside the node's `dir`, as set in redis.conf. */
 export interface DataNames {
   readonly appendonly: boolean;
   readonly appenddirname: string;
@@ -58,7 +58,7 @@ async function readAppendOnly(nodeId: string, dir: string, names: DataNames): Pr
   const damaged = (file: string, problem: string): NodeData => ({ nodeId, state: 'damaged', file, problem });
   if (!existsSync(join(folder, manifest))) {
     const files = existsSync(folder) ? readdirSync(folder) : [];
-    // Without a manifest the server starts empty, even if other files exist.
+    // Without a manifest, the server starts empty, even if other files exist.
     if (files.length > 0)
       return damaged(join(appenddirname, manifest), 'is missing: the server would start without data');
     if (existsSync(join(dir, appendfilename))) return readOneFile(nodeId, dir, appendfilename);
@@ -109,9 +109,7 @@ function joinParts(parts: readonly Uint32Array[]): Uint32Array {
   return all;
 }
 
-/**
- * Reads the single file of servers before 7.0, which a newer server converts at its start: a snapshot, then commands.
- */
+/** Reads the single file of servers before 7.0, which a newer server converts on startup: a snapshot, then commands. */
 function readOneFile(nodeId: string, dir: string, name: string): NodeData {
   const position: Position = { kind: 'unknown' };
   return {

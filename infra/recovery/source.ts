@@ -1,5 +1,6 @@
 /**
- * Returns the node to start from, as chosen or as named by the user; otherwise throws an error with the remedies. Pure.
+ * Returns the node to start from: the one that was chosen, or the one that the user named. Otherwise throws an error
+ * with the remedies. Pure.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { type Choice, describeData, type NodeData } from './choose.ts';
@@ -38,6 +39,6 @@ export function sourceOf(
     code: 'DATA_DAMAGED',
     exitCode: EXIT.UNKNOWN,
     where: `environment '${environment}'`,
-    hint: 'nothing was started or removed; docs/runbook.md, "Damaged or lost data"',
+    hint: 'nothing was started or removed; see docs/runbook.md, "Damaged or lost data"',
   });
 }

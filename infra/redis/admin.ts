@@ -1,6 +1,6 @@
 /**
  * Admin connections to the nodes of an environment, on every substrate: one per node, opened on first use and replaced
- * after an error. They never retry or queue, because a missing reply is a result as well.
+ * after an error. They never retry or queue, because a missing reply is also a result.
  */
 import { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -39,7 +39,7 @@ export class AdminConnections implements Disposable {
     return opening;
   }
 
-  /** Drops the connection to a node that has ended. */
+  /** Drops the connection to a node whose process has ended. */
   drop(nodeId: string): void {
     const open = this.#open.get(nodeId);
     this.#open.delete(nodeId);
@@ -81,7 +81,7 @@ async function connect(
   });
   redis.on('end', onEnd);
   // The kernel or an engine's port proxy still accepts connections for a stopped process: only the reply to AUTH proves
-  // that it runs.
+  // that the process is running.
   const timer = setTimeout(() => redis.disconnect(), CONNECT_TIMEOUT_MS);
   try {
     await redis.connect();

@@ -5,7 +5,7 @@
  *
  * No separate step forms the cluster: the nodes start in any order, already have each other's addresses, and form one
  * cluster (docs/decisions/024-cluster-formed-by-its-files.md). Only a node whose volume has no nodes.conf gets this
- * file. After that Redis maintains it, and the kit never overwrites its epochs and slot owners.
+ * file. After that, Redis maintains the file, and the kit never overwrites its epochs and slot owners.
  *
  * The client deliberately has a separate parser for CLUSTER NODES: the harness judges the client with this one.
  */
@@ -21,15 +21,15 @@ import {
 } from '../topology.ts';
 import { addressOf } from './conf/redis-conf.ts';
 
-/** File name that Redis uses, below the node's `dir`. */
+/** File name that Redis uses, inside the node's `dir`. */
 export const NODES_FILE = 'nodes.conf';
 
 export interface ClusterNodesInput {
   readonly topology: Topology;
   readonly placement: Placement;
   /**
-   * Id that is generated once per environment: two clusters whose nodes have the same ids would merge if they can reach
-   * each other.
+   * Id that is generated once per environment: two clusters whose nodes have the same ids would merge if they could
+   * reach each other.
    */
   readonly clusterId: string;
   /** Node to which the file belongs. */
@@ -37,8 +37,8 @@ export interface ClusterNodesInput {
 }
 
 /**
- * Returns the id of a cluster node or a sentinel: 40 hexadecimal digits, as in Redis. @param groupId id drawn once per
- * environment
+ * Returns the id of a cluster node or a sentinel: 40 hexadecimal digits, as in Redis. @param groupId id generated once
+ * per environment
  */
 export function redisNodeId(groupId: string, nodeId: string): string {
   return createHash('sha1').update(`${groupId}/${nodeId}`).digest('hex');
@@ -56,7 +56,7 @@ export function renderClusterNodes({ topology, placement, clusterId, node }: Clu
       `${host}:${port}@${busAddress(environment, { host, port }).port}`,
       each.id === node.id ? `myself,${role}` : role,
       each.bootstrapMaster ? '-' : redisNodeId(clusterId, shard.master),
-      // No ping sent, no pong received. One epoch per master, so no new epoch has to be drawn.
+      // No ping sent, no pong received. Each master has its own epoch, so no new epoch has to be assigned.
       ...[0, 0, masters.findIndex(({ id }) => id === shard.master) + 1, 'connected'],
       ...(each.bootstrapMaster ? [shard.slots.join('-')] : []),
     ].join(' ');
@@ -85,7 +85,7 @@ export function rejoiningNodes(view: string, self: string, master: string, curre
     .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
     .map(([id = '', where = '', flags = '', of = '-', , , epoch = '0', , ...slots]) => {
       if (id === self) return [id, where, 'myself,slave', master, 0, 0, epoch, 'connected'].join(' ');
-      // The node itself has to detect whether the other nodes still fail.
+      // The node itself has to detect whether the other nodes are still failing.
       const kept = flags.split(',').filter((flag) => !['myself', 'fail', 'fail?'].includes(flag));
       const ranges = slots.filter((range) => !range.startsWith('['));
       return [id, where, kept.join(), of, 0, 0, epoch, 'connected', ...ranges].join(' ');
@@ -143,7 +143,7 @@ function rangeOf(text: string): SlotRange {
 }
 
 /**
- * Returns the owner of each slot. If two nodes claim a slot, the higher configuration epoch wins, as among the nodes.
+ * Returns the owner of each slot. If two nodes claim a slot, the higher configuration epoch wins, as it does in Redis.
  */
 export function slotOwners(lines: readonly ClusterLine[]): readonly (string | undefined)[] {
   const owners: (ClusterLine | undefined)[] = Array.from({ length: CLUSTER_SLOTS }, () => undefined);

@@ -23,11 +23,11 @@ export interface Shard {
 
 /** State that the nodes of a cluster report. */
 export interface ClusterView {
-  /** Returns the shards, ordered by their first slot, as the nodes that reply report them. */
+  /** Returns the shards as reported by the nodes that reply, ordered by their first slot. */
   shards(): Promise<readonly Shard[]>;
   /**
-   * Describes why the cluster is not healthy. Undefined if it is healthy: every node reports every slot as served, all
-   * nodes agree on the slot owners, and every master has its replicas, each in sync.
+   * Describes why the cluster is not healthy; undefined if it is healthy. In a healthy cluster, every node reports
+   * every slot as served, all nodes agree on the slot owners, and every master has its replicas, each in sync.
    *
    * @throws the error of a node that was queried
    */

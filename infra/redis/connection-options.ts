@@ -1,10 +1,10 @@
 /**
- * Options shared by all direct connections of the kit: they never retry or queue, because a missing reply is a result
- * as well.
+ * Options shared by all direct connections of the kit: they never retry or queue, because a missing reply is also a
+ * result.
  */
 import type { RedisOptions } from 'ioredis';
 
-/** Options of a direct connection, to which each caller adds `tls`, address and credentials. */
+/** Options for a direct connection, to which each caller adds `tls`, address and credentials. */
 export const DIRECT_CONNECTION = {
   // The reply formats that the kit's parsers expect.
   protocol: 2,

@@ -19,7 +19,7 @@ export function functionLibrary(): string {
 }
 
 export interface LoadOptions {
-  /** Maximum time, in ms, without the replicas that a write needs, for example after a failover; default 0. */
+  /** Maximum time, in ms, to wait for the replicas that a write requires, for example after a failover; default 0. */
   readonly waitForReplicasMs?: number;
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -64,7 +64,7 @@ async function loadLibrary(
 }
 
 function refusedLoad(id: string, cause: Error): KitError {
-  return new KitError(`${id} rejects the function library of the client: ${cause.message}`, {
+  return new KitError(`${id} rejects the client's function library: ${cause.message}`, {
     code: 'FUNCTIONS_REFUSED',
     exitCode: EXIT.UNKNOWN,
     hint: 'NOREPLICAS: see kit status; OOM: raise redis.maxmemory; others: docs/runbook.md, "Writes are refused"',

@@ -1,4 +1,4 @@
-/** PING as the proof that a server replies. */
+/** Uses PING to verify that a server replies. */
 import type { Redis } from 'ioredis';
 
 /**

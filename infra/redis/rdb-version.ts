@@ -5,9 +5,9 @@
 import { atLeast, formatServer, type ServerFamily, type ServerVersion } from './server-version.ts';
 
 /**
- * Newest RDB version that a server reads and writes (`RDB_VERSION` in src/rdb.h), from the oldest server on. The values
- * come from the sources of Redis 6.2.14, 7.0.15, 7.2.5, 7.4.0 and Valkey 7.2.5, 8.0.1; values for newer servers are the
- * published ones. A server that is newer than the table counts as its last row.
+ * Newest RDB version that a server reads and writes (`RDB_VERSION` in src/rdb.h), oldest server first. The values come
+ * from the sources of Redis 6.2.14, 7.0.15, 7.2.5, 7.4.0 and Valkey 7.2.5, 8.0.1; values for newer servers are the
+ * published ones. For a server that is newer than the table, the last row is used.
  */
 const RDB_VERSIONS: Readonly<Record<ServerFamily, readonly (readonly [since: string, rdb: number])[]>> = {
   redis: [

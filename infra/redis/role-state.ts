@@ -3,7 +3,7 @@
  *
  * reports of all nodes that answer ─▶ `roleStateOf` ─▶ RoleState ─▶ `masterOf` (an id), `describeRoles` (a sentence)
  *
- * ROLE alone is not enough: a deposed master reports `master` for about 10 s after its return, until the sentinels
+ * ROLE alone is not enough: a deposed master reports `master` for about 10 s after it comes back, until the sentinels
  * reconfigure it. The sentinels decide: a majority of them must answer, and of these the highest configuration epoch
  * wins (sentinel.c, sentinelProcessHelloMessage: the same rule by which sentinels adopt each other's configuration).
  */
@@ -12,7 +12,7 @@
 export interface RedisReport {
   readonly id: string;
   readonly role: 'master' | 'replica';
-  /** Node that a replica follows; undefined for a master, and if the address belongs to no node of the environment. */
+  /** Node that a replica follows; undefined for a master, or if the address belongs to no node of the environment. */
   readonly follows?: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface SentinelReport {
   readonly configEpoch: number;
   /** Flags of the master: `master`, `s_down`, `o_down`, `failover_in_progress`, … */
   readonly flags: readonly string[];
-  /** Node that this sentinel promotes as leader of a failover. */
+  /** Node that this sentinel, as the leader of a failover, is promoting. */
   readonly promotes?: string | undefined;
 }
 
@@ -39,11 +39,11 @@ export interface RoleReports {
 export type RoleState =
   /** The named node is the only master. */
   | { readonly kind: 'stable'; readonly master: string }
-  /** One node reports `master`, and fewer than a majority of the sentinels answer: there is no confirmation. */
+  /** One node reports `master`, but fewer than a majority of the sentinels answer: there is no confirmation. */
   | { readonly kind: 'unconfirmed'; readonly master: string; readonly sentinels: SentinelCount }
   /** `to` is undefined until the selected replica reports `master`. */
   | { readonly kind: 'failover'; readonly from: string; readonly to: string | undefined }
-  /** A failover has ended, and former masters still report `master`. */
+  /** A failover has ended, but previous masters still report `master`. */
   | { readonly kind: 'deposed-master'; readonly master: string; readonly deposed: readonly string[] }
   /** The named node does not answer, and no failover has begun. */
   | {
@@ -107,7 +107,7 @@ function stateOfNamed(named: string, masters: readonly string[], reports: RoleRe
   if (own?.role === 'master') {
     const former = sentinels.find(({ names }) => names !== undefined && names !== named)?.names;
     const agreeing = sentinels.filter(({ names }) => names === named).length;
-    // The leader has switched; the other sentinels receive it within 2 s (sentinel.c, SENTINEL_PUBLISH_PERIOD).
+    // The leader has switched; the other sentinels receive the change within 2 s (sentinel.c, SENTINEL_PUBLISH_PERIOD).
     if (agreeing < majorityOf(reports.sentinelCount))
       return { kind: 'failover', from: former ?? named, to: named };
     if (others.length > 0) return { kind: 'deposed-master', master: named, deposed: others };
@@ -137,8 +137,8 @@ export function masterOf(state: RoleState): string | undefined {
 }
 
 /**
- * Returns the node that a majority of the sentinels reports as master, even if it does not report master itself; during
- * a failover the promoted one.
+ * Returns the node that a majority of the sentinels report as master, even if it does not report master itself; during
+ * a failover, this is the promoted node.
  */
 export function reportedMasterOf(state: RoleState): string | undefined {
   switch (state.kind) {

@@ -12,8 +12,8 @@ export async function versionOf(redis: Redis): Promise<ServerVersion> {
 }
 
 /**
- * Returns the RDB version that a server writes, which is the newest that it reads. The footer of FUNCTION DUMP contains
- * it (cluster.c, createDumpPayload), in the two bytes before the checksum of eight bytes.
+ * Returns the RDB version that a server writes, which is also the newest version that it reads. The footer of FUNCTION
+ * DUMP contains the version (cluster.c, createDumpPayload), in the two bytes before the 8-byte checksum.
  */
 export async function rdbVersionOf(redis: Redis): Promise<number> {
   const dump = (await redis.callBuffer('FUNCTION', 'DUMP')) as Buffer;

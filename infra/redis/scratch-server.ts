@@ -21,11 +21,11 @@ const END_GRACE_MS = 500;
 export interface ScratchOptions {
   /** Path of the server program. */
   readonly command: string;
-  /** Places the data to load in the server's folder. */
+  /** Puts the data that the server will load into the server's folder. */
   readonly prepare?: (dataDir: string) => void;
   /** Lines to add to the redis.conf of a scratch server. */
   readonly directives?: readonly string[];
-  /** Whether the server keeps expired keys, as a replica does; then it accepts no writes. */
+  /** Whether the server keeps expired keys, as a replica does; if so, it accepts no writes. */
   readonly keepsExpired: boolean;
   readonly loadTimeoutMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -44,7 +44,7 @@ export class ScratchServer implements AsyncDisposable {
 
   /** Starts a server. @throws KitError `SCRATCH_FAILED` with the last lines of its log if it does not load the data */
   static async start(options: ScratchOptions): Promise<ScratchServer> {
-    // The path of a socket has at most 107 characters, so it cannot be below the state directory.
+    // A socket path has at most 107 characters, so the socket cannot be inside the state directory.
     const dir = mkdtempSync(join(tmpdir(), 'kit-scratch-'));
     let server: { readonly redis?: Redis; readonly end: () => Promise<void> } | undefined;
     try {
@@ -101,7 +101,7 @@ async function launch(
         return (await infoOf(redis, 'persistence')).get('loading') === '0' ? undefined : 'it is loading';
       },
     );
-    if (redis === undefined) throw new TypeError('connected when the wait succeeds');
+    if (redis === undefined) throw new TypeError('the wait succeeded without a connection');
     return { redis, end };
   } catch (error) {
     redis?.disconnect();
@@ -117,7 +117,7 @@ function failed(log: string): KitError {
   });
 }
 
-/** Makes one attempt: the socket exists only once the server listens. */
+/** Makes one attempt: the socket exists only once the server is listening. */
 async function connectToSocket(path: string): Promise<Redis> {
   const redis = new Redis({ ...DIRECT_CONNECTION, path });
   redis.on('error', () => undefined);

@@ -1,7 +1,8 @@
 /**
  * Predicts the timer of a sentinel. Each state of a failover (election, selection of a replica, promotion) waits for
- * one tick. Sentinel draws a new frequency at each tick (`sentinelTimer` of sentinel.c: 10 + rand() % 10 Hz), so a tick
- * follows the previous one after 52 to 100 ms. INFO reports the drawn frequency, which gives the time of the next tick.
+ * one tick. Sentinel picks a new random frequency at each tick (`sentinelTimer` of sentinel.c: 10 + rand() % 10 Hz), so
+ * a tick follows the previous one after 52 to 100 ms. INFO reports this frequency, from which the time of the next tick
+ * is calculated.
  */
 import type { Redis } from 'ioredis';
 import { pause, poll } from '../host/wait.ts';
@@ -10,15 +11,15 @@ import { infoOf } from './reply.ts';
 /** Lowest frequency of a sentinel, in ticks per second. */
 const MIN_HZ = 10;
 /**
- * Maximum number of ticks in a row that are not detected. One in ten ticks draws the same frequency as the last one and
- * is not detected.
+ * Maximum number of consecutive ticks that may go undetected. One in ten ticks picks the same frequency as the previous
+ * one and is therefore not detected.
  */
 const TICKS_MAX = 6;
 
 /**
  * Waits until `leadMs` before the next tick of the sentinel.
  *
- * @param leadMs time before the tick, in ms; at most 40, because ticks can be 52 ms apart
+ * @param leadMs time before the tick, in ms; at most 40, because ticks can be as little as 52 ms apart
  * @returns false if no tick was detected within 600 ms: the server does not report its frequency, or never changes it
  * @throws the reason of the signal, or the error of INFO
  */

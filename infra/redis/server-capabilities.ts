@@ -15,7 +15,7 @@ export interface BinaryFacts {
   readonly tls: boolean;
 }
 
-/** Returns family and version of a probed binary. */
+/** Returns the family and version of a probed binary. */
 export function serverOf({ family = 'redis', version }: BinaryFacts): ServerVersion {
   return { family, version };
 }

@@ -1,10 +1,10 @@
 /**
- * Probes the features of a server program without side effects: configurations with which the program ends before it
- * opens or binds anything, and the interpretation of its output. Pure; a substrate runs `SERVER -` with the text on
+ * Probes the features of a server program without side effects: provides configurations with which the program exits
+ * before it opens or binds anything, and interprets its output. Pure; a substrate runs `SERVER -` with the text on
  * standard input.
  */
 
-/** An unknown directive, at which the probe always ends. */
+/** An unknown directive, which always ends the probe. */
 const END_LINE = 'kit-probe-ends-here yes';
 
 export const DEFRAGMENTATION_PROBE = `activedefrag yes\n${END_LINE}\n`;
@@ -20,9 +20,9 @@ export function hasDefragmentation(output: string): boolean {
 const NOWHERE = '/nonexistent/kit-probe.pem';
 
 /**
- * Configuration that starts the server with a TLS port and a missing certificate. With TLS it ends because it cannot
- * load the certificate, without TLS because it cannot listen with TLS; both happen before it binds a port. Accepted
- * directives prove nothing: Redis 8.2 and Valkey 9 built without TLS accept them.
+ * Configuration that starts the server with a TLS port and a missing certificate. A server with TLS exits because it
+ * cannot load the certificate, a server without TLS because it cannot listen with TLS; both exit before they bind a
+ * port. Accepted directives prove nothing: Redis 8.2 and Valkey 9 built without TLS accept them.
  */
 export const TLS_PROBE = `${[
   'port 0',

@@ -1,8 +1,8 @@
 /**
- * Takes a snapshot of a node over the network, as a new replica does: PSYNC makes the node fork and send an RDB.
- * Works for every node that accepts the admin user, without access to its files. The node keeps serving.
+ * Takes a snapshot of a node over the network, as a new replica does: PSYNC makes the node fork and send an RDB. Works
+ * for every node that accepts the admin user, without access to its files. The node continues to serve its clients.
  *
- * `REPLCONF rdb-only` requests only the snapshot, so that the node keeps no writes for this connection.
+ * `REPLCONF rdb-only` requests only the snapshot, so that the node buffers no writes for this connection.
  */
 import { createWriteStream } from 'node:fs';
 import { connect as connectPlain, type Socket } from 'node:net';
@@ -13,8 +13,8 @@ import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 
 /**
- * Maximum silence, in ms: the node sends a line feed every second while it prepares the snapshot (replication.c,
- * replicationCron).
+ * Maximum time without data, in ms: the node sends a line feed every second while it prepares the snapshot
+ * (replication.c, replicationCron).
  */
 const SILENCE_TIMEOUT_MS = 30_000;
 const MARK_BYTES = 40;
@@ -100,7 +100,10 @@ function commandOf(words: readonly string[]): string {
   return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`;
 }
 
-/** Reads lines, then one payload, from a socket; the socket waits while the payload is written to disk. */
+/**
+ * Reads lines and then one payload from a socket. Nothing is read from the socket while a piece of the payload is being
+ * written to disk.
+ */
 class ReplyReader {
   readonly #pieces: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -123,7 +126,7 @@ class ReplyReader {
     }
   }
 
-  /** Reads the snapshot, which has a stated length or ends with a mark (diskless). */
+  /** Reads the snapshot, which either has a stated length or (diskless) ends with an EOF mark. */
   async *readPayload(): AsyncGenerator<Buffer> {
     const header = await this.readLine();
     const [, mark, length] = /^\$(?:EOF:(.{40})|(\d+))$/.exec(header) ?? [];

@@ -11,7 +11,7 @@ import { type BinaryFacts, serverOf } from '../redis/server-capabilities.ts';
 import { formatServer } from '../redis/server-version.ts';
 
 export interface DoctorCheck {
-  /** Stable: `redis-server`, `overcommit-memory`, … */
+  /** Stable identifier, such as `redis-server` or `overcommit-memory`. */
   readonly id: string;
   readonly state: 'ok' | 'warn' | 'fail';
   readonly found: string;
@@ -41,7 +41,7 @@ export interface MachineFacts extends SubstrateFacts {
   readonly openFilesLimit: number | undefined;
 }
 
-/** Reads and judges the facts of the machine. */
+/** Reads and evaluates the facts about the machine. */
 export async function doctor(facts: () => Promise<SubstrateFacts>): Promise<readonly DoctorCheck[]> {
   return checkMachine({ ...(await facts()), ...readKernelSettings() });
 }
@@ -57,7 +57,7 @@ function readKernelSettings(): Omit<MachineFacts, keyof SubstrateFacts> {
   };
 }
 
-/** Oldest Node that the installed package supports; `scripts/kit.mjs` checks the version for a checkout. */
+/** Oldest Node.js version that the installed package supports; in a checkout, `scripts/kit.mjs` checks the version. */
 const OLDEST_NODE = [20, 19] as const;
 /**
  * Number of open files that Redis needs: 10000 for maxclients and 32 for itself (redis.conf). With fewer, Redis lowers
@@ -66,7 +66,7 @@ const OLDEST_NODE = [20, 19] as const;
 const OPEN_FILES_FOR_MAXCLIENTS = 10_032;
 const COMFORTABLE_FREE_BYTES = 1024 ** 3;
 
-/** Judges the facts. Pure. */
+/** Evaluates the facts. Pure. */
 export function checkMachine(facts: MachineFacts): readonly DoctorCheck[] {
   return [
     nodeCheck(facts.nodeVersion),

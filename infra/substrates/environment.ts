@@ -1,9 +1,8 @@
 /**
- * A running environment as drills, faults, workloads and the switchover use it, on every substrate.
+ * A running environment as used by drills, faults, workloads and the switchover, on every substrate.
  *
- * A capability that a substrate lacks is absent, so a drill that needs it is NOT_MEASURED.
- * Disposing releases the connections of this handle. It ends the environment only if the handle was opened by `apply`
- * with `ephemeral: true`.
+ * A capability that a substrate lacks is absent, so a drill that needs it is NOT_MEASURED. Disposing the handle
+ * releases its connections, and ends the environment only if the handle was opened by `apply` with `ephemeral: true`.
  */
 import type { Redis } from 'ioredis';
 import type { RotatedUsers, Rotation } from '../../config/password-rotation.ts';
@@ -31,11 +30,11 @@ export const MODE_OF = { single: 'standalone', sentinel: 'sentinel', cluster: 'c
 export interface ClientEndpoints {
   readonly mode: (typeof MODE_OF)[keyof typeof MODE_OF];
   readonly serviceName: string;
-  /** Addresses for a client on this host; in a cluster the seed nodes, each of which reports the other nodes. */
+  /** Addresses for a client on this host; in a cluster, the seed nodes, each of which reports the other nodes. */
   readonly redis: readonly Address[];
   readonly sentinels: readonly Address[];
   /**
-   * Set if other applications use this Redis as well. Then the client sends only plain cache commands and uses neither
+   * Set if other applications also use this Redis. The client then sends only plain cache commands, and uses neither
    * leases nor channels.
    */
   readonly shared?: true;
@@ -59,9 +58,9 @@ export interface NodeStatus {
   readonly address: Address;
   /** Address that the other nodes use, if it differs. */
   readonly announced?: Address;
-  /** Name of its host, if the environment is spread over several. */
+  /** Name of the node's host, if the environment is spread over several hosts. */
   readonly host?: string;
-  /** `unreachable`: its host does not answer, so its state is unknown. */
+  /** `unreachable`: the node's host does not answer, so the node's state is unknown. */
   readonly state: 'running' | 'paused' | 'stopped' | 'unreachable';
   readonly pid?: number;
 }
@@ -76,12 +75,12 @@ export interface WatchdogStatus {
 export interface StatusOptions {
   /**
    * Maximum age of the answer in ms; default 0. Loops use it if each read starts a program (`docker inspect`), which
-   * takes CPU time from the measured processes. Faults that this handle caused are always in the answer.
+   * takes CPU time from the measured processes. The answer always reflects faults that this handle caused.
    */
   readonly maxAgeMs?: number;
 }
 
-/** Options for loops, and for facts that change only with a fault. */
+/** Options for loops, and for facts that change only because of a fault. */
 export const RECENT: StatusOptions = { maxAgeMs: 1_000 };
 
 /** Rendered files of a node, secrets included: never written to evidence unchanged. */
@@ -94,15 +93,15 @@ export interface RenderedNode {
 
 export interface DataFolder {
   readonly path: string;
-  /** Process in whose mount namespace the path is; absent for the mount namespace of this process. */
+  /** Process whose mount namespace contains the path; absent for the mount namespace of this process. */
   readonly pid?: number;
 }
 
 /** Faults that a substrate can cause. Each function returns once the effect has been observed, within a time limit. */
 export interface Capabilities {
-  /** Kills the node as a crash would (SIGKILL, no grace period). Its data stays. */
+  /** Kills the node as a crash would (SIGKILL, no grace period). Its data is kept. */
   kill?(nodeId: string): Promise<void>;
-  /** Stops the node in an orderly way (SIGTERM): it writes its data to disk, and exits. */
+  /** Stops the node gracefully (SIGTERM): it writes its data to disk and exits. */
   stop?(nodeId: string): Promise<void>;
   /** Starts a killed or stopped node. It queries the sentinels first and never returns as a second master. */
   start?(nodeId: string): Promise<void>;
@@ -132,7 +131,7 @@ export interface PasswordStore {
   secrets(): EnvironmentSecrets;
   /** Generates new passwords; the previous passwords stay current. @throws KitError as `beginRotation` */
   begin(users: RotatedUsers): void;
-  /** Exchanges the current and the other passwords. */
+  /** Swaps the current and the other passwords. */
   switch(): void;
   /** Drops the other passwords. */
   end(): void;
@@ -141,7 +140,9 @@ export interface PasswordStore {
    * passwords for the connections of the nodes themselves.
    */
   writeFiles(accepts: 'both' | 'current'): Promise<void>;
-  /** Gives the current passwords to the parts that log in and are not nodes: exporter, watchdog, Redis Commander. */
+  /**
+   * Gives the current passwords to the components that log in but are not nodes: exporter, watchdog, Redis Commander.
+   */
   renewParts(): Promise<void>;
 }
 
@@ -151,7 +152,7 @@ export interface Environment extends AsyncDisposable {
   readonly topology: Topology;
   readonly endpoints: ClientEndpoints;
   readonly capabilities: Capabilities;
-  /** Versions and probed facts of the binaries or images, for the manifest. */
+  /** Versions and probed facts about the binaries or images, for the manifest. */
   readonly provenance: Readonly<Record<string, string>>;
   /** Descriptions of settings that this binary does not support; printed in the report. */
   readonly deviations: readonly string[];
@@ -176,7 +177,7 @@ export interface Environment extends AsyncDisposable {
    * several masters.
    */
   masterId(): Promise<string | undefined>;
-  /** Slot owners and missing conditions of a cluster; present only if clients use cluster mode. */
+  /** Slot owners of a cluster, and the reason why it is not healthy; present only if clients use cluster mode. */
   readonly cluster?: ClusterView;
   /** Returns the rendered files of every node, by node id. Absent if the kit does not run the servers. */
   rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;

@@ -21,7 +21,7 @@ interface SubstrateOptions {
   readonly stateDir: string;
   /** Receives the output of external programs. */
   readonly sink?: ProgramSink;
-  /** For `external`: the address of the Redis. */
+  /** For `external`: the address of the Redis server. */
   readonly external?: ExternalTarget | undefined;
 }
 
@@ -85,7 +85,8 @@ export async function lockEnvironment(
 
 const BUSY_HINTS: Readonly<Record<SubstrateName, string>> = {
   local: 'wait until it has finished, or use another checkout',
-  docker: 'wait until it has finished: the Docker engine has one environment of this name for all checkouts',
+  docker:
+    'wait until it has finished: the Docker engine has only one environment of this name for all checkouts',
   external: 'wait until it has finished',
 };
 
@@ -105,7 +106,7 @@ export async function findServerProgram(
   return (await findRedisBinary({ stateDir, environment, ...(signal && { signal }) })).path;
 }
 
-/** Checks of `kit doctor`. */
+/** Checks for `kit doctor`. */
 const CHECKS: Readonly<Record<OwnSubstrateName, (stateDir: string) => Promise<readonly DoctorCheck[]>>> = {
   local: async (stateDir) => {
     const { localFacts } = await import('./local/doctor.ts');

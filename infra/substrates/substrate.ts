@@ -19,13 +19,13 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
   readonly adopt?: Adopt | undefined;
   /**
-   * Node whose data the master gets, regardless of the data of other nodes, which is set aside; for an environment
-   * whose Redis nodes are down. Absent for the node with the most recent good data, if it can be determined.
+   * Node whose data the master gets, for an environment whose Redis nodes are down; the data of all other nodes is set
+   * aside. If absent, the node with the most recent good data is used, if it can be determined.
    */
   readonly recoverFrom?: string | undefined;
 }
 
-/** An environment of this name that another checkout owns. */
+/** An environment with this name that another checkout owns. */
 export interface ForeignEnvironment {
   readonly environment: string;
   /** Id of the owner. */
@@ -37,7 +37,7 @@ export interface ForeignEnvironment {
   readonly parts: readonly string[];
 }
 
-/** Confirms that an environment is taken over from its owner; if absent, the takeover is refused. */
+/** Confirms that an environment may be taken over from its owner; if absent, the takeover is refused. */
 export type Adopt = (foreign: ForeignEnvironment) => Promise<boolean>;
 
 export interface PlanStep {
@@ -58,7 +58,7 @@ export interface DestroyReport {
   readonly removed: readonly string[];
 }
 
-/** An existing environment as applied: its configuration and passwords may have changed since. */
+/** An existing environment as it was applied: its configuration and passwords may have changed since. */
 export interface FoundEnvironment {
   /** Built from the applied configuration, so that `status` and `admin` match the running nodes. */
   readonly environment: Environment;
@@ -91,11 +91,11 @@ export interface Substrate {
   /** Returns a handle to a running environment; undefined if it is not running. */
   open(topology: Topology): Promise<Environment | undefined>;
   /**
-   * Finds the environment with the name, even if its configuration or its passwords have changed since it was applied.
-   * Changes nothing.
+   * Finds the environment with the given name, even if its configuration or its passwords have changed since it was
+   * applied. Changes nothing.
    *
    * @param asked the current configuration to compare with; undefined if it cannot be read
-   * @returns undefined if no environment with the name is running
+   * @returns undefined if no environment with that name is running
    */
   find(name: string, asked: Topology | undefined): Promise<FoundEnvironment | undefined>;
   /**

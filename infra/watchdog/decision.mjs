@@ -6,8 +6,7 @@
  */
 
 /**
- * Returns the master that a majority of all sentinels reports with the highest epoch; undefined if there is no
- * majority.
+ * Returns the master that a majority of all sentinels report at the highest epoch; undefined if there is no majority.
  *
  * @param {readonly Report[]} reports reports of the sentinels that replied
  * @param {number} sentinelCount number of all sentinels, including sentinels without a reply
@@ -23,8 +22,8 @@ export function namedMaster(reports, sentinelCount) {
 /**
  * Returns whether the named master has replaced the node. Redis gives a replica a new replication id at the moment of
  * its promotion and keeps the previous one (replication.c, shiftReplicationId). So a node with the previous id of the
- * named master, or with an id under which the sentinels named the node itself, was not promoted since: it is not the
- * replica that a failover in progress has just promoted.
+ * named master, or with an id under which the sentinels named the node itself, has not been promoted since: it is not
+ * the replica that a failover in progress has just promoted.
  *
  * @param {Replication} node
  * @param {Replication} named

@@ -44,8 +44,8 @@ export class Connection {
   }
 
   /**
-   * Sends commands in one piece and returns the last reply. A connection without a reply in time is closed, and what it
-   * has not yet sent is discarded.
+   * Sends commands in one piece and returns the last reply. If no reply arrives in time, the connection is closed, and
+   * commands that have not been sent yet are discarded.
    *
    * @param {readonly (readonly string[])[]} commands
    * @param {number} timeoutMs

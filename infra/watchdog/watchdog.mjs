@@ -6,11 +6,11 @@
  *   with which Sentinel itself demotes a node (sentinel.c, sentinelSendSlaveOf)
  *
  * The transaction uses the connection on which the node reported master. Sentinel closes that connection when it
- * changes the role of the node, so a late transaction of a process that hung in the meantime is not executed. The
+ * changes the role of the node, so a late transaction by a process that hung in the meantime is not executed. The
  * process writes nothing else: without it, the environment is a standard Sentinel setup.
  *
  * The process also restores the settings that a sentinel loses on a restart, and reports TILT. Plain JavaScript without
- * dependencies: it runs in a container that has only Node, of an older version than the kit's.
+ * dependencies: it runs in a container that has only Node.js, and an older version of it than the kit uses.
  *
  *   node watchdog.mjs CONFIGURATION.json
  */

@@ -4,7 +4,7 @@
  *   --env     ─▶ the running environment, its admin users   ─┐
  *   --url, …  ─▶ an external Redis, the rights of the user  ─┴▶ CacheData: every master, the master of a key, a cache
  *
- * The masters are resolved on each call, so a long command follows a failover. Nothing is written here.
+ * The masters are resolved on each call, so a long-running command follows a failover. Nothing is written here.
  */
 import type { Redis } from 'ioredis';
 import { type Cache, openCache } from '../../client/index.ts';
@@ -28,7 +28,7 @@ export interface DataMaster {
   /** Slots that the master serves; all slots if there is no cluster. */
   readonly slots: readonly SlotRange[];
   /**
-   * Connection with the admin user of an environment, or the given user of an external Redis. Command timeout 2 s, no
+   * Connection as the admin user of an environment, or as the given user of an external Redis. Command timeout 2 s, no
    * retries.
    */
   readonly redis: Redis;
@@ -39,9 +39,9 @@ export interface CacheData extends AsyncDisposable {
   readonly name: string;
   readonly substrate: SubstrateName;
   readonly mode: ClientEndpoints['mode'];
-  /** Facts that a client needs to connect, with the app user of an environment. */
+  /** Connection details for a client; for an environment, those of the app user. */
   readonly endpoints: ClientEndpoints;
-  /** Settings of the client, with the namespace of this command. */
+  /** Client settings, with the namespace of this command. */
   readonly settings: EnvironmentConfig['client'];
   readonly db: number;
   /** The environment; undefined for an external Redis. */
@@ -51,11 +51,11 @@ export interface CacheData extends AsyncDisposable {
    * @throws KitError `NO_MASTER`, `NODE_UNREACHABLE`, `EXTERNAL_…`
    */
   masters(): Promise<readonly DataMaster[]>;
-  /** Returns the master of a physical key. @throws as `masters` */
+  /** Returns the master of a physical key. @throws the same errors as `masters` */
   masterOf(key: string | Buffer): Promise<DataMaster>;
   /**
-   * Opens a cache of the client with the namespace and settings of the environment, as an application does, but without
-   * the memory fallback, so that no operation succeeds without Redis. The caller closes the cache.
+   * Opens a client cache with the environment's namespace and settings, as an application does, but without the memory
+   * fallback, so that no operation succeeds without Redis. The caller closes the cache.
    */
   openCache(overrides?: CacheOverrides): Cache;
 }

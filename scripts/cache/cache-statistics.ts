@@ -30,7 +30,7 @@ export interface CacheStatistics {
   readonly mode: CacheData['mode'];
   readonly db: number;
   readonly namespace: string;
-  /** Time of the figures, as ISO text. */
+  /** Time at which the figures were read, as an ISO string. */
   readonly at: string;
   readonly nodes: readonly (ServerFacts & { readonly id: string; readonly address: Address })[];
   readonly total: ServerFacts;
@@ -44,7 +44,7 @@ export interface StatisticsOptions {
   /** Maximum number of keys to read; 0 to read no keys. */
   readonly sampleKeys: number;
   readonly signal?: AbortSignal;
-  /** Keys sampled by an earlier call, to be used again. */
+  /** Keys sampled by an earlier call, to be reused. */
   readonly keys?: KeyStatistics | null;
 }
 

@@ -71,7 +71,8 @@ export async function countAffected(
 }
 
 /**
- * Deletes the selected entries through the client, which maintains the keys of tags and orders deletions and writes.
+ * Deletes the selected entries through the client, which maintains the tag keys, and keeps deletions and writes in
+ * order.
  *
  * @returns the number of deleted entries; null for tags
  * @throws KitError `CLEAR_INCOMPLETE`; CacheError
@@ -151,7 +152,7 @@ async function currentVersions(
   return found;
 }
 
-/** Escapes the glob characters of Redis. */
+/** Escapes the glob characters that Redis uses. */
 export function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\^]/g, '\\$&');
 }

@@ -1,4 +1,4 @@
-/** Options of the commands that read or change the data of an environment or of an external Redis. */
+/** Options for the commands that read or change the data of an environment or of an external Redis. */
 import { type Command, Option } from 'commander';
 import type { ExternalFlags } from '../../config/external-target.ts';
 import { SUBSTRATE_NAMES } from '../../config/substrate-names.ts';
@@ -20,10 +20,10 @@ export interface DataOptions extends ExternalFlags {
 const DB_MAX = 65_535;
 
 /**
- * Adds `--env`, `--substrate`, `--set`, `--namespace`, `--db`, `--json` and the options of an external Redis. `--url`,
+ * Adds `--env`, `--substrate`, `--set`, `--namespace`, `--db`, `--json` and the options for an external Redis. `--url`,
  * `--sentinels` and `--cluster` imply `--substrate external`.
  *
- * @param changes whether the command changes data: it then asks for confirmation, and has `--yes`
+ * @param changes whether the command changes data: it then asks for confirmation, and accepts `--yes`
  */
 export function addDataOptions(command: Command, changes: 'changes' | 'reads'): void {
   const substrate = new Option(

@@ -1,5 +1,5 @@
 /**
- * Groups sampled keys by namespace and domain, and estimates the number and the memory of the keys of each group.
+ * Groups sampled keys by namespace and domain, and estimates the number of keys in each group and their memory.
  *
  *   prices:v1:quote:3f…  ─▶ namespace `prices`, domain `quote`
  *   prices:~tag:9a…      ─▶ namespace `prices`, domain `~tag` (internal client keys)
@@ -13,8 +13,8 @@ export interface DomainFigures {
   /** Number of keys in the group; an estimate if the sample is not complete. */
   readonly keys: number;
   /**
-   * Memory of the group in bytes: the mean of MEMORY USAGE times the number of keys. Null if the server denies the
-   * command.
+   * Memory used by the group, in bytes: the mean of MEMORY USAGE times the number of keys. Null if the server denies
+   * the command.
    */
   readonly bytes: number | null;
 }

@@ -28,7 +28,7 @@ export interface InspectedTag {
 
 export interface InspectedEntry extends Omit<EnvelopeFacts, 'tags' | 'freshness'> {
   readonly tags: readonly InspectedTag[];
-  /** Time at which the value becomes stale, as ISO text; null if it is fresh as long as Redis keeps it. */
+  /** Time at which the value becomes stale, as an ISO string; null if it stays fresh for as long as Redis keeps it. */
   readonly freshUntil: string | null;
   /** Duration of the load that produced the value, in ms; null if it was not recorded. */
   readonly loadMs: number | null;
@@ -66,7 +66,7 @@ export interface InspectedValue {
   readonly bytes: Buffer;
 }
 
-/** Inspects a key. @param tags names of tags, used to show the names of the tags of the entry */
+/** Inspects a key. @param tags tag names, used to show the entry's tags by name */
 export async function inspectKey(
   data: CacheData,
   key: Buffer,

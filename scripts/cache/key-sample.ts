@@ -14,7 +14,7 @@ const PAGE = 500;
 /** Number of pages after which the scan pauses, so that a long scan leaves the server most of its capacity. */
 const PAGES_PER_PAUSE = 20;
 const PAUSE_MS = 5;
-/** Number of recent keys among which repetitions are detected. */
+/** Number of recently returned keys among which duplicates are detected. */
 const REMEMBERED_MAX = 1_000_000;
 /** Number of commands that are sent together. */
 const PIPELINE = 100;
@@ -56,7 +56,7 @@ export async function* scanKeys(
     const pattern = match === undefined ? [] : ['MATCH', match];
     const reply = await redis.callBuffer('SCAN', cursor, ...pattern, 'COUNT', PAGE);
     const [next, found] = reply as [Buffer, readonly Buffer[]];
-    // SCAN may return a key twice while the hash table is resized. The memory for detecting repetitions is bounded.
+    // SCAN may return a key twice while the hash table is resized. The memory used to detect duplicates is bounded.
     if (seen.size > REMEMBERED_MAX) seen.clear();
     const fresh = found.filter((key) => {
       const text = key.toString('latin1');

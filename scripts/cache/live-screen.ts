@@ -60,7 +60,7 @@ export async function showLive(
   }
 }
 
-/** Returns the text to write, which overwrites the previous frame, cut to the width and height of the screen. */
+/** Returns the text to write, cut to the width and height of the screen. It overwrites the previous frame. */
 export function screenOf(text: string, columns: number, rows: number): string {
   const lines = text.split('\n').slice(0, Math.max(1, rows - 1));
   return `${BEGIN_FRAME}${lines.map((line) => `${cutLine(line, columns)}${END_LINE}`).join('\r\n')}${END_FRAME}`;
@@ -81,7 +81,7 @@ function failedFrame(error: unknown, frames: number): Frame {
   return { value: { error: { message } }, text: `cannot be read: ${message}` };
 }
 
-/** Whether the error comes from the environment or its connections. A TypeError does not: it is a defect of the kit. */
+/** Whether the error comes from the environment or its connections. A TypeError does not: it is a defect in the kit. */
 function isExpected(error: unknown): error is Error {
   if (error instanceof KitError) return error.exitCode !== 2;
   return error instanceof Error && !(error instanceof TypeError) && error.name !== 'AbortError';

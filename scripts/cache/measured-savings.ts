@@ -1,5 +1,5 @@
 /**
- * Estimates the savings of a cache from measured figures: reads and hits of the servers, the duration of the loads that
+ * Estimates the savings of a cache from measured figures: the servers' reads and hits, the duration of the loads that
  * produced the entries (in their headers), and the latency of a read.
  */
 
@@ -45,8 +45,8 @@ const ENTRIES = 2_000;
 const PINGS = 20;
 
 /**
- * Measures the figures. @throws KitError `SAVINGS_UNKNOWN` without reads, or if no entry records the duration of its
- * load
+ * Measures the figures. @throws KitError `SAVINGS_UNKNOWN` if there were no reads, or if no entry records the duration
+ * of its load
  */
 export async function measureSavings(data: CacheData, options: SavingsOptions): Promise<MeasuredSavings> {
   const { hits, misses, overSeconds } = await countReads(data, options);

@@ -162,8 +162,8 @@ function viewOf(
 }
 
 /**
- * Returns the hit ratio since the previous view; null without a previous view or without reads, and after a restart of
- * the server.
+ * Returns the hit ratio since the previous view; null if there is no previous view, if there were no reads, or after
+ * the server was restarted.
  */
 function recentRatio(
   hits: number | null,

@@ -1,4 +1,7 @@
-/** Figures that one Redis reports in INFO. Pure, except for sending the command. A missing field is null, never 0. */
+/**
+ * Figures that one Redis server reports in INFO. Pure, except for sending the command. A missing field is null, never
+ * 0.
+ */
 import type { Redis } from 'ioredis';
 import { KitError } from '../../config/errors.ts';
 import { type Info, infoNumber, parseInfo } from '../../infra/redis/info.ts';

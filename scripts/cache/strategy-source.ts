@@ -46,7 +46,7 @@ export async function findStrategies(file: string | undefined): Promise<Strategy
   };
 }
 
-/** Refuses a name that was used before, because the second strategy with the name would replace the first one. */
+/** Refuses a name that is already in use, because a second strategy with the same name would replace the first one. */
 function requireNewName(owners: Map<string, string>, name: string, path: string): void {
   const owner = owners.get(name);
   if (owner !== undefined) {

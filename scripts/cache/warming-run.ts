@@ -8,7 +8,7 @@ import type { StrategySource } from './strategy-source.ts';
 
 export interface WarmingRunOptions {
   readonly source: StrategySource;
-  /** Name of the strategy to run; undefined to run all strategies that run on demand, by priority. */
+  /** Name of the strategy to run; undefined to run all strategies that run on demand, in order of priority. */
   readonly strategy: string | undefined;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
@@ -64,7 +64,7 @@ export async function runWarming(
   }
 }
 
-/** Returns the strategies by priority, without running them. */
+/** Returns the strategies in order of priority, without running them. */
 export async function listStrategies(
   data: CacheData,
   source: StrategySource,

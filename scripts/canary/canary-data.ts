@@ -23,7 +23,9 @@ export interface CanaryData extends AsyncDisposable {
   readonly config: CanaryConfig;
 }
 
-/** Opens the rollout. @throws KitError as `openCacheData`; `CONFIG_INVALID` if the settings are invalid */
+/**
+ * Opens the rollout. @throws the same errors as `openCacheData`; KitError `CONFIG_INVALID` if the settings are invalid
+ */
 export async function openCanaryData(options: CanaryDataOptions): Promise<CanaryData> {
   const config = loadCanary(options.config);
   const data = await openCacheData(options);

@@ -7,7 +7,7 @@ import type { Argument, Command, Option } from 'commander';
 
 export interface Word {
   readonly word: string;
-  /** Description in one line; empty for self-explanatory values. */
+  /** One-line description; empty for self-explanatory values. */
   readonly description: string;
 }
 
@@ -19,7 +19,7 @@ export interface CompletedOption {
   /** Flags of the option, such as `-e` and `--env`. */
   readonly flags: readonly string[];
   readonly description: string;
-  /** Values of the option; undefined for an option without a value, or whose value is optional. */
+  /** Values of the option; undefined if the option takes no value, or if its value is optional. */
   readonly value: Values | undefined;
 }
 
@@ -73,7 +73,7 @@ function argumentValues(argument: Argument, path: string, known: KnownValues): V
 const DIRECTORIES = ['dir', 'baseline', 'run'];
 const FILES = ['file', 'path'];
 
-/** Returns the values to complete. @param placeholder name of the value in the help text */
+/** Returns the completion candidates. @param placeholder name of the value in the help text */
 function valuesOf(words: readonly Word[] | undefined, placeholder: string | undefined): Values {
   if (words !== undefined) return { kind: 'words', words };
   if (DIRECTORIES.includes(placeholder ?? '')) return { kind: 'directories' };

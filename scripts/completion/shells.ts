@@ -1,7 +1,7 @@
 /**
- * Completion scripts of bash, zsh and fish. All follow the same rules: find the path of the command among the words
- * before the cursor, then complete the value of an option, an option, or a subcommand or argument. They do not run
- * `kit`, so completion does not wait for Node to start.
+ * Completion scripts for bash, zsh and fish. All follow the same rules: find the path of the command among the words
+ * before the cursor, then complete an option value, an option, a subcommand or an argument. They do not run `kit`, so
+ * completion does not wait for Node.js to start.
  */
 import {
   type CompletedCommand,

@@ -24,7 +24,7 @@ beforeAll(async () => {
   cli = new CliHarness();
   file = cli.writeEnvironment('kept', {
     'sentinel.watchdog': false,
-    // A busy machine causes neither a failover nor a rejected write.
+    // Keeps a busy machine from causing a failover or a rejected write.
     'sentinel.downAfterMs': 10_000,
     'redis.minReplicasMaxLagSeconds': 20,
   });
@@ -85,7 +85,7 @@ async function restoreWith(client: {
   return await plan.run();
 }
 
-/** Loads another library that defines a function with the same name as one of the kit's library. */
+/** Loads another library that defines a function with the same name as one in the kit's library. */
 async function replaceLibrary(): Promise<void> {
   const [library] = (await redis.call('FUNCTION', 'LIST', 'WITHCODE')) as [unknown[]];
   const field = (name: string) => String(library[library.indexOf(name) + 1]);
@@ -115,7 +115,7 @@ describe('kit backup', () => {
     expect(part.replicationOffset).toBeLessThanOrEqual(Number(/master_repl_offset:(\d+)/.exec(info)?.[1]));
   });
 
-  it('encrypts the archive with a key, so no value is readable in it', async () => {
+  it('encrypts the archive with a key, so no value in it is readable', async () => {
     const { exitCode, err } = await cli.runKit(
       'backup',
       '--env',
@@ -131,7 +131,7 @@ describe('kit backup', () => {
     expect(readdirSync(cli.path).filter((name) => name.startsWith('.backup'))).toEqual([]);
   });
 
-  it('keeps as many backups as the schedule sets, and makes no backup before the next one is due', async () => {
+  it('keeps the number of backups set in the schedule, and makes no backup before the next one is due', async () => {
     const schedule = ['--set', 'backup.keep=1', '--prune', '--env', file, '--to', 'kept/'];
     const first = await json('backup', ...schedule);
     const second = await json('backup', ...schedule);
@@ -154,7 +154,7 @@ describe('kit backup verify', () => {
 });
 
 describe('kit restore', () => {
-  it('replaces all keys with the keys of the backup, and first backs up the existing ones', async () => {
+  it('backs up the existing keys, then replaces all of them with the keys in the backup', async () => {
     await redis.set('text:1', 'changed');
     await redis.set('additional', 'value');
     const unconfirmed = await json('restore', encrypted, '--key-file', 'key', '--env', file);
@@ -177,7 +177,7 @@ describe('kit restore', () => {
     expect(former.result.parts[0].keys).toBe(KEYS + 8);
   });
 
-  it('rejects a truncated, changed or foreign backup and a wrong key with one error, and changes nothing', async () => {
+  it('rejects a truncated, changed or foreign backup or a wrong key with one error, and changes nothing', async () => {
     const bytes = readFileSync(plain);
     const changed = Buffer.from(bytes);
     changed[bytes.length - 3_000] = (changed[bytes.length - 3_000] as number) ^ 1;
@@ -210,7 +210,7 @@ describe('kit restore', () => {
     expect(await redis.get('witness')).toBe('present');
   });
 
-  it('encrypts the previous keys with the key of the schedule', async () => {
+  it('encrypts the backup of the previous keys with the encryption key from the schedule', async () => {
     await redis.set('former', 'value');
     const args = ['--env', file, '--set', 'backup.keyFile=key', '--yes'];
     const { exitCode, result, err } = await json('restore', plain, ...args);
@@ -245,7 +245,7 @@ describe('kit restore', () => {
 
   it('restores into an environment whose memory is full', async () => {
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
-    // Unlike SET, it adds nothing to the backlog, which counts as used memory.
+    // Unlike SET, SETRANGE adds nothing to the backlog, which counts as used memory.
     await redis.setrange('large', 8 * 1024 ** 2, 'x');
     await redis.config('SET', 'maxmemory-policy', 'noeviction', 'maxmemory', used + 4 * 1024 ** 2);
     await expect(redis.set('more', 'value')).rejects.toThrow('OOM');
@@ -266,7 +266,7 @@ describe('kit restore', () => {
     expect(report).toMatchObject({ restored: KEYS + 7, kept: 0, different: 1, examples: ['0: text:5'] });
   });
 
-  it('rejects a backup of a newer RDB version, and changes nothing', async () => {
+  it('rejects a backup with a newer RDB version, and changes nothing', async () => {
     await using opened = await openBackup(plain, undefined);
     const parts = opened.manifest.parts.map((part) => ({ ...part, rdbVersion: 99 }));
     const newer = { ...opened, manifest: { ...opened.manifest, parts } };

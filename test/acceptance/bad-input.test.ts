@@ -1,6 +1,6 @@
 /**
- * Invalid input leads to one clear error and the right exit code. It leaves no process running and no evidence that
- * could pass later.
+ * Invalid input leads to one clear error and the right exit code. No process keeps running, and no evidence is left
+ * that could pass later.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -33,7 +33,7 @@ function isOpenToOthers(directory: string): boolean {
   return isOpen && (directory === dirname(directory) || isOpenToOthers(dirname(directory)));
 }
 
-/** Expects that the command prints one error, once as text and once as JSON, and leaves nothing behind. */
+/** Expects the command to print one error, once as text and once as JSON, and to leave nothing behind. */
 async function refused(
   args: readonly string[],
   expected: {
@@ -57,7 +57,7 @@ async function refused(
   await cli.expectNothingLeft(0);
 }
 
-describe('an invalid configuration exits with 2 before anything is started', () => {
+describe('an invalid configuration makes the command exit with 2 before anything is started', () => {
   it('rejects an unknown environment', async () => {
     await refused(['readiness', '--env', 'prodction'], {
       exitCode: EXIT.USAGE,
@@ -75,7 +75,7 @@ describe('an invalid configuration exits with 2 before anything is started', () 
     });
   });
 
-  it('rejects a coverage summary that is not a regular file before the run starts', async () => {
+  it('rejects, before the run starts, a coverage summary that is not a regular file', async () => {
     const fifo = join(cli.path, 'summary');
     execFileSync('mkfifo', [fifo]);
     await refused(['readiness', '--coverage', fifo], {
@@ -115,7 +115,7 @@ describe('an invalid configuration exits with 2 before anything is started', () 
   });
 });
 
-describe('a machine that cannot run the environment', () => {
+describe('kit on a machine that cannot run the environment', () => {
   it('reports a port that is in use on all addresses', async () => {
     await using stranger = await listenOnAllAddresses();
     const file = cli.writeEnvironment('port', { 'redis.port': stranger.port, 'sentinel.port': 26_390 });
@@ -141,7 +141,7 @@ describe('a machine that cannot run the environment', () => {
     await neverPasses('run');
   });
 
-  it('reports a file in place of the directory for temporary files', async () => {
+  it('reports a TMPDIR that is a file and not a directory', async () => {
     const env = { TMPDIR: cli.writeFile('no-directory', '') };
     await refused(
       ['up'],
@@ -204,13 +204,13 @@ describe('a machine that cannot run the environment', () => {
       );
     });
 
-    it('a full disk under the state directory prevents every start', async () => {
+    it('no environment starts if the disk with the state directory is full', async () => {
       await using disk = mountDisk('.kit', '2m');
       expect(disk.path).toContain(cli.path);
       await refused(['up'], { exitCode: EXIT.UNKNOWN, code: 'DISK_FULL', says: [/MB free/] });
     });
 
-    it('a full disk under the state directory of a running environment prevents a run, and kit down still works', async () => {
+    it('no run starts if the disk with the state directory becomes full later, and kit down still works', async () => {
       await using disk = mountDisk('.kit', '80m');
       expect((await cli.runKit('up')).exitCode).toBe(EXIT.GO);
       fillDisk(disk.path);
@@ -227,7 +227,7 @@ describe('a machine that cannot run the environment', () => {
       await neverPasses('run');
     });
 
-    it('a full disk under the evidence is reported from the first file on', async () => {
+    it('a full disk is reported even for the first evidence file', async () => {
       await using disk = mountDisk('out', '16k');
       const run = await cli.runKit('drill', 'hit-miss', '--out', join(disk.path, 'run'));
       notWritten(run);
@@ -235,7 +235,7 @@ describe('a machine that cannot run the environment', () => {
       await neverPasses(join(disk.path, 'run'));
     });
 
-    it('a full disk under the evidence is reported while the histories are written', async () => {
+    it('a full disk is reported while the histories are being written as evidence', async () => {
       await using disk = mountDisk('out', '160k');
       const run = await cli.runKit('drill', 'zipf-100', 'steady', '--out', join(disk.path, 'run'));
       notWritten(run);

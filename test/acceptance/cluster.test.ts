@@ -1,4 +1,4 @@
-/** A cluster from the command line: it is started twice, shown, drilled, cleaned up after a crash, and stopped. */
+/** A cluster on the command line: started twice, inspected, used for drills, cleaned up after a crash, and stopped. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -49,7 +49,7 @@ describe('kit with a cluster', () => {
     expect((await startEnvironment(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   });
 
-  it('does not report a GO when nothing could be measured, and the drill names its requirement', async () => {
+  it('does not report a GO when nothing could be measured, and names the requirement of the drill', async () => {
     const { exitCode, out } = await cli.runKit(
       'drill',
       'master-crash',
@@ -64,14 +64,14 @@ describe('kit with a cluster', () => {
     expect(verdict.decision).toBe('UNKNOWN');
     expect(trials.find(({ drill }) => drill === 'master-crash')).toMatchObject({
       status: 'not-measured',
-      reason: expect.stringContaining('needs a topology of sentinel; this environment is cluster'),
+      reason: expect.stringContaining('requires the topology sentinel; this environment is cluster'),
     });
   });
 
   it('runs the scripted drills, which read each key from the master of its shard', async () => {
     const asked = ['hit-miss', 'ttl-expiry', 'key-versioning', 'feature-flag'];
     const run = await cli.runKit('drill', ...asked, '--env', file, '--out', 'scripts');
-    // Every run also reads the facts of the nodes.
+    // Every run also reads facts about the nodes.
     expect(cli.expectNoFailures(run, 'scripts').trials.map(({ drill, status }) => [drill, status])).toEqual(
       ['configuration', ...asked].map((drill) => [drill, 'completed']),
     );

@@ -8,7 +8,7 @@ import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
-/** A busy machine does not cause a failover. */
+/** Keeps a busy machine from causing a failover. */
 const CALM = { 'sentinel.downAfterMs': 10_000 };
 
 describe('two environments side by side', () => {
@@ -41,7 +41,7 @@ describe('two environments side by side', () => {
     expect(await up(files.right)).toEqual(views.right);
   });
 
-  it('reject a second kit up with other settings, and keep running', async () => {
+  it('reject a second kit up with different settings, and keep running', async () => {
     const { exitCode, out } = await cli.runKit(
       ...['up', '--env', files.left, '--set', 'redis.maxmemory=300mb', '--json'],
     );
@@ -52,14 +52,14 @@ describe('two environments side by side', () => {
     expect((await cli.runKit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
   });
 
-  it('are used by a drill as they are, and keep running after it', async () => {
+  it('are used unchanged by a drill, and keep running after it', async () => {
     const run = await cli.runKit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
     cli.expectNoFailures(run, 'run');
     expect(run.err).toContain('left is already running: using it');
     expect(await up(files.left)).toEqual(views.left);
   });
 
-  it('are shown by kit status, for people and for programs', async () => {
+  it('are shown by kit status, as text and as JSON', async () => {
     const told = await cli.runKit('status', '--env', files.left);
     expect(told).toMatchObject({ exitCode: EXIT.GO, err: '' });
     expect(told.out).toMatch(/^left: healthy\nredis-1 +\S+ +running, master +Redis \d\S+ +pid \d+\n/);
@@ -139,7 +139,7 @@ describe('two environments side by side', () => {
 });
 
 describe('two commands on one environment', () => {
-  it('do not share an environment that one will stop: the second is rejected, the first continues', async () => {
+  it('do not share an environment that one of them stops: the second is rejected, the first continues', async () => {
     await using cli = new CliHarness();
     const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '10', '--out', 'first']);
     await first.waitForProgress(/hit-miss/);

@@ -1,6 +1,6 @@
 /**
- * One real run, recorded once by the real command. Its folder is copied, and one part is removed or changed: the copy
- * is never a GO, and `verify` names the files that differ from the sealed ones.
+ * One real run, recorded once by the real command. Its folder is copied, and one part of the copy is removed or
+ * changed. The copy is never a GO, and `verify` names the files that differ from the sealed ones.
  */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -59,7 +59,7 @@ describe('a recorded run', () => {
     );
   });
 
-  it('lists for every criterion its trials, observations and evidence files with their SHA-256', () => {
+  it('lists the trials, observations and evidence files of every criterion, with their SHA-256', () => {
     for (const one of original.verdict.criteria) {
       expect(Object.keys(one), one.id).toEqual(
         expect.arrayContaining([
@@ -83,7 +83,7 @@ describe('a recorded run', () => {
     }
   });
 
-  it('passes kit verify, and each analysis gives the stored bytes', async () => {
+  it('passes kit verify, and each analysis reproduces the stored bytes', async () => {
     expect(await cli.runKit('verify', 'run')).toMatchObject({ exitCode: EXIT.GO, err: '' });
     const again = await cli.runKit('analyze', 'run', '--json');
     expect(again.exitCode).toBe(run.exitCode);
@@ -149,9 +149,10 @@ describe('a run without one of its files', () => {
 });
 
 describe('a run with one changed byte', () => {
-  it('fails kit verify, which names the file, for every file and at every position', () => {
+  it('fails kit verify for every file and every position, and the file is named', () => {
     const places = [() => 0, (bytes: number) => bytes >> 1, (bytes: number) => bytes - 1];
-    // The seal has its own test: verify reports a changed path or hash in the seal under the file that the entry names.
+    // The seal has its own test: if a path or hash in the seal was changed, verify reports the file that the entry
+    // names.
     for (const path of [...sealed.filter((one) => one !== 'seal.json'), ...REPORTS]) {
       for (const place of places) {
         const dir = copy();
@@ -174,7 +175,7 @@ describe('a run with one changed byte', () => {
     }
   });
 
-  it('is no longer a GO when the byte is in evidence, and is judged the same when it is in a report', () => {
+  it('is no longer a GO when the byte is in evidence, and keeps its verdict when the byte is in a report', () => {
     for (const path of sealed) {
       const dir = copy();
       changeOneBit(join(dir, path));
@@ -208,7 +209,7 @@ function outcome<T>(work: () => T): T | KitError {
   }
 }
 
-/** All messages of a verification as one text, or a kit error as the command prints it. */
+/** All messages from a verification as one string, or a kit error as the command prints it. */
 function problems(result: Verification | KitError): string {
   return result instanceof KitError ? `${result.where}: ${result.message}` : result.problems.join('\n');
 }

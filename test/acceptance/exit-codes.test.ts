@@ -22,7 +22,7 @@ function npmRun(...args: string[]): ChildProcess & { readonly output: Promise<re
   return Object.assign(child, { output: Promise.all([text(child.stdout), text(child.stderr)]) });
 }
 
-/** The exit code as a shell reports it: if a signal ends npm, 128 plus the number of the signal. */
+/** The exit code as a shell reports it: if npm is killed by a signal, 128 plus the signal number. */
 async function waitForExit(child: ReturnType<typeof npmRun>) {
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   const [out, err] = await child.output;

@@ -1,6 +1,6 @@
 /**
- * A cache client and a generated workload of a module outside the tree of the kit, by the command: a drill of the module
- * with both, and a built-in drill with the client.
+ * A cache client and a generated workload from a module outside the kit's source tree, used through the command: one of
+ * the module's drills with both, and a built-in drill with the client.
  */
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,7 @@ beforeAll(() => {
 });
 afterAll(async () => cli[Symbol.asyncDispose]());
 
-describe('a client and a generated workload of a module', () => {
+describe('a client and a generated workload from a module', () => {
   let drill: CommandResult;
   beforeAll(async () => {
     const gates = ['--gates', join(EXAMPLE, 'client-gates.yaml')];
@@ -30,7 +30,7 @@ describe('a client and a generated workload of a module', () => {
     return parseHistory([{ path, text: readFileSync(path, 'utf8') }]).history.operations;
   };
 
-  it('run under the faults of the drill, and the gates judge the client of the kit', () => {
+  it('run under the faults of the drill, and the gates judge the kit’s own client', () => {
     expect(drill.exitCode, drill.out + drill.err).toBe(EXIT.GO);
     const criteria = cli.readReport('run').verdict.criteria.filter(({ id }) => id.startsWith('basket-'));
     expect(criteria.map(({ state, measured }) => [state, measured])).toEqual([
@@ -46,7 +46,7 @@ describe('a client and a generated workload of a module', () => {
     expect(operations.filter(({ outcome }) => outcome === 'ok').length).toBeGreaterThan(50);
   });
 
-  it('are compared with the client of the kit, from their operations and the nodes', () => {
+  it('are compared with the kit’s own client by their operations and by the state of the nodes', () => {
     const rows = cli.readReport('run').comparison.filter(({ drill: of }) => of === 'baskets');
     expect(rows.map(({ client }) => client).toSorted()).toEqual(['kit', 'shop-cache']);
     for (const row of rows) {
@@ -58,7 +58,7 @@ describe('a client and a generated workload of a module', () => {
 });
 
 describe('--clients', () => {
-  it('runs a client of a module in a built-in drill, and reports where it cannot run', async () => {
+  it('runs a client from a module in a built-in drill, and reports where it cannot run', async () => {
     const env = cli.writeEnvironment('pair', {}, 'dev');
     const { out, err } = await cli.runKit(
       ...[
@@ -79,7 +79,7 @@ describe('--clients', () => {
     expect(run.provenance['client shop-cache']).toBe('1.4.0');
   }, 120_000);
 
-  it('rejects a name that neither the kit nor a module has, with the known names', async () => {
+  it('rejects a name that neither the kit nor a module defines, and lists the known names', async () => {
     const { exitCode, err } = await cli.runKit('drill', 'master-crash', '--clients', 'shop', ...MODULE);
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toMatch(/unknown client 'shop'/);

@@ -1,6 +1,6 @@
 /**
- * An extension module outside the tree of the kit, used through the command: one short drill, judged by its own checker
- * and gates.
+ * An extension module outside the kit's source tree, used through the command: one short drill, judged by its own
+ * checker and gates.
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -64,7 +64,7 @@ describe('an extension module', () => {
     );
   });
 
-  it('is rejected if it differs from the module of the run', async () => {
+  it('is rejected if it differs from the module that the run used', async () => {
     const other = join(cli.path, 'other.mjs');
     writeFileSync(other, "export default { name: 'shop', checkers: [] };\n");
     const { exitCode, out } = await cli.runKit('verify', 'run', '--module', other);
@@ -72,7 +72,7 @@ describe('an extension module', () => {
     expect(out).toMatch(/differs from the module other\.mjs/);
   });
 
-  it('can be listed in kit.yaml, and is rejected with its path if one of its names exists already', async () => {
+  it('can be listed in kit.yaml, and is rejected with its path if one of its names is already in use', async () => {
     copyFileSync(join(EXAMPLE, 'gates.yaml'), join(cli.path, 'gates.yaml'));
     cli.writeFile(
       'clash.mjs',

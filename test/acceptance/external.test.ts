@@ -19,7 +19,7 @@ import { findFreePort, RedisProcess, startSentinelSet, waitUntil } from '../supp
 
 const PREFIX = 'redis-cache-kit:';
 const PASSWORD = 'external-secret-7f3a';
-/** All drills that can run, except the two longest ones, which send no commands that the others do not. */
+/** All drills that can run, except the two longest ones, which send only commands that other drills also send. */
 const ASKED = drills
   .filter(({ id, external }) => external !== undefined && !['realistic-50', 'steady'].includes(id))
   .map(({ id }) => id);
@@ -155,7 +155,7 @@ describe('a run of all drills on an external Redis', () => {
     });
   });
 
-  it('exits with the decision: UNKNOWN, or NO_GO if this machine missed a deadline', () => {
+  it('exits with the code of its decision: UNKNOWN, or NO_GO if this machine missed a deadline', () => {
     const { criteria, decision } = report.verdict;
     const slow = criteria.some(({ state }) => state === 'FAIL');
     expect(answer.exitCode, answer.err).toBe(slow ? EXIT.NO_GO : EXIT.UNKNOWN);
@@ -172,7 +172,7 @@ describe('a run on an external Redis', () => {
   beforeEach(open);
   afterEach(close);
 
-  it('is a GO when the requested criteria pass, and does not print the password of the command line', async () => {
+  it('is a GO when the requested criteria pass, and does not print the password from the command line', async () => {
     const args = onExternal('drill', 'hit-miss', '--url', url(), '--out', 'run');
     const answer = await cli.start(args).waitForExit();
     const { out, err } = answer;
@@ -201,7 +201,7 @@ describe('a run on an external Redis', () => {
   });
 });
 
-/** The drills for a cluster, without two drills that the tests above cover. */
+/** The cluster drills, except for two that the tests above cover. */
 const OF_CLUSTER = ASKED.filter((id) => !['zipf-100', 'observability'].includes(id));
 
 function seed({ nodes }: ClusterSet, index: number): string {
@@ -333,7 +333,7 @@ describe('an impossible request ends with one error and creates no run', () => {
     expect(readdirSync(cli.path)).toEqual([]);
   });
 
-  it('rejects an address for another substrate', async () => {
+  it('rejects a server URL for any other substrate', async () => {
     const answer = await cli.runKit('readiness', '--url', 'redis://127.0.0.1:1', '--json');
     expect(answer.exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(answer.out)).toMatchObject({

@@ -1,5 +1,6 @@
 /**
- * The commands on a master that cannot save, as with a full disk: the master refuses writes and PING, and serves reads.
+ * The commands run against a master that cannot save, as when its disk is full: the master refuses writes and PING, but
+ * still serves reads.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   for (let i = 0; i < 20; i += 1) await redis.set(`shop:doc:${i}`, 'value');
   await redis.get('shop:doc:1');
   const [, dir = ''] = (await redis.config('GET', 'dir')) as string[];
-  // A directory takes the name of the snapshot, so the server cannot replace the snapshot.
+  // A directory occupies the file name of the snapshot, so the server cannot replace the snapshot.
   obstacle = join(dir, 'dump.rdb');
   rmSync(obstacle, { force: true });
   mkdirSync(obstacle);
@@ -52,7 +53,7 @@ afterAll(async () => {
   await cli[Symbol.asyncDispose]();
 });
 
-describe('on a master that replies MISCONF to PING', () => {
+describe('with a master that replies MISCONF to PING', () => {
   it('kit status reports the node as reachable, and as the master', async () => {
     const { out } = await on('status');
     const view = JSON.parse(out) as EnvironmentView;
@@ -60,7 +61,7 @@ describe('on a master that replies MISCONF to PING', () => {
     expect(view.nodes).toMatchObject([{ id: 'redis-1', state: 'running', server: expect.any(String) }]);
   });
 
-  it('kit incident collects the node', async () => {
+  it('kit incident collects the data of the node', async () => {
     const folder = join(cli.path, 'post-mortem');
     const { exitCode, out, err } = await on('incident', '--to', folder);
     expect(exitCode, err).toBe(EXIT.GO);
@@ -68,7 +69,7 @@ describe('on a master that replies MISCONF to PING', () => {
     expect(readFileSync(join(folder, 'nodes/redis-1/configuration.json'), 'utf8')).toContain('maxmemory');
   });
 
-  it('kit cache-stats, top and savings read from it', async () => {
+  it('kit cache-stats, top and savings read from the node', async () => {
     const { keys } = JSON.parse((await on('cache-stats')).out) as CacheStatistics;
     expect(keys).toMatchObject({ total: 20, complete: true });
     const { nodes } = JSON.parse((await on('top')).out) as TopView;

@@ -1,4 +1,4 @@
-/** A report of `kit incident` is complete, contains no password, and is sealed. */
+/** A `kit incident` report is complete, contains no password, and is sealed. */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,7 +52,7 @@ describe('kit incident', () => {
     });
   });
 
-  it('stores no password and no hash of one', () => {
+  it('stores neither a password nor a password hash', () => {
     const passwords = readPasswords(secretsFile('incident', join(cli.path, '.kit')));
     expect(passwords).toHaveLength(8);
     const hashes = passwords.map((password) => createHash('sha256').update(password).digest('hex'));
@@ -73,7 +73,7 @@ describe('kit incident', () => {
     expect(out).toBe('changed: added.txt\nchanged: events.txt\nchanged: manifest.json\n');
   });
 
-  it('refuses to write into a folder with files, and to check a folder that is not a report', async () => {
+  it('refuses to write into a folder that contains files, and to check a folder that is not a report', async () => {
     expect(await collect('--to', folder)).toMatchObject({
       exitCode: EXIT.USAGE,
       out: expect.stringContaining('FOLDER_NOT_EMPTY'),
@@ -93,7 +93,7 @@ describe('the redaction', () => {
     ).toBe('{"url":"redis://[redacted]@host","key":"[redacted]"}');
   });
 
-  it('removes secrets of other environments, by the setting that contains them', () => {
+  it('removes secrets of other environments, identified by the setting that contains them', () => {
     const redact = redactor([]);
     expect(redact('requirepass formerSecret1\nsentinel auth-pass mymaster formerSecret2\n')).toBe(
       'requirepass [redacted]\nsentinel auth-pass mymaster [redacted]\n',

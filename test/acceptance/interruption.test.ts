@@ -1,6 +1,6 @@
 /**
- * Runs that are interrupted in the middle of a failover, with the master paused: no process is left, and the run does
- * not pass.
+ * Runs that are interrupted in the middle of a failover, with the master paused: no process is left running, and the
+ * run does not pass.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => cli[Symbol.asyncDispose]());
 
-/** Trials of the drills: more than a slow machine needs until the drill is interrupted. */
+/** Number of trials per drill: more than even a slow machine can complete before the interruption. */
 const MANY = ['--trials', '20'];
 
 /** Starts a drill and returns when it has paused the master. */
@@ -86,7 +86,7 @@ describe('a kept environment', () => {
     expect((await cli.runKit('up', '--env', file)).exitCode).toBe(EXIT.GO);
   });
 
-  it('is healthy after an interrupted failover and the next kit up, with the former master as a replica', async () => {
+  it('is healthy after an interrupted failover and the next kit up, with the old master as a replica', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
@@ -122,7 +122,7 @@ describe('SIGKILL while the master is paused', () => {
     await cli.expectNothingLeft();
   });
 
-  it('leaves an environment that was already running to kit down', async () => {
+  it('leaves it to kit down to stop an environment that was already running', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', ...MANY, '--env', file, '--out', 'run']);
@@ -159,7 +159,7 @@ function pids(environment: string): readonly number[] {
   return Object.values(cli.readLedger(environment)?.processes ?? {}).map(({ pid }) => pid);
 }
 
-/** Expects that the folder of the run can be read and judged, and that its verdict is not GO. */
+/** Expects that the run folder can be read and judged, and that its verdict is not GO. */
 async function neverPasses(): Promise<void> {
   expect(existsSync(join(cli.path, 'run', 'seal.json'))).toBe(false);
   expect(existsSync(join(cli.path, 'run', 'report.json'))).toBe(false);

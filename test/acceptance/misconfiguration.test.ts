@@ -1,5 +1,5 @@
 /**
- * A setting that makes an environment unsafe turns the verdict to no-go, and the report names the setting to change.
+ * A setting that makes an environment unsafe changes the verdict to NO_GO, and the report names the setting to change.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
@@ -73,7 +73,7 @@ describe('a planted misconfiguration', () => {
     await cli.expectNothingLeft();
   });
 
-  it('is not reported for unchanged settings of dev: no criterion of the same drill fails', async () => {
+  it('is not reported for unchanged dev settings: no criterion of the same drill fails', async () => {
     const sound = cli.writeEnvironment('sound');
     cli.expectNoFailures(await cli.runKit('drill', 'hit-miss', '--env', sound, '--out', 'sound'), 'sound');
   });

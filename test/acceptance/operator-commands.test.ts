@@ -12,7 +12,7 @@ commandsContract('local processes', async (): Promise<CommandPlace> => {
   const cli = new CliHarness();
   const file = cli.writeEnvironment('operated', {
     'client.namespace': NAMESPACE,
-    // A busy machine causes neither a failover nor a rejected write.
+    // Keeps a busy machine from causing a failover or a rejected write.
     'sentinel.downAfterMs': 10_000,
     'redis.minReplicasMaxLagSeconds': 20,
   });

@@ -1,6 +1,7 @@
 /**
- * The verdict under the oldest Node that runs the TypeScript of the checkout has the same bytes as under the kit's own
- * Node. The oldest Node comes from the registry; if it is not available, the test is skipped with that reason.
+ * The verdict under the oldest Node.js version that can run the checkout's TypeScript is byte-identical to the verdict
+ * under the kit's own Node.js version. The oldest version comes from the registry; if it is not available, the test is
+ * skipped with that reason.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { CliHarness } from '../support/cli-harness.ts';
 
-/** The installed package supports older versions of Node: see `test/packed-kit.test.ts`. */
+/** The installed package supports older versions of Node.js: see `test/packed-kit.test.ts`. */
 const { devEngines } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   devEngines: { runtime: { version: string } };
 };
@@ -26,7 +27,7 @@ function fetchNode(version: string): string | undefined {
   }
 }
 
-it(`kit verify and kit analyze give the same bytes under Node ${OLDEST}`, async (context) => {
+it(`kit verify and kit analyze produce the same bytes under Node ${OLDEST}`, async (context) => {
   const oldest = fetchNode(OLDEST);
   if (oldest === undefined) return context.skip(`not measured: Node ${OLDEST} could not be fetched`);
   expect(execFileSync(oldest, ['--version']).toString()).toBe(`v${OLDEST}\n`);

@@ -1,4 +1,4 @@
-/** `kit recover`: shows the data of each node after all nodes have ended, and starts from the selected one. */
+/** `kit recover`: shows the data of each node after all nodes have stopped, and starts from the selected one. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -66,7 +66,7 @@ describe('kit recover', () => {
     expect(err).toMatch(/the data of redis-2 is kept as \S+data\.\d{8}T\d{6}\.\d{3}Z/);
   });
 
-  it('changes nothing when no environment of that name was started', async () => {
+  it('changes nothing when no environment with that name was started', async () => {
     const { exitCode, out } = await cli.runKit('recover', '--env', 'single', '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'ENVIRONMENT_NOT_FOUND' } });

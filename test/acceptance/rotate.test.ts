@@ -21,7 +21,7 @@ const cli = new CliHarness();
 const stateDir = join(cli.path, '.kit');
 const SETTINGS = {
   'docker.protected': true,
-  // A busy machine causes neither a failover nor a rejected write.
+  // Keeps a busy machine from causing a failover or a rejected write.
   'sentinel.downAfterMs': 10_000,
   'redis.minReplicasMaxLagSeconds': 20,
 };
@@ -65,7 +65,7 @@ class Rotated {
 
   get #ledger() {
     const ledger = cli.readLedger(this.name);
-    if (ledger === undefined) throw new Error(`no ledger of ${this.name}`);
+    if (ledger === undefined) throw new Error(`no ledger for ${this.name}`);
     return ledger;
   }
 
@@ -91,7 +91,7 @@ class Rotated {
     await cli.killProcess(this.#ledger.processes[id]?.pid ?? 0);
   }
 
-  /** Reply of the node to an AUTH with this user and password. */
+  /** The node's reply to an AUTH with this user and password. */
   async login(id: string, user: string, password: string): Promise<string> {
     const { host, port } = this.#ledger.placement[id] ?? { host: '', port: 0 };
     return loginReply({ host, port }, user, password);
@@ -142,7 +142,7 @@ describe('kit rotate', () => {
     expect(rotated.passwords()).toEqual(before);
   });
 
-  it('fails no operation of a client, with a switchover and restarted nodes between begin and finish', async () => {
+  it('lets no client operation fail, with a switchover and restarted nodes between begin and finish', async () => {
     const former = rotated.passwords();
     const logins: string[] = [];
     const cache = sentinelCache({
@@ -175,7 +175,8 @@ describe('kit rotate', () => {
         const read = await cache.lookup(name).catch((error) => error);
         // While no connection is open, a read is served from memory, which has no entry.
         const isRead = read.source === 'memory' || read.value === name;
-        // If a switchover ended the WAIT of a write, the value is stored, although the confirmation never arrives.
+        // If a switchover interrupted the WAIT after a write, the value is stored although the confirmation never
+        // arrives.
         const isStored = receipt.source === 'redis' || isEndedBySwitchover(receipt);
         if (!isStored || !isRead) failed.push({ name, receipt, read });
         written.push(name);
@@ -243,7 +244,7 @@ describe('kit rotate', () => {
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
   });
 
-  it('cancel makes the previous passwords current again, and refuses the new ones', async () => {
+  it('cancel makes the previous passwords current again, and the nodes then refuse the new ones', async () => {
     const former = rotated.passwords();
     await rotated.kitOk('rotate', '--user', 'app', '--phase', 'begin', '--yes');
     const begun = rotated.passwords();
@@ -317,7 +318,7 @@ describe('kit rotate on other topologies', () => {
     await other.kitOk('up');
     const former = other.passwords();
     await other.kitOk('rotate');
-    // In a topology without sentinels, their passwords exist only in the secrets file.
+    // In a topology without sentinels, the sentinel passwords exist only in the secrets file.
     expect(other.passwords().sentinel).toEqual(former.sentinel);
     expect(await other.logins(former)).toEqual(['WRONGPASS']);
     expect(await other.logins(other.passwords())).toEqual(['OK']);

@@ -1,4 +1,7 @@
-/** The commands of docs/runbook.md for Docker on one environment on the engine, each section after its symptom. */
+/**
+ * Runs the Docker commands in docs/runbook.md against one environment on the engine, each section after its symptom
+ * occurs.
+ */
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -21,7 +24,7 @@ const up = ['up', '--env', NAME, '--substrate', 'docker'];
 const containerOf = (id: string) => `kit-${NAME}-${id}`;
 
 interface Case extends Symptom {
-  /** Nodes that are killed before the section is followed; `master` is the current one. */
+  /** Nodes that are killed before the section is followed; `master` means the current master. */
   readonly kill?: readonly string[];
 }
 
@@ -44,7 +47,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'Password rotation': { prints: /the nodes refuse the previous ones/ },
 };
 
-/** Kills containers one after the other; `recover.engine.ts` states the reason. The engine does not restart them. */
+/** Kills containers one after the other; `recover.engine.ts` explains why. The engine does not restart them. */
 async function kill(ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const node = id === 'master' ? (await runbook.run('view', 'master')).trim() : id;

@@ -1,4 +1,4 @@
-/** The commands of docs/runbook.md on one local environment, each section after its symptom. */
+/** Runs the commands in docs/runbook.md against one local environment, each section after its symptom occurs. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { CliHarness } from '../support/cli-harness.ts';
@@ -16,7 +16,7 @@ const SYMPTOMS: Readonly<Record<string, Case>> = {
   'Environment status': { prints: /role:master/ },
   'No master': {
     kill: /^sentinel-[23]$/,
-    // A sentinel counts another sentinel until the other one has not replied for downAfterMs.
+    // A sentinel considers another sentinel reachable until it has received no reply from it for downAfterMs.
     shownBy: 'view; rc sentinel-1 SENTINEL CKQUORUM mymaster',
     prints: /NOQUORUM/,
   },

@@ -1,4 +1,4 @@
-/** The artifacts of a run, which are its folder and the output of the command, contain no password. */
+/** The artifacts of a run (its folder and the command output) contain no password. */
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,8 @@ let environment: string;
 
 beforeAll(async () => {
   environment = cli.writeEnvironment('secretive');
-  // The environment keeps running, because an environment that a run starts removes its passwords when it ends.
+  // Started separately, so that the environment keeps running: an environment that a run starts removes its passwords
+  // when the run ends.
   expect((await cli.runKit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
 });
 afterAll(() => cli[Symbol.asyncDispose]());

@@ -1,6 +1,5 @@
 /**
- * `kit status` of an environment whose configuration or passwords have changed since the deploy, and in the middle of a
- * failover.
+ * `kit status` for an environment whose configuration or passwords changed after the deployment, and during a failover.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -67,7 +66,7 @@ describe('kit status', () => {
     expect((await viewOf()).healthy).toBe(true);
   });
 
-  it('names the users whose password has changed, as does the error of kit up', async () => {
+  it('names the users whose password has changed, as does the error from kit up', async () => {
     const before = readFileSync(secrets, 'utf8');
     const changed = JSON.parse(before) as { redis: Record<string, string> };
     changed.redis.app = 'another-password-of-the-app';
@@ -125,7 +124,7 @@ describe('kit status of an environment that is not running', () => {
 });
 
 describe('kit switchover', () => {
-  it('promotes a replica, and the old master follows it', async () => {
+  it('promotes a replica, and the previous master follows it', async () => {
     const { master } = await viewOf();
     const { exitCode, out, err } = await cli.runKit('switchover', '--env', file, '--json');
     expect(exitCode, out + err).toBe(EXIT.GO);

@@ -1,6 +1,6 @@
 /**
- * Import rules of the canary. Data flows one way, as in the harness: counts of processes, then the decision log, then
- * the pure judge.
+ * Import rules of the canary. Data flows one way, as in the harness: counts from the processes, then the decision log,
+ * then the pure judge.
  */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
 import type { Room } from './rules.ts';

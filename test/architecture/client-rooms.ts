@@ -17,7 +17,7 @@ const room = (at: string, because: string, imports: readonly string[], more: Par
   ...more,
 });
 
-/** The source files of the entry points of the package: programs outside the client may import only these. */
+/** The source files of the package's entry points: programs outside the client may import only these. */
 export const CLIENT_ENTRIES = [
   ...['index', 'env', 'envelope', 'types'].map((name) => `client/${name}.ts`),
   ...['analytics', 'metrics', 'warming'].map((name) => `client/extras/${name}/index.ts`),

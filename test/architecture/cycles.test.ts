@@ -14,7 +14,7 @@ it('accepts files that import in one direction', () => {
   expect(importCycles('client/', [...files, file('c')])).toEqual([]);
 });
 
-it('reports a cycle of imports, type imports included', () => {
+it('reports an import cycle, type imports included', () => {
   const files = [
     file('a', `import { b } from './b.ts'`),
     file('b', `import type { C } from './c.ts'`),
@@ -28,7 +28,7 @@ it('reports a file that imports itself', () => {
   expect(importCycles('client/', [file('a', `import './a.ts'`)])).toEqual(['import cycle: client/a.ts']);
 });
 
-it('reports two separate cycles separately', () => {
+it('reports two independent cycles separately', () => {
   const files = [
     file('a', `import './b.ts'`),
     file('b', `import './a.ts'`, `import './c.ts'`),

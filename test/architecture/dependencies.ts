@@ -1,4 +1,4 @@
-/** The decided dependencies, checked by `architecture.test.ts`. */
+/** The approved dependencies, checked by `architecture.test.ts`. */
 
 /** Every dependency with its purpose; the page in docs/decisions/ gives the reason for the choice. */
 export const DEPENDENCIES: Readonly<Record<string, string>> = {

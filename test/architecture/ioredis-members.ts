@@ -14,7 +14,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
 };
 /** Fields of prototypes and modules that are missing from the declarations. */
 const UNDECLARED = ['prevCommandQueue', 'prevCondition', 'dataHandler'];
-/** Code that could reach a hidden member without its name after a dot, which the check of names does not find. */
+/** Code that could access a hidden member without writing its name after a dot, so the name check does not find it. */
 const HIDDEN: readonly RegExp[] = [/\bas unknown as\b/, /\bReflect\s*\./, /\bredis\s*(?:\?\.)?\[/];
 
 /** Names of the hidden members in the text of `ioredis/built/Redis.d.ts`. */

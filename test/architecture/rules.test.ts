@@ -96,7 +96,7 @@ describe('the dependency rule', () => {
 });
 
 describe('the other rules', () => {
-  it('report an undeclared reader of variables', () => {
+  it('report an undeclared reader of environment variables', () => {
     const read = file('infra/a.ts', `\nconst home = process.env.HOME;`);
     expect(rules.undeclaredVariableReads(['config/env.ts'], [read])).toEqual([
       'infra/a.ts:2: reads process.env; only config/env.ts may',
@@ -132,7 +132,7 @@ describe('the other rules', () => {
     ).toHaveLength(2);
   });
 
-  it('report to-do marks, skipped tests and silenced checks', () => {
+  it('report TODO comments, skipped tests and silenced checks', () => {
     for (const line of [
       '// TODO later',
       'it.skip(',
@@ -146,7 +146,7 @@ describe('the other rules', () => {
     expect(rules.unfinishedCode([file('infra/a.ts', 'const many = anything.skipped;')])).toEqual([]);
   });
 
-  it('report a returned call of a resource that is disposed of before the call completes', () => {
+  it('report a returned call to a resource that is disposed of before the call completes', () => {
     const body = (line: string) =>
       `async function f() {\n  await using plan = open();\n  ${line}\n}\nreturn plan.run();`;
     expect(

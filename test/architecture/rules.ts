@@ -36,7 +36,7 @@ export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
     );
 }
 
-/** Imports that the table does not allow, files in no room, rows of the table without a file. */
+/** Imports that the table does not allow, files in no room, and table rows without a file. */
 export function brokenImports(rooms: readonly Room[], files: readonly SourceFile[]): string[] {
   const sources = files.filter(({ path }) => path.endsWith('.ts'));
   const homeless = sources.filter(({ path }) => roomOf(rooms, path) === undefined);
@@ -86,7 +86,7 @@ export function undeclaredVariableReads(readers: readonly string[], files: reado
     );
 }
 
-/** Files and functions that are too long. The functions of test files are not counted, because tests are lists. */
+/** Files and functions that are too long. Functions in test files may be of any length, because tests are lists. */
 export function overlongCode(
   files: readonly SourceFile[],
   limits: { file: number; function: number },
@@ -114,7 +114,7 @@ export function emptyNames(files: readonly SourceFile[]): string[] {
     .map(({ path }) => `${path}: the name has no meaning; use a noun of the domain`);
 }
 
-/** To-do marks, skipped tests and disabled checks, including those in comments, and `any` in code. */
+/** TODO comments, skipped tests and disabled checks (also in comments), and `any` in code. */
 export function unfinishedCode(files: readonly SourceFile[]): string[] {
   const inText: readonly Sign[] = [
     [/\b(?:TO(?:DO)|FIX(?:ME)|XX(?:X))\b/, 'an open end'],
@@ -171,11 +171,11 @@ export function registryHosts(files: readonly SourceFile[]): string[] {
   );
 }
 
-/** Top-level entries that are not on the decided list. */
+/** Top-level entries that are not on the approved list. */
 export function unlistedEntries(allowed: readonly string[], entries: readonly string[]): string[] {
   return entries
     .filter((entry) => !allowed.includes(entry))
-    .map((entry) => `${entry}: not in the decided top level (docs/decisions/001-top-level.md)`);
+    .map((entry) => `${entry}: not in the approved top level (docs/decisions/001-top-level.md)`);
 }
 
 export interface PackageManifest {
@@ -183,14 +183,14 @@ export interface PackageManifest {
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
 
-/** Dependencies without a decision, or not pinned to one version. */
+/** Dependencies that are not approved, or not pinned to one version. */
 export function unlistedDependencies(
   decided: Readonly<Record<string, string>>,
   manifest: PackageManifest,
 ): string[] {
   return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).flatMap(
     ([name, version]) => [
-      ...(name in decided ? [] : [`${name}: not a decided dependency`]),
+      ...(name in decided ? [] : [`${name}: not an approved dependency`]),
       ...(/^(?:npm:[\w/@-]+@)?\d+\.\d+\.\d+$/.test(version)
         ? []
         : [`${name}: '${version}' is not one exact version`]),

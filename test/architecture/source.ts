@@ -8,7 +8,10 @@
 
 export interface Import {
   readonly specifier: string;
-  /** True for `import type …`, and if every name is marked `type`. Such an import is erased and loads nothing. */
+  /**
+   * True for `import type …` and for an import in which every name is marked `type`. Such an import is erased and loads
+   * nothing.
+   */
   readonly typeOnly: boolean;
   readonly line: number;
 }
@@ -20,7 +23,7 @@ interface Masked {
   readonly strings: ReadonlyMap<number, string>;
 }
 
-/** Matches code after which a slash starts a regular expression and is not a division. */
+/** Matches code after which a slash starts a regular expression rather than a division. */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|of|in|await|yield))\s*$/;
 
 /** Blanks comments, strings, templates and regular expressions, so that only code remains. */
@@ -72,7 +75,7 @@ export function mask(source: string): Masked {
   return { code: code.join(''), strings };
 }
 
-/** Every module that a file names: static imports, re-exports, dynamic imports, workers by URL. */
+/** Every module that a file names: static imports, re-exports, dynamic imports, and workers created from a URL. */
 export function importsOf(source: string): readonly Import[] {
   const { code, strings } = mask(source);
   const found: Import[] = [];

@@ -97,13 +97,14 @@ describe('the assignment of an id', () => {
       bins[bin] = (bins[bin] ?? 0) + 1;
     }
     const chiSquared = bins.reduce((sum, count) => sum + (count - N / BINS) ** 2 / (N / BINS), 0);
-    // 99 degrees of freedom: above 148 in 0.1 % of samples. The ids are fixed, so this test is never flaky.
+    // With 99 degrees of freedom, the statistic is above 148 in 0.1 % of samples. The ids are fixed, so this test is
+    // never flaky.
     expect(chiSquared).toBeLessThan(148);
   });
 });
 
 /**
- * The reference algorithm with integers of arbitrary size. It is slow, and was written from the description of the
+ * The reference algorithm with arbitrary-precision integers. It is slow, and was written from the description of the
  * algorithm.
  */
 function reference(text: string, seed: number): number {

@@ -1,4 +1,4 @@
-/** A healthy rollout of five looks with its log, for tests of pages. */
+/** A healthy rollout with five looks and its log, for the page tests. */
 import type { CanaryView } from '../../canary/index.ts';
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import { entryText, eventAfter, snapshotAfter } from '../../canary/log/entry.ts';

@@ -12,7 +12,7 @@ import { HEALTHY, Rollout, RULES } from './traffic.ts';
 const RESTART_MS = 300_000;
 
 describe('an e-process', () => {
-  it('has the expectation 1 after any look, for every share and number of events', () => {
+  it('has an expected value of 1 after any look, for every share and number of events', () => {
     const shares = fc.double({ min: 0.01, max: 0.99, noNaN: true });
     fc.assert(
       fc.property(shares, fc.integer({ min: 0, max: 40 }), (share, total) => {
@@ -28,7 +28,7 @@ describe('an e-process', () => {
     );
   });
 
-  it('never stakes more than 1 over all its copies', () => {
+  it('never stakes more than 1 in total across its copies', () => {
     let process: EProcess = NEW_PROCESS;
     for (let look = 0; look < 300; look++)
       process = advance(process, { canary: 0, total: 0, share: 0.1 }, look * RESTART_MS, RESTART_MS);
@@ -76,7 +76,7 @@ describe('the proof of a promotion', () => {
     expect(deltaUpperBound({ events: 0, n: 0 }, { events: 0, n: 10_000 }, 0.995)).toBe(1);
   });
 
-  it('counts clumped errors as fewer observations', () => {
+  it('counts clustered errors as fewer observations', () => {
     const effect = designEffect(1_000, 100);
     expect(effect).toBe(19);
     const bound = (by: number) =>
@@ -102,7 +102,7 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0.5, status: 'running' });
   });
 
-  it('rolls back immediately when more users of the canary have errors', () => {
+  it('rolls back immediately when more canary users have errors', () => {
     const rollout = new Rollout();
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, failures: 10, affected: 10 } }, 10);
     expect(rollout.decisions.at(-1)).toMatchObject({ share: 0, status: 'rolled-back' });
@@ -111,7 +111,7 @@ describe('the judge', () => {
     );
   });
 
-  it('rolls back when requests of the canary are slower', () => {
+  it('rolls back when canary requests are slower', () => {
     const rollout = new Rollout();
     rollout.until('rollback', { ...HEALTHY, canary: { ...HEALTHY.canary, slow: 30 } }, 10);
     expect(rollout.decisions.at(-1)?.reasons[0]).toMatch(/the canary is slower/);
@@ -134,7 +134,7 @@ describe('the judge', () => {
     expect(rollout.look(HEALTHY)).toMatchObject({ verdict: 'hold', share: 0.1 });
   });
 
-  it('pauses when both arms fail equally, and resumes at the same stage when the failures have ended', () => {
+  it('pauses when both arms fail equally, and resumes at the same stage once the failures stop', () => {
     const rollout = new Rollout();
     rollout.until('promote', HEALTHY);
     const failing = {
@@ -180,7 +180,7 @@ describe('the judge', () => {
     expect(rollout.decisions.at(-1)?.reasons.join()).toMatch(reason);
   });
 
-  it('starts new sets of users when the sets are full, and keeps the evidence that requests gave', () => {
+  it('starts new sets of users when the sets are full, and keeps the evidence from requests', () => {
     const rollout = new Rollout({ ...RULES, metrics: { ...RULES.metrics, maxUsers: 100 } });
     for (let look = 0; look < 10; look++) rollout.look(HEALTHY);
     expect(rollout.state).toMatchObject({ window: 2, generation: 1, users: { canary: { affected: 0 } } });
@@ -191,7 +191,7 @@ describe('the judge', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     const [first] = rollout.events;
-    if (first === undefined) throw new Error('the rollout must have a look');
+    if (first === undefined) throw new Error('the rollout must have at least one look');
     const { state } = step(RULES, rollout.state, {
       ...first,
       atMs: first.atMs + 5_000,
@@ -201,11 +201,11 @@ describe('the judge', () => {
     expect(state.evidence).toEqual(rollout.state.evidence);
   });
 
-  it('counts from the lower sum when counts of a process are lost permanently', () => {
+  it('counts from the lower sum when counts from a process are permanently lost', () => {
     const rollout = new Rollout();
     for (let look = 0; look < 10; look++) rollout.look(HEALTHY);
     const [first] = rollout.events;
-    if (first === undefined) throw new Error('the rollout must have a look');
+    if (first === undefined) throw new Error('the rollout must have at least one look');
     let { state } = rollout;
     const lookAt = (n: number, failures: number) => {
       const canary = { ...first.arms.canary, failures };
@@ -230,11 +230,11 @@ describe('the judge', () => {
     expect(rollout.state.generation).toBe(1);
   });
 
-  it('refuses a look of another generation, and a look that is not later than the last one', () => {
+  it('refuses a look from another generation, and a look that is not later than the last one', () => {
     const rollout = new Rollout();
     rollout.look(HEALTHY);
     const [first] = rollout.events;
-    if (first === undefined) throw new Error('the rollout must have a look');
+    if (first === undefined) throw new Error('the rollout must have at least one look');
     expect(() => step(RULES, rollout.state, { ...first, generation: 2 })).toThrow(/generation 2/);
     expect(() => step(RULES, rollout.state, first)).toThrow(/must be later/);
   });
@@ -243,7 +243,7 @@ describe('the judge', () => {
     const rollout = new Rollout();
     for (let look = 0; look < 5; look++) rollout.look(HEALTHY);
     const next = rollout.events.at(-1);
-    if (next === undefined) throw new Error('the rollout must have a look');
+    if (next === undefined) throw new Error('the rollout must have at least one look');
     const event = { ...next, atMs: next.atMs + 5_000 };
     const { figures: _, ...quiet } = step(RULES, rollout.state, event, { figures: false }).decision;
     expect(step(RULES, rollout.state, event).decision).toMatchObject(quiet);

@@ -12,7 +12,7 @@ import {
 import { replay } from '../../canary/log/replay.ts';
 import { HEALTHY, Rollout, RULES } from './traffic.ts';
 
-/** A log of 30 looks, of which the last ones roll back. */
+/** A log of 30 looks. The last ones cause a rollback. */
 function logLines(): string[] {
   const rollout = new Rollout();
   for (let look = 0; look < 20; look++) rollout.look(HEALTHY);

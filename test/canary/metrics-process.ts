@@ -1,6 +1,6 @@
 /**
- * A process of `metrics.test.ts`. It sends requests and prints the counts that it recorded, per generation and arm, as
- * one line of JSON. Arguments: sentinels as `host:port,…`, number of requests, seed.
+ * A process that `metrics.test.ts` starts. It sends requests and prints the counts that it recorded, per generation and
+ * arm, as one line of JSON. Arguments: sentinels as `host:port,…`, number of requests, seed.
  */
 import { CanaryTestingService, fixedFlags, loadCanary } from '../../canary/index.ts';
 import { sentinelCache } from '../../client/index.ts';

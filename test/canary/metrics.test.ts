@@ -1,6 +1,5 @@
 /**
- * The sums of the counts of several processes, with a failover in between, equal the requests that the processes
- * recorded.
+ * The summed counts of several processes, with a failover in between, equal the requests that the processes recorded.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -26,7 +25,7 @@ interface Recorded {
 }
 type Printed = { readonly canary: Recorded; readonly control: Recorded; readonly commands: number };
 
-it('the counts of 4 processes equal the recorded requests after the master crashed', async () => {
+it('the counts of 4 processes equal the recorded requests after the master crashes', async () => {
   await using set = await startSentinelSet({ downAfterMs: 1_000 });
   const sentinels = set.sentinels.map(({ address }) => address);
   const base = loadCanary();
@@ -58,7 +57,7 @@ it('the counts of 4 processes equal the recorded requests after the master crash
     PROCESS_BOUND_MS,
   );
   reported.catch(() => undefined);
-  // If a process fails early, the wait ends with the error of that process.
+  // If a process fails early, the wait fails with the error from that process.
   await Promise.race([reported, Promise.all(running)]);
   expect(ended).toBeLessThan(PROCESSES);
   await set.redis[0].kill();

@@ -10,7 +10,7 @@ describe('the page of a rollout', () => {
     expect(page).toMatch(/>rollback at 40</);
   });
 
-  it('draws two lines if the limits of users and of slow requests differ', () => {
+  it('draws two lines if the limits for users and for slow requests differ', () => {
     const page = canaryPage(view({ users: 100_000, slow: 20 }), lines);
     expect(page).toMatch(/>rollback at 100000 \(users\)</);
     expect(page).toMatch(/>rollback at 20 \(slow\)</);

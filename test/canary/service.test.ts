@@ -51,7 +51,7 @@ class Clock {
 interface Scenario {
   readonly service: CanaryTestingService;
   readonly clock: Clock;
-  /** Number of requests per arm until now. */
+  /** Number of requests per arm so far. */
   readonly count: { canary: number; control: number };
 }
 
@@ -61,7 +61,7 @@ async function open(config: CanaryConfig, more: Partial<CanaryOptions> = {}): Pr
   return { service, clock, count: { canary: 0, control: 0 } };
 }
 
-/** One look of 400 requests; every n-th request of an arm fails. */
+/** One look with 400 requests; every n-th request in an arm fails. */
 async function look({ service, clock, count }: Scenario, failEvery: { canary: number; control: number }) {
   for (let i = 0; i < 400; i++) {
     const user = service.assign(`user-${(clock.ms / 5_000) % 7}-${i}`);
@@ -93,7 +93,7 @@ const HEALTHY = { canary: 190, control: 190 };
 const BROKEN = { canary: 5, control: 190 };
 
 describe('a rollout on Redis', () => {
-  it('promotes a healthy canary without moving a user out of it, and rolls a broken one back', async () => {
+  it('promotes a healthy canary without moving a user out of it, and rolls back a broken one', async () => {
     const scenario = await open(settings('promoted'));
     const { service } = scenario;
     const before = USERS.filter((user) => service.isEnabled(user));
@@ -128,7 +128,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), scenario.service.close()]);
   });
 
-  it('keeps a rollback without the keys of the flag while a judging process has it in memory', async () => {
+  it('keeps a rollback after the keys of the flag are deleted, if a judging process has it in memory', async () => {
     const scenario = await open(settings('remembered'));
     const { service, clock } = scenario;
     await looks(scenario, 20, BROKEN);
@@ -148,7 +148,7 @@ describe('a rollout on Redis', () => {
     await Promise.all([service.close(), restarted.service.close()]);
   });
 
-  it('continues with a newly started log if no process restores the earlier log', async () => {
+  it('continues with a new log if no process restores the earlier log', async () => {
     const scenario = await open(settings('again'));
     const { service, clock } = scenario;
     await looks(scenario, 20, BROKEN);
@@ -350,7 +350,7 @@ describe('OpenFeature', () => {
     await service.close();
   });
 
-  it('supplies the switches from the flag system of the application', async () => {
+  it('reads the switches from the flag system of the application', async () => {
     const asked: string[] = [];
     const client = {
       async getBooleanValue(flagKey: string, byDefault: boolean) {
@@ -363,7 +363,7 @@ describe('OpenFeature', () => {
   });
 });
 
-it('the pattern cache is in database 2, and in a cluster behind a prefix', () => {
+it('the pattern cache is in database 2, or under a prefix in a cluster', () => {
   expect(patternCacheOptions('sentinel', BASE)).toEqual({ db: 2, namespace: 'cache' });
   expect(patternCacheOptions('cluster', BASE)).toEqual({ namespace: 'cache:db2' });
 });

@@ -1,4 +1,7 @@
-/** config/canary.yaml: its defaults, and its errors, which name the file, line, path, value and allowed values. */
+/**
+ * The defaults in config/canary.yaml, and the errors for wrong settings, which name the file, line, path, value and
+ * allowed values.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +22,7 @@ function written(from: string, to: string): string {
 }
 
 describe('config/canary.yaml', () => {
-  it('has the database of requirements document 000, stages of 5, 25, 50 and 100 percent, and a margin of 1 point', () => {
+  it('has the database from requirements document 000, stages of 5, 25, 50 and 100 %, and a margin of 1 point', () => {
     expect(loadCanary()).toMatchObject({
       redis: { database: 2 },
       rollout: { stages: [5, 25, 50, 100] },
@@ -61,7 +64,7 @@ describe('the switches of the environment', () => {
     });
   });
 
-  it('follow a change of .env without a restart', () => {
+  it('follow a change to .env without a restart', () => {
     const source = environmentFlags(() => readVariables({ env: {}, directory: DIRECTORY }));
     writeFileSync(join(DIRECTORY, '.env'), 'ENABLE_REDIS_CACHE=true\nENABLE_PATTERN_CACHE=true\n');
     expect(source.read()).toEqual({ redisCache: true, patternCache: true });

@@ -29,12 +29,12 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-it('a process that updates its caches late does not leave an older share in Redis than the log has', async () => {
+it('a process that updates its caches late leaves no share in Redis older than the one in the log', async () => {
   const rollout = new Rollout();
   rollout.look(HEALTHY);
   rollout.look(HEALTHY);
   const [one, two] = rollout.events;
-  if (one === undefined || two === undefined) throw new Error('the log must have a look');
+  if (one === undefined || two === undefined) throw new Error('the log must have at least one look');
   const held = Promise.withResolvers<void>();
   let isLate = false;
   const late = new DecisionLog(

@@ -1,4 +1,4 @@
-/** Looks for tests of the judge. Each look adds the same increments per arm. */
+/** Generates looks for the judge tests. Each look adds the same increments per arm. */
 import { NO_FACTS } from '../../canary/judge/guard.ts';
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import { step } from '../../canary/judge/step.ts';
@@ -34,13 +34,13 @@ const { flag, rollout, judge, guard, metrics } = loadCanary();
 /** The default rules with a single comparison stage of 10 % before 50 %. */
 export const RULES: Rules = { flag, rollout: { ...rollout, stages: [10, 50, 100] }, judge, guard, metrics };
 
-/** A healthy look: 100 requests of the canary and 900 of the control, 1 % errors each. */
+/** A healthy look: 100 canary requests and 900 control requests, with 1 % errors each. */
 export const HEALTHY: Pair = {
   canary: { requests: 100, failures: 1, hits: 90, slow: 3, seen: 10, affected: 1 },
   control: { requests: 900, failures: 9, hits: 0, slow: 27, seen: 90, affected: 9 },
 };
 
-/** Sums looks, like the counters in Redis. */
+/** Accumulates looks, as the counters in Redis do. */
 export class Rollout {
   state: JudgeState = INITIAL_STATE;
   readonly decisions: Decision[] = [];

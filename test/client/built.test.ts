@@ -58,7 +58,7 @@ function describeWith(name: string, missing: Unavailable | undefined, body: () =
   describe.runIf(!missing)(missing ? `${name} [skipped: ${missing.missing}]` : name, body);
 }
 
-/** Each file of the tarball, except those of `dist`. */
+/** Each file in the tarball, except those in `dist`. */
 async function contents(): Promise<{ readonly other: readonly string[]; readonly dist: readonly string[] }> {
   const { stdout } = await run('tar', ['-tzf', tarball]);
   const files = stdout
@@ -94,7 +94,7 @@ const DONE = {
 };
 
 describe('the tarball', () => {
-  it('contains the JavaScript and types of every source, and no file outside the package', async () => {
+  it('contains the JavaScript and types of every source file, and no file outside the package', async () => {
     const { other, dist } = await contents();
     expect(other).toEqual(['LICENSE', 'README.md', 'functions/redis_cache_kit.lua', 'package.json']);
     const sources = readdirSync(join(TOP, 'client'), { recursive: true, encoding: 'utf8' })
@@ -136,7 +136,7 @@ describe('the tarball', () => {
 });
 
 describeWith('installed alone', alone, () => {
-  /** Runs a program of `packed/` in the folder of the application, and returns what it prints. */
+  /** Runs a program from `packed/` in the folder of the application, and returns what it prints. */
   async function runPacked(name: string, ...args: readonly string[]) {
     const program = join(app, name);
     copyFileSync(join(import.meta.dirname, 'packed', name), program);
@@ -152,7 +152,7 @@ describeWith('installed alone', alone, () => {
     expect(extras(withMetrics)).toContain('extras/metrics/index.js');
   });
 
-  it('exports the same names by require and by import from each entry point', async () => {
+  it('exports the same names through require and import from each entry point', async () => {
     expect(SUBPATHS.length).toBe(CLIENT_ENTRIES.length - 1);
     expect(await runPacked('entries.cjs', ...SUBPATHS)).toEqual(
       Object.fromEntries(SUBPATHS.map((path) => [path, true])),

@@ -1,5 +1,5 @@
 /**
- * Commands are denied one at a time, by ACL and by `rename-command`. Without each of them, the client behaves as the
+ * Commands are denied one at a time, by ACL and by `rename-command`. For each denied command, the client behaves as the
  * README documents.
  */
 import { readFileSync } from 'node:fs';
@@ -262,7 +262,7 @@ describe('a cache without one command', () => {
       await expect(cache.ping()).rejects.toThrowError(NotSentError);
       await expect(cache.ping()).rejects.toThrowError(/['`]select['`]/i);
       expect((await cache.lookup('k')).source).toBe('memory');
-      // Even with an open breaker.
+      // Even when the breaker is open, the error names the command.
       for (let i = 0; i < 6; i++) await cache.set(`k${i}`, i);
       await expect(cache.setIfAbsent('k', 1)).rejects.toThrowError(/circuit breaker is open \(.*select/i);
     },
@@ -274,7 +274,7 @@ describe('a cache without one command', () => {
     const connection = connect({ mode: 'standalone', address: redis.address });
     onTestFinished(() => connection.close());
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
-    // Without all three commands, the client still uses the single address.
+    // Even if all three commands are missing, the client uses the single address.
     const none = [...conf, 'rename-command INFO hidden_INFO'];
     await using silent = await RedisProcess.start({ host, conf: none });
     const untold = connect({ mode: 'standalone', address: silent.address });
@@ -282,7 +282,7 @@ describe('a cache without one command', () => {
     expect(await untold.call('SET', 'k', 1)).toBe('OK');
   });
 
-  it('the role that INFO reports is read like the reply of ROLE', () => {
+  it('the role that INFO reports is read like the reply to ROLE', () => {
     expect(
       parseReplication(
         '# Replication\r\nrole:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.1,port=6379,state=online,offset=1,lag=0\r\n' +
@@ -303,7 +303,7 @@ describe('a cache without one command', () => {
   });
 });
 
-describe('a user without one command of a procedure', () => {
+describe('a user without permission for one command of a procedure', () => {
   let redis: RedisProcess;
   beforeAll(async () => {
     redis = await RedisProcess.start({ host });

@@ -1,6 +1,6 @@
 /**
- * The contract of every cache, on a cache whose master the sentinels report, and on a cache with Redis disabled by
- * configuration.
+ * The contract that every cache must meet, on a cache that finds its master through sentinels, and on a cache with
+ * Redis disabled by configuration.
  */
 import { afterAll, beforeAll, describe } from 'vitest';
 import { memoryCache, redisCache, sentinelCache, tieredCache } from '../../client/index.ts';

@@ -19,7 +19,7 @@ describe('featuresFromEnv', () => {
 });
 
 describe('fromEnv', () => {
-  it('leaves Redis off while ENABLE_REDIS_CACHE is not set', async () => {
+  it('leaves Redis disabled if ENABLE_REDIS_CACHE is not set', async () => {
     expect(planFromEnv({ REDIS_URL: 'redis://h' })).toMatchObject({
       kind: 'memory',
       why: expect.stringContaining('not set'),
@@ -36,7 +36,7 @@ describe('fromEnv', () => {
       expect(planFromEnv({ ENABLE_REDIS_CACHE: no }).kind).toBe('memory');
   });
 
-  it('uses memory in development if no Redis is named', () => {
+  it('uses memory in development if no Redis is configured', () => {
     expect(planFromEnv({ ...on, NODE_ENV: 'development' }).kind).toBe('memory');
     expect(planFromEnv({ ...on, NODE_ENV: 'development', REDIS_HOST: 'h' }).kind).toBe('redis');
     expect(planFromEnv({ ...on, NODE_ENV: 'production' })).toMatchObject({
@@ -68,7 +68,7 @@ describe('fromEnv', () => {
     });
   });
 
-  it('finds the master through sentinels when they are named', () => {
+  it('finds the master through sentinels when they are configured', () => {
     const variables = {
       ...on,
       REDIS_SENTINEL_HOSTS: 's1:1, s2, [::1]:3',
@@ -127,7 +127,7 @@ describe('fromEnv', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('treats named nodes as a cluster when the mode is cluster', () => {
+  it('treats the configured nodes as a cluster when cluster mode is enabled', () => {
     const cluster = { ...on, REDIS_CLUSTER_ENABLED: 'true' };
     const [byUrl, byHost] = [{ REDIS_URL: 'rediss://u:p@h:7000' }, { REDIS_HOST: 'h', REDIS_PASSWORD: 'p' }];
     expect(planFromEnv({ ...cluster, ...byUrl })).toMatchObject({

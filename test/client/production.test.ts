@@ -1,6 +1,6 @@
 /**
- * The client on the production topology, with TLS and users of least privilege. The app user's permissions are
- * sufficient for the client.
+ * The client on the production topology, with TLS and least-privilege users. The app user's permissions are sufficient
+ * for the client.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,7 @@ it('every feature of the client works as the app user, over TLS', async () => {
     expect(await cache.clear()).toBe(1);
     await expect(cache.connection?.call('FLUSHALL')).rejects.toMatchObject({ code: 'NOPERM' });
 
-    // The master hangs. The client must leave it, also with TLS.
+    // The master hangs. The client must abandon it, even with TLS.
     const former = (await environment.masterId()) ?? '';
     const heal = await environment.capabilities.pause?.(former);
     await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);

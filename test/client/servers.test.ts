@@ -99,7 +99,7 @@ describe.each(servers)('the client on $name', (server) => {
       expect((await cache.invalidation.pattern('*')).deleted).toBe(3);
     });
 
-    it('returns the value of the loader when the server is full', async () => {
+    it('returns the loaded value when the server is full', async () => {
       const events: CacheEvent[] = [];
       const cache = await open({ scripting, namespace: `${way}:full` });
       await cache.set('there', 1);

@@ -206,7 +206,7 @@ describe('a hang', () => {
     const stoppedAt = performance.now();
     proxy.add('stopped', { type: 'timeout', attributes: { timeout: 0 } });
     await waitUntil('the hang is suspected', () => events.some(({ type }) => type === 'suspect'));
-    // Without the suspicion, the command would end only at its deadline.
+    // If the hang were not suspected, the command would end only at its deadline.
     expect(performance.now() - stoppedAt).toBeLessThan(5000);
     expect((await reading).source).toBe('memory');
   });
@@ -266,7 +266,7 @@ describe('a hang', () => {
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
     expect(await write).toBeInstanceOf(OutcomeUnknownError);
-    // The client does not accept the reply of the old master to the plain write, unless it was sent to the new master.
+    // The client accepts no reply from the old master to the plain write: the write succeeds only on the new master.
     const outcome = await plain;
     if (!(outcome instanceof OutcomeUnknownError)) expect(await promoted.admin().get('p')).toBe('1');
     await waitUntil('the connection has moved', () => {
@@ -316,7 +316,7 @@ describe('a process that is stopped', () => {
 });
 
 describe('a limit of this process', () => {
-  it('is not counted as a failure of Redis when it is reached', async () => {
+  it('is not counted as a Redis failure when it is reached', async () => {
     const { cache, events } = await narrow({ maxInFlight: 20 });
     const writes = await Promise.all(Array.from({ length: 200 }, (_, i) => cache.set(`k${i}`, i)));
     // Writes beyond the limit stay in memory.

@@ -1,6 +1,6 @@
 /**
- * A slow Redis that replies to each command 20 to 40 ms later keeps the contract of every cache, in every mode. A Redis
- * that is slower than the command timeout is unreachable until it is faster again.
+ * With a slow Redis that delays each reply by 20 to 40 ms, the contract of every cache holds, in every mode. A Redis
+ * that is slower than the command timeout is treated as unreachable until it is fast enough again.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -23,9 +23,9 @@ interface SlowedNodes {
   readonly proxies: LatencyProxies;
   /** Address of the first proxy. */
   readonly address: Address;
-  /** Addresses of sentinels or nodes of a cluster. */
+  /** Addresses of the sentinels or cluster nodes. */
   readonly others: readonly Address[];
-  /** Returns whether Redis has the key; reads without a proxy. */
+  /** Returns whether Redis has the key; reads it directly, without a proxy. */
   readonly has: (key: string) => Promise<boolean>;
   readonly end: () => Promise<void>;
 }
@@ -81,7 +81,7 @@ async function ofCluster(): Promise<SlowedNodes> {
   });
 }
 
-/** Stock ioredis waits for replies without a limit, because it has no command timeout that could be exceeded. */
+/** Stock ioredis has no command timeout, so it waits for replies indefinitely. */
 const STOCK = 'a stock connection';
 
 const setups: readonly (readonly [string, () => Promise<SlowedNodes>, readonly Mode[]])[] = [

@@ -1,4 +1,6 @@
-/** Compare-and-write with plain commands: the content of a transaction, the reasons to split it, and its results. */
+/**
+ * Compare-and-write with plain commands: the contents of a transaction, the reasons for splitting it, and its results.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Change, type Command, Transactions } from '../../client/functions/transactions.ts';
 import { resolveConnection } from '../../client/options/connection-options.ts';
@@ -53,7 +55,7 @@ function onFirstCall(work: () => unknown): () => void {
 }
 
 describe('a transaction', () => {
-  it('contains all changes of one tick, and is followed by one with the changes that arrived since', async () => {
+  it('contains all changes made in one tick, and is followed by one with those that arrived meanwhile', async () => {
     const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
@@ -111,7 +113,7 @@ describe('a transaction', () => {
     expect(await redis.admin().exists(...keys(9))).toBe(9);
   });
 
-  it('returns to each change the outcome of its own write', async () => {
+  it('gives each change the outcome of its own write', async () => {
     await redis.admin().lpush('k:list', 'x');
     const append: Change = {
       keys: ['k:list'],

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
 
-/** Checkboxes of document 002, "Production Checklist". */
+/** Checkboxes in the "Production Checklist" of document 002. */
 const BOXES = {
   before: [
     'Redis password configured and secured',

@@ -32,12 +32,12 @@ describe('variables', () => {
     expect(readVariables().get('PATH')?.origin).toBe('variable');
   });
 
-  it('in an unreadable file lead to an error that names the file', () => {
+  it('in an unreadable file cause an error that names the file', () => {
     mkdirSync(join(dir, '.env'));
     expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
   });
 
-  it('for the connection of an application override no setting', () => {
+  it('for an application connection do not override any setting', () => {
     const connection = Object.entries(VARIABLES).filter(([, { serves }]) => serves !== 'environment');
     const env = Object.fromEntries(connection.map(([name]) => [name, '1']));
     expect(environmentOverrides(readVariables({ env, directory: dir }))).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * The address of an external Redis: flags override variables, parts of a URL take precedence, and no error contains a
- * password.
+ * The address of an external Redis: flags override variables, values in a URL take precedence over all other
+ * sources, and no error contains a password.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -28,7 +28,7 @@ function changed(from: string, to: string): KitError {
 }
 
 describe('config/gates.yaml', () => {
-  it('refers only to existing checkers and drills in gates of a run', () => {
+  it('refers, in the gates for a run, only to existing checkers and drills', () => {
     const known = new Set([...drills.map(({ id }) => id), 'configuration', 'coverage']);
     for (const gate of asked) {
       expect(
@@ -68,10 +68,10 @@ describe('config/gates.yaml', () => {
     expect(parseGates(text, 'gates.json').gates[0]?.scope.substrates).toEqual(['external', 'local']);
   });
 
-  it('requires at most the number of trials that its drills run per profile', () => {
+  it('requires no more trials than its drills run in each profile', () => {
     for (const gate of asked.filter(({ sli }) => sli.count === 'trials')) {
       for (const profile of ['quick', 'full'] as const) {
-        // A drill that has no trials in profile quick runs once if it is requested by name.
+        // A drill that has no trials in the quick profile runs once if it is requested by name.
         const run = drills
           .filter(({ id }) => gate.workload.includes(id))
           .reduce((sum, drill) => sum + Math.max(1, drill.trials[profile]), 0);
@@ -123,7 +123,7 @@ describe('config/gates.yaml', () => {
     expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
   });
 
-  it('excuses only timed expectations and failovers among criteria of correctness and configuration', () => {
+  it('among the correctness and configuration criteria, excuses only timed expectations and failovers', () => {
     const excused = gates.filter(
       ({ group, timing }) => (group === 'correctness' || group === 'configuration') && timing !== false,
     );
@@ -134,7 +134,7 @@ describe('config/gates.yaml', () => {
     expect(drillsOf('expectations').filter((drill) => !timed.has(drill))).toEqual([]);
   });
 
-  it('limits the load of the machine for every latency and every other figure that a timeout affects', () => {
+  it('limits the machine load for every latency and every other figure that a timeout affects', () => {
     const unbounded = gates.filter(
       ({ sli, timing, scope }) =>
         ['latency', 'hit-ratio', 'benchmark'].includes(sli.checker) &&
@@ -142,7 +142,7 @@ describe('config/gates.yaml', () => {
         timing === false,
     );
     expect(unbounded.map(({ id }) => id)).toEqual([]);
-    // A count of operations has no target of which a control could use a share.
+    // An operation count has no target, so a control cannot use a share of it.
     const latencies = gates.filter(({ sli }) => sli.checker === 'latency' && sli.stat !== undefined);
     for (const { id, timing } of latencies) expect(timing, id).toHaveProperty('controlMaxShare');
   });

@@ -41,7 +41,7 @@ it('a mirror replaces the registry and keeps the digests', () => {
   expect(repositoryOf('127.0.0.1:5000/library/redis:8')).toBe('127.0.0.1:5000/library/redis');
 });
 
-it('a lock of another version of the kit is reported as stale, with the versions', () => {
+it('a lock from another version of the kit is reported as stale, with the versions', () => {
   lock('redis:7.4.0-bookworm');
   expect(() => publishedImages(source)).toThrow(
     expect.objectContaining({

@@ -89,12 +89,12 @@ describe('the predefined environments', () => {
 });
 
 describe('precedence', () => {
-  it('uses the default of the schema when nothing overrides it', () => {
+  it('uses the schema default when nothing overrides it', () => {
     const config = loadEnvironment(write('minimal.yaml', minimal), {}, noVariables);
     expect(config.client).toMatchObject({ namespace: 'cache', defaultTtlSeconds: 3600, supervision: true });
     expect(config.client.breaker).toEqual({ enabled: true, threshold: 5, openMs: 60_000 });
     expect(config.redis.replBacklogSize).toBe(64 * 1024 ** 2);
-    // An absent setting removes no promise. Only durableWrites sets the promise of durable writes.
+    // An absent setting does not remove a promise. Only durableWrites sets the promise of durable writes.
     expect(promisesOf(config)).toEqual(new Set(['persistence', 'failover', 'eviction', 'encryption']));
   });
 
@@ -154,7 +154,7 @@ describe('precedence', () => {
   });
 });
 
-describe('an exported address of an application', () => {
+describe('an exported application address', () => {
   it('never changes the address of an environment', () => {
     const exported = variables({
       REDIS_URL: 'redis://elsewhere:1/3',
@@ -189,7 +189,7 @@ describe('an error', () => {
     expect(error).toMatchObject({ code: 'CONFIG_UNREADABLE', where: join(dir, 'missing.yaml') });
   });
 
-  it('names file, line and path of an invalid value, quotes it and lists the allowed values', () => {
+  it('names the file, line and path of an invalid value, quotes it and lists the allowed values', () => {
     const path = write('bad.yaml', minimal.replace('maxmemory: 64mb', 'maxmemory: 2zb'));
     const error = catchKitError(() => loadEnvironment(path, {}, noVariables));
     expect(error.where).toBe(`${path}:5: redis.maxmemory`);
@@ -221,7 +221,7 @@ describe('an error', () => {
     expect(catchKitError(() => loadEnvironment('dev', settings, noVariables)).message).toMatch(message);
   });
 
-  it('fast detection leads to frequent pings and to an early suspicion by the client, unless these are set', () => {
+  it('fast detection leads to frequent pings and early suspicion by the client, unless both are set explicitly', () => {
     const fast = { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200' };
     const config = loadEnvironment('dev', fast, noVariables);
     expect(planTopology(config).watchdog?.pingPeriodMs).toBe(100);
@@ -301,7 +301,7 @@ describe('an error', () => {
       { 'durability.durableWrites': { replicas: 3, timeoutMs: 5 } },
       'no durable write could be confirmed',
     ],
-    ['ports that overlap', { 'sentinel.port': 6380 }, 'outside those of the Redis nodes (6379 to 6381)'],
+    ['ports that overlap', { 'sentinel.port': 6380 }, 'ports that the Redis nodes do not use (6379 to 6381)'],
     ['an unknown durability', { 'durability.durableWrites': 'sync' }, 'must be async, or { replicas'],
     [
       'an unknown key of a durability',
@@ -356,13 +356,13 @@ describe('an error', () => {
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
-  it('requires the environment name to equal the file name', () => {
+  it('requires the environment name to match the file name', () => {
     expect(catchKitError(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "got 'other'",
     );
   });
 
-  it('names line and column of broken YAML, and quotes the line', () => {
+  it('names the line and column of broken YAML, and quotes the line', () => {
     const path = write('broken.yaml', 'name: x\ntopology: [1\n');
     const error = catchKitError(() => loadEnvironment(path, {}, noVariables));
     expect(error.code).toBe('CONFIG_SYNTAX');

@@ -49,7 +49,7 @@ gates:
     remedy: Ask the team.
 `;
 
-describe('a file of gates', () => {
+describe('a gates file', () => {
   it('may be empty, which changes nothing', () => {
     expect(load(['# later'])).toEqual(loadGates());
   });
@@ -182,14 +182,14 @@ gates:
   });
 });
 
-describe('waivers of another file', () => {
+describe('waivers from another file', () => {
   const waiver = { gate: 'get-latency', owner: 'Ada', reason: 'known and watched', expires: '2026-12-29' };
 
-  it('are added after the waivers of the gate files', () => {
+  it('are added after the waivers in the gate files', () => {
     expect(load([], { waivers: { file: 'kit.yaml', waivers: [waiver] } }).waivers).toEqual([waiver]);
   });
 
-  it('are checked like the waivers of the gate files', () => {
+  it('are checked like the waivers in the gate files', () => {
     const waivers = [waiver, { ...waiver, expires: '2027-01-31' }];
     expect(catchKitError(() => load([], { waivers: { file: 'kit.yaml', waivers } }))).toMatchObject({
       where: 'kit.yaml: waivers.1.expires',

@@ -33,7 +33,7 @@ const placeholders = () => {
 };
 const begin = (...names: string[]) => beginRotation('dev', dir, usersNamed(names, true), noVariables);
 
-describe('a rotation of passwords', () => {
+describe('a password rotation', () => {
   it('generates new passwords for the named users, and keeps the previous ones current', () => {
     const before = load();
     begin('app', 'peer');
@@ -77,7 +77,7 @@ describe('a rotation of passwords', () => {
     }
   });
 
-  it('keeps the placeholders over several rotations, until a password changes without a rotation', () => {
+  it('keeps the placeholders across several rotations, until a password changes without a rotation', () => {
     const before = placeholders();
     for (let round = 0; round < 2; round += 1) {
       begin('app');
@@ -112,7 +112,7 @@ describe('a rotation of passwords', () => {
     expect(readRotation('dev', dir)).toBeUndefined();
   });
 
-  it('includes no user of sentinels if there are no sentinels', () => {
+  it('includes no sentinel user if there are no sentinels', () => {
     expect(usersNamed(['app', 'peer'], false)).toEqual({ redis: ['app'], sentinel: [] });
   });
 });

@@ -41,11 +41,11 @@ describe('a directory without kit.yaml', () => {
 });
 
 describe('kit.yaml', () => {
-  it('may be empty, or contain comments only', () => {
+  it('may be empty, or contain only comments', () => {
     expect(project('# later\n').read()).toMatchObject({ environments: {}, gates: [], modules: [] });
   });
 
-  it('resolves gates and modules against its own folder, and keeps names of packages', () => {
+  it('resolves gates and modules against its own folder, and keeps package names', () => {
     const { folder, read } = project(
       'gates: [ours.yaml]\nmodules: [./drills.mjs, faults.ts, "@shop/redis-drills"]\n',
     );
@@ -72,8 +72,8 @@ describe('kit.yaml', () => {
   });
 });
 
-describe('an environment of kit.yaml', () => {
-  it('extends a built-in environment, and its own settings replace single values and entire lists', () => {
+describe('an environment in kit.yaml', () => {
+  it('extends a built-in environment, and its own settings replace individual values and entire lists', () => {
     const shop = load(
       'shop',
       'environments:\n  shop: { extends: dev, redis: { maxmemory: 512mb, save: [] } }\n',
@@ -116,7 +116,7 @@ describe('an environment of kit.yaml', () => {
     );
   });
 
-  it('has the path of --config in its source, for hints', () => {
+  it('has the path from --config in its source, for hints', () => {
     const { folder } = project('environments: { shop: { extends: dev } }');
     const named = findProject(join(folder, 'kit.yaml'), dir);
     expect(sourceOf(loadEnvironment('shop', {}, new Map(), named))?.config).toBe(join(folder, 'kit.yaml'));
@@ -183,7 +183,7 @@ describe('an environment of kit.yaml', () => {
     expect(error.where).toMatch(new RegExp(`${where.replaceAll('.', '\\.')}$`));
   });
 
-  it('reports an invalid value of its base with the file of the base', () => {
+  it('reports an invalid value in its base with the file name of the base', () => {
     const base = 'extends: dev\nname: base\nclient:\n  defaultTtlSeconds: soon\n';
     const error = catchKitError(() =>
       load('shop', 'environments: { shop: { extends: base.yaml } }', { 'base.yaml': base }),

@@ -117,7 +117,7 @@ describe('secrets', () => {
     },
   );
 
-  it('in a file that cannot be read or written lead to an error that names the file', () => {
+  it('in a file that cannot be read or written cause an error that names the file', () => {
     writeFileSync(join(dir, 'environments'), 'in the way');
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
       expect.objectContaining({ code: 'STATE_UNREADABLE' }),

@@ -1,4 +1,4 @@
-/** Edits of settings in an environment file. */
+/** Edits to settings in an environment file. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -45,7 +45,7 @@ describe('editSettings', () => {
     expect(edit({ 'redis.extra.maxclients': '5' }, block).after).toContain('    hz: 20\n    maxclients: 5\n');
   });
 
-  it('adds two settings with a new map, and one setting to the inner of two maps on one line', () => {
+  it('adds two settings that need a new map, and adds one setting to the inner of two maps written on one line', () => {
     const text = 'environments:\n  shop: { extends: dev, redis: { extra: { hz: 20 }}}\n';
     const at = ['environments', 'shop'];
     const client = new Map([
@@ -69,7 +69,7 @@ describe('editSettings', () => {
     );
   });
 
-  it('changes an environment of kit.yaml at its path in the file', () => {
+  it('changes an environment in kit.yaml at its path in the file', () => {
     const text =
       'environments:\n  shop:\n    extends: dev # base\n    redis:\n      port: 7000\n  other:\n    extends: dev\n';
     const changes = new Map([

@@ -1,4 +1,4 @@
-/** The contract of every cache, whatever its storage is. */
+/** The contract of every cache, regardless of where it stores entries. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, ConfigurationError, SerializationError } from '../../client/index.ts';
 import type { StandardSchema } from '../../client/types.ts';
@@ -25,7 +25,7 @@ const throwing: StandardSchema = {
 /**
  * @param kept where values are written to. `tiered`: to Redis; values are read from any tier that has the entry, and
  * are frozen.
- * @param shortTtlSeconds a TTL that is short, but does not end before the entry is read once
+ * @param shortTtlSeconds a TTL that is short, but long enough for the entry to be read once
  */
 export function cacheContract(
   name: string,
@@ -124,7 +124,7 @@ export function cacheContract(
       expect(loads).toBe(1);
     });
 
-    it('throws the error of a loader to all waiting callers, and loads again for the next caller', async () => {
+    it('throws a loader error to all waiting callers, and loads again for the next caller', async () => {
       let loads = 0;
       const load = (): number => {
         loads += 1;
@@ -163,7 +163,7 @@ export function cacheContract(
       expect(await cache.get('k', { schema: numbers })).toBe(5);
     });
 
-    it('purges an entry that was written under another schema', async () => {
+    it('purges an entry that was written with a different schema', async () => {
       await cache.set('k', 1, { schemaId: 'user@1' });
       expect(await cache.get('k', { schemaId: 'user@1' })).toBe(1);
       expect(await cache.getOrCompute('k', () => 2, { schemaId: 'user@2' })).toBe(2);

@@ -1,5 +1,5 @@
 /**
- * Contract of any substrate with a Redis Cluster. Only the first start of the cluster forms it; it is never formed
+ * Contract of every substrate that can run a Redis Cluster. The cluster is formed only at its first start, and never
  * again.
  */
 import { Cluster } from 'ioredis';
@@ -15,7 +15,7 @@ import { waitUntil } from '../support/redis-process.ts';
 
 export interface ClusterUnderTest {
   readonly substrate: Substrate;
-  /** Configuration with three masters and one replica each. No environment with its name may be running. */
+  /** Configuration with three masters, each with one replica. No environment with its name may be running. */
   readonly configuration: EnvironmentConfig;
 }
 
@@ -54,7 +54,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
       expect((await substrate.plan(topology)).map(({ action }) => action)).toEqual(Array(6).fill('keep'));
     });
 
-    it('serves every slot and durable writes to an ioredis cluster client with the app user', async () => {
+    it('serves every slot, and accepts durable writes, for an ioredis cluster client with the app user', async () => {
       const app = await client();
       try {
         for (let i = 0; i < 60; i += 1) expect(await app.set(`cluster:${i}`, String(i))).toBe('OK');
@@ -184,7 +184,8 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
     }
 
     /**
-     * Writes to the first shard with confirmation by its replica. Returns a function that reads the key like a client.
+     * Writes to the first shard; its replica confirms the write. Returns a function that reads the key as a client
+     * does.
      */
     async function durably(key: string): Promise<() => Promise<string | null>> {
       // The hash tag is in slot 0.

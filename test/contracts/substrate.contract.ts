@@ -1,4 +1,4 @@
-/** Contract of any substrate, whatever it runs the nodes with. The suite takes a factory of the substrate. */
+/** Contract of every substrate, regardless of how it runs the nodes. The suite takes a substrate factory. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EnvironmentConfig } from '../../config/schema.ts';
@@ -10,7 +10,7 @@ import { waitUntil } from '../support/redis-process.ts';
 
 export interface SubstrateUnderTest {
   readonly substrate: Substrate;
-  /** A master, two replicas and three sentinels with quorum 2. No environment of that name may be running. */
+  /** A master, two replicas and three sentinels with quorum 2. No environment with that name may be running. */
   readonly configuration: EnvironmentConfig;
 }
 
@@ -127,7 +127,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('stops a node in an orderly way, with its data, and rejects a second stop', async () => {
+    it('stops a node cleanly, keeps its data, and rejects a second stop', async () => {
       const { stop, start } = environment.capabilities;
       await stop?.('redis-3');
       expect(stateOf(await environment.status(), 'redis-3')).toBe('stopped');
@@ -138,7 +138,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await inSync(environment, 'redis-3');
     });
 
-    it('separates nodes from the other nodes, if it supports that, but not from clients', async () => {
+    it('isolates nodes from the other nodes but not from clients, if the substrate supports that', async () => {
       const { partition } = environment.capabilities;
       if (partition === undefined) return expect(environment.substrate).toBe('local');
       const replication = async (id: string) =>
@@ -248,7 +248,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
   });
 }
 
-/** Writes with the app user to the bootstrap master, like a client; both replicas confirm the write. */
+/** Writes to the bootstrap master as the app user, like a client; both replicas confirm the write. */
 async function durably(environment: Environment, key: string): Promise<void> {
   const app = connect(environment, 0);
   await app.set(key, 'value');
@@ -263,7 +263,7 @@ function connect({ endpoints }: Environment, index: number): Redis {
     password: endpoints.app.password.reveal(),
     ...(endpoints.tls === undefined ? {} : { tls: { ca: endpoints.tls.ca } }),
   });
-  // The commands of the caller report the error.
+  // The caller's commands report the error.
   return redis.on('error', () => undefined);
 }
 

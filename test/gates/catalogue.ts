@@ -1,4 +1,4 @@
-/** Every fault in a folder `faults/`. The name of the file is the id of the fault. */
+/** Every fault in a `faults/` folder. The file name is the id of the fault. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -6,7 +6,8 @@ import type { ClientFault } from './client-fault.ts';
 import type { ServerFault } from './fault.ts';
 
 /**
- * Suites: faults for the drills of profile quick, which CI runs, and faults for the drills that only profile full has.
+ * Suites: faults for the drills of the quick profile, which CI runs, and faults for the drills that only the full
+ * profile has.
  */
 export type Suite = '.' | 'full';
 
@@ -16,7 +17,7 @@ function folderOf(suite: Suite, side: string): string {
   return join(import.meta.dirname, suite, 'faults', side);
 }
 
-/** URL of the module that contains a fault of the client. */
+/** URL of the module that contains a client fault. */
 export function clientModuleUrl(id: string, suite: Suite): URL {
   return pathToFileURL(join(folderOf(suite, 'client'), `${id}.ts`));
 }

@@ -81,7 +81,7 @@ export function withPasswordAskedOnce(): typeof openCache {
   };
 }
 
-/** Returns an `openCache` whose caches acknowledge one in fifty writes of this durability without sending it. */
+/** Returns an `openCache` whose caches acknowledge one in fifty writes with this durability without sending it. */
 export function withUnsentWrites(isDurable: boolean): typeof openCache {
   return withReplacedMethods((cache) => {
     let sets = 0;
@@ -100,7 +100,7 @@ interface OperationResult {
   readonly error?: unknown;
 }
 
-/** Returns an `openCache` whose caches do not serve any operation after one with a fatal result. */
+/** Returns an `openCache` whose caches stop serving operations after one that ends with a fatal result. */
 export function deadAfter(isFatal: (ended: OperationResult) => boolean): typeof openCache {
   return withReplacedMethods((cache) => {
     let isDead = false;

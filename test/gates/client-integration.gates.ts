@@ -1,9 +1,9 @@
-/** Faults of the client that integration drills detect. */
+/** Client faults that integration drills detect. */
 import { expect, it } from 'vitest';
 import { clientFaults } from './catalogue.ts';
 import { integrationFaults, testClientFaults } from './client-suite.ts';
 
-it('the catalogue contains at least 25 faults of the client', () => {
+it('the catalogue contains at least 25 client faults', () => {
   expect(clientFaults.length).toBeGreaterThanOrEqual(25);
 });
 

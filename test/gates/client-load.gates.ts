@@ -1,11 +1,10 @@
 /**
- * Faults of the client that drills with load or a failover detect. Without a fault, every readiness run passes these
- * drills.
+ * Client faults that drills with load or a failover detect. Without a fault, every readiness run passes these drills.
  */
 import { expect, it } from 'vitest';
 import { loadFaults, testClientFaults } from './client-suite.ts';
 
-it('the catalogue contains faults that only load or a failover reveals', () => {
+it('the catalogue contains client faults that only load or a failover reveals', () => {
   expect(loadFaults.length).toBeGreaterThan(0);
 });
 

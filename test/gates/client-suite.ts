@@ -1,7 +1,4 @@
-/**
- * Plants faults of the client one at a time. The run must fail the expected criterion, and its remedy must name the
- * cause.
- */
+/** Plants client faults one at a time. The run must fail the expected criterion, and its remedy must name the cause. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { drills } from '../../harness/drills/index.ts';
 import { PlantedClient } from '../../harness/run/planted-client.ts';
@@ -13,7 +10,7 @@ import { buildRow } from './table-reporter.ts';
 
 const INTEGRATION = new Set(drills.filter(({ family }) => family === 'integration').map(({ id }) => id));
 
-/** Faults that integration drills alone detect; the other faults need drills with load or a failover. */
+/** Faults whose drills are all integration drills; the other faults also need drills with load or a failover. */
 export const integrationFaults = clientFaults.filter(({ drills }) =>
   drills.every((id) => INTEGRATION.has(id)),
 );

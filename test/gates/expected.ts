@@ -1,4 +1,4 @@
-/** Checks of a run with a planted fault. */
+/** Checks for a run with a planted fault. */
 import { expect } from 'vitest';
 import type { Criterion, CriterionState } from '../../harness/gates/gate.ts';
 import type { Report } from '../../harness/reports/report.ts';
@@ -13,7 +13,7 @@ export interface Expected {
 /** Text in the reason of a criterion that is INVALID because the machine was too slow. */
 const UNSOUND = /late|machine|steal|waited for a CPU/;
 
-/** Expects that the fault changed the verdict through its criterion, and that the remedy names the cause. */
+/** Expects the fault to change the verdict through its criterion, and the remedy to name the cause. */
 export function expectCaught({ verdict }: Report, expected: Expected): Criterion {
   const { criterion, state, remedy, isTimed = false } = expected;
   const found = verdict.criteria.find(({ id }) => id === criterion);
@@ -29,7 +29,7 @@ export function expectCaught({ verdict }: Report, expected: Expected): Criterion
   return found;
 }
 
-/** Expects that a run without a fault is a GO. */
+/** Expects a run without a fault to be a GO. */
 export function expectGo({ verdict }: Report): void {
   const wrong = verdict.criteria.filter(({ state }) => !['PASS', 'OUT_OF_SCOPE'].includes(state));
   expect(wrong.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([]);

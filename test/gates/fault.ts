@@ -30,7 +30,7 @@ export interface LiveFault extends PlantedFault {
 /** A fault in rendered files; an environment is started only for this fault. */
 export interface RenderedFault extends PlantedFault {
   readonly kind: 'rendered';
-  /** Settings by path, which override the environment `dev`. */
+  /** Settings by path, which override those of the `dev` environment. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 

@@ -26,7 +26,7 @@ const SETTINGS: Readonly<Record<GroupName, Readonly<Record<string, unknown>>>> =
 };
 
 const SEED = 1;
-/** Longer than the 10 s between queries of sentinels for the replicas of a master. */
+/** Longer than the 10 s between the sentinels' queries for the replicas of a master. */
 const HEALTHY_BOUND_MS = 60_000;
 
 /** An environment in a separate folder; disposal removes both. */
@@ -62,7 +62,7 @@ export class PlantedEnvironment implements AsyncDisposable {
       // Duration of the drill storm.
       minutes: 1,
       trials: undefined,
-      // A busy machine that prevents a measurement does not lead to a GO either, so retries would only take time.
+      // A busy machine that prevents a measurement does not lead to a GO either, so retries would only waste time.
       retries: 0,
       argv: [],
       coverage: undefined,

@@ -1,4 +1,4 @@
-/** Builders of server faults: a directive, an option of a sentinel, an ACL rule, or a rendered setting. */
+/** Builders for server faults: a directive, a sentinel option, an ACL rule, or a rendered setting. */
 import type { Redis } from 'ioredis';
 import { fieldsOf } from '../../infra/redis/reply.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
@@ -77,7 +77,7 @@ export function aclFault(
   });
 }
 
-/** Plants a setting of the environment file, which leads to a wrong rendered file. */
+/** Plants a setting in the environment file, which makes a rendered file wrong. */
 export function renderedFault(
   fault: Pick<RenderedFault, 'what' | 'criterion' | 'remedy' | 'settings'> &
     Partial<Pick<RenderedFault, 'drills' | 'isTimed'>>,

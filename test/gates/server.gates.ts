@@ -1,4 +1,4 @@
-/** Faults of servers, one at a time. The run must fail the expected criterion, and its remedy must name the cause. */
+/** Server faults, one at a time. The run must fail the expected criterion, and its remedy must name the cause. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { serverFaults } from './catalogue.ts';
@@ -10,7 +10,7 @@ import { buildRow } from './table-reporter.ts';
 const live = serverFaults.filter((fault) => fault.kind === 'live');
 const rendered = serverFaults.filter((fault) => fault.kind === 'rendered');
 
-it('the catalogue contains at least 25 faults of servers', () => {
+it('the catalogue contains at least 25 server faults', () => {
   expect(serverFaults.length).toBeGreaterThanOrEqual(25);
 });
 

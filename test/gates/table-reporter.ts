@@ -1,5 +1,5 @@
 /**
- * Reporter of the planted faults. At the end of a run it prints a table of fault, criterion, state and remedy, and
+ * Reporter for the planted faults. At the end of a run it prints a table of fault, criterion, state and remedy, and
  * writes the table as Markdown to the file that `--outputFile.faults` names.
  */
 import { writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ export function buildRow(
   return { side, id, what, criterion, state, remedy };
 }
 
-/** A remedy can be too long for a table. Its beginning names the cause. */
+/** A remedy can be too long for a table. The beginning of the remedy names the cause. */
 const MAX_REMEDY_CHARACTERS = 240;
 
 function cell(text: string): string {

@@ -1,6 +1,6 @@
 /**
  * Sealed but broken evidence: numbers out of bounds, and values of the wrong type. The judge never accepts such
- * evidence and never hangs; a hang would exceed the time limit of the test.
+ * evidence and never hangs; a hang would exceed the test's time limit.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const recorded = () => scratch.createRun({ drills: SOME, manifest: { kind: 'dril
 const KIT = 'trials/master-crash-1/kit.jsonl';
 const EVENTS = 'trials/master-crash-1/events.jsonl';
 
-/** Changes a file of a run and seals the run again. */
+/** Changes a file in a run and seals the run again. */
 function resealed(
   { dir }: RunFolder,
   path: string,
@@ -37,7 +37,7 @@ function resealed(
   return { dir };
 }
 
-/** Replaces one field in the first line of a type with JSON text. */
+/** Replaces one field in the first line of the given type with JSON text. */
 function withField(type: string, field: string, json: string): (text: string) => string {
   return (text) => {
     const lines = text.split('\n');
@@ -101,7 +101,7 @@ describe('a number out of bounds', () => {
     expect(findCriterion(analyzeRun(dir), 'evidence-complete').reason).toMatch(/"1000" hits of 100 keys/);
   });
 
-  it('an excessive number of faults or nodes is rejected before each is compared with every operation', () => {
+  it('an excessive number of faults or nodes is rejected before each of them is compared with every operation', () => {
     const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
     const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
     const struck = resealed(recorded(), EVENTS, many);
@@ -172,7 +172,7 @@ describe('a value of the wrong type', () => {
   ];
 
   /**
-   * Returns the report, after rendering it in every format, or the KitError. Any other error is a defect of the judge.
+   * Returns the report, after rendering it in every format, or the KitError. Any other error is a defect in the judge.
    */
   function outcome(dir: string): Report | KitError {
     try {
@@ -212,7 +212,7 @@ describe('a value of the wrong type', () => {
         }
       }
     },
-    // A time limit that ends a hang: the test judges about 500 folders.
+    // If the judge hangs, this time limit ends the test. The test judges about 500 folders.
     600_000,
   );
 

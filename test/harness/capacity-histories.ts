@@ -14,7 +14,7 @@ export interface StepOptions {
   readonly perSecond?: number;
   readonly asked?: number;
   readonly lagMs?: number;
-  /** Latency of all operations of a kind, by kind. */
+  /** Latency of all operations, by kind. */
   readonly latencyMs?: Readonly<Record<string, number>>;
   readonly over?: Data;
 }
@@ -103,7 +103,7 @@ export function soakSamples(over: (operations: number) => Data = () => ({})): Ev
   });
 }
 
-/** Healthy events of each drill. */
+/** Events of a healthy run of each drill. */
 export const CAPACITY: Readonly<Record<string, Events>> = {
   throughput: throughputEvents(60_000),
   'load-mixes': MIXES,

@@ -31,7 +31,10 @@ export const answer = (
     deadlineMs: 500,
   });
 
-/** The stock client has fewer operations, because no gate requires a number of them, and every test judges them. */
+/**
+ * The stock client has fewer operations, because no gate requires a minimum number of them, and every test has to judge
+ * all of them.
+ */
 export function failover(client: string): Events {
   const given = { client, ...(client === 'kit' && { durability: DURABLE, replicas: 1 }) };
   const stepMs = client === 'kit' ? 10 : 100;

@@ -1,4 +1,4 @@
-/** The drills for a cluster on a real cluster: faults, the final read per shard, and the findings of the checkers. */
+/** The cluster drills on a real cluster: faults, the final read per shard, and the findings of the checkers. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,13 +64,13 @@ function findResult(history: History, checker: string, client: ClientName = 'kit
   return { ...finding, figures: Object.fromEntries(figures) as Readonly<Record<string, number>> };
 }
 
-describe('the drill that moves slots under load and back', () => {
+describe('the drill that moves slots away and back under load', () => {
   let history: History;
   beforeAll(async () => {
     history = await trialOf('cluster-slot-migration');
   });
 
-  it('records the moved slots and keys, and the heal', () => {
+  it('records the moved slots and keys, and the healing', () => {
     expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
     const [, injected] = history.faults;
     expect(injected).toMatchObject({ phase: 'injected', node: 'redis-1', shard: 'redis-1' });
@@ -85,7 +85,7 @@ describe('the drill that moves slots under load and back', () => {
     ]);
   });
 
-  it('reads from every node the keys of its shard', async () => {
+  it('reads the keys of each shard from every node of the shard', async () => {
     expect(new Set(history.finals.map(({ node }) => node)).size).toBe(6);
     for (const { shard, entries } of history.finals) {
       const own = (await shards()).find(({ master }) => master === shard)?.slots[0] ?? [0, -1];
@@ -93,7 +93,7 @@ describe('the drill that moves slots under load and back', () => {
     }
   });
 
-  it('loses no write of either client', () => {
+  it('loses no writes from either client', () => {
     expect(findResult(history, 'lost-writes')).toMatchObject({ validity: 'valid', figures: { lost: 0 } });
     expect(findResult(history, 'lost-writes', 'ioredis')).toMatchObject({ figures: { lost: 0 } });
   });
@@ -110,7 +110,7 @@ describe('the drill that moves slots under load and back', () => {
 });
 
 describe('the drill that restores a backup', () => {
-  it('finds every key of every shard equal to the archive, and the same roles', async () => {
+  it('finds every key in every shard equal to the archived one, and the same roles', async () => {
     const history = await trialOf('backup-restore');
     const { expectations } = history;
     expect(expectations.filter((expectation) => !isMet(expectation))).toEqual([]);
@@ -144,7 +144,7 @@ describe('the drill that kills a master', () => {
   });
   afterAll(() => restoreSlots(environment));
 
-  it('leads to exactly one promotion, of a replica of the master', async () => {
+  it("leads to exactly one promotion: that of one of the master's replicas", async () => {
     const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
     expect(promoted).toHaveLength(1);
@@ -185,7 +185,7 @@ describe('slot migration', () => {
     expect(await restoreSlots(environment)).toBe(0);
   });
 
-  it('rejects a node that is not a master, and stops between two slots on abort', async () => {
+  it('rejects a node that is not a master, and stops between two slots when aborted', async () => {
     const [first, second] = await shards();
     const { master: from = '', replicas = [] } = first ?? {};
     const to = second?.master ?? '';

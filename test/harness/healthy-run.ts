@@ -1,6 +1,6 @@
 /**
  * A complete hand-written run folder: every drill of `readiness` has the smallest history with which every gate passes.
- * Tests remove or change a part, and check the effect on the GO.
+ * Tests remove or change a part, and check how this affects the GO.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -42,13 +42,13 @@ export interface RunOptions {
   readonly gates?: Gates;
   readonly manifest?: Partial<Manifest>;
   readonly drills?: readonly Drill[];
-  /** Events to add to a drill's `events.jsonl` or to the file of a client. */
+  /** Events to add to a drill's `events.jsonl` or to a client's file. */
   readonly extra?: Readonly<Record<string, Events>>;
-  /** Events that replace the file of a client of a drill. */
+  /** Events that replace a client's file in a drill. */
   readonly instead?: Readonly<Record<string, Events>>;
   /** Functions that change each event of a file, or remove it by returning undefined. */
   readonly change?: Readonly<Record<string, (event: HistoryEvent) => HistoryEvent | undefined>>;
-  /** Facts of nodes that replace the facts of a healthy environment. */
+  /** Node facts that replace those of a healthy environment. */
   readonly planted?: readonly Planted[];
   readonly coverage?: string;
   /** Commit in the stamp of the coverage summary; default: the commit of the run. */
@@ -80,7 +80,7 @@ function struckEvents(drill: Drill): Events {
   ];
 }
 
-/** Nodes of the target of a fault, with `redis-1` as the master. */
+/** Nodes for each target of a fault, with `redis-1` as the master. */
 const NODES: Readonly<Partial<Record<Target, readonly string[]>>> = {
   'sentinel-1': ['sentinel-1'],
   'sentinel-2': ['sentinel-2'],
@@ -182,7 +182,7 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
     return answer(base + i * 200, cold ? 'loader' : 'redis', phase, `k:${i % catalogue}`, cold ? 150 : 1);
   });
 
-/** The trial reads the expiries of the keys before it removes the keys. */
+/** The trial reads the expiries of the keys before it removes them. */
 const EXPIRIES = observation('workload', 'expiries', 9500, { keys: 10, without: 0 }, { client: 'kit' });
 
 const LOADS: Readonly<Record<string, Events>> = {
@@ -220,7 +220,7 @@ function filesOf(
     return { events: struckEvents(drill), kit: both('kit'), ioredis: both('ioredis') };
   }
   if (drill.faults.some(({ lag }) => lag !== undefined)) {
-    // Writes in the period in which replicas lagged: one async write is lost, and durable writes are not.
+    // Writes in the period during which replicas lagged: one async write is lost, and durable writes are not.
     const lost = op({ at: 1990, done: 1991, key: 'l:1', value: 'l' });
     const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
     const events = [
@@ -312,7 +312,9 @@ export const MANIFEST: Manifest = {
   trials: [],
 };
 
-/** Adds the drill `configuration`: every run reads the facts of the nodes, except a few drills on an external Redis. */
+/**
+ * Adds the `configuration` drill: every run reads the facts of the nodes, except for a few drills on an external Redis.
+ */
 function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): readonly Drill[] {
   const isAsked = substrateOf(manifest) !== 'external' || (manifest?.kind ?? 'readiness') === 'readiness';
   return isAsked && !asked.includes(configuration) ? [configuration, ...asked] : asked;

@@ -204,7 +204,7 @@ describe('broken histories with a valid seal', () => {
     });
   });
 
-  it('are INVALID with a broken line, which the report names', () => {
+  it('are INVALID if a line is broken, and the report names the line', () => {
     const folder = scratch.createRun();
     const { dir } = folder;
     appendFileSync(join(dir, 'trials/steady-1/kit.jsonl'), 'noise\n');

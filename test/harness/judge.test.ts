@@ -43,7 +43,7 @@ describe('a healthy run', () => {
     expect(findCriterion(report, 'coverage-lines').reason).toContain('--coverage FILE');
   });
 
-  it('has for every judged criterion a measurement, n, and evidence files with their SHA-256', () => {
+  it('has a measurement, n, and evidence files with their SHA-256 for every judged criterion', () => {
     for (const one of healthyReport.verdict.criteria.filter(({ state }) => state === 'PASS')) {
       expect(one.measured, one.id).not.toBeNull();
       expect(one.n, one.id).toBeGreaterThanOrEqual(one.minN);
@@ -55,7 +55,7 @@ describe('a healthy run', () => {
     }
   });
 
-  it('leads to the same bytes each time, and passes verify', () => {
+  it('produces a byte-identical report each time, and passes verify', () => {
     expect(canonicalJson(analyzeRun(healthy))).toBe(canonicalJson(analyzeRun(healthy)));
     expect(verifyRun(healthy)).toEqual({ ok: true, problems: [], notes: [] });
     expect(verifyRun(healthy, { 'report.json': canonicalJson })).toMatchObject({ ok: true });
@@ -145,7 +145,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('uses no times of a late generator, but still counts losses', () => {
+  it('uses no times from a late generator, but still counts losses', () => {
     const late = observation(
       'workload',
       'lateness-total',
@@ -164,7 +164,7 @@ describe('the report of a run', () => {
     expect(findCriterion(report, 'failover-time-master-crash').state).toBe('PASS');
   });
 
-  it('recommends the breaker and a shorter TTL if only criteria of the service fail', () => {
+  it('recommends the breaker and a shorter TTL if only service criteria fail', () => {
     const failing = writes(2000, 2400, 1, { outcome: 'fail', code: 'TIMEOUT' });
     const report = run({ extra: { 'steady/kit': failing } });
     expect(report.verdict).toMatchObject({ decision: 'NO_GO', exitCode: 1, action: 'deploy-with-breaker' });
@@ -225,7 +225,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('claims in profile full no more than the trials support', () => {
+  it('claims no more in the full profile than the trials support', () => {
     const one = drills.filter(({ id }) => id === 'master-crash');
     const short = run({ drills: one, manifest: { kind: 'drill', profile: 'full' } });
     expect(findCriterion(short, 'durable-kept-master-crash')).toMatchObject({
@@ -343,7 +343,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('lists criteria that an environment of one node cannot meet as out of scope', () => {
+  it('lists criteria that a single-node environment cannot meet as out of scope', () => {
     const single = buildEnvironment({
       topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
       redis: { minReplicasToWrite: 0 },

@@ -40,7 +40,7 @@ describe('a run without sufficient evidence', () => {
     expect(report.verdict).toMatchObject({ decision: 'UNKNOWN', exitCode: 3, action: 'keep-disabled' });
   });
 
-  it('needs on an external Redis only the expectations about the keys of the run', () => {
+  it('needs only the expectations about its own keys on an external Redis', () => {
     const asked = { substrate: 'external', kind: 'drill' } as const;
     const report = run({ manifest: asked, drills: drills.filter(({ id }) => id === 'key-versioning') });
     expect(findCriterion(report, 'key-versioning').state).toBe('PASS');

@@ -52,8 +52,8 @@ export class ScratchRuns implements Disposable {
 }
 
 /**
- * Writes the digests of the manifest and the seal for the present files of a folder, like an attacker who edits
- * evidence with the kit's own source. Does not flush to the disk, because that takes longer than the rest of a test.
+ * Writes the manifest digests and the seal for the current files in a folder, as an attacker who edits evidence and has
+ * the kit's source code would do. Does not flush to the disk, because that takes longer than the rest of a test.
  */
 export function rewriteDigestsAndSeal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const path = join(dir, MANIFEST);
@@ -71,7 +71,7 @@ export function rewriteDigestsAndSeal(dir: string, change: (seal: Seal) => Seal 
   rewriteSeal(dir, change);
 }
 
-/** Writes the seal for the present files of a folder, like an attacker who knows only the seal. */
+/** Writes the seal for the current files in a folder, as an attacker who knows only about the seal would do. */
 export function rewriteSeal(dir: string, change: (seal: Seal) => Seal = (seal) => seal): void {
   const seal = change({ schema: 'redis-cache-kit/seal/1', files: filesIn(dir) });
   writeFileSync(join(dir, SEAL), canonicalJson(seal));

@@ -118,7 +118,7 @@ describe('a failover drill', () => {
     ]);
   });
 
-  it('records the injection of the fault, its heal, and every kind of observation', () => {
+  it('records the injection and healing of the fault, and every kind of observation', () => {
     expect(history.faults.map(({ phase }) => phase)).toEqual(['inject', 'injected', 'heal', 'healed']);
     const seen = new Set(history.observations.map(({ from, name }) => `${from} ${name}`));
     for (const name of ['sentinel +switch-master', 'info sample', 'process sample', 'workload closing']) {
@@ -126,7 +126,7 @@ describe('a failover drill', () => {
     }
   });
 
-  it('loses async writes while the replicas lag, but no durable write of the same period', () => {
+  it('loses async writes while the replicas lag, but no durable write from the same period', () => {
     expect(history.observations.filter(({ name }) => name === 'lag').map(({ data }) => data?.phase)).toEqual([
       'on',
       'off',
@@ -137,12 +137,12 @@ describe('a failover drill', () => {
     expect(figures.durableExposedLost?.n).toBeGreaterThan(0);
   });
 
-  it('reads one master and two replicas after the heal', () => {
+  it('reads one master and two replicas after the fault is healed', () => {
     const roles = new Map(history.finals.map(({ node, redisRole }) => [node, redisRole]));
     expect([...roles.values()].toSorted()).toEqual(['master', 'replica', 'replica']);
   });
 
-  it('prints the recovery of the client and its write gap, and no other duration', () => {
+  it('prints the recovery time and the write gap of the client, and no other duration', () => {
     const gap = recovery.check(history, context).figures.writeGapMs;
     if (gap?.kind !== 'value') throw new Error('the drill must measure a write gap');
     expect(progress).toContain('kit writes again');
@@ -151,7 +151,7 @@ describe('a failover drill', () => {
     expect(durations.every((line) => line.includes('write gap'))).toBe(true);
   });
 
-  it('leaves all nodes running, and no key behind', async () => {
+  it('leaves all nodes running, and no keys behind', async () => {
     expect(await states()).toEqual(['running', 'running', 'running', 'running', 'running', 'running']);
     await keysBack(0);
   });
@@ -184,7 +184,7 @@ describe('lost replies', () => {
     await keysBack(0);
   });
 
-  it('need a proxy, without which the fault is an error and changes nothing', async () => {
+  it('need a proxy; without one, injecting the fault fails and changes nothing', async () => {
     const record = await trialOf({ ...drillNamed('replies-lost'), proxied: false });
     expect(record).toMatchObject({
       status: 'failed',
@@ -248,7 +248,7 @@ describe('lagging replicas', () => {
 });
 
 describe('a deposed master', () => {
-  it('becomes a replica after a hang before the nodes are read, even without a watchdog', async () => {
+  it('becomes a replica after a hang, before the nodes are read, even without a watchdog', async () => {
     const drill = drillNamed('master-hang');
     const resume = await environment.capabilities.pause?.('watchdog');
     const record = await trialOf({
@@ -304,7 +304,7 @@ describe('an incomplete trial', () => {
     faults: [{ fault: 'pause', target: 'replica', atMs: 0, heal: { afterMs: 60_000 } }],
   });
 
-  it('is not measured after its time limit, with the fault healed', async () => {
+  it('is not measured after its time limit, and its fault is healed', async () => {
     // Long enough on a busy machine for the generators to become ready and for the fault to take effect.
     const record = await trialOf({ ...stuck, boundMs: 10_000 });
     expect(record).toMatchObject({
@@ -315,7 +315,7 @@ describe('an incomplete trial', () => {
     expect(historyOf(record.files).faults.map(({ phase }) => phase)).toContain('healed');
   });
 
-  it('is not measured after an abort, with the fault healed', async () => {
+  it('is not measured after an abort, and its fault is healed', async () => {
     const controller = new AbortController();
     const running = trialOf(stuck, {
       signal: controller.signal,
@@ -394,7 +394,7 @@ describe('a trial that is not measured', () => {
     const record = await trialOf(drillNamed('replication', { topologies: ['single'] }));
     expect(record).toMatchObject({
       status: 'not-measured',
-      reason: 'needs a topology of single; this environment is sentinel',
+      reason: 'requires the topology single; this environment is sentinel',
     });
   });
 });

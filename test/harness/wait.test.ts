@@ -34,7 +34,7 @@ it('a wait ends immediately when its signal aborts', async () => {
   ).rejects.toBe(reason);
 });
 
-it('a wait abandons a promise at the bound, and ignores a later rejection', async () => {
+it('a wait that times out abandons its promise, and ignores a later rejection', async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   await expect(withTimeout('an answer', promise, { boundMs: 10 })).rejects.toThrow(
     'timed out after 10 ms waiting for an answer',

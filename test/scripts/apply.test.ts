@@ -53,14 +53,14 @@ describe('kit apply', () => {
     expect(currentPid()).toBe(pid);
   });
 
-  it('requires consent for the interruption of a single node', async () => {
+  it('requires consent to interrupt a single node', async () => {
     const { exitCode, out } = await cli.runKit('apply', ...changed, '--json');
     expect(exitCode).toBe(EXIT.USAGE);
     expect(JSON.parse(out)).toMatchObject({ error: { code: 'INTERRUPTION_NOT_ACCEPTED' } });
     expect(currentPid()).toBe(pid);
   });
 
-  it('replaces the node with consent, and then has nothing to do', async () => {
+  it('replaces the node after consent, and then has nothing left to do', async () => {
     const { exitCode, out, err } = await cli.runKit('apply', ...changed, '--yes', '--json');
     expect({ exitCode, err }, out).toEqual({ exitCode: EXIT.GO, err: '' });
     expect(JSON.parse(out)).toMatchObject({ applied: true, replaced: [{ nodeId: 'redis-1' }] });

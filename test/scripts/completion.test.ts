@@ -85,7 +85,7 @@ describe.each(SHELLS)('in %s', (shell) => {
   );
 });
 
-it('bash completes --option=value, and files with spaces as one word', () => {
+it('bash completes --option=value, and file names with spaces as one word', () => {
   expect(complete('bash', 'kit', 'up', '--env', '=', 'sh')).toEqual(['shop']);
   expect(complete('bash', 'kit', 'up', '--env', '=')).toContain('shop');
   expect(complete('bash', 'kit', 'restore', 'run')).toEqual(['run notes.txt']);
@@ -105,7 +105,7 @@ it('every command and all of its options are completed', async () => {
       .reduce((of, name) => of.commands.find((each) => each.name() === name) ?? of, program);
     return { path, options: at.options.map(({ long }) => long ?? '').filter((long) => long !== '--version') };
   });
-  // One shell completes all commands, because the start of a shell takes 5 ms and there are 40 commands.
+  // One shell completes all commands, because starting a shell takes 5 ms and there are 40 commands.
   const driver = lines
     .map(
       ({ path }) =>
@@ -122,7 +122,7 @@ it('every command and all of its options are completed', async () => {
   expect(missing).toEqual([]);
 });
 
-it('an unknown shell leads to one error that lists the supported shells', async () => {
+it('an unknown shell causes one error that lists the supported shells', async () => {
   const streams = recordStreams();
   expect(await kit(['completion', 'tcsh'], streams, signal)).toBe(EXIT.USAGE);
   expect(streams.err()).toMatch(/'tcsh' is invalid .*bash, zsh, fish/);

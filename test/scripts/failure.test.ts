@@ -7,7 +7,7 @@ import { describeFailure, failureText } from '../../scripts/failure.ts';
 const running = new AbortController().signal;
 
 describe('a failure', () => {
-  it('of the user shows problem, location and remedy, with its own exit code', () => {
+  it('caused by the user shows the problem, location and remedy, with its own exit code', () => {
     const failure = describeFailure(
       new KitError('quorum 4 is above 3', {
         code: 'CONFIG_INVALID',
@@ -29,7 +29,7 @@ describe('a failure', () => {
     );
   });
 
-  it('of the kit shows the stack and the verdict "not known", never a no-go', () => {
+  it('caused by the kit shows the stack and the verdict "not known", never a no-go', () => {
     const failure = describeFailure(new TypeError('x is undefined'), running);
     expect(failure.exitCode).toBe(EXIT.UNKNOWN);
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
@@ -64,7 +64,7 @@ describe('a failure', () => {
     expect(describeFailure(error, running).error.code).toBe('DEFECT');
   });
 
-  it('on the command line is one line with the nearest name', () => {
+  it('on the command line is reported in one line with the nearest name', () => {
     const failure = describeFailure(
       new CommanderError(
         1,
@@ -79,7 +79,7 @@ describe('a failure', () => {
     });
   });
 
-  it('after Ctrl-C is an interruption, whatever error follows', () => {
+  it('is reported as an interruption after Ctrl-C, whatever its error is', () => {
     const interruption = new AbortController();
     const reason = new KitError('interrupted by SIGINT', { code: 'INTERRUPTED', exitCode: EXIT.INTERRUPTED });
     interruption.abort(reason);

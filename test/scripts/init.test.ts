@@ -17,7 +17,7 @@ async function call(...args: string[]) {
   return { exitCode, out: streams.out(), err: streams.err() };
 }
 
-/** Removes the comment signs of the examples, so they become settings. */
+/** Uncomments the examples, so that they become settings. */
 const uncommented = (text: string): string => text.replace(/^( *)# (?=( *)(?:- |\w[\w-]*:( |$)))/gm, '$1');
 
 describe('kit init', () => {
@@ -30,7 +30,7 @@ describe('kit init', () => {
     expect(app).toMatchObject({ name: 'app', client: { namespace: 'app' }, topology: { kind: 'sentinel' } });
   });
 
-  it('names, for editors, the schema in the installed package in the first line', async () => {
+  it('points editors to the schema in the installed package, in the first line', async () => {
     const file = join(dir, 'two.yaml');
     await call('init', '--config', file);
     const [first] = readFileSync(file, 'utf8').split('\n');
@@ -39,7 +39,7 @@ describe('kit init', () => {
     );
   });
 
-  it('has only valid examples', async () => {
+  it('writes only valid examples', async () => {
     const text = readFileSync(resolve('config/kit-template.yaml'), 'utf8');
     const file = join(dir, 'examples.yaml');
     writeFileSync(file, uncommented(text));
@@ -64,7 +64,7 @@ describe('kit init', () => {
 });
 
 describe('--config', () => {
-  it('finds the environments of a file, and lists built-in and own environments for an unknown name', async () => {
+  it('finds the environments in a file, and lists them with the built-in ones if a name is unknown', async () => {
     const file = join(dir, 'given.yaml');
     writeFileSync(file, 'environments: { shop: { extends: dev } }\n');
     const { exitCode, err } = await call('up', '--env', 'shopp', '--config', file);
@@ -73,7 +73,7 @@ describe('--config', () => {
     expect(err).toContain(`${file}, config/environments`);
   });
 
-  it('leads to an error with a path that does not exist', async () => {
+  it('causes an error if the path does not exist', async () => {
     const { exitCode, err } = await call('down', '--env', 'shop', '--config', join(dir, 'none.yaml'));
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toContain(join(dir, 'none.yaml'));

@@ -1,6 +1,6 @@
 /**
- * The command line without a run: help, usage errors, and output for programs. The command runs in this process with
- * separate streams.
+ * Parts of the command line that start no run: help, usage errors, and output for programs. The command runs in this
+ * process with separate streams.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,7 +66,7 @@ describe('help', () => {
     expect(err).toBe('');
   });
 
-  it('contains, for every command, examples that can be parsed', async () => {
+  it('contains parsable examples for every command', async () => {
     const program = await programOf({
       args: [],
       json: false,
@@ -114,7 +114,7 @@ describe('an invalid command line', () => {
     [['readiness', '--seed', 'x'], "'x' is invalid. Must be an integer of at least 0."],
     [['readiness', '--profile', 'slow'], 'Allowed choices are quick, full, capacity, canary, rehearsal.'],
     [['readiness', '--substrate', 'cloud'], 'Allowed choices are local, docker, external.'],
-    // the former name of `external`
+    // the previous name of `external`
     [['readiness', '--substrate', 'attached', '--url', 'nowhere'], "must be a Redis URL, got 'nowhere'"],
     [['drill', '--trials', '0'], 'Must be an integer of at least 1.'],
     [['readiness', '--retries', '11'], 'Must be an integer from 0 to 10.'],
@@ -170,7 +170,7 @@ describe('kit conf lint', () => {
     }
   });
 
-  it('prints file, line and remedy of an error, and exits with 1', async () => {
+  it('prints the file, the line and the remedy of an error, and exits with 1', async () => {
     const file = 'test/scripts/bad.conf';
     const { exitCode, out } = await call('conf', 'lint', file);
     expect(exitCode).toBe(EXIT.NO_GO);

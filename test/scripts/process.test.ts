@@ -77,7 +77,7 @@ describe('a closed pipe', () => {
 });
 
 describe('Ctrl-C after kit up has started everything', () => {
-  it('leaves the environment running, and prints that', async () => {
+  it('leaves the environment running, and reports this', async () => {
     const child = start('up');
     const ledger = join(directory, '.kit/environments/dev/ledger.json');
     await waitUntil('the environment to be kept', () => readOptional(ledger).includes('"phase": "running"'));
@@ -103,7 +103,7 @@ describe('standard output on a full disk', () => {
     return { exitCode, err: await err };
   };
 
-  it('is reported in one line, and an exit code 0 becomes "not known"', async () => {
+  it('causes a one-line error, and an exit code 0 becomes "not known"', async () => {
     const { exitCode, err } = await onFullDisk('drill', '--list');
     expect(err).toMatch(/^kit: cannot write the result to standard output: ENOSPC[^\n]*\n$/);
     expect(exitCode).toBe(EXIT.UNKNOWN);
@@ -120,7 +120,7 @@ describe('standard output on a full disk', () => {
 
 const tooOld = await findOrInstallNode('20.19.0');
 
-describe('a Node that is too old for TypeScript', () => {
+describe('a Node.js version that is too old for TypeScript', () => {
   const title = 'results in an error that names the required version';
   const missing = typeof tooOld === 'string' ? undefined : tooOld.missing;
   it.runIf(missing === undefined)(

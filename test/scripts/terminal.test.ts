@@ -3,7 +3,7 @@ import { Terminal } from '../../scripts/terminal.ts';
 import { recordStreams } from '../support/recorded-streams.ts';
 
 describe('progress', () => {
-  it('updates one line on a terminal, and erases this line before a result', () => {
+  it('updates one line on a terminal, and erases that line before a result', () => {
     const streams = recordStreams({ isTTY: true, columns: 20 });
     const terminal = new Terminal(streams, { quiet: false });
     terminal.progress('starting redis-1');
@@ -13,7 +13,7 @@ describe('progress', () => {
     expect(streams.out()).toBe('GO\n');
   });
 
-  it('consists of plain lines without a terminal, without repetitions and control characters', () => {
+  it('consists of plain lines if there is no terminal, without repetitions or control characters', () => {
     const streams = recordStreams();
     const terminal = new Terminal(streams, { quiet: false });
     terminal.progress('one');
@@ -30,8 +30,8 @@ describe('progress', () => {
   });
 });
 
-describe('colour and width', () => {
-  it('include colour only on a terminal that supports it', () => {
+describe('a terminal', () => {
+  it('uses colour only if it supports colour and is interactive', () => {
     const colour = (options: Parameters<typeof recordStreams>[0]) =>
       new Terminal(recordStreams(options), { quiet: false }).colour;
     expect(colour({ isTTY: true, colours: true })).toBe(true);
@@ -39,7 +39,7 @@ describe('colour and width', () => {
     expect(colour({ isTTY: false, colours: true })).toBe(false);
   });
 
-  it('depend on the terminal, with a width of 100 columns if the width is unknown', () => {
+  it('has the reported width, or 100 columns if the width is unknown', () => {
     expect(new Terminal(recordStreams({ isTTY: true, columns: 80 }), { quiet: false }).width).toBe(80);
     expect(new Terminal(recordStreams({ isTTY: true, columns: 0 }), { quiet: false }).width).toBe(100);
     expect(new Terminal(recordStreams(), { quiet: false }).width).toBe(100);

@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { isInstalled } from '../../infra/host/process.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-/** Time limit of each command, including the load of a page. */
+/** Time limit of each command, including loading a page. */
 const COMMAND_MS = 30_000;
 
 /** Name of an installed Chromium or Chrome; undefined if there is none. */
@@ -55,7 +55,7 @@ export class Browser implements AsyncDisposable {
       {
         stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
         detached: true,
-        // The lock of the browser would remain in the folder for temporary files.
+        // Otherwise, the browser's lock would remain in the folder for temporary files.
         env: { ...process.env, TMPDIR: this.#profile },
       },
     );
@@ -91,7 +91,10 @@ export class Browser implements AsyncDisposable {
     await loaded;
   }
 
-  /** Changes the screen of the page. Print media keep the width of the screen, which equals the width of the paper. */
+  /**
+   * Changes the screen of the page. In print media, the page keeps the width of the screen, which equals the width of
+   * the paper.
+   */
   async setScreen({ width, scheme, media }: Screen): Promise<void> {
     await this.#send('Emulation.setDeviceMetricsOverride', {
       ...{ width, height: 900, deviceScaleFactor: 1, mobile: false },
@@ -136,7 +139,7 @@ export class Browser implements AsyncDisposable {
       process.kill(-pid, 'SIGKILL');
       await exited;
     }
-    // Helper processes of the browser can still write shortly after its end.
+    // Helper processes of the browser may still write files shortly after it exits.
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 

@@ -105,8 +105,8 @@ export class CliHarness implements AsyncDisposable {
   }
 
   /**
-   * Processes started from the working directory, as the kernel reports them. It is the working directory of nodes, and
-   * in the arguments of reapers.
+   * Processes started from the working directory, as the kernel reports them. Nodes have it as their working directory,
+   * and reapers have it in their arguments.
    */
   listProcesses(): readonly { readonly pid: number; readonly command: string; readonly stopped: boolean }[] {
     return readdirSync('/proc')
@@ -131,7 +131,7 @@ export class CliHarness implements AsyncDisposable {
     await waitUntil(`process ${pid} to have ended`, () => !isListed());
   }
 
-  /** Stops a process with SIGSTOP and waits until it is stopped. SIGCONT continues it. */
+  /** Stops a process with SIGSTOP and waits until it is stopped. SIGCONT resumes it. */
   async pauseProcess(pid: number): Promise<void> {
     process.kill(pid, 'SIGSTOP');
     const isStopped = () => this.listProcesses().some((process) => process.pid === pid && process.stopped);
@@ -191,12 +191,12 @@ export class RunningCommand {
     return this.#child.pid ?? 0;
   }
 
-  /** Progress that the command has printed until now. */
+  /** Progress that the command has printed so far. */
   get progress(): string {
     return this.#said;
   }
 
-  /** Waits until the printed progress matches. */
+  /** Waits until the printed progress matches `what`. */
   async waitForProgress(what: RegExp, withinMs = 150_000): Promise<void> {
     await waitUntil(
       `kit to print ${what}`,
@@ -209,7 +209,7 @@ export class RunningCommand {
     );
   }
 
-  /** Signals only the command or, if it was started as a group, the entire group, like a terminal. */
+  /** Signals only the command, or, if it was started as a group, the entire group, as a terminal does. */
   kill(signal: NodeJS.Signals): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     process.kill(this.#group ? -this.pid : this.pid, signal);

@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { findFreePort, RedisProcess, waitUntil } from './redis-process.ts';
 
 export interface ClusterSet extends AsyncDisposable {
-  /** The first three nodes start as masters of a third of the slots each. The fourth follows the first, and so on. */
+  /**
+   * The first three nodes start as masters, each with a third of the slots. The fourth follows the first, and so on.
+   */
   readonly nodes: readonly RedisProcess[];
   /** Node ids in the order of `nodes`. */
   readonly ids: readonly string[];
@@ -21,7 +23,7 @@ const RANGES: readonly string[] = ['0-5460', '5461-10922', '10923-16383'];
 
 const ALL = [0, 1, 2, 3, 4, 5] as const;
 
-/** Identity and ports of every node before the start. */
+/** Identity and ports of every node before it starts. */
 interface ClusterPlan {
   readonly ids: readonly string[];
   readonly ports: readonly number[];

@@ -30,7 +30,7 @@ export class ConnectionLeak implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Ends the application, like a restart of it. */
+  /** Ends the application, as a restart would. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;

@@ -12,7 +12,7 @@ export interface CoverageStamp {
   readonly summarySha256: string;
 }
 
-/** The commit of the checkout, in the form of the manifest of a run; null outside a checkout. */
+/** The commit of the checkout, in the format that the manifest of a run uses; null outside a checkout. */
 export function commitOf(directory: string): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', directory, ...args], {

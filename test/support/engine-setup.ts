@@ -1,6 +1,6 @@
 /**
- * Setup of the tests on a Docker engine: checks the requirements, and builds the images of the tests once. Built images
- * are kept by their hash.
+ * Setup for the tests that use a Docker engine: checks the requirements, and builds the images for the tests once.
+ * Built images are cached by their hash.
  */
 import { resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -10,7 +10,7 @@ import { dockerChecks } from '../../infra/substrates/docker/doctor.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     /**
-     * Reasons why tests that deploy, and tests that need only an engine, cannot run on this machine; empty if they can.
+     * Reason why tests that deploy, or tests that need only an engine, cannot run on this machine; empty if they can.
      */
     readonly missing: { readonly deploy: string; readonly engine: string };
   }

@@ -1,5 +1,5 @@
 /**
- * Further Docker hosts on this machine, for tests of an environment on several hosts. Like a separate machine, each
+ * Additional Docker hosts on this machine, for tests of an environment on several hosts. Like a separate machine, each
  * host has an engine with its own data and socket, and an address in its own network namespace. Its process and mount
  * namespaces end with the engine, so the loss of a host ends all of its containers at the same time.
  *
@@ -22,7 +22,7 @@ async function run(command: string, ...args: readonly string[]): Promise<void> {
   if (exitCode !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr.trim()}`);
 }
 
-/** Network that connects this machine with the further hosts. */
+/** Network that connects this machine with the additional hosts. */
 export class HostNetwork implements AsyncDisposable {
   readonly #bridge: string;
   readonly #prefix: string;
@@ -75,7 +75,7 @@ export class HostNetwork implements AsyncDisposable {
   }
 }
 
-/** Address of the engine of a host: a socket of this machine, or the network with client certificates. */
+/** Access to a host's engine: through a socket on this machine, or over the network with client certificates. */
 type EngineAccess = 'socket' | 'tls';
 
 const TLS_PORT = 2376;
@@ -95,7 +95,7 @@ export class FurtherHost implements AsyncDisposable {
     this.#dir = mkdtempSync(join(tmpdir(), 'kit-host-'));
   }
 
-  /** Entry of `hosts` in an environment. */
+  /** Entry for this host in the `hosts` of an environment. */
   get setting() {
     const { name, address } = this;
     const tls = this.#tls;
@@ -126,7 +126,7 @@ export class FurtherHost implements AsyncDisposable {
     return `${this.#bridge}-${this.name}`;
   }
 
-  /** Name of the end of the veth pair on this machine, which has at most 15 characters. */
+  /** Name of this machine's end of the veth pair, which has at most 15 characters. */
   get #cable(): string {
     return `${this.#bridge.slice(0, 10)}-${this.name}`;
   }
@@ -147,8 +147,7 @@ export class FurtherHost implements AsyncDisposable {
   async startEngine(): Promise<void> {
     const at = (name: string) => join(this.#dir, name);
     const log = openSync(at('engine.log'), 'a');
-    // The end of the process namespace ends every process of the host, and the end of the mount namespace ends every
-    // mount.
+    // Ending the process namespace ends every process of the host, and ending the mount namespace removes every mount.
     const engine = spawn(
       'nsenter',
       [
@@ -180,7 +179,7 @@ export class FurtherHost implements AsyncDisposable {
     return [...listen, '--tlscacert', ca, '--tlscert', cert, '--tlskey', key];
   }
 
-  /** Ends the host like a power failure: it no longer replies, and closes no connection. */
+  /** Ends the host as a power failure would: it no longer replies, and closes no connection. */
   async lose(): Promise<void> {
     await run('ip', 'link', 'set', this.#cable, 'down');
     await this.#end();

@@ -1,11 +1,11 @@
 /**
  * MONITOR over a plain socket. ioredis fails with "Command queue state error" if a monitored command arrives in the
- * same piece as the reply to MONITOR, which happens on a server in use.
+ * same chunk as the reply to MONITOR, which happens on a server in use.
  */
 import { connect } from 'node:net';
 
 export interface MonitoredCommand {
-  /** Time of the server, in seconds since 1970. */
+  /** Server time, in seconds since 1970. */
   readonly atSeconds: number;
   /** Address of the client, or `lua` for a command in a script. */
   readonly source: string;

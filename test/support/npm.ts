@@ -1,7 +1,7 @@
 /**
- * Packages that tests take from npm through its ordinary client: other versions of Node, cached in `.kit/node`, and the
- * client, packed and installed separately. If npm is unreachable, `Unavailable` contains the reason, and the tests that
- * need the packages are reported as not run.
+ * Packages that tests take from npm through its ordinary client: other versions of Node.js, cached in `.kit/node`, and
+ * the client, packed and installed separately. If npm is unreachable, `Unavailable` contains the reason, and the tests
+ * that need the packages are reported as not run.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,7 +33,7 @@ async function npm(cwd: string, ...args: readonly string[]): Promise<Unavailable
   }
 }
 
-/** Path of a Node with exactly this version. */
+/** Path of a Node.js binary with exactly this version. */
 export async function findOrInstallNode(version: string): Promise<string | Unavailable> {
   if (process.version === `v${version}`) return process.execPath;
   const home = join(TOP, '.kit/node', version);
@@ -54,14 +54,14 @@ export async function findOrInstallNode(version: string): Promise<string | Unava
   }
 }
 
-/** Packs the client like `npm publish`: its own script builds it before. */
+/** Packs the client like `npm publish`: its own script builds it first. */
 export const packClient = (into: string): Promise<string> => pack(into, ['--workspace', 'client']);
 
 /** Packs the kit like `npm publish`. */
 export const packKit = (into: string): Promise<string> => pack(into, []);
 
 async function pack(into: string, args: readonly string[]): Promise<string> {
-  // Uses the tools of this package, whatever the PATH of the shell is.
+  // Uses the tools of this package, regardless of the shell's PATH.
   const PATH = [join(TOP, 'node_modules/.bin'), process.env.PATH].join(delimiter);
   await run('npm', ['pack', ...args, '--pack-destination', into], {
     cwd: TOP,

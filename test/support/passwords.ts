@@ -1,4 +1,4 @@
-/** Helpers for passwords of an environment: logins with them, and the search for files that contain them. */
+/** Helpers for the passwords of an environment: logging in with them, and finding files that contain them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -8,7 +8,7 @@ import type { Address } from '../../infra/topology.ts';
 
 type Groups = Readonly<Record<'redis' | 'sentinel', Readonly<Record<string, string>>>>;
 
-/** @param file the file `secrets.json` of an environment */
+/** @param file the `secrets.json` file of an environment */
 export function readPasswords(file: string): readonly string[] {
   const { redis, sentinel, rotation } = JSON.parse(readFileSync(file, 'utf8')) as Groups & {
     readonly rotation?: Groups;
@@ -25,7 +25,7 @@ export function filesContaining(folder: string, passwords: readonly string[]): r
   });
 }
 
-/** Reply of a node to a login: `OK`, or the first word of the error. */
+/** A node's reply to a login: `OK`, or the first word of the error. */
 export async function loginReply(address: Address, user: string, password: string): Promise<string> {
   const redis = new Redis({ ...DIRECT_CONNECTION, ...address });
   redis.on('error', () => {});

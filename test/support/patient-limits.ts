@@ -1,5 +1,5 @@
 /**
- * Limits of a client in tests that do not concern slow replies. On a busy machine Redis may reply late; with the
- * default limits, the client would suspect a hang, and would load values or read without Redis.
+ * Client limits for tests that do not concern slow replies. On a busy machine, Redis may reply late; with the default
+ * limits, the client would then suspect a hang, and would load values or read without Redis.
  */
 export const PATIENT_LIMITS = { commandTimeoutMs: 5_000, hangSuspectedMs: 5_000 } as const;

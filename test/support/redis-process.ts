@@ -38,7 +38,7 @@ export function findFreePort(host: string): Promise<number> {
   });
 }
 
-/** Servers that this process ends at the latest when it exits. */
+/** Servers that this process stops at the latest when it exits. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -112,7 +112,7 @@ export class RedisProcess implements AsyncDisposable {
         .ping()
         .then(
           (reply) => reply === 'PONG',
-          // A server without the command PING is also reachable.
+          // A server without the PING command also counts as reachable.
           (error: Error) => /unknown command/i.test(error.message),
         );
     });
@@ -127,7 +127,7 @@ export class RedisProcess implements AsyncDisposable {
         protocol: 2,
         retryStrategy: () => null,
         connectTimeout: 1000,
-        // This timeout ends only a hang, because a reply can take seconds on a busy machine.
+        // Only a hang should exceed this timeout: on a busy machine, a reply can take seconds.
         commandTimeout: 20_000,
         // The ready check sends INFO, which may be renamed.
         enableReadyCheck: false,
@@ -143,7 +143,7 @@ export class RedisProcess implements AsyncDisposable {
     return String(((await this.admin().call('ROLE')) as unknown[])[0]);
   }
 
-  /** Kills the server with SIGKILL, like a crash. */
+  /** Kills the server with SIGKILL, to simulate a crash. */
   async kill(): Promise<void> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;

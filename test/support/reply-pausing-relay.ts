@@ -1,4 +1,4 @@
-/** A relay that withholds replies of the server on single connections, while commands still arrive. */
+/** A relay that withholds server replies on individual connections, while commands still arrive. */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import type { Address } from './redis-process.ts';
 

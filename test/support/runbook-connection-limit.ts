@@ -1,4 +1,4 @@
-/** The section "Connection limit reached" of the runbook, on a master at its limit. The environment must be healthy. */
+/** The "Connection limit reached" section of the runbook, on a master at its limit. The environment must be healthy. */
 import { describe, expect, it } from 'vitest';
 import { ConnectionLeak } from './connection-leak.ts';
 import { missingPrograms, type Runbook } from './runbook.ts';
@@ -12,7 +12,7 @@ interface View {
   readonly nodes: readonly { readonly id: string; readonly address: string }[];
 }
 
-/** @param ends how the limit ends: by a restart of the application, or by a forced failover */
+/** @param ends how the limit is resolved: by a restart of the application, or by a forced failover */
 export function connectionLimitSection(
   runbook: Runbook,
   ends: readonly ('restart' | 'failover')[] = ['restart', 'failover'],
@@ -67,10 +67,10 @@ export function connectionLimitSection(
 
     if (ends.includes('restart'))
       it(
-        'has commands that name the process with the connections, and that work after it ends',
+        'has commands that identify the process holding the connections, and that work after it ends',
         restartApplication,
       );
     if (ends.includes('failover'))
-      it('has a forced failover, which disconnects the clients of the former master', forceFailover);
+      it('has a forced failover, which disconnects the clients of the previous master', forceFailover);
   });
 }

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 
 export interface RunbookSection {
   readonly title: string;
-  /** Texts of the blocks of the section for the substrate, in order. */
+  /** Texts of the section's blocks for the substrate, in order. */
   readonly blocks: readonly string[];
 }
 
@@ -25,9 +25,9 @@ export function runbookSections(substrate: 'local' | 'docker'): readonly Runbook
 
 /** Symptom of a section. */
 export interface Symptom {
-  /** Command that prints the same as the commands of the section once the symptom is present. */
+  /** Command that prints the same output as the section's commands once the symptom is present. */
   readonly shownBy?: string;
-  /** Matches a line that the commands of the section print. */
+  /** Matches a line that the section's commands print. */
   readonly prints: RegExp;
 }
 
@@ -35,7 +35,7 @@ export interface Symptom {
 export const missingPrograms = (...names: readonly string[]): readonly string[] =>
   names.filter((name) => spawnSync(name, ['--version']).error !== undefined);
 
-/** The runbook on one environment. Executes its blocks in bash, like an operator in the checkout. */
+/** The runbook on one environment. Executes its blocks in bash, as an operator in the checkout would. */
 export class Runbook {
   readonly sections: readonly RunbookSection[];
   /** Script that defines the functions `view`, `rc` and `master`. */

@@ -54,6 +54,6 @@ export function matchWantedServers(listed: readonly TestServer[]): readonly Want
   }));
 }
 
-/** True for servers with FUNCTION and `SET NX GET`, which Redis 7.0 introduced and Valkey has from its fork. */
+/** True for servers with FUNCTION and `SET NX GET`, which Redis 7.0 introduced and Valkey has had since its fork. */
 export const hasFunctions = ({ family, version }: ServerVersion): boolean =>
   family === 'valkey' || atLeast(version, '7.0');

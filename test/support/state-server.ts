@@ -1,4 +1,4 @@
-/** A small server that stores one Terraform state for the `http` backend of Terraform, with a login and a lock. */
+/** A small server that stores one Terraform state for Terraform's `http` backend, with a login and a lock. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -6,7 +6,7 @@ export interface StateServer {
   readonly address: string;
   /** Returns the stored state, which is empty before the first deploy. */
   state(): string;
-  /** Locks the state like another deploy, until the returned function is called. */
+  /** Locks the state as another deploy would, until the returned function is called. */
   lock(): () => void;
   /** Number of times that the lock was acquired. */
   readonly locks: number;

@@ -15,7 +15,7 @@ export const EVIDENCE_SUITES = [
   'test/harness/reports/text-formats.test.ts',
 ];
 
-/** Reporters with results for programs: `KIT_TEST_RESULTS` names the folder of the results. */
+/** Reporters that write machine-readable results: `KIT_TEST_RESULTS` names the folder for the results. */
 export function resultReporters(name: string): ['default', ...['json', { outputFile: string }][]] {
   const folder = process.env.KIT_TEST_RESULTS;
   return folder === undefined ? ['default'] : ['default', ['json', { outputFile: `${folder}/${name}.json` }]];

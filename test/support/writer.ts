@@ -1,4 +1,4 @@
-/** Writes over a connection in an open loop, with the outcome of each write. */
+/** Writes over a connection in an open loop, and records the outcome of each write. */
 import type { CacheError, Durability } from '../../client/index.ts';
 import type { SupervisedConnection } from '../../client/types.ts';
 

@@ -101,7 +101,7 @@ describe('a comparison', () => {
   const started: Outcome = { kind: 'started' };
   const refused: Outcome = { kind: 'refused', message: 'no' };
 
-  it('finds false errors and missed errors of the lint', () => {
+  it('finds false errors and missed errors in the results of the lint', () => {
     const all = [
       compare('hz x', started),
       compare('hz 1', refused),
@@ -118,7 +118,7 @@ describe('a comparison', () => {
     );
   });
 
-  it('treats a text with an option of Sentinel as a sentinel.conf', () => {
+  it('treats a text with a Sentinel option as a sentinel.conf', () => {
     expect(modeOf(Buffer.from('port 1\n SENTINEL monitor m 1.2.3.4 1 1'))).toBe('sentinel');
     expect(modeOf(Buffer.from('port 1\nsentinel\n# sentinel monitor'))).toBe('server');
   });

@@ -66,7 +66,7 @@ describe('docs/schemas/', () => {
     expect(JSON.stringify(schema.properties.redis)).not.toContain('"required"');
   });
 
-  it('allows in an environment of kit.yaml the settings of an environment file, and no others', () => {
+  it('allows only the settings of an environment file for an environment in kit.yaml', () => {
     const [kit, environment] = ['kit', 'environment'].map((name) =>
       JSON.parse(jsonSchemas().get(`${name}.schema.json`) ?? ''),
     );
@@ -77,7 +77,7 @@ describe('docs/schemas/', () => {
 });
 
 describe('a configuration error', () => {
-  it('has a hint with the path of the page', () => {
+  it('has a hint with the path of the documentation page', () => {
     expect(() => loadEnvironment('dev', { 'redis.maxmemory': 'much' }, new Map())).toThrow(
       expect.objectContaining({ hint: expect.stringContaining('docs/settings.md') }),
     );

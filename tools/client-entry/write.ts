@@ -19,7 +19,7 @@ interface Manifest {
 
 const client = join(import.meta.dirname, '../../client');
 const manifest = JSON.parse(readFileSync(join(client, 'package.json'), 'utf8')) as Manifest;
-// Written first: without it, Node treats the .js files as ES modules.
+// Written first: without it, Node.js treats the .js files as ES modules.
 writeFileSync(join(client, 'dist/package.json'), `${JSON.stringify({ type: 'commonjs' })}\n`);
 const require = createRequire(import.meta.url);
 

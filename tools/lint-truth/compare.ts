@@ -1,4 +1,4 @@
-/** Compares the findings of the lint with the behaviour of a server. Pure. */
+/** Compares the lint findings with the behaviour of a server. Pure. */
 import { type Finding, lintConf } from '../../infra/redis/conf/lint/index.ts';
 import type { ServerVersion } from '../../infra/redis/server-version.ts';
 import type { Outcome } from './outcome.ts';
@@ -6,7 +6,7 @@ import type { Outcome } from './outcome.ts';
 export interface Comparison {
   readonly name: string;
   readonly outcome: Outcome;
-  /** First finding which reports that the server does not start. */
+  /** First finding that reports that the server does not start. */
   readonly refusal: Finding | undefined;
 }
 

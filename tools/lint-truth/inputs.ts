@@ -33,7 +33,7 @@ export function readProbes(path: string): readonly Input[] {
  * with # are comments.
  */
 export function parseProbes(file: Buffer): readonly Input[] {
-  // Latin-1 preserves every byte, independent of the encoding of the file.
+  // Latin-1 preserves every byte, regardless of the file's encoding.
   return file
     .toString('latin1')
     .split('\n')

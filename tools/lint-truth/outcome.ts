@@ -2,14 +2,14 @@
 
 export type Outcome =
   | { readonly kind: 'started' }
-  /** Rejected because of the file; `message` is that of the server. */
+  /** Rejected because of the file; `message` is the server's message. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** Rejected because of this machine or of the build of the server. */
+  /** Rejected because of this machine or the server's build. */
   | { readonly kind: 'machine'; readonly message: string }
   /** Neither started nor exited within the time limit. */
   | { readonly kind: 'unknown'; readonly message: string };
 
-/** Logged when a server takes connections; a sentinel logs its id instead. */
+/** Logged when a server accepts connections; a sentinel logs its id instead. */
 const READY = /Ready to accept connections|ready to accept connections (?:at|unix)|Sentinel ID is/i;
 
 export function isReady(output: string): boolean {
@@ -17,8 +17,8 @@ export function isReady(output: string): boolean {
 }
 
 /**
- * Messages that do not depend on the text: something is missing, in use or not permitted on this machine, or missing in
- * the build of the server.
+ * Messages that do not depend on the text: something is missing, in use or not permitted on this machine, or missing
+ * from the server's build.
  */
 const OF_MACHINE: readonly RegExp[] = [
   /Can't chdir|Can't open the log file/,
@@ -28,7 +28,7 @@ const OF_MACHINE: readonly RegExp[] = [
   /Can't load module|Module .* failed to load/i,
   /compiled with a modified Jemalloc/,
   /Failed finding TLS support|TLS support not|without TLS/i,
-  // Up to 7.0, a build without TLS does not know these directives.
+  // Up to 7.0, a build without TLS does not recognize these directives.
   />>> '\s*"?tls-.* \/ Bad directive/,
   /Failed find(?:ing)? (?:connection )?listener/,
   /Failed to load certificate|Failed to load private key|Failed to configure CA certificate/,
@@ -44,7 +44,7 @@ const OF_MACHINE: readonly RegExp[] = [
 export function endedOutcome(output: string, code: number | null): Outcome {
   const whole = wholeMessage(output);
   const message = whole === '' ? `exit code ${code}` : whole.slice(0, MESSAGE_MAX_LENGTH);
-  // An empty directory name is an error of the file: it does not exist on any machine.
+  // An empty directory name is an error in the file: it does not exist on any machine.
   const isOfMachine = OF_MACHINE.some((pattern) => pattern.test(whole)) && !/>>> 'dir ""'/.test(whole);
   return { kind: isOfMachine ? 'machine' : 'refused', message };
 }

@@ -16,7 +16,7 @@ export interface StartRequest {
 }
 
 const LIMIT_MS = 10_000;
-/** Limit of virtual memory. A server with default settings uses about 100 MB, and its threads reserve more. */
+/** Virtual memory limit. A server with default settings uses about 100 MB, and its threads reserve more. */
 const MEMORY_KIB = 6_000_000;
 const OUTPUT_MAX_BYTES = 200_000;
 
@@ -62,7 +62,7 @@ export async function startServer({ binary, bytes, mode }: StartRequest): Promis
   }
 }
 
-/** Waits for the log line that reports readiness, the exit, or the time limit. */
+/** Waits until the server logs that it is ready, exits, or reaches the time limit. */
 function watch(child: ChildProcess): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     let output = '';

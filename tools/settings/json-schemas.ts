@@ -1,5 +1,5 @@
 /**
- * JSON Schemas of the files that users write, from the zod schemas: editors use them to complete and check the files.
+ * JSON Schemas for the files that users write, from the zod schemas: editors use them to complete and check the files.
  * Pure; `write.ts` writes the schemas, and a test compares them.
  *
  * Left out: checks that compare settings (`config/contradictions.ts`), and settings that an extended environment must
@@ -30,7 +30,7 @@ export function jsonSchemas(): ReadonlyMap<string, string> {
 const EXTENDS: Json = {
   type: 'string',
   description:
-    'Environment to start from: single, dev, staging, production, cluster, another one of kit.yaml, or a YAML file.',
+    'Environment to start from: single, dev, staging, production, cluster, another one in kit.yaml, or a YAML file.',
 };
 
 /** Every setting is required as in the schema, unless the environment extends another one. */

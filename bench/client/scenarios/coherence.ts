@@ -1,6 +1,6 @@
 /**
- * Coherence of the first tier: delay until a write by another client is visible, violations of the bound, and cost for
- * Redis.
+ * Coherence of the first tier: delay until a write by another client is visible, violations of the bound, and the cost
+ * to Redis.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -161,7 +161,7 @@ export const trackingCost: Scenario = {
     const payload = encodeEnvelope(document(1));
     const calls = 4_000 * effort;
     const loads: readonly (readonly [string, number, () => Promise<void>])[] = [
-      // Many calls, so that the commands of fifty new connections have no influence.
+      // Many calls, so that the commands of fifty new connections do not skew the result.
       ['get, batch of 100', calls * 30, () => batches(data, 'get', calls * 30, payload)],
       ['write, batch of 100', calls, () => batches(data, 'set', calls, payload)],
       [

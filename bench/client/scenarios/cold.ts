@@ -37,7 +37,7 @@ async function stored(redis: BenchRedis, name: SubjectName): Promise<number> {
 async function quiet(redis: BenchRedis): Promise<void> {
   const processed = async (): Promise<number> =>
     Number(/total_net_input_bytes:(\d+)/.exec(await redis.admin.info('stats'))?.[1]);
-  // Number of input bytes of each poll, which sends one INFO.
+  // Number of input bytes that each poll adds by sending one INFO.
   const own = 40;
   const deadline = Date.now() + STORED_WITHIN_MS;
   let before = await processed();

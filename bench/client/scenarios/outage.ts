@@ -23,7 +23,7 @@ interface Seen {
   readonly onceOpenP99Ms: number;
 }
 
-/** Sends one call every 2 ms, as an open loop. */
+/** Sends one call every 2 ms, in an open loop. */
 async function during(
   redis: BenchRedis,
   way: 'killed' | 'hung',
@@ -73,8 +73,8 @@ async function hot(cache: Cache, key: string): Promise<void> {
 async function firstWriteMs(redis: BenchRedis, cache: Cache): Promise<number> {
   await redis.kill();
   await delay(500);
-  // These writes open the breaker. Afterwards, the time until the client detects that Redis accepts commands again is
-  // measured.
+  // These writes open the breaker. The benchmark then measures how long the client takes to detect that Redis accepts
+  // commands again.
   for (let i = 0; i < 20; i++) await cache.set(`w${i}`, i).catch(() => {});
   redis.start();
   await redis.answers();

@@ -20,8 +20,8 @@ async function open({ host, port }: BenchRedis): Promise<Cache> {
 }
 
 /**
- * Returns the commands per write that is followed by the given number of reads, over 100 keys. Pauses between reads let
- * a background read complete.
+ * Returns the number of commands per write, over 100 keys; each write is followed by the given number of reads. Pauses
+ * between reads let a background read complete.
  */
 async function commandsOf(redis: BenchRedis, cache: Cache, name: string, reads: number): Promise<number> {
   const sent = await redis.commands(async () => {
@@ -37,7 +37,8 @@ async function commandsOf(redis: BenchRedis, cache: Cache, name: string, reads: 
 }
 
 /**
- * Returns the share of rounds in which one message reports the writes of two connections that set one key concurrently.
+ * Returns the share of rounds in which one message reports the writes of two connections that set the same key
+ * concurrently.
  */
 async function merges({ host, port }: BenchRedis, rounds: number): Promise<number> {
   const options = { host, port, protocol: 2 } as const;

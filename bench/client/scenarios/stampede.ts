@@ -89,7 +89,7 @@ async function rush(callers: Callers, redis: BenchRedis, key: string): Promise<R
   let reports: readonly CallerReport[] = [];
   const commands = await redis.commands(async () => {
     reports = await callers.ask({ key, callers: CALLERS, loadMs: LOAD_MS });
-    // The store continues after the reply.
+    // Storing the value continues after the reply.
     await new Promise((done) => setTimeout(done, LOAD_MS));
   });
   return {

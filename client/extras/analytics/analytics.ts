@@ -3,7 +3,7 @@
  *
  *   reads, loads ─▶ groups ─sample─▶ window (alert), trend ─▶ report
  *
- * Use `analytics.cache`, because operations on the original cache are not counted. Counters are per process.
+ * Use `analytics.cache`: operations on the original cache are not counted. Counters are per process.
  */
 
 import { Emitter } from '../../api/events.ts';
@@ -16,11 +16,11 @@ import { observeCache } from '../observed.ts';
 import { askInfo, numberOf } from '../redis-info.ts';
 import { estimateSavings, type Savings } from './savings.ts';
 
-/** Options of sampling and alerts. */
+/** Options for sampling and alerts. */
 export interface AnalyticsOptions {
   /** Returns the group of a key; default: its domain (`v1:natal:3f…` is in `natal`). */
   readonly groupOf?: (key: string) => string;
-  /** Interval of samples, in ms; default 60000. */
+  /** Sampling interval, in ms; default 60000. */
   readonly sampleMs?: number;
   /** Number of samples kept for the trend; default 1440. */
   readonly samplesMax?: number;
@@ -44,7 +44,7 @@ const ANALYTICS = optionNames<AnalyticsOptions>({
   costPerCall: true,
 });
 
-/** Counters of all keys in one group. */
+/** Counters for all keys in one group. */
 export interface GroupReport {
   readonly group: string;
   readonly hits: number;
@@ -56,7 +56,7 @@ export interface GroupReport {
   readonly loadMs: number | null;
 }
 
-/** Size of the database at one time. */
+/** Size of the database at one point in time. */
 export interface SizeSample {
   /** Unix time in ms. */
   readonly at: number;
@@ -88,7 +88,7 @@ export interface AnalyticsReport {
   readonly perYear: Savings | null;
 }
 
-/** Events: the hit ratio fell below `alertBelow`, or has recovered. */
+/** Events: the hit ratio has fallen below `alertBelow`, or has recovered. */
 export type AnalyticsEvent =
   | {
       readonly type: 'low-hit-ratio';
@@ -106,7 +106,7 @@ interface Group {
 }
 
 const MS_PER_HOUR = 3_600_000;
-/** Maximum number of groups; keys of further groups count as `other`. */
+/** Maximum number of groups; keys in any additional group are counted as `other`. */
 const GROUPS_MAX = 1000;
 
 /**

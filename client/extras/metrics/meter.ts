@@ -1,7 +1,7 @@
 /**
  * Reports the statistics of caches on an OpenTelemetry meter, with one set of instruments per meter and one time series
- * per namespace. The counts of caches with the same namespace are added. The counts of a closed cache stay in the sum,
- * because a counter never decreases.
+ * per namespace. The counts of caches with the same namespace are added. The counts of a closed cache remain in the
+ * sum, because a counter never decreases.
  */
 
 import type { Cache, CacheStatistics } from '../../api/types.ts';

@@ -1,7 +1,7 @@
 /**
  * Registers the metrics of caches in a prom-client registry, together with the metrics of the application. The user
- * provides the registry; prom-client is not imported. When the registry is scraped, it calls `get` of each metric.
- * Several caches share a registry: each metric is registered once and has the samples of all caches, with the label
+ * provides the registry; prom-client is not imported. When the registry is scraped, it calls each metric's `get`.
+ * Several caches can share a registry: each metric is registered once and has the samples of all caches, with the label
  * `namespace`.
  */
 
@@ -29,19 +29,19 @@ interface RegisteredMetric {
   get(): Promise<unknown>;
 }
 
-/** Metric families that are registered although they have no samples at that time. */
+/** Metric families that are registered even if they have no samples at that time. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
   { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time until Redis replies, by operation.' },
 ];
 
-/** Time, in ms, in which scrapes share one result, because prom-client queries each metric separately. */
+/** Time, in ms, during which scrapes share one result, because prom-client queries each metric separately. */
 const SHARED_MS = 100;
 
 const registrations = new WeakMap<PrometheusRegistry, Registration>();
 
 /**
- * Registers the metrics of a cache, its server and further sources, which prom-client reads at each scrape. Further
- * caches may be registered in the same registry, each with its own namespace. A cache that was registered before is not
+ * Registers the metrics of a cache, its server and additional sources, which prom-client reads at each scrape. More
+ * caches may be registered in the same registry, each with its own namespace. A cache that is already registered is not
  * counted twice.
  *
  * @returns a function that removes the cache; a closed cache is removed automatically
@@ -96,7 +96,7 @@ class Registration {
 
   #register({ name, type, help }: Pick<MetricFamily, 'name' | 'type' | 'help'>): void {
     const { getSingleMetric } = this.#registry;
-    // A registry that was cleared no longer contains the metric.
+    // A registry that has been cleared no longer contains the metric.
     const isThere = getSingleMetric === undefined || getSingleMetric.call(this.#registry, name) !== undefined;
     if (this.#names.has(name) && isThere) return;
     this.#names.add(name);

@@ -22,7 +22,7 @@ const FIELDS = [
   ['connections_rejected_total', 'counter', 'rejected_connections', 'Connections that Redis refused.'],
 ] as const;
 
-/** Further source of metrics, such as a warmer. */
+/** Additional source of metrics, such as a warmer. */
 export interface MetricSource {
   /** Returns the current metrics. */
   families(): readonly MetricFamily[];
@@ -53,15 +53,16 @@ export async function collectFamilies(
   return info === 'denied' ? own : [...own, ...serverFamilies(info)];
 }
 
-/** Cache with further sources, such as its warmer. */
+/** Cache with additional sources, such as its warmer. */
 export interface CacheWithSources {
   readonly cache: Cache;
   readonly sources: readonly MetricSource[];
 }
 
 /**
- * Returns the Prometheus text of a cache, its server and further sources. Several caches are returned as one
- * exposition, with the label `namespace`. `cache.metrics()` has only the metrics of the cache and sends no command.
+ * Returns the Prometheus text of a cache, its server and additional sources. The metrics of several caches are returned
+ * as one exposition, with the label `namespace`. `cache.metrics()` returns only the metrics of the cache and sends no
+ * command.
  *
  * @throws ConfigurationError if two caches have the same namespace
  */

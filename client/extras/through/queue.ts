@@ -1,6 +1,7 @@
 /**
- * Changes that wait for the sink, with the last change for each key. A change counts against the limits from the call
- * on, but is sent only after the cache has it, so a change that the cache rejects never reaches the sink.
+ * Changes that are waiting to be sent to the sink, with only the last change for each key. A change counts against the
+ * limits as soon as the call is made, but is not sent until the cache has it, so a change that the cache rejects never
+ * reaches the sink.
  */
 import { QueueFullError } from '../../api/errors.ts';
 import type { Change } from './source.ts';
@@ -14,7 +15,7 @@ interface Waiting<T> {
   before: Waiting<T> | undefined;
 }
 
-/** Limit of the size of the queue, in addition to the number of keys. */
+/** Limit on the size of the queue, in addition to the limit on the number of keys. */
 export interface QueueBytes<T> {
   readonly maxBytes: number;
   readonly bytesOf: (change: Change<T>) => number;
@@ -25,12 +26,12 @@ export class ChangeQueue<T> {
   readonly #limit: QueueBytes<T> | undefined;
   readonly #waiting = new Map<string, Waiting<T>>();
   /**
-   * Changes that a later change to the same key replaced before the cache had them. The cache may still refuse the
-   * later change.
+   * Changes that were replaced by a later change to the same key before the cache had them. The cache may still refuse
+   * the later change.
    */
   readonly #superseded = new Set<Change<T>>();
   #bytes = 0;
-  /** Number of changes in the cache that a later change to the same key replaced. */
+  /** Number of changes that reached the cache and were replaced by a later change to the same key. */
   coalesced = 0;
 
   constructor(max: number, limit?: QueueBytes<T>) {
@@ -87,7 +88,7 @@ export class ChangeQueue<T> {
     }
   }
 
-  /** Removes and returns the oldest changes that the cache has, at most `count`. */
+  /** Removes and returns up to `count` of the oldest changes that the cache has. */
   take(count: number): readonly Change<T>[] {
     const taken: Change<T>[] = [];
     for (const [key, waiting] of this.#waiting) {

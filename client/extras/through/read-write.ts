@@ -4,8 +4,9 @@
  *   get ─▶ cache ─miss─▶ source.load ─▶ cache
  *   set ─▶ sink.store ─ok─▶ cache          an error of the sink is thrown to the caller, and the cache keeps its value
  *
- * In one process, writes to one key follow each other in the order of the calls. Writers in several processes can leave
- * the older of two values in the cache until its TTL ends; use `afterStore: 'delete'` in this case.
+ * Within one process, writes to one key are executed one after another, in the order of the calls. Writers in several
+ * processes can leave the older of two values in the cache until its TTL expires; use `afterStore: 'delete'` in this
+ * case.
  *
  * @module read-through
  */
@@ -18,7 +19,7 @@ import type { Change, Sink, Source } from './source.ts';
 
 export type { Change, Sink, Source } from './source.ts';
 
-/** Options of entries, and the effect of a write on them. */
+/** Options for entries, and the effect of a write on them. */
 export interface ThroughOptions<T> extends ComputeCallOptions<T> {
   /** Action on the entry after the sink has stored the new value; default `set`. */
   readonly afterStore?: 'set' | 'delete';
@@ -26,7 +27,7 @@ export interface ThroughOptions<T> extends ComputeCallOptions<T> {
 
 const THROUGH = allNames(CALL_OPTIONS, new Set(['afterStore']));
 
-/** Store of a source behind a cache. */
+/** Store that accesses a source through a cache. */
 export interface ThroughStore<T> {
   /** Returns the cached value, or reads it from the source and caches it. */
   get(key: string): Promise<T | undefined>;

@@ -2,8 +2,8 @@
  * Copy of a value at one point in time. Later changes to the original do not affect the copy, and each reader gets a
  * separate copy.
  *
- * The copy is kept as bytes of the binary codec. Values that only a custom codec can encode are returned without a
- * copy.
+ * The copy is kept as bytes in the format of the binary codec. Values that only a custom codec can encode are returned
+ * without a copy.
  */
 
 import { SerializationError } from '../../api/errors.ts';
@@ -22,7 +22,7 @@ export class Snapshot<T> {
     }
   }
 
-  /** Number of bytes of the encoded value; 0 if it is not encoded. */
+  /** Size of the encoded value, in bytes; 0 if it is not encoded. */
   get bytes(): number {
     return this.#bytes?.byteLength ?? 0;
   }

@@ -4,10 +4,10 @@
  *
  *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ retried with backoff ─▶ lost
  *
- * Guarantees: an acknowledged change reaches the sink within `maxDelayMs` while the sink works. A sink that fails is
- * called up to `attempts` times. A change that is lost after the last attempt, or at the end of `close`, is counted,
+ * Guarantees: an acknowledged change reaches the sink within `maxDelayMs` as long as the sink works. A sink that fails
+ * is called up to `attempts` times. A change that is lost after the last attempt, or at the end of `close`, is counted,
  * reported by key, and removed from the cache, so that the cache does not show a value that is stored nowhere. The
- * queue is in memory, so a crash loses up to `maxDelayMs` of changes. Left out: order between keys.
+ * queue is in memory, so a crash loses up to `maxDelayMs` of changes. Not covered: the order between keys.
  *
  * @module write-behind
  */
@@ -26,7 +26,7 @@ import type { Change, Sink, Source } from './source.ts';
 
 export type { Change, Sink, Source } from './source.ts';
 
-/** Limits of delays, queue and retries. */
+/** Limits on delays, the queue and retries. */
 export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   /** Maximum time, in ms, that a change waits before it is sent; default 1000. */
   readonly maxDelayMs?: number;
@@ -45,9 +45,9 @@ export interface WriteBehindOptions<T> extends ComputeCallOptions<T> {
   readonly attempts?: number;
   /** Delay before the second attempt, in ms; doubles with each attempt, with jitter, up to 30 s; default 100. */
   readonly backoffMs?: number;
-  /** Timeout of the sink, in ms; default 10000. */
+  /** Timeout for the sink, in ms; default 10000. */
   readonly storeTimeoutMs?: number;
-  /** Timeout of `close`, in ms; changes that are still waiting at its end are lost; default 10000. */
+  /** Timeout for `close`, in ms; changes that are still waiting when it expires are lost; default 10000. */
   readonly closeTimeoutMs?: number;
 }
 
@@ -58,11 +58,11 @@ export interface WriteBehindStatistics {
   /** Number of changes that the sink has stored. */
   readonly stored: number;
   /**
-   * Number of changes that a later change to the same key replaced before they were sent. The sum of `coalesced`,
-   * `stored`, `lost` and `queued` is the number of acknowledged changes.
+   * Number of changes that were replaced by a later change to the same key before they were sent. The sum of
+   * `coalesced`, `stored`, `lost` and `queued` is the number of acknowledged changes.
    */
   readonly coalesced: number;
-  /** Number of repeated batches. */
+  /** Number of batches that were sent again. */
   readonly retries: number;
   /** Number of lost changes; the event `lost` contains their keys. */
   readonly lost: number;
@@ -78,7 +78,7 @@ export type WriteBehindEvent =
 
 /** Store whose changes are in the cache at once, and reach the sink later, in batches. */
 export interface WriteBehindStore<T> {
-  /** Returns a copy of a waiting value, otherwise the cached value, otherwise the value of the source. */
+  /** Returns a copy of a waiting value, otherwise the cached value, otherwise the value from the source. */
   get(key: string): Promise<T | undefined>;
   /** Writes to the cache now, and to the sink within `maxDelayMs`. @throws QueueFullError */
   set(key: string, value: T): Promise<WriteReceipt>;
@@ -90,7 +90,7 @@ export interface WriteBehindStore<T> {
   stats(): WriteBehindStatistics;
   /** Calls the listener for each event until the returned function is called. */
   on(listener: (event: WriteBehindEvent) => void): () => void;
-  /** Refuses further changes and sends the waiting ones. Does not close the cache. */
+  /** Refuses new changes and sends the waiting ones. Does not close the cache. */
   close(): Promise<WriteBehindStatistics>;
 }
 
@@ -132,9 +132,9 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #queue: ChangeQueue<Snapshot<T>>;
   readonly #events = new Emitter<WriteBehindEvent>();
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
-  /** Changes that were passed to the sink and are not confirmed yet. */
+  /** Changes that have been passed to the sink but are not confirmed yet. */
   readonly #sending = new Map<string, Change<Snapshot<T>>>();
-  /** Writes of changes to the cache that have not completed yet. */
+  /** Running writes to the cache, one per change that the cache is still storing. */
   readonly #applying = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
   #sequence = 0;
@@ -291,8 +291,8 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   }
 
   /**
-   * Deletes the keys that the sink has removed from the cache again, because another process may have loaded the old
-   * value before the sink removed it.
+   * Deletes the keys from the cache a second time after the sink has removed them, because another process may have
+   * loaded the old value before the sink removed it.
    */
   async #removed(batch: Changes<T>): Promise<void> {
     const keys = batch.filter(({ kind, key }) => kind === 'remove' && !this.#queue.find(key));

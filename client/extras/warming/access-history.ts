@@ -1,11 +1,11 @@
 /**
- * History of reads by hour, and the reads that it predicts for a coming hour.
+ * History of reads by hour, and the reads that it predicts for an upcoming hour.
  *
  *   record(key) ─▶ counts of the current hour ─hour ends─▶ its most read keys, kept for some days
  *   expected(hour) ─▶ per key: weighted mean of the same hour of the past days
  *
- * Yesterday has weight 1, and each earlier day has 20 % less weight than the day after it; the same day of the week
- * counts as yesterday. Days that were not observed are left out. Hours are in UTC.
+ * Yesterday has weight 1, and each earlier day has 20 % less weight than the day after it; the same day of the week has
+ * weight 1 as well. Days that were not observed are skipped. Hours are in UTC.
  *
  * Memory: about 120 bytes per key and hour; with the defaults at most 40 MB (7 days x 24 hours x 2000 keys).
  */
@@ -19,26 +19,26 @@ const WEEK_DAYS = 7;
 /** Weight of a day relative to the day after it. */
 const DECAY = 0.8;
 /**
- * Number of keys in the current hour, as a multiple of the number of keys that are kept, so that a key that is first
- * read late in the hour is not missed. A key that is dropped loses its reads so far.
+ * Number of keys counted in the current hour, as a multiple of the number of keys kept per hour. The surplus ensures
+ * that a key that is first read late in the hour is not missed. A key that is dropped loses the reads counted so far.
  */
 const OPEN_FACTOR = 4;
 
-/** Limits of a history. */
+/** Limits for a history. */
 export interface AccessHistoryOptions {
   /** Number of days that are kept, 1 to 35; default 7. */
   readonly days?: number;
-  /** Number of keys that are kept per hour, by number of reads, 1 to 100000; default 2000. */
+  /** Number of most-read keys that are kept per hour, 1 to 100000; default 2000. */
   readonly keysPerHour?: number;
 }
 
-/** Key with the number of reads that are expected in the hour. */
+/** Key, with the number of reads expected in the hour. */
 export interface ExpectedKey {
   readonly key: string;
   readonly reads: number;
 }
 
-/** History as plain data, to be stored in a file: the counts per key for each hour, by hours since 1970. */
+/** History as plain data, to be stored in a file: the counts per key for each hour, with hours numbered since 1970. */
 export interface StoredAccessHistory {
   readonly version: 1;
   readonly hours: readonly (readonly [
@@ -49,11 +49,11 @@ export interface StoredAccessHistory {
 
 const OPTIONS = optionNames<AccessHistoryOptions>({ days: true, keysPerHour: true });
 
-/** Counts reads by key and hour, and predicts the reads of a coming hour. */
+/** Counts reads by key and hour, and predicts the reads of an upcoming hour. */
 export class AccessHistory {
   readonly #days: number;
   readonly #keysPerHour: number;
-  /** Counts by hours since 1970; the latest hour is the current one. */
+  /** Counts per hour, with hours numbered since 1970; the latest hour is the current one. */
   readonly #hours = new Map<number, Map<string, number>>();
   #open = -1;
 
@@ -78,8 +78,8 @@ export class AccessHistory {
    * Returns the keys expected to be read in the hour that contains `atMs`, most reads first. Empty before the first day
    * is complete.
    *
-   * @param atMs Unix time in ms, at any moment of the hour
-   * @param minReads minimum number of expected reads of a key; default 1
+   * @param atMs Unix time in ms, at any time within the hour
+   * @param minReads minimum number of expected reads per key; default 1
    */
   expected(atMs: number, minReads = 1): readonly ExpectedKey[] {
     const hour = Math.floor(atMs / HOUR_MS);

@@ -1,5 +1,5 @@
 /**
- * Predictive warming: before an hour begins, refreshes the keys that were read in this hour on past days.
+ * Predictive warming: before an hour begins, refreshes the keys that were read during the same hour on previous days.
  *
  *   reads of the application ─observeReads─▶ AccessHistory ─before the hour─▶ expected keys ─▶ load ─▶ cache
  *
@@ -17,17 +17,20 @@ import type { WarmEntry, WarmingStrategy } from './strategy.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Options of predictive warming, in addition to the options of a strategy. */
+/** Options for predictive warming, in addition to the options of a strategy. */
 export interface PredictiveOptions extends Partial<Omit<WarmingStrategy, 'generate'>> {
-  /** History of reads on past days, per key and hour. */
+  /** History of reads on previous days, per key and hour. */
   readonly history: AccessHistory;
-  /** Loads the current value of a key; undefined if the key has no value and is left out. */
+  /** Loads the current value of a key; undefined if the key has no value, in which case it is skipped. */
   readonly load: (key: string, signal: AbortSignal) => unknown;
-  /** Minimum number of reads that are expected for a key in the hour; default 1. */
+  /** Minimum number of reads expected for a key in the hour; default 1. */
   readonly minReads?: number;
-  /** Maximum number of keys that are refreshed per run, by number of expected reads; default 1000. */
+  /** Maximum number of keys that are refreshed per run, those with the most expected reads first; default 1000. */
   readonly maxKeys?: number;
-  /** Time between a run and the hour, in minutes, 1 to 30; default 5. It determines the default of `schedule`. */
+  /**
+   * Time between a run and the start of the hour, in minutes, 1 to 30; default 5. It determines the default of
+   * `schedule`.
+   */
   readonly leadMinutes?: number;
   /** Current Unix time in ms; default `Date.now`. */
   readonly now?: () => number;
@@ -54,8 +57,8 @@ const PREDICTIVE = optionNames<PredictiveOptions>({
 });
 
 /**
- * Counts the reads of a cache in the history. Returns the same cache with counting; reads through other caches are not
- * counted.
+ * Counts the reads of a cache in the history. Returns the cache with counting added; reads that bypass the returned
+ * cache are not counted.
  */
 export function observeReads(cache: Cache, history: AccessHistory): Cache {
   assertCache(cache);
@@ -69,10 +72,10 @@ export function observeReads(cache: Cache, history: AccessHistory): Cache {
 }
 
 /**
- * Returns a strategy that refreshes the keys that are expected in the next hour. Its TTL (`ttlSeconds`, default 3600)
- * is the maximum age of a refreshed value, as for any entry.
+ * Returns a strategy that refreshes the keys that are expected to be read in the next hour. Its TTL (`ttlSeconds`,
+ * default 3600) is the maximum age of a refreshed value, as for any entry.
  *
- * @param cache cache of the warmer, which is queried for the remaining time of entries
+ * @param cache the warmer's cache, which is queried for the remaining TTL of entries
  * @throws ConfigurationError if an option is invalid
  */
 export function predictiveStrategy(cache: Pick<Cache, 'ttl'>, options: PredictiveOptions): WarmingStrategy {

@@ -1,9 +1,9 @@
-/** Cron schedules of strategies, using the optional peer dependency croner. */
+/** Cron schedules for strategies, using the optional peer dependency croner. */
 import { ConfigurationError } from '../../api/errors.ts';
 import type { ResolvedStrategy } from './strategy.ts';
 
 export interface Schedule {
-  /** Returns the time of the next run; undefined if there is no further run. */
+  /** Returns the time of the next run; undefined if there are no more runs. */
   next(): Date | undefined;
   stop(): void;
 }
@@ -11,7 +11,7 @@ export interface Schedule {
 /**
  * Starts a schedule.
  *
- * @throws ConfigurationError if croner is not installed, or cannot read the expression or the time zone
+ * @throws ConfigurationError if croner is not installed, or cannot parse the expression or the time zone
  */
 export async function runOnSchedule(
   { name, schedule = '', timezone }: ResolvedStrategy,

@@ -11,7 +11,7 @@ export type WarmEntry = readonly [key: string, value: unknown];
 /** Result of a generator; an AsyncIterable is read batch by batch. */
 export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
 
-/** Data to warm, with the time and the method of warming. */
+/** Data to warm, and when and how it is warmed. */
 export interface WarmingStrategy {
   /** Name of the strategy. Registering another strategy with the same name replaces it. */
   readonly name: string;
@@ -39,7 +39,7 @@ export interface WarmingStrategy {
   readonly tags?: readonly string[];
   /**
    * Generates the entries. A value overwrites an existing entry. A function is called only for an absent entry, as a
-   * loader of `getOrCompute`, and therefore does not undo a deletion during the warming.
+   * loader of `getOrCompute`, and therefore does not undo a deletion that happens during warming.
    */
   readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
 }
@@ -59,7 +59,7 @@ const STRATEGY = optionNames<WarmingStrategy>({
   generate: true,
 });
 
-/** A strategy with its defaults. */
+/** A strategy with its defaults filled in. */
 export type ResolvedStrategy = Required<Omit<WarmingStrategy, 'schedule' | 'timezone'>> &
   Pick<WarmingStrategy, 'schedule' | 'timezone'>;
 

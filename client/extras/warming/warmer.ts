@@ -3,8 +3,8 @@
  *
  *   start, schedule or demand ─▶ strategies by priority ─▶ generate ─▶ batches ─▶ cache
  *
- * A strategy has one run at a time; a second request joins the current run. A generator that fails ends only its own
- * run. A value that only the memory fallback stored counts as failed.
+ * A strategy has one run at a time; a second request joins the current run. If a generator fails, only its own run
+ * ends. A value that was stored only in the memory fallback counts as failed.
  */
 
 import { ClosedError, ConfigurationError } from '../../api/errors.ts';
@@ -78,7 +78,7 @@ export class CacheWarmer {
     return [...this.#strategies.values()].sort((a, b) => a.priority - b.priority);
   }
 
-  /** Registers a strategy, and replaces a strategy with the same name. After `start`, its schedule begins at once. */
+  /** Registers a strategy, replacing any strategy with the same name. After `start`, its schedule begins at once. */
   async register(strategy: WarmingStrategy): Promise<void> {
     this.#assertOpen();
     const { name } = this.#add(strategy);
@@ -291,7 +291,7 @@ async function* batchesOf(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry
   } catch (error) {
     failure = { error };
   }
-  // Entries that were generated before the error are written.
+  // Entries that were generated before the error are still written.
   if (batch.length > 0) yield batch;
   if (failure !== undefined) throw failure.error;
 }

@@ -1,4 +1,4 @@
-/** Ids of tags in entries, and the keys of their versions in Redis. */
+/** Tag ids in entries, and the keys of tag versions in Redis. */
 import { createHash, randomBytes } from 'node:crypto';
 
 const MEMORY = 10_000;
@@ -20,7 +20,7 @@ export function tagId(tag: string): string {
 /** Returns the key of a tag's version. @param prefix prefix of the physical keys: `ns:` */
 export const tagKey = (prefix: string, id: string): string => `${prefix}~tag:${id}`;
 
-/** Returns a new version, which is random, so that no version returns after its key was lost. */
+/** Returns a new version, which is random, so that no version is reused after its key has been lost. */
 export const newVersion = (): string => randomBytes(8).toString('hex');
 
 export const isVersion = (value: unknown): value is string =>

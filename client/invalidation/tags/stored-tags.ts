@@ -16,7 +16,7 @@ export function tagIdOf(tag: string): string {
  * Returns the physical key of the current version of a tag. An entry is valid while its stamp has this version. If the
  * key does not exist, the entries with the tag are invalid.
  *
- * @param id as `tagIdOf` returns it, or as an entry contains it
+ * @param id as returned by `tagIdOf` or contained in an entry
  */
 export function tagVersionKey(namespace: string, id: string): string {
   assertName('namespace', namespace);

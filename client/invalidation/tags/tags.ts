@@ -18,7 +18,7 @@ export interface TagOptions {
   /** Sends one command to the master. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Opens the listener for `prefix`; called at the first use of a tag. If absent, every use reads from Redis. */
+  /** Opens the listener for `prefix`; called when a tag is first used. If absent, every use reads from Redis. */
   readonly coherence?: (() => Coherence) | undefined;
   /** Journal for invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;
@@ -52,7 +52,7 @@ export class Tags {
     this.#setOrGet = new SetOrGet((command, args) => this.#send(command, args));
   }
 
-  /** Returns the physical keys of the tags' versions, to be deleted together with others. */
+  /** Returns the physical keys of the tags' versions, to be deleted together with other keys. */
   keysOf(tags: readonly string[]): readonly string[] {
     return [...new Set(tags)].map((tag) => tagKey(this.#options.prefix, tagId(tag)));
   }
@@ -131,8 +131,8 @@ export class Tags {
   }
 
   /**
-   * Invalidates all entries with one of the tags. `pending`: Redis was not reached; the invalidation applies in this
-   * process now, and in all processes once the journal has replayed it.
+   * Invalidates all entries with one of the tags. `pending`: Redis could not be reached; the invalidation applies in
+   * this process now, and in all processes once the journal has replayed it.
    *
    * @throws NotSentError if Redis is unreachable and too many invalidations are pending
    */
@@ -156,7 +156,7 @@ export class Tags {
     return results.every(Boolean) ? 'applied' : 'pending';
   }
 
-  /** Records that this process has deleted the keys of the versions, alone or together with others. */
+  /** Records that this process has deleted the keys of the versions, alone or together with other keys. */
   invalidated(keys: readonly string[]): void {
     this.#options.journal.acknowledged(keys);
     this.#forget(keys);
@@ -179,7 +179,7 @@ export class Tags {
   }
 
   /**
-   * Returns the listener, which is opened at the first use of a tag, because a cache without tags needs no connection
+   * Returns the listener, which is opened when a tag is first used, because a cache without tags needs no connection
    * for it.
    */
   #listening(): Coherence | undefined {

@@ -4,9 +4,9 @@
  *   command ─▶ route (slots of its keys) ─▶ router ─▶ shard ─▶ its supervisor ─▶ answer
  *   nodes, polled in parallel ─▶ monitor ─▶ topology ─▶ slots, and each supervisor's view of its master
  *
- * Each shard has the same supervisor as a Sentinel connection, with the views of the nodes instead of the views of the
- * sentinels. It suspects a master, queries the replicas and moves by the same rules. Left out: transactions over
- * several slots, and subscriptions.
+ * Each shard has the same supervisor as a Sentinel connection, based on the views of the nodes instead of those of the
+ * sentinels. The same rules determine when it suspects a master, queries the replicas and moves. Left out: transactions
+ * across several slots, and subscriptions.
  */
 import type { Redis } from 'ioredis';
 import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../api/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * Polls some of the known nodes of a cluster in parallel for their view of the cluster, at first the nodes in the
+ * Polls some of the known nodes of a cluster in parallel for their view of the cluster, starting with the nodes in the
  * options. A node that does not reply is replaced by another.
  */
 
@@ -11,13 +11,16 @@ import { NodePoller } from '../node-poller.ts';
 import { now } from '../timing.ts';
 import { type ClusterView, parseNodes } from './nodes.ts';
 
-/** Number of polled nodes. A majority of the masters is not needed, because epochs decide. */
+/** Number of polled nodes. A majority of the masters is not needed, because the claim with the highest epoch wins. */
 const ASKED_MAX = 5;
-/** How long, in ms, the last view of a node that stopped replying still counts while other nodes reply. */
+/**
+ * Time, in ms, for which the last view of a node still counts after the node has stopped replying, while other nodes
+ * reply.
+ */
 const STALE_MS = 10_000;
 /** Minimum interval between two extra polls, in ms. */
 const ASK_MS = 20;
-/** Time, in ms, after which a node that was replaced because it failed is polled again. */
+/** Time, in ms, before a node that was replaced after a failure may be polled again. */
 const RETURN_MS = 1_000;
 
 interface Asked {
@@ -63,7 +66,7 @@ export class ClusterMonitor {
     return fresh.length > 0 ? fresh : views;
   }
 
-  /** Reasons of the failed polls. */
+  /** Reasons for the failed polls. */
   get failures(): string {
     return [...this.#asked]
       .filter(([, { failure }]) => failure !== undefined)
@@ -88,7 +91,7 @@ export class ClusterMonitor {
     for (const { poller } of this.#asked.values()) poller.alert(this.#alarmed.size > 0);
   }
 
-  /** Polls now, but not once for each redirection. */
+  /** Polls now, unless the last extra poll was too recent: many redirections must not cause a poll each. */
   ask(): void {
     const at = now();
     if (at - this.#askedAt < ASK_MS) return;
@@ -102,8 +105,8 @@ export class ClusterMonitor {
   }
 
   /**
-   * Polls further nodes up to the limit, and replaces failed ones. A replaced node is not polled for a while, because
-   * nodes that all refuse at once would otherwise replace each other without end.
+   * Polls additional nodes up to the limit, and replaces failed ones. A replaced node is not polled for a while,
+   * because nodes that all refuse at once would otherwise replace each other endlessly.
    */
   #fill(): void {
     const since = now() - RETURN_MS;

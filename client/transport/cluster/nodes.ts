@@ -7,7 +7,7 @@ export interface NodeLine {
   readonly id: string;
   /** Addresses by IP and, if announced, by host name, because redirections and other nodes may use either. */
   readonly names: readonly Address[];
-  /** Address to connect to: from `natMap`, else the host name if TLS verifies it, else the IP address. */
+  /** Address to connect to: from `natMap`, otherwise the host name if TLS verifies it, otherwise the IP address. */
   readonly address: Address;
   /** Id of the master, for a replica. */
   readonly master: string | undefined;

@@ -5,8 +5,8 @@
 import type { ConnectionState } from '../../api/types.ts';
 
 /**
- * Whether some shards are ready and every other shard has been unreachable for `settledMs`. If a shard hangs or was
- * just lost, others may follow, so its failures count.
+ * Whether some shards are ready and every other shard has been unreachable for `settledMs`. If a shard hangs or has
+ * just been lost, others may follow, so its failures count.
  *
  * @param shards the state of each shard, and how long the state has lasted, in ms
  */

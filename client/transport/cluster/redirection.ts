@@ -1,11 +1,11 @@
 /**
  * Error replies of a cluster node that did not apply a command. Another node may apply the command, or the same node
- * later.
+ * may do so later.
  */
 import { CommandError } from '../../api/errors.ts';
 import type { Address } from '../../api/types.ts';
 
-/** Redirection with the node of the slot. The host of the node may be missing. */
+/** Redirection that names the node of the slot. The host of the node may be missing. */
 export interface Located {
   readonly kind: 'moved' | 'asking';
   readonly slot: number;

@@ -27,7 +27,7 @@ export interface RoutedCommand {
   readonly command: string;
   readonly args: readonly Argument[];
   readonly options: CallOptions;
-  /** Start of the command's deadline; moved by stalls of this process. */
+  /** Start of the command's deadline; postponed when this process stalls. */
   startedAt: number;
   /**
    * Whether the last reply named another node, or the key is migrating. If so, the command is retried even with
@@ -90,7 +90,7 @@ export class Router {
     const redirection = routed.options.once ? undefined : redirectionOf(error);
     const single = redirection && isSplit(error) ? splitByKey(routed.command, routed.args) : undefined;
     if (redirection) routed.redirected = isOnTheMove(error);
-    // The shard was removed. The command was not sent, or only reads.
+    // The shard was removed. The command was not sent, or it is a read.
     if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
     else if (!redirection) routed.reject(error);
     else if (single) this.#apart(routed, single);
@@ -127,7 +127,7 @@ export class Router {
   }
 
   /**
-   * Follows ASK, for a key that migrated before its slot. Sends only this command to the other node, directly after
+   * Follows ASK, for a key that has migrated before its slot. Sends only this command to the other node, directly after
    * ASKING on the same connection.
    */
   #asking(routed: RoutedCommand, shard: Shard, redirection: Located, error: Error): void {
@@ -154,9 +154,9 @@ export class Router {
   }
 
   /**
-   * Retries until the deadline of the call. With `failFast` retries only after a redirection: the key exists on a node
-   * to which the first connection may take some time (name resolution, TLS), so failing fast would turn a value into a
-   * miss.
+   * Retries until the deadline of the call. With `failFast`, retries only after a redirection: the key exists on a
+   * node, but the first connection to that node may take some time (name resolution, TLS), so failing fast would turn a
+   * value into a miss.
    */
   #later(routed: RoutedCommand, error: Error | undefined): void {
     const { commandTimeoutMs, isConnected, why } = this.#context;
@@ -165,7 +165,9 @@ export class Router {
     const late = now() + waitMs >= startedAt + commandTimeoutMs;
     const failsFast = options.failFast === true && isConnected() && redirected !== true;
     if (this.#waiting >= WAITING_MAX)
-      routed.reject(new ClientLimitError(`${command}: ${WAITING_MAX} commands already wait for their slots`));
+      routed.reject(
+        new ClientLimitError(`${command}: ${WAITING_MAX} commands are already waiting for their slots`),
+      );
     else if (late || options.once || failsFast)
       routed.reject(error ?? new NotSentError(`${command}: ${why(routed.slot)}`));
     else {
@@ -214,7 +216,7 @@ export class Router {
 
 const ignore = (): void => {};
 
-/** Whether an error is MOVED, ASK or TRYAGAIN, but not CLUSTERDOWN, which may last. */
+/** Whether an error is MOVED, ASK or TRYAGAIN. False for CLUSTERDOWN, which may persist. */
 function isOnTheMove(error: Error): boolean {
   return isSplit(error) || redirectionOf(error)?.kind !== 'later';
 }

@@ -1,6 +1,6 @@
 /**
  * Determines the route of a command in a cluster: to the slot of its keys, in parts to several slots, to all masters,
- * or to any master. Pure. The commands of a cache are listed here; for all others ioredis finds the keys.
+ * or to any master. Pure. The commands of a cache are listed here; for all others, ioredis determines the keys.
  */
 import { Command } from 'ioredis';
 import type { Argument } from '../commands.ts';
@@ -30,10 +30,10 @@ const FIRST = new Set(
     'HGET HSET HGETALL HDEL LPUSH SADD SMEMBERS ZADD'
   ).split(' '),
 );
-/** Commands whose keys may be in several slots. One command is sent per slot, and the replies are added. */
+/** Commands whose keys may be in several slots. One command is sent per slot, and the replies are added up. */
 const SUMMED = new Set(['DEL', 'UNLINK', 'EXISTS', 'TOUCH']);
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
-/** Commands on the whole data set, or on the state of each master. */
+/** Commands that operate on the whole data set, or on the state of each master. */
 const EVERYWHERE = new Set(['FLUSHALL', 'FLUSHDB', 'FUNCTION', 'SCRIPT', 'PING']);
 
 const first = (replies: readonly unknown[]): unknown => replies[0];
@@ -110,8 +110,8 @@ function routeGathered(keys: readonly Argument[]): Route {
 }
 
 /**
- * Splits a command into one per key, for a slot that is migrating: its keys are on two nodes, and a command with
- * several of them fails on both. Returns undefined for a single key or a command that cannot be split.
+ * Splits a command into one command per key, for a slot that is migrating: its keys are on two nodes, and a command
+ * with several of them fails on both. Returns undefined for a single key or a command that cannot be split.
  */
 export function splitByKey(
   command: string,

@@ -1,5 +1,5 @@
 /**
- * SCAN over several masters. `<place>@<cursor>` is a cursor of the master with that position; `0` begins and ends a
+ * SCAN over several masters. `<place>@<cursor>` is a cursor for the master at that position; `0` begins and ends a
  * scan, as usual.
  *
  * The scan is complete for keys that exist and do not move during the scan; a key that moves to another master may be

@@ -1,7 +1,7 @@
 /**
- * Assigns slots to shards, from the views of all nodes. For each slot the claim with the highest epoch counts, as it
+ * Assigns slots to shards, from the views of all nodes. For each slot, the claim with the highest epoch wins, as it
  * does among the nodes themselves. A shard is a master and its replicas. A shard outlives its masters, because a
- * promoted replica was a member before. Left out: connections (`connection.ts`), and the current master (the shard's
+ * promoted replica was already a member. Left out: connections (`connection.ts`), and the current master (the shard's
  * supervisor).
  */
 
@@ -44,7 +44,7 @@ export class Topology {
     return this.#owners[slot];
   }
 
-  /** Whether the shard has slots, or a node that may get some. */
+  /** Whether the shard has slots, or a node that may receive some. */
   has(shard: Shard): boolean {
     return this.#shards.has(shard) || this.#views.some(({ nodes }) => nodes.has(shard.masterId));
   }
@@ -56,7 +56,7 @@ export class Topology {
   }
 
   /**
-   * Returns the shard to which a redirection leads. A node may omit its host (`cluster-preferred-endpoint-type`); the
+   * Returns the shard that a redirection points to. A node may omit its host (`cluster-preferred-endpoint-type`); the
    * shard is then found by the host of the redirecting node, or as the only node with this port. A node with an unknown
    * name is found by the migrating slot.
    *
@@ -103,7 +103,7 @@ export class Topology {
     return undefined;
   }
 
-  /** Applies a redirection, which is newer than all views and counts until the next view. */
+  /** Applies a redirection, which is newer than all views and remains in effect until the next view. */
   redirect(slot: number, shard: Shard): void {
     const owners = [...this.#owners];
     owners[slot] = shard;
@@ -128,7 +128,7 @@ export class Topology {
     this.#shards = new Set(this.#owners.filter((shard) => shard !== undefined));
   }
 
-  /** Returns the view of each node on the master of the shard. */
+  /** Returns each node's view of the shard's master. */
   viewsOf(shard: Shard): readonly SentinelView[] {
     return this.#views.flatMap(({ at, nodes }) => {
       let master: NodeLine | undefined;

@@ -13,9 +13,9 @@ export interface AclUser {
   readonly passwords: ReadonlySet<string>;
   readonly keys: ReadonlySet<string>;
   readonly channels: ReadonlySet<string>;
-  /** Rules on commands, in order. */
+  /** Command rules, in order. */
   readonly commands: readonly string[];
-  /** Rules in parentheses: further sets of permissions, each with keys, channels and commands. */
+  /** Rules in parentheses: additional sets of permissions, each with keys, channels and commands. */
   readonly selectors: readonly string[];
   /** Whether RESTORE accepts payloads unchecked. */
   readonly skipsSanitizing: boolean;

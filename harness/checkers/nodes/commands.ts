@@ -1,5 +1,5 @@
 /**
- * Judges dangerous commands by class, not by example: every user except the admin may run only those commands of the
+ * Judges dangerous commands by class, not by example: every user except the admin may run only those commands in the
  * classes @admin, @dangerous and @scripting that its work needs. The server defines the classes. The lists below are a
  * separate policy, independent of the renderer.
  */
@@ -26,7 +26,7 @@ const ON_REDIS: Needs = {
   sentinel: ['config|rewrite', 'client|kill', 'info', 'replicaof', 'role', 'script|kill', 'slaveof'],
   exporter: ['info', 'latency|histogram', 'latency|latest', 'slowlog|get', 'slowlog|len'],
   loader: ['function|load'],
-  // Demotes a deposed master with the commands of Sentinel.
+  // The watchdog demotes a deposed master with the same commands as Sentinel.
   watchdog: ['client|kill', 'config|rewrite', 'info', 'replicaof'],
 };
 
@@ -99,7 +99,7 @@ function wrongCommandRights(
         what: `user ${name}`,
         live: `may run ${listCommands(open)}`,
         wanted: 'denied',
-        reason: `these are commands of @admin, @dangerous or @scripting that ${name} does not need`,
+        reason: `these are commands in @admin, @dangerous or @scripting that ${name} does not need`,
         remedy: `ACL SETUSER ${name} ${open
           .sort()
           .slice(0, 4)

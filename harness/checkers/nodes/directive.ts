@@ -1,4 +1,4 @@
-/** Rules about single directives of Redis nodes: the required value, its reason, and its correction. Pure. */
+/** Rules about individual directives of Redis nodes: the required value, its reason, and its correction. Pure. */
 import { canonicalValue, defaultValue } from '../../../infra/redis/conf/directive-values.ts';
 import type { Checker } from '../checker.ts';
 import { familyOf, type NodeView } from './facts.ts';

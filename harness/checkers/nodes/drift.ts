@@ -1,7 +1,7 @@
 /**
- * Compares running nodes with their rendered files: every directive, every setting of a sentinel, every user. A
- * directive that the file does not name must have the server's default; a directive without an entry in the table of
- * defaults must be the same on all nodes.
+ * Compares running nodes with their rendered files: every directive, every Sentinel setting, every user. A directive
+ * that the file does not name must have the server's default; a directive without an entry in the table of defaults
+ * must be the same on all nodes.
  */
 import {
   canonicalValue,
@@ -78,7 +78,9 @@ function renderedOf(view: NodeView, about: RuleContext, files: Fields, name: str
   return defaultValue(name, familyOf(view)) ?? sharedValue(about, name);
 }
 
-/** Returns the most frequent value, over all nodes and probes, of a directive that is not in the table of defaults. */
+/**
+ * Returns the most frequent value, across all nodes and probes, of a directive that is not in the table of defaults.
+ */
 function sharedValue({ facts }: RuleContext, name: string): string | undefined {
   const counts = new Map<string, number>();
   for (const { nodes } of facts.probes) {

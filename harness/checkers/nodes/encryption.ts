@@ -92,7 +92,7 @@ function judgePorts({ id, ports: seen }: NodeView): Judged {
       wanted: 'accepted',
       reason: 'no client can connect with a current version of TLS (security.tls)',
       remedy:
-        'it accepts neither TLS 1.2 nor TLS 1.3: look at tls-protocols and tls-ciphers of its rendered file.',
+        'it accepts neither TLS 1.2 nor TLS 1.3: look at tls-protocols and tls-ciphers in its rendered file.',
     });
   }
   return { wrong, checked: 2 };

@@ -82,7 +82,8 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
 }
 
 /**
- * Judges the port that INFO reports, for sentinels too. With a plain port and a TLS port, INFO reports the plain one.
+ * Judges the port that INFO reports, for sentinels too. If a node has a plain port and a TLS port, INFO reports the
+ * plain one.
  */
 function judgeListeners(view: NodeView, { facts }: RuleContext): Judged {
   const files = facts.rendered.get(view.id)?.directives;

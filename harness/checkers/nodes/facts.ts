@@ -1,10 +1,10 @@
 /**
- * Combines the observations of the node-facts sampler: the rendered files of each node, and each probe with the
- * replies of every node. Pure.
+ * Combines the observations of the node-facts sampler: the rendered files of each node, and each probe with the replies
+ * of every node. Pure.
  *
  * A run has a probe at its start, one at its end, and probes between trials. A fact that the first or the last probe
- * lacks is unknown; the probes between them contribute wrong values but excuse a missing reply, since a node may just
- * be starting.
+ * lacks is unknown; the probes between them can reveal wrong values, but a missing reply in them is acceptable, since a
+ * node may be starting at that moment.
  */
 import { reportedDirectives } from '../../../infra/redis/conf/directive-values.ts';
 import type { ServerFamily } from '../../../infra/redis/server-version.ts';

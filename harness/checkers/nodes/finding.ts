@@ -50,7 +50,7 @@ const MOST_IN_WORDS = 3;
 const EXTERNAL_REMEDY =
   'The kit sends neither CONFIG nor ACL to an external server: ask its operator. Once the operator has confirmed the setting, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
-/** Adds the advice for external servers: another run would not measure more. */
+/** Adds the advice for external servers, for which another run would not measure more. */
 export function withAdvice(finding: Finding, { substrate }: CheckContext): Finding {
   return finding.validity === 'unknown' && substrate === 'external'
     ? { ...finding, remedy: EXTERNAL_REMEDY }

@@ -7,7 +7,7 @@ export const promotable = directiveRule('promotable', 'every Redis node can be p
     setting: 'redis.extra',
     wanted: 'above 0',
     value: '100',
-    reason: 'Sentinel never promotes a replica of priority 0',
+    reason: 'Sentinel never promotes a replica with priority 0',
     holds: (value) => Number(value) > 0,
   },
   {

@@ -7,7 +7,7 @@ import type { NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { watchedMaster, wrongOption } from './sentinel.ts';
 
-/** Minimum number of sentinels that can lose one. */
+/** Minimum number of sentinels in an environment that can tolerate the loss of one. */
 const FEWEST_SENTINELS = 3;
 
 export const quorum = nodeRule({
@@ -39,7 +39,7 @@ export const quorum = nodeRule({
         live: String(others),
         wanted: String(topology.sentinels - 1),
         reason: 'the number of sentinels that this sentinel has discovered differs from topology.sentinels',
-        remedy: `it has discovered ${others} other sentinels, expected ${topology.sentinels - 1}: run SENTINEL RESET ${topology.serviceName} while all sentinels run.`,
+        remedy: `it has discovered ${others} other sentinels, expected ${topology.sentinels - 1}: run SENTINEL RESET ${topology.serviceName} while all sentinels are running.`,
       });
     }
     return mergeFindings([{ wrong, checked: 2 }, judgeFailoverAbility(view, about)]);

@@ -118,13 +118,13 @@ function checkReplicas(views: readonly NodeView[], wanted: number): readonly Wro
         wanted: String(wanted),
         reason:
           'with fewer replicas, it has no successor or refuses durable writes; with more, one does not belong to the environment',
-        remedy: `it has ${live} replicas, expected ${wanted}: INFO replication of the node lists them.`,
+        remedy: `it has ${live} replicas, expected ${wanted}: INFO replication on the node lists them.`,
       },
     ];
   });
 }
 
-/** Returns the replicas that follow another address than the master's: an unknown server, or another replica. */
+/** Returns the replicas that follow an address other than the master's: an unknown server, or another replica. */
 function otherMasters(views: readonly NodeView[], { facts }: RuleContext): readonly Wrong[] {
   const announced = views
     .filter(({ role }) => role?.get('role') === 'master')

@@ -14,7 +14,7 @@ export const tlsVersions = nodeRule({
     ]),
 });
 
-/** RFC 8996 forbids TLS 1.0 and 1.1. Without the directive OpenSSL's own configuration decides. */
+/** RFC 8996 forbids TLS 1.0 and 1.1. Without the directive, OpenSSL's own configuration decides. */
 const PROTOCOLS: Demand = {
   directive: 'tls-protocols',
   setting: 'security.tls',

@@ -26,7 +26,7 @@ function capacityDrill({ parameters = {}, ...drill }: Own): Drill {
 
 export const throughput = capacityDrill({
   id: 'throughput',
-  title: 'Rates in steps to the knee, YCSB B, with redis-benchmark as the limit of the server',
+  title: 'Rates raised in steps up to the knee, YCSB B, with redis-benchmark as the server limit',
   source: 'mission C3: 50,000 operations per second',
   safeOutcome: 'the rate is answered with the right values, or the report names the limit',
 });
@@ -50,7 +50,7 @@ export const connections = capacityDrill({
 
 export const memoryGrowth = capacityDrill({
   id: 'memory-growth',
-  title: 'Memory over the number of keys',
+  title: 'Memory by number of keys',
   source: 'mission C3: memory that grows linearly with the number of keys',
   safeOutcome: 'memory grows linearly with the number of keys',
   checkers: ['capacity', 'memory'],
@@ -82,7 +82,7 @@ const httpDrills: readonly Drill[] = HTTP.map((own) =>
 
 export const soak = capacityDrill({
   id: 'soak',
-  title: 'A steady load for hours (--hours): leaks of the client, growth of the servers',
+  title: 'A steady load for hours (--hours): client leaks, server growth',
   source: 'mission C3; 002 Memory Efficiency',
   safeOutcome: 'no memory grows with the number of operations',
   checkers: ['soak', 'load', 'memory'],
@@ -99,8 +99,8 @@ export const capacityDrills: readonly Drill[] = [
 ];
 
 /**
- * Maximum length of a soak. The judge holds the samples of the machine in memory, ten per second: 12 hours are about
- * 500 MB with up to 1,240 bytes per sample.
+ * Maximum length of a soak. The judge holds the samples of the machine in memory, ten per second: 12 hours take about
+ * 500 MB at up to 1,240 bytes per sample.
  */
 export const MAX_SOAK_HOURS = 12;
 /** Length of the k6 scenario without `--hours`. */

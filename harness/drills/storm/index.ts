@@ -4,7 +4,7 @@ import { type StormLength, stormFaults } from './schedule.ts';
 
 const ID = 'storm';
 const DEFAULT_MINUTES = 5;
-/** Maximum length of a storm. The history of an hour is about 400 MB; 1 GB is judged in 710 MiB of memory. */
+/** Maximum length of a storm. The history of an hour is about 400 MB; judging 1 GB takes 710 MiB of memory. */
 export const MAX_STORM_MINUTES = 60;
 /** Factor by which a storm may last longer than its schedule, because each round waits for a healthy topology. */
 const OVERRUN = 3;
@@ -15,7 +15,7 @@ const MS_PER_MINUTE = 60_000;
 /**
  * The rates are half as high as in the other failover drills, so that the history and the data of half an hour stay
  * small. Entries outlive the storm, because an expired one would count as lost. `settleMs` is longer than the 10 s
- * after which Sentinel itself demotes a returned master to a replica.
+ * after which Sentinel itself demotes a master that has come back.
  */
 export function stormOf({ seed, minutes }: StormLength): Drill {
   const drill = fullOnlyFailover({

@@ -3,7 +3,7 @@ import { type Random, seededRandom } from '../../workloads/random.ts';
 import type { ScheduledFault } from '../drill.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 
-/** Time before the first round, in which the load runs without a fault. */
+/** Time before the first round, during which the load runs without a fault. */
 const FIRST_MS = 2_000;
 /**
  * Interval between rounds. A failover and the return of the old master take up to 16 s; a late round waits for them.

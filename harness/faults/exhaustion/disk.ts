@@ -22,7 +22,7 @@ const FILLER = Buffer.alloc(64 * 1024, '.');
 const FILLER_KEY = 'kit:filler:disk';
 const FILLER_TTL_MS = 60_000;
 const BOUND = { boundMs: 10_000, everyMs: 20 };
-/** Time limit of a restore, including a full synchronization with a new master. */
+/** Time limit for a restore, including a full synchronization with a new master. */
 const RESTORE_BOUND = { boundMs: 20_000, everyMs: 100 };
 
 export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
@@ -38,7 +38,7 @@ export const exhaustDisk: Exhaust = async (admin, { dataFolder }) => {
     await volume.unmount();
     if ((await rewriteOnDisk(admin)) === 'down') return;
     await waitUntil('the server to accept writes', () => acceptsWrites(admin), RESTORE_BOUND);
-    // A master that was replaced during the fault refuses the command; then the key expires.
+    // A master that was replaced during the fault refuses the command; in that case, the key expires.
     await admin.unlink(FILLER_KEY).catch(() => undefined);
   };
   try {
@@ -59,11 +59,12 @@ async function rewrite(admin: Redis): Promise<void> {
 }
 
 /**
- * Rewrites the append-only file until a rewrite has succeeded, in any role of the server. A server that became a
- * replica copies the new master, which ends a running rewrite. Its earlier rewrites failed on the small volume: after
- * three failures Redis leaves the next one scheduled for a minute, but executes the command (aof.c, aofRewriteLimited).
+ * Rewrites the append-only file until a rewrite has succeeded, regardless of the server's role. A server that became a
+ * replica copies the data of the new master, which ends a running rewrite. Its earlier rewrites failed on the small
+ * volume: after three failures Redis delays a scheduled rewrite for a minute, but executes the command (aof.c,
+ * aofRewriteLimited).
  *
- * A replica exits if it cannot write a command of its master to the file (server.c, "Replica was unable to write
+ * A replica exits if it cannot write a command from its master to the file (server.c, "Replica was unable to write
  * command to disk"). At its next start it opens its files on the disk.
  */
 async function rewriteOnDisk(admin: Redis): Promise<'done' | 'down'> {
@@ -85,7 +86,7 @@ async function rewriteOnDisk(admin: Redis): Promise<'done' | 'down'> {
 }
 
 /**
- * Redis repeats a failed write to the file within a second. A replica detects the end of the failure at its next write.
+ * Redis retries a failed write to the file within a second. A replica detects the end of the failure at its next write.
  */
 async function acceptsWrites(admin: Redis): Promise<boolean> {
   if ((await persistence(admin)).aof_last_write_status === 'ok') return true;

@@ -1,5 +1,5 @@
 /**
- * A fault that exhausts a resource of a server, from a separate process that restores it even if this process is
+ * A fault that exhausts a server resource from a separate process, which restores the resource even if this process is
  * killed.
  */
 import { fork } from 'node:child_process';
@@ -77,7 +77,7 @@ function startProcess(what: string) {
 }
 
 /**
- * Returns the access data of an admin connection for another process, which receives it over its channel, never in a
+ * Returns the connection details of an admin user for another process, which receives them over its channel, never in a
  * file or argv.
  */
 function accessOf({ options }: Redis): Access {

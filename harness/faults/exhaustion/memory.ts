@@ -14,7 +14,7 @@ import { type Exhaust, lowerLimit } from './resource.ts';
 const ROOM_BYTES = 8 * 1024 * 1024;
 const FILLER = Buffer.alloc(32 * 1024, '.');
 const SMALL_FILLER = Buffer.alloc(1024, '.');
-/** Number of small values to write: they take more memory than the buffers of a batch. */
+/** Number of small values to write: together they take more memory than the buffers of a batch. */
 const FEW_SMALL = 2_000;
 const FILLER_TTL_MS = 120_000;
 const BATCH = 16;
@@ -30,8 +30,8 @@ export const exhaustMemory: Exhaust = async (admin) => {
   let written = 0;
   const put = (value: Buffer) => [`${prefix}${written++}`, value, 'PX', FILLER_TTL_MS] as const;
   /**
-   * Returns whether the server refuses even small values: the memory of a large value's buffers is free again
-   * afterwards.
+   * Returns whether the server refuses even small values. A refused large value is not enough, because the memory of
+   * its buffers is free again afterwards.
    */
   const write = async () => {
     const pipeline = admin.pipeline();
@@ -95,7 +95,7 @@ async function usageOf(admin: Redis) {
   };
 }
 
-/** Returns a prefix whose keys belong to this node, also in a cluster. */
+/** Returns a prefix whose keys belong to this node, even in a cluster. */
 async function ownPrefix(admin: Redis): Promise<string> {
   for (let n = 0; n < 1_000; n++) {
     const prefix = `kit:filler:{${n}}:`;

@@ -1,5 +1,5 @@
 /**
- * Entry of the process that exhausts a resource of a server. The process restores the resource on request and when the
+ * Entry point of the process that exhausts a server resource. The process restores the resource on request and when the
  * IPC channel closes, so that a harness that crashes or is killed leaves no server without connections or memory.
  */
 import '../../../config/es2024.ts';

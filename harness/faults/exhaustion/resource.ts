@@ -1,8 +1,11 @@
-/** Types of an exhausted resource of a server, shared by both ends of the process that exhausts it. */
+/**
+ * Types that describe an exhausted server resource, shared by the process that exhausts it and the process that starts
+ * it.
+ */
 import type { Redis } from 'ioredis';
 import type { DataFolder } from '../../../infra/substrates/environment.ts';
 
-/** Access of an admin user, as plain data that can be passed to another process. */
+/** Connection details of an admin user, as plain data that can be passed to another process. */
 export interface Access {
   readonly host: string;
   readonly port: number;
@@ -14,7 +17,7 @@ export interface Access {
   readonly dataFolder?: DataFolder;
 }
 
-/** Resources of a server that can be exhausted, each with its file. */
+/** Server resources that can be exhausted, each with its file. */
 export type ResourceName = 'connections' | 'memory' | 'disk';
 
 export interface Exhaustion {
@@ -25,7 +28,7 @@ export interface Exhaustion {
 }
 
 /**
- * Exhausts a resource of the server. Returns once the effect has been observed; restores the resource if no effect is
+ * Exhausts a server resource. Returns once the effect has been observed; restores the resource if no effect is
  * observed.
  */
 export type Exhaust = (admin: Redis, access: Access) => Promise<Exhaustion>;

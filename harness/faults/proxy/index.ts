@@ -32,7 +32,8 @@ export interface FaultProxy extends AsyncDisposable {
 }
 
 /**
- * Starts a proxy in front of `upstream`, on a free port of the upstream's host (for which its certificate is issued).
+ * Starts a proxy in front of `upstream`, on a free port of the upstream's host, for which the server's certificate is
+ * issued.
  */
 export async function startProxy(
   upstream: Address,

@@ -1,6 +1,6 @@
 /**
- * Entry of the fault proxy's process. Commands arrive over the IPC channel, and each gets a reply. When the channel
- * closes, for any reason, the process ends, so that it never outlives its parent.
+ * Entry point of the fault proxy's process. Commands arrive over the IPC channel, and each gets a reply. When the
+ * channel closes, for any reason, the process ends, so that it never outlives its parent.
  */
 import '../../../config/es2024.ts';
 import type { Address } from '../../../infra/topology.ts';

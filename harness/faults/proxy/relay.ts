@@ -54,7 +54,9 @@ async function close({ sink, toxics }: Relay): Promise<void> {
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
 }
 
-/** Returns the toxics chosen for this connection by their toxicity, with the bytes that each has let through. */
+/**
+ * Returns the toxics chosen for this connection by their toxicity, with the number of bytes that each has let through.
+ */
 function withChosenToxics(link: Relay) {
   const chosen = new Map<Toxic, boolean>();
   const passed = new Map<Toxic, number>();

@@ -24,7 +24,7 @@ export class ProxyServer {
     this.#host = host;
   }
 
-  /** Listens on a free port of `host`; by default the upstream's own, for which its certificate is issued. */
+  /** Listens on a free port of `host`; by default the upstream's host, for which the server's certificate is issued. */
   static async start(upstream: Address, host = upstream.host): Promise<ProxyServer> {
     const proxy = new ProxyServer(upstream, host);
     await proxy.#listen();
@@ -50,7 +50,8 @@ export class ProxyServer {
   }
 
   /**
-   * Enables or disables the proxy. Disabled is Toxiproxy's `down`: new connections are refused, existing ones reset.
+   * Enables or disables the proxy. A disabled proxy is Toxiproxy's `down`: new connections are refused, existing ones
+   * reset.
    */
   async setEnabled(enabled: boolean): Promise<void> {
     if (!enabled) await this.close();
@@ -88,7 +89,7 @@ export class ProxyServer {
     const redis = connect(this.#upstream.port, this.#upstream.host);
     this.#track(client);
     this.#track(redis);
-    // The relay of the downstream direction handles that side, which may have a slow_close.
+    // The relay for the downstream direction handles that side, which may have a slow_close.
     client.on('close', () => redis.destroy());
     void this.#relay(client, redis, 'upstream');
     void this.#relay(redis, client, 'downstream');

@@ -6,7 +6,7 @@
  * is not a toxic but a disabled proxy: it refuses new connections and resets existing ones.
  *
  * One difference from Toxiproxy: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is
- * removed in time, they pass, as they would after a hang of the server.
+ * removed in time, they pass, as they would after a server hang.
  */
 export type Direction = 'upstream' | 'downstream';
 

@@ -250,8 +250,8 @@ export class StoredOperations<T extends Operation = Operation> implements Operat
 }
 
 /**
- * A final read whose entries are numbers of texts in two columns of the table: 4 to 8 bytes per entry, where a pair of
- * strings takes about 150.
+ * A final read whose entries are numbers of strings in two columns of the table: 4 to 8 bytes per entry, where a pair
+ * of strings takes about 150.
  */
 export class StoredFinal implements NumberedFinal {
   readonly type = 'final';

@@ -1,9 +1,9 @@
 /**
- * A growing list of numbers, of which most are integers near their neighbours: 2 or 4 bytes each, 8 for others.
+ * A growing list of numbers, most of which are integers close to their neighbours: 2 or 4 bytes each, 8 for others.
  *
  *   push ─▶ the open chunk, 8 bytes per number ─▶ once it is full, a chunk of the smallest type
  *
- * The open chunk is used again, so that a list leaves little garbage: V8 collects array buffers late.
+ * The open chunk is reused, so that a list leaves little garbage: V8 collects array buffers late.
  */
 
 const CHUNK_BITS = 12;

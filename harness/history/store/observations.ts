@@ -1,6 +1,6 @@
 /**
  * Observations in columns: about 15 bytes per observation besides its data, where an object takes about 100. An object
- * exists only while a caller uses it. A history of a long run has hundreds of thousands of observations.
+ * exists only while a caller uses it. The history of a long run has hundreds of thousands of observations.
  *
  *   observation ─▶ number of its facts, time, number of its data ─▶ rows in order of time ─▶ objects
  */
@@ -41,7 +41,7 @@ export class ObservationTable {
     return { ...facts, atUs: this.#atUs.at(row), ...(data !== undefined && { data }) };
   }
 
-  /** Returns the observations in order of time; those of the same time in the order in which they were added. */
+  /** Returns the observations in order of time; those with the same time in the order in which they were added. */
   sorted(): ObservationList {
     const times = new Float64Array(this.length);
     for (let row = 0; row < times.length; row++) times[row] = this.#atUs.at(row);
@@ -54,7 +54,7 @@ export class ObservationTable {
 const MAX_SHARED_CHARACTERS = 200;
 const MAX_SHARED = 1_000;
 
-/** Values with numbers. Most equal ones are stored once: a client reports the same event thousands of times. */
+/** Numbered values. Most equal values are stored only once: a client reports the same event thousands of times. */
 class SharedValues<T> {
   readonly #values: T[] = [];
   readonly #numbers = new Map<string, number>();

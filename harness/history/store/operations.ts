@@ -13,7 +13,7 @@ import { type IndexedRows, RowIndex } from './row-index.ts';
 import { sortedRows } from './sort.ts';
 import { ABSENT, TextStore } from './texts.ts';
 
-/** Lists of texts that only batches have. */
+/** Lists of strings that only batches have. */
 export type BatchList = 'keys' | 'values' | 'answers';
 type OptionalText = string | null | undefined;
 
@@ -154,7 +154,7 @@ export class OperationTable implements IndexedRows {
     return givenNumber(this.#answer.at(row));
   }
 
-  /** Returns the texts of a list of a batch; undefined if the row has none. */
+  /** Returns the strings of a list of a batch; undefined if the row has none. */
   listAt(list: BatchList, row: number): OptionalText[] | undefined {
     const start = this.#lists[list].get(row);
     if (start === undefined) return undefined;

@@ -4,7 +4,7 @@ const RUN = 32;
 
 /**
  * Returns the rows 0 to `times.length - 1`, ordered by time.
- * @param compare order of two rows of the same time
+ * @param compare order of two rows with the same time
  */
 export function sortedRows(
   times: Float64Array,

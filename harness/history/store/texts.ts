@@ -1,7 +1,7 @@
 /**
- * Distinct texts as bytes outside the JavaScript heap. Each has a number: equal texts have equal numbers, so that
- * checkers count and compare keys and values without their texts. A text of 20 characters takes about 35 bytes; in a
- * `Map` of strings it takes about 130.
+ * Distinct strings, stored as bytes outside the JavaScript heap. Each has a number: equal strings have equal numbers,
+ * so that checkers can count and compare keys and values without reading the strings. A string of 20 characters takes
+ * about 35 bytes; in a `Map` it takes about 130.
  *
  *   bytes: [prefix][size, 0-253][Latin-1]   [prefix][254][size, 4 bytes][Latin-1]   [0][255][size, 4 bytes][UTF-16]
  *   slots: hash of the text ─▶ number of the text ─▶ address of its bytes
@@ -9,7 +9,7 @@
 import type { TextIndex } from '../events.ts';
 import { NumberColumn } from './numbers.ts';
 
-/** Numbers below that of the first text: for an absent value and for null. */
+/** Numbers lower than that of the first string, reserved for an absent value and for null. */
 export const ABSENT = 0;
 export const NULL = 1;
 const FIRST = 2;
@@ -29,14 +29,14 @@ const MAX_LATIN1 = 0xff;
 
 export class TextStore implements TextIndex {
   readonly #chunks: Buffer[] = [];
-  /** Chunk and position of each text, as `chunk * CHUNK_BYTES + position`. */
+  /** Chunk and position of each string, as `chunk * CHUNK_BYTES + position`. */
   readonly #addresses = new NumberColumn();
   #slots = new Int32Array(FIRST_SLOTS);
   /** Used bytes of the last chunk. */
   #used = 0;
-  /** Prefixes of texts, up to the last colon; the keys of a workload share a prefix. The first prefix is empty. */
+  /** Prefixes of strings, up to the last colon; the keys of a workload share a prefix. The first prefix is empty. */
   readonly #prefixes: string[] = [''];
-  /** Random, so that crafted texts cannot share a slot. No result depends on it. */
+  /** Random, so that crafted strings cannot share a slot. No result depends on it. */
   readonly #seed = Math.floor(Math.random() * 2 ** 31);
 
   readonly nullNumber = NULL;
@@ -45,7 +45,7 @@ export class TextStore implements TextIndex {
     return FIRST + this.#addresses.length;
   }
 
-  /** Returns the number of a text; adds the text if it is new. */
+  /** Returns the number of a string; adds the string if it is new. */
   add(text: string): number {
     const slot = this.#slotOf(text);
     const found = this.#slots[slot] as number;
@@ -67,7 +67,7 @@ export class TextStore implements TextIndex {
     return found === 0 ? undefined : found;
   }
 
-  /** Returns the text of a number; null and undefined for `NULL` and `ABSENT`. */
+  /** Returns the string with the given number; null and undefined for `NULL` and `ABSENT`. */
   textOf(number: number): string | null | undefined {
     if (number < FIRST) return number === NULL ? null : undefined;
     const address = this.#addresses.at(number - FIRST);
@@ -80,7 +80,7 @@ export class TextStore implements TextIndex {
     return prefix + chunk.toString(head === LONG ? 'latin1' : 'utf16le', at + LONG_HEADER, end);
   }
 
-  /** Returns the slot that holds the text, or the free slot in which to store it. */
+  /** Returns the slot that holds the string, or the free slot in which to store it. */
   #slotOf(text: string): number {
     const mask = this.#slots.length - 1;
     let slot = this.#hash(text) & mask;
@@ -108,7 +108,7 @@ export class TextStore implements TextIndex {
     const prefix = this.#prefixes[chunk[at] as number] as string;
     const from = prefix.length;
     if (from + head !== text.length) return false;
-    // Compares from the end, where texts usually differ.
+    // Compares from the end, where strings usually differ.
     for (let i = head - 1; i >= 0; i--)
       if (chunk[at + SHORT_HEADER + i] !== text.charCodeAt(from + i)) return false;
     return text.startsWith(prefix);
@@ -135,7 +135,7 @@ export class TextStore implements TextIndex {
     return (this.#chunks.length - 1) * CHUNK_BYTES + at;
   }
 
-  /** Returns the number of the text's prefix; 0 if it has none, or if there are too many. */
+  /** Returns the number of the string's prefix; 0 if it has none, or if there are too many. */
   #prefixOf(text: string): number {
     const end = text.lastIndexOf(':') + 1;
     if (end === 0) return 0;

@@ -1,14 +1,14 @@
 /**
- * One criterion in two runs → better, worse, within noise, or undecided. Pure.
+ * Compares one criterion in two runs → better, worse, within noise, or undecided. Pure.
  *
  *   readings of both runs ─▶ an interval of each ─▶ apart? ─▶ more than the machine added? ─▶ better or worse
  *
  * The interval depends on the figure, and no distribution is assumed: Clopper-Pearson for a proportion, order
  * statistics of all samples for a percentile, order statistics of the trials for a value per trial. Samples within a
- * trial are not independent, and their interval is too narrow on a machine with other work. A time must therefore also
- * differ by more than the delay of the machine that the two runs recorded. A value of few trials is undecided, except
- * for a criterion that the machine never excuses (`timing: false`): a change of its state reflects a change of the
- * subject.
+ * trial are not independent, so their interval is too narrow on a machine that has other work. A time must therefore
+ * also differ by more than the machine delay that the two runs recorded. A value from too few trials is undecided,
+ * except for a criterion that the machine never excuses (`timing: false`): if its state changes, the subject has
+ * changed.
  */
 import type { Gate } from '../../../config/gates.ts';
 import { amountsOf, poolProportions, type Reading } from '../../gates/aggregate.ts';
@@ -22,12 +22,12 @@ export const COMPARISON_CONFIDENCE = 0.99;
 
 export type Change = 'better' | 'worse' | 'within-noise' | 'undecided';
 
-/** A criterion of one run. */
+/** A criterion in one run. */
 export interface Side {
   readonly gate: Gate;
   readonly criterion: Criterion;
   readonly readings: readonly Reading[];
-  /** Delay that the machine added to a time in the trials, in ms; 0 if it was not sampled. */
+  /** Delay, in ms, that the machine added to times in the trials; 0 if the machine was not sampled. */
   readonly machineMs: number;
 }
 
@@ -44,7 +44,7 @@ export interface ComparedCriterion {
   readonly title: string;
   readonly unit: string;
   readonly change: Change;
-  /** Explanation with the method. */
+  /** Explanation, including the method. */
   readonly reason: string;
   /** Method: `clopper-pearson`, `order-statistic of samples`, `order-statistic of trials`, `state` or `none`. */
   readonly method: string;
@@ -97,10 +97,13 @@ function byIntervals(baseline: Side, run: Side, before: Bounded, after: Bounded)
   }
   const isLarger = after.interval[0] > before.interval[1];
   const isWorse = isLarger === largerIsWorse(run.gate.target);
-  return { change: isWorse ? 'worse' : 'better', method, reason: `the intervals are apart: ${words}` };
+  return { change: isWorse ? 'worse' : 'better', method, reason: `the intervals do not overlap: ${words}` };
 }
 
-/** Whether a single trial decides: a median hides that one of many trials lost a write, which is never noise. */
+/**
+ * Whether a single trial decides: a median would hide a write lost in one of many trials, and a lost write is never
+ * noise.
+ */
 function isDecidedByOneTrial(
   { criterion: before }: Side,
   { criterion: after, gate }: Side,
@@ -110,7 +113,7 @@ function isDecidedByOneTrial(
   return gate.timing === false && method === OF_TRIALS && isChanged;
 }
 
-/** Decides by the state, if there is no interval. This applies only to a criterion that the machine never excuses. */
+/** Decides by state if there is no interval. This applies only to a criterion that the machine never excuses. */
 function byState(baseline: Side, run: Side, lacking: Estimate): Decision {
   const { criterion: before } = baseline;
   const { criterion: after, gate } = run;
@@ -185,7 +188,7 @@ function rangeInWords([low, high]: Interval, unit: string): string {
   return `${inWords(Number(low.toPrecision(4)), unit)} to ${inWords(Number(high.toPrecision(4)), unit)}`;
 }
 
-/** Returns the largest delay of the machine over the trials, in ms. */
+/** Returns the largest delay that the machine added in any of the trials, in ms. */
 export function largestDelayMs(delays: readonly (number | null | undefined)[]): number {
   return Math.max(0, largestOf(delays.map((delay) => delay ?? 0)));
 }

@@ -1,6 +1,6 @@
 /**
- * Facts that two runs must share so that a difference of their figures comes from the subject: servers and images,
- * configuration, drills, kit, machine. Pure.
+ * Facts that two runs must share so that a difference between their figures can be attributed to the subject: servers
+ * and images, configuration, drills, kit, machine. Pure.
  */
 import { canonicalJson } from '../../evidence/canonical-json.ts';
 import { digestText } from '../../evidence/digests.ts';
@@ -25,7 +25,7 @@ export function fingerprintDifferences(baseline: Fingerprinted, run: Fingerprint
   const names = [...new Set([...before.keys(), ...after.keys()])];
   const facts = names.flatMap((fact) => differenceOf(fact, before.get(fact), after.get(fact)));
   const [drillsBefore, drillsAfter] = [drillDigests(baseline.drills), drillDigests(run.drills)];
-  // Criteria of a drill that only one run has are not compared.
+  // Criteria of a drill that ran in only one of the runs are not compared.
   const drills = [...drillsBefore].flatMap(([id, digest]) =>
     drillsAfter.has(id) ? differenceOf(`drill ${id}`, digest, drillsAfter.get(id)) : [],
   );

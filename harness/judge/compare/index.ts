@@ -34,7 +34,7 @@ export interface RunComparison {
   readonly counts: Readonly<Record<ComparedCriterion['change'], number>>;
   /** Criteria of both runs; worse first. */
   readonly criteria: readonly ComparedCriterion[];
-  /** Criteria that only one of the runs judges, or that use another figure, with the reason. */
+  /** Criteria that are judged in only one run, or whose figure differs between the runs, with the reason. */
   readonly left: readonly { readonly id: string; readonly reason: string }[];
 }
 
@@ -58,13 +58,13 @@ export function compareRuns(
   const criteria = [...after].flatMap(([id, side]) => {
     const other = before.get(id);
     const reason =
-      other === undefined ? 'the baseline does not judge it' : whyNotAlike(other.gate, side.gate);
+      other === undefined ? 'it is not judged in the baseline' : whyNotAlike(other.gate, side.gate);
     if (other !== undefined && reason === undefined) return [compareCriterion(other, side)];
     left.push({ id, reason: reason ?? '' });
     return [];
   });
   for (const id of before.keys())
-    if (!after.has(id)) left.push({ id, reason: 'only the baseline judges it' });
+    if (!after.has(id)) left.push({ id, reason: 'it is judged only in the baseline' });
   if (!criteria.some(isMeasuredInBoth)) throw nothingToCompare(runDir);
   const ofChange = (change: ComparedCriterion['change']) => criteria.filter((each) => each.change === change);
   return roundNumbers({
@@ -85,7 +85,7 @@ export function compareRuns(
 }
 
 /**
- * Checks before a run starts that a folder can be a baseline.
+ * Checks, before a run starts, that a folder can be used as a baseline.
  * @throws the same KitErrors as `compareRuns`
  */
 export function requireBaseline(dir: string): void {
@@ -130,7 +130,7 @@ function isMeasuredInBoth({ baseline, run }: ComparedCriterion): boolean {
   return baseline.measured !== null && run.measured !== null;
 }
 
-/** Returns the error for runs without a common measurement: nothing is worse, and nothing is proven either. */
+/** Returns the error for runs that have no measurement in common: nothing is worse, but nothing is proven either. */
 function nothingToCompare(where: string): KitError {
   return new KitError('no criterion is measured in both runs', {
     code: 'RUN_NOT_COMPARABLE',
@@ -143,7 +143,7 @@ function nothingToCompare(where: string): KitError {
 /** Returns the reason why two gates with the same id do not measure the same thing; undefined if they do. */
 function whyNotAlike(before: Gate, after: Gate): string | undefined {
   const keyOf = ({ sli, workload, unit }: Gate) => JSON.stringify([sli, workload, unit]);
-  return keyOf(before) === keyOf(after) ? undefined : 'its gate measures another figure in the baseline';
+  return keyOf(before) === keyOf(after) ? undefined : 'its gate measures a different figure in the baseline';
 }
 
 function sidesOf(evidence: Evidence, extensions: readonly LoadedExtension[]): ReadonlyMap<string, Side> {

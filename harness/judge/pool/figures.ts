@@ -1,8 +1,9 @@
 /**
- * Figures of the trials of a pool, over runs. Pure: results of checkers in, rows out.
+ * Figures for the trials of a pool, across runs. Pure: check results in, rows out.
  *
- * Bounds need no distribution: order statistics for a time, Clopper-Pearson for the share of trials without a lost
- * write, a double apply or a dead client. A time leaves out trials on a busy machine; a count never does.
+ * Bounds assume no distribution: they use order statistics for a time, and Clopper-Pearson for the share of trials
+ * without a lost write, a double apply or a dead client. Trials on a busy machine are left out of times, but never out
+ * of counts.
  */
 import type { MachineBounds } from '../../../config/gates.ts';
 import type { CheckResult } from '../../checkers/checker.ts';
@@ -28,7 +29,7 @@ const COUNTS = [
 export interface PooledTrial {
   readonly drill: string;
   readonly results: readonly CheckResult[];
-  /** Bounds on the machine, from the gates of its run. */
+  /** Machine bounds from the gates of the trial's run. */
   readonly machine: MachineBounds;
 }
 
@@ -37,7 +38,7 @@ interface Row {
   readonly client: string;
   readonly figure: string;
   readonly unit: string;
-  /** Number of trials with the figure. */
+  /** Number of trials that have the figure. */
   readonly n: number;
   readonly min: number;
   readonly median: number;
@@ -45,13 +46,13 @@ interface Row {
 }
 
 export interface TimeRow extends Row {
-  /** Number of trials that are left out because the machine was busy. */
+  /** Number of trials that were left out because the machine was busy. */
   readonly leftOut: number;
   /** Number of trials in which the timed event never happened. Such a trial counts as longer than every bound. */
   readonly never: number;
   /**
-   * Upper bounds of the median and of the 95th percentile over all trials; null with too few trials, or too many
-   * without a time.
+   * Upper bounds on the median and on the 95th percentile over all trials; null if there are too few trials, or too
+   * many trials without a time.
    */
   readonly medianAtMost: number | null;
   readonly p95AtMost: number | null;
@@ -60,7 +61,7 @@ export interface TimeRow extends Row {
 export interface CountRow extends Row {
   /** Number of trials in which the count is 0. */
   readonly without: number;
-  /** Lower bound of the share of trials whose count is 0. */
+  /** Lower bound on the share of trials whose count is 0. */
   readonly shareAtLeast: number;
 }
 

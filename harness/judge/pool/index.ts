@@ -4,7 +4,7 @@
  *   folder ─▶ runs like the given one ─▶ evidence unchanged? ─▶ trials of the same drills ─▶ figures
  *
  * Runs are alike if they have the same configuration, substrate, server, kit and deviations. Drills are alike if they
- * have the same definition, without the faults that a seed draws. A run that is not alike or whose evidence is
+ * have the same definition, apart from faults that are drawn from a seed. A run that differs or whose evidence is
  * incomplete is left out and listed. Every history is judged again, so that nothing depends on a stored result.
  */
 import { readdirSync } from 'node:fs';
@@ -21,7 +21,7 @@ import { type PooledFigures, type PooledTrial, poolFigures } from './figures.ts'
 
 export interface Pool extends PooledFigures {
   readonly schema: 'redis-cache-kit/pool/1';
-  /** Digest of the configuration and the other facts that runs of one pool share. */
+  /** Digest of the configuration and the other facts that all runs of a pool share. */
   readonly key: string;
   readonly configSha256: string;
   readonly substrate: string;

@@ -1,6 +1,7 @@
 /**
- * Judges in a thread, for two reasons. Its heap has little room for garbage, because only a new thread can be given a
- * limit for its young generation. And Ctrl-C ends it: a judgement never yields to the event loop.
+ * Judges in a separate thread, for two reasons. First, garbage: only a new thread can be given a limit for its young
+ * generation, which leaves little room for garbage in its heap. Second, Ctrl-C can end it, although judging never
+ * yields to the event loop.
  *
  *   judgeInThread ─▶ worker.ts: the modules, loaded again; one of `tasks.ts` ─▶ its result, or its KitError
  */
@@ -11,7 +12,10 @@ import { moduleUrl } from '../../../config/installation.ts';
 import type { LoadedExtension } from '../../extension/extension.ts';
 import type { Answer, Arguments, Request, Result, TaskName } from './tasks.ts';
 
-/** Three times the semi-space. Decision 084 has the measurements. The old generation has the limit of the process. */
+/**
+ * Three times the size of the semi-space; decision 084 has the measurements. The limit of the process applies to the
+ * old generation.
+ */
 const LIMITS = { maxYoungGenerationSizeMb: 12 };
 /** Growth of the old generation between two collections, instead of up to 300 %. */
 const HEAP_GROWTH = '--heap-growing-percent=20';
@@ -25,7 +29,7 @@ export interface ThreadOptions {
 
 /**
  * Performs a task and ends the thread.
- * @throws KitError of the task; the reason of the signal if it is aborted
+ * @throws the KitError of the task; the signal's reason if the signal is aborted
  */
 export async function judgeInThread<T extends TaskName>(
   task: T,
@@ -41,7 +45,7 @@ export async function judgeInThread<T extends TaskName>(
   });
   worker.on('message', resolve);
   worker.on('error', reject);
-  worker.on('exit', () => reject(new Error('the thread of the judge ended without an answer')));
+  worker.on('exit', () => reject(new Error('the judge thread ended without a result')));
   const interrupt = () => reject(signal.reason);
   signal.addEventListener('abort', interrupt);
   try {

@@ -1,4 +1,4 @@
-/** Judgements that the thread can make: everything that reads the histories of a run. */
+/** Tasks that the thread can perform: everything that reads the histories of a run. */
 import type { KitErrorOptions } from '../../../config/errors.ts';
 import type { LoadedExtension } from '../../extension/extension.ts';
 import { renderers } from '../../reports/index.ts';
@@ -36,7 +36,10 @@ export interface Request {
   readonly modules: readonly string[];
 }
 
-/** Answer of the thread. An error of the kit is passed as its fields, because a thread passes no own class. */
+/**
+ * Answer of the thread. A KitError is passed as its fields, because an object loses its class when it is sent between
+ * threads.
+ */
 export type Answer =
   | { readonly result: unknown }
   | { readonly failure: { readonly message: string; readonly options: KitErrorOptions } };

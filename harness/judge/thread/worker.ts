@@ -1,4 +1,7 @@
-/** Entry of the thread: loads the extension modules, performs one task and answers. Any other error is a defect. */
+/**
+ * Entry point of the thread: loads the extension modules, performs one task, and sends its result or its KitError. Any
+ * other error is a defect.
+ */
 import '../../../config/es2024.ts';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';

@@ -1,5 +1,5 @@
 /**
- * The canary rollouts of a run: decision and reasons, both arms, the evidence look by look, and the changes to the
+ * The canary rollouts of a run: decision and reasons, both arms, the evidence at each look, and the changes to the
  * share. The page that `kit canary-status --html` writes has the same parts.
  */
 import type { RolloutLook } from '../../../canary/report/rollout-view.ts';
@@ -34,7 +34,7 @@ ${shown !== undefined && new Markup(reasonsList(shown.decision))}
 <h4>Changes to the share</h4>${new Markup(changesTable(changes, secondsText))}</article>`;
 }
 
-/** Returns the look that decided a rollback, or the last look if there was none. */
+/** Returns the look at which a rollback was decided, or the last look if there was no rollback. */
 function decisiveLook(looks: readonly RolloutLook[]): RolloutLook | undefined {
   return (
     looks.find(({ decision }) => decision.verdict === 'rollback') ??

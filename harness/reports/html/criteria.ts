@@ -1,4 +1,4 @@
-/** Every criterion, by source and worst first; out-of-scope criteria are folded, not hidden. */
+/** Every criterion, grouped by source, worst first; out-of-scope criteria are folded, not hidden. */
 import { scaleLinear } from 'd3-scale';
 import type { Criterion, EvidenceRef } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
@@ -73,7 +73,7 @@ function renderRow(criterion: Criterion, drills: ReadonlySet<string>): Markup {
 <td class="e" data-label="evidence">${renderEvidence(criterion.evidence)}</td></tr>`;
 }
 
-/** Draws the distance of the measured value from its target: a bar, with the target as a stroke. */
+/** Draws the distance between the measured value and its target: a bar, with the target as a stroke. */
 function renderBullet({ measured, target, unit, state }: Criterion): Markup | null {
   if (measured === null || target.op === '==' || target.value <= 0 || measured < 0) return null;
   // A share is drawn on the full scale, unless its target is close to zero.

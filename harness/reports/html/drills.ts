@@ -55,7 +55,9 @@ function longestSilences(trial: TrialView): Markup {
   return html`<span class="quiet">${parts.join(', ')}</span>`;
 }
 
-/** Returns the text for the round of a trial that was repeated because the machine was unsound. */
+/**
+ * Returns the text for the round of a trial that was repeated because the machine was too busy for a valid measurement.
+ */
 function inRound({ round = 1 }: TrialView): string {
   return round > 1 ? `, round ${round}` : '';
 }

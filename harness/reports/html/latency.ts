@@ -20,7 +20,7 @@ import { html, type Markup } from './markup.ts';
 
 export type Latency = TrialView['latencies'][number];
 
-/** Sizes of a row. With few kinds of operation, the histograms can be higher. */
+/** Sizes of a row. If there are few kinds of operation, the histograms can be taller. */
 const ROW = { few: { height: 92, peak: 58 }, many: { height: 62, peak: 32 } } as const;
 
 /** Position of a histogram and its maximum height. */

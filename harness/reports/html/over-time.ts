@@ -103,7 +103,7 @@ function renderPanel(frame: Frame, client: string, id: string): Markup {
   );
 }
 
-/** Shades each fault from the observed injection to the observed heal, or to the end if it was never healed. */
+/** Shades each fault from its observed injection to its observed healing, or to the end if it was never healed. */
 function renderFaults({ trial, x, latencyBottom, rateTop }: Frame): Markup {
   const end = endOf(trial);
   return html`<g class="fault">${trial.faults.map((fault, index) => {
@@ -166,7 +166,7 @@ function renderPercentile(
   return html`<path class="line ${name}" d="${path(bins) ?? ''}"/>`;
 }
 
-/** Labels the two lines at their ends, and keeps the labels apart if they end together. */
+/** Labels the two lines at their ends, and keeps the labels apart if the ends are close together. */
 function lastLabels({ latency }: Frame, bins: readonly TimelineBin[]): Markup {
   const lastOf = (key: 'p50Ms' | 'p99Ms') => bins.findLast((bin) => (bin[key] ?? 0) > 0)?.[key] ?? null;
   const p50 = lastOf('p50Ms');

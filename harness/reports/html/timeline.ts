@@ -1,5 +1,5 @@
 /**
- * Values that the figures take from a trial's bins: periods without answers, phases around the fault, marks of one
+ * Values that the figures take from a trial's bins: periods without answers, phases around the fault, marks for one
  * client.
  */
 import type { TimelineBin, TrialView } from '../report.ts';
@@ -10,7 +10,7 @@ export interface Span {
   readonly toMs: number;
 }
 
-/** Returns the longest period in which a client sent operations and none succeeded; null without such a period. */
+/** Returns the longest period in which a client sent operations and none succeeded; null if there is no such period. */
 export function longestSilence(bins: readonly TimelineBin[], binMs: number): Span | null {
   let longest: Span | null = null;
   let from: number | null = null;

@@ -1,6 +1,6 @@
 /**
  * The topology over a trial, on the same clock as the clients' panels: one lane per Redis node with the periods in
- * which it reported role master, the faults on the lane of their node, and one lane per sentinel with its published
+ * which it reported the master role, the faults on the lane of their node, and one lane per sentinel with its published
  * events.
  */
 import { scaleLinear } from 'd3-scale';

@@ -91,7 +91,9 @@ export function renderWaivers(report: Report): Markup | null {
   )}</ol></section>`;
 }
 
-/** Renders the gates whose target or other fields a user's file changed, including gates that are out of scope. */
+/**
+ * Renders the gates for which a user's file changed the target or other fields, including gates that are out of scope.
+ */
 export function renderOverrides(report: Report): Markup | null {
   const overridden = overriddenCriteria(report);
   if (overridden.length === 0) return null;

@@ -12,8 +12,8 @@ export class DiskControl {
   #inFlight: Promise<void> | undefined;
 
   /**
-   * @param path path of a file that is created and removed immediately; in a folder without write permission there are
-   *   no samples
+   * @param path path of a file that is created and removed immediately; if the folder is not writable, there are no
+   *   samples
    */
   constructor(path: string) {
     this.#file = promises.open(path, 'w').then(

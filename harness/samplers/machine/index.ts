@@ -16,7 +16,7 @@ const ANSWER_BOUND_MS = 5_000;
 /** Maximum wait, in ms, for the new process of a node that was killed. */
 const RETURN_BOUND_MS = 60_000;
 const LOOK_EVERY_MS = 250;
-/** Interval of PINGs: 50 per second give 400 round trips in the 8 s of a `quick` load. */
+/** Interval between PINGs: 50 per second give 400 round trips in the 8 s of a `quick` load. */
 const CONTROL_EVERY_MS = 20;
 /** Interval on an external Redis: 20 PINGs per second, in addition to at most 600 commands per second of load. */
 const SHARED_CONTROL_EVERY_MS = 50;
@@ -29,7 +29,7 @@ export interface WatchedTrial {
 }
 
 export interface MachineWatch extends AsyncDisposable {
-  /** Starts sampling one trial; one trial at a time. */
+  /** Starts sampling a trial; only one trial is sampled at a time. */
   begin(environment: Environment, clock: Clock, historyPath: string): Promise<WatchedTrial>;
 }
 

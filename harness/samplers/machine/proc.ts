@@ -1,5 +1,5 @@
 /**
- * Parses the texts of Linux's /proc into numbers: CPU time, runnable threads, pressure, and the time that a thread
+ * Parses the text of Linux's /proc files into numbers: CPU time, runnable threads, pressure, and the time that a thread
  * waited for a CPU. Pure.
  */
 
@@ -33,15 +33,15 @@ export function parseStat(text: string): CpuTimes | undefined {
 }
 
 /**
- * Parses `/proc/pressure/cpu`: returns the time in ms since boot in which some thread waited for a CPU; undefined if
- * the field is missing.
+ * Parses `/proc/pressure/cpu`: returns the total time since boot, in ms, during which at least one thread waited for a
+ * CPU; undefined if the field is missing.
  */
 export function parsePressure(text: string): number | undefined {
   const us = Number(/^some .*total=(\d+)$/m.exec(text)?.[1]);
   return Number.isNaN(us) ? undefined : us / 1_000;
 }
 
-/** Parses `/proc/loadavg`: returns the average of the last minute. */
+/** Parses `/proc/loadavg`: returns the one-minute load average. */
 export function parseLoad(text: string): number | undefined {
   const load = Number(text.split(' ')[0]);
   return text === '' || Number.isNaN(load) ? undefined : load;
@@ -54,8 +54,8 @@ export interface Scheduling {
 }
 
 /**
- * Parses `/proc/<pid>/schedstat`; returns undefined if the kernel does not count (all zero) or the text has another
- * format.
+ * Parses `/proc/<pid>/schedstat`; returns undefined if the kernel does not record these times (all are zero) or the
+ * text has a different format.
  */
 export function parseSchedstat(text: string): Scheduling | undefined {
   const [ran, waited, slices] = text.trim().split(/\s+/).map(Number);

@@ -1,7 +1,7 @@
 /** Messages between the run and the thread that samples the machine. Plain data only. */
 import type { ControlTarget } from './control.ts';
 
-/** Paths of `schedstat` files by name of the thread: `redis-1`, `client-kit`. */
+/** Paths of `schedstat` files by thread name: `redis-1`, `client-kit`. */
 export type WatchedThreads = Readonly<Record<string, string>>;
 
 export interface WatchRequest {

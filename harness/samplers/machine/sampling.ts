@@ -1,13 +1,12 @@
 /**
- * Samples the machine during one trial, in a thread without other work: timer lateness, the round trip of a bare PING
- * and the part of it spent waiting for a CPU, use of the CPUs, and the time that each watched thread waited for a
- * CPU.
+ * Samples the machine during one trial, in a thread that does nothing else: timer lateness, the round trip of a bare
+ * PING and the part of it spent waiting for a CPU, CPU use, and the time that each watched thread waited for a CPU.
  *
  *   tick (every 10 ms) ─▶ lateness, a PING every `everyMs`, an fsync every 200 ms
  *     ─▶ window (every 100 ms) ─▶ one line of the history
  *
- * The samples do not depend on any client or result. Data that the system does not provide (not Linux, process
- * not visible) is absent and listed in `facts`.
+ * The samples do not depend on any client or result. Data that the system does not provide (not Linux, process not
+ * visible) is absent and listed in `facts`.
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -29,7 +28,7 @@ import type { WatchedThreads, WatchRequest } from './protocol.ts';
 
 export const TICK_US = 10_000;
 const WINDOW_US = 100_000;
-/** Interval in ticks of reading the run queue. A reading is a snapshot, so a window has several. */
+/** Interval, in ticks, at which the run queue is read. Each reading is a snapshot, so a window has several. */
 const STAT_EVERY_TICKS = 5;
 const LOAD_EVERY_WINDOWS = 10;
 const FSYNC_EVERY_TICKS = 20;
@@ -37,8 +36,8 @@ const FSYNC_EVERY_TICKS = 20;
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
 /**
- * Resolution of Node timers. Timers are up to 1 ms late even on an idle machine, so only the time beyond this counts as
- * the machine's part.
+ * Resolution of Node.js timers. Timers are up to 1 ms late even on an idle machine, so only the time beyond this is
+ * attributed to the machine.
  */
 const TIMER_RESOLUTION_MS = 1;
 
@@ -161,7 +160,8 @@ export class MachineSampling {
   }
 
   /**
-   * Resolves once the control is connected, or after a time limit: a drill that counts connections starts afterwards.
+   * Resolves once the control measurement is connected, or after a time limit: a drill that counts connections starts
+   * only afterwards.
    */
   async connected(): Promise<void> {
     const control = this.#control;
@@ -296,7 +296,7 @@ export class MachineSampling {
   }
 }
 
-/** Waits for a CPU in ms since the start of each thread, by the path of its `schedstat` file. */
+/** Time, in ms, that each thread has waited for a CPU since it started, by the path of its `schedstat` file. */
 type Waits = ReadonlyMap<string, number>;
 
 interface PathWaits {
@@ -305,8 +305,8 @@ interface PathWaits {
 }
 
 /**
- * Returns the time, in ms, that a PING waited for a CPU. Of the forwarder only the thread that waited longest counts:
- * its other threads may serve other connections at the same time.
+ * Returns the time, in ms, that a PING waited for a CPU. Only the forwarder thread that waited longest counts, because
+ * the other threads of the forwarder may serve other connections at the same time.
  */
 function waitedSince(before: PathWaits, now: PathWaits): number {
   const ends = sinceEach(before.ends, now.ends).reduce((sum, ms) => sum + ms, 0);

@@ -1,4 +1,4 @@
-/** Entry of the thread that samples the machine for a whole run, one trial at a time. */
+/** Entry point of the thread that samples the machine for a whole run, one trial at a time. */
 import '../../../config/es2024.ts';
 import { parentPort } from 'node:worker_threads';
 import type { FromWatch, ToWatch } from './protocol.ts';

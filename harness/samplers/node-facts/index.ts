@@ -1,6 +1,6 @@
 /**
- * Facts of every node: its rendered files and its replies, so that criteria judge the running server and not the file.
- * Read-only; neither passwords nor their hashes are recorded (`redaction.ts`).
+ * Collects facts about every node, its rendered files and its replies, so that criteria judge the running server and
+ * not the file. Read-only; neither passwords nor their hashes are recorded (`redaction.ts`).
  *
  *   open ─▶ the rendered files, once ─▶ probe('start'), probe('between') after trials, probe('end')
  *
@@ -16,7 +16,10 @@ import { type Asking, type Fact, redisFacts, sharedFacts } from './redis.ts';
 import { type Fields, renderedDirectives, userFields } from './rendered.ts';
 import { sentinelFacts } from './sentinel.ts';
 
-/** Time of the probe. Ports and classes of commands are queried only at the start and at the end. */
+/**
+ * Point in the run at which the nodes are probed. Ports and command categories are queried only at the start and at the
+ * end.
+ */
 export type ProbeTime = 'start' | 'between' | 'end';
 
 export interface NodeFacts {

@@ -1,19 +1,22 @@
 /**
  * Determines which protocols a port accepts: plain text, and each version of TLS separately, with the negotiated
- * cipher. Sends only handshakes and PING, which a node refuses without a user.
+ * cipher. Sends only handshakes and PING, which a node refuses if the client is not authenticated.
  */
 import { connect as connectPlain } from 'node:net';
 import { connect as connectTls, type SecureVersion } from 'node:tls';
 import type { Address } from '../../../infra/topology.ts';
 
-/** Time limit, in ms: enough for a handshake on a busy machine. A port that drops packets costs this time once. */
+/**
+ * Time limit, in ms: enough for a handshake on a busy machine. A port that drops packets delays the probe by this time
+ * once.
+ */
 const BOUND_MS = 5_000;
 
 const VERSIONS: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
 /**
- * Ciphers to offer, with OpenSSL's security level 0, so that the result shows the server limits and not of this
- * client.
+ * Ciphers to offer, with OpenSSL's security level 0, so that the result shows the limits of the server and not those of
+ * this client.
  */
 const ANY_CIPHER = 'ALL:@SECLEVEL=0';
 /** Ciphers without encryption, or without a certificate. */

@@ -1,5 +1,5 @@
 /**
- * Replaces passwords and their hashes by digests that show only whether two are equal: HMAC-SHA-256 with a random key
+ * Replaces passwords and their hashes with digests that show only whether two are equal: HMAC-SHA-256 with a random key
  * per run, which is not stored.
  */
 import { createHmac, randomBytes } from 'node:crypto';

@@ -1,5 +1,6 @@
 /**
- * Facts of a Redis node: every directive, every user, the classes of commands, its role, and its place in a cluster.
+ * Facts about a Redis node: every directive, every user, the commands in each ACL category, its role, and its place in
+ * a cluster.
  */
 import type { Redis } from 'ioredis';
 import { SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
@@ -8,14 +9,14 @@ import type { Redaction } from './redaction.ts';
 import { type Fields, userFields } from './rendered.ts';
 import { type Command, pairsOf, type Reply, repliesOf, wordsOf } from './replies.ts';
 
-/** One fact of a node: the name of the observation, and its fields. */
+/** One fact about a node: the observation's name and fields. */
 export interface Fact {
   readonly name: string;
   readonly data: Fields;
 }
 
 /**
- * Fields of INFO that criteria read, and fields that identify the server. The others are counters, which the trials
+ * INFO fields that criteria read, and fields that identify the server. The others are counters, which the trials
  * sample.
  */
 const INFO_FIELDS = new Set(
@@ -33,7 +34,7 @@ export interface Asking {
   readonly isCluster: boolean;
 }
 
-/** Returns the facts of a node. A refused command becomes the fact `refused`. @throws the connection's error */
+/** Returns the facts about a node. A refused command becomes the fact `refused`. @throws the connection's error */
 export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly Fact[]> {
   const { redaction, isCluster } = asking;
   const commands: readonly Command[] = [

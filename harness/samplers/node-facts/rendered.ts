@@ -1,6 +1,6 @@
 /**
- * Returns the files that the kit renders for a node as fields of an observation: directives by name, users by name, no
- * passwords.
+ * Returns, as fields of an observation, the files that the kit renders for a node: directives by name and users by
+ * name, without passwords.
  */
 import { directivesOf, SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
 import type { RenderedNode } from '../../../infra/substrates/environment.ts';

@@ -1,4 +1,7 @@
-/** Facts of a sentinel: every master that it monitors, with its replicas and sentinels, its own settings and users. */
+/**
+ * Facts about a sentinel: every master that it monitors, with its replicas and the other sentinels, and the sentinel's
+ * own settings and users.
+ */
 import type { Redis } from 'ioredis';
 import type { Redaction } from './redaction.ts';
 import { type Asking, commandClasses, type Fact, factsOf, infoFields } from './redis.ts';
@@ -6,8 +9,8 @@ import { type Fields, userFields } from './rendered.ts';
 import { pairsOf, recordsOf, wordsOf } from './replies.ts';
 
 /**
- * Volatile figures of SENTINEL MASTER and similar commands: they differ in every reply and do not concern the
- * configuration.
+ * Volatile fields in the replies to SENTINEL MASTER and similar commands: they differ in every reply and are not part
+ * of the configuration.
  */
 const MOVING =
   /^(last-|info-refresh|link-|role-reported-time|voted-|slave-repl-offset|replica-repl-offset|s-down-time|o-down-time)/;

@@ -1,10 +1,10 @@
-/** Calls of the cache's interface and their results as data, so that they can be sent between processes. */
+/** Calls to the cache's interface and their results as data, so that they can be sent between processes. */
 
 export interface Call {
   readonly operation: Operation;
   /** Logical keys; empty for an invalidation by tags. */
   readonly keys: readonly string[];
-  /** Values to write, one per key; for a load the results of the loader. */
+  /** Values to write, one per key; for a load, the results of the loader. */
   readonly values?: readonly unknown[];
   readonly ttlSeconds?: number | null;
   readonly tags?: readonly string[];

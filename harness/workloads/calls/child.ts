@@ -13,7 +13,7 @@ import type { CallerCommand, CallerReply, CallerRequest } from './process.ts';
 const REPLY_BOUND_MS = 15_000;
 
 export interface CallerProcess extends Caller, AsyncDisposable {
-  /** Kills the process as a crash would, at any point of its work. */
+  /** Kills the process as a crash would, at any point in its work. */
   kill(): Promise<void>;
 }
 
@@ -110,7 +110,7 @@ class Child implements CallerProcess {
   }
 }
 
-/** Returns the program to start: Node, or `env`, which adds the variables to the environment of this process. */
+/** Returns the program to start: Node.js, or `env`, which adds the variables to the environment of this process. */
 function programOf(env: CallerOptions['env'] = {}): Pick<ForkOptions, 'execPath' | 'execArgv'> {
   const assignments = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   if (assignments.length === 0) return { execArgv: [] };

@@ -10,7 +10,7 @@ interface Prepared {
   readonly keys: readonly string[];
   readonly key: string;
   readonly values: readonly unknown[];
-  /** Options of a write or of a load. */
+  /** Options for a write or a load. */
   readonly options: WriteOptions & ComputeCallOptions<unknown>;
   readonly tags: readonly string[];
   /** Returns the call's loader, which records each key that it is called for. */
@@ -69,7 +69,7 @@ export async function perform(cache: Cache, call: Call): Promise<Performed> {
     loaded.push(key);
     const { takesMs = 0, fails = false } = call.load ?? {};
     if (takesMs > 0) await sleep(takesMs);
-    if (fails) throw new Error('planned failure of the loader');
+    if (fails) throw new Error('planned loader failure');
     return values[keys.indexOf(key)];
   };
   const prepared: Prepared = {

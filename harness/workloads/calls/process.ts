@@ -1,6 +1,6 @@
 /**
- * Entry of a process with its own cache, to test guarantees that hold across processes. Each command of the IPC channel
- * gets a reply. The process ends when the channel closes, for any reason.
+ * Entry point of a process with its own cache, used to test guarantees that hold across processes. Each command on the
+ * IPC channel gets a reply. The process ends when the channel closes, for any reason.
  */
 import '../../../config/es2024.ts';
 import type { Cache } from '../../../client/index.ts';

@@ -26,7 +26,7 @@ export interface SteppedClock extends Disposable {
   step(offsetSeconds: number): void;
 }
 
-/** Opens a clock that starts at the machine's time. @throws Error without libfaketime */
+/** Opens a clock that starts at the machine's time. @throws Error if libfaketime is not installed */
 export function openSteppedClock(): SteppedClock {
   const library = findFakeTime();
   if (library === undefined) throw new Error('libfaketime is not installed');

@@ -1,5 +1,5 @@
 /**
- * Converts values of a cache to strings. Equal values have equal strings; values that differ in type or content have
+ * Converts cache values to strings. Equal values have equal strings; values that differ in type or content have
  * different strings. A long string is shortened to its first characters, its length and its hash.
  */
 import { createHash } from 'node:crypto';

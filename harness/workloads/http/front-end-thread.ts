@@ -1,4 +1,7 @@
-/** Entry of the front end's thread. Its setup, including secrets, is passed as workerData, never on a command line. */
+/**
+ * Entry point of the front end's thread. Its setup, including secrets, is passed as workerData, never on a command
+ * line.
+ */
 import '../../../config/es2024.ts';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ClientSpec } from '../adapter.ts';

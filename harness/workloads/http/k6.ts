@@ -28,7 +28,7 @@ export interface SegmentResult {
   readonly missed: string;
 }
 
-/** Folder of the Go module that locks k6, with the output option for `node_modules/.bin`. */
+/** Folder of the Go module that pins the k6 version, with the output option that puts k6 in `node_modules/.bin`. */
 const BUILD = IS_BUILT
   ? 'node_modules/redis-cache-kit/dist/tools/k6 -o ../../../../.bin/k6'
   : 'tools/k6 -o ../../node_modules/.bin/k6';
@@ -49,7 +49,7 @@ export async function findK6(signal?: AbortSignal): Promise<FoundK6> {
   if (Number(major) >= LEAST_MAJOR) return { kind: 'found', path, version };
   return {
     kind: 'none',
-    reason: `k6 ${version} on the path is too old, at least 2.0.0 is needed: ${BUILD_HINT}`,
+    reason: `k6 ${version} in PATH is too old; at least 2.0.0 is needed: ${BUILD_HINT}`,
   };
 }
 
@@ -127,7 +127,7 @@ interface Metric {
   readonly thresholds?: Readonly<Record<string, { readonly ok: boolean }>>;
 }
 
-/** Reads the numbers in a summary, as `handleSummary` of the scenarios writes it. */
+/** Reads the numbers in a summary that the `handleSummary` function of the scenarios wrote. */
 export function readSummary(text: string, segment: string, exitCode: number): SegmentResult {
   const { metrics = {} } = JSON.parse(text) as { readonly metrics?: Readonly<Record<string, Metric>> };
   const metricValue = (metric: string, name: string) => metrics[metric]?.values?.[name] ?? 0;

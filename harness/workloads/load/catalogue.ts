@@ -1,7 +1,7 @@
 /**
  * Keys and values of a load: 36 characters per key and Twitter's value sizes (see `values.ts`). The expiries come from
- * the same traces: a quarter of the clusters has a mean TTL below 20 minutes, a quarter above 2 days (Yang, OSDI
- * 2020, section 4.4). The value of a key begins with its rank, so that a read can be checked.
+ * the same traces: a quarter of the clusters have a mean TTL below 20 minutes, a quarter above 2 days (Yang, OSDI 2020,
+ * section 4.4). The value of a key begins with its rank, so that a read can be checked.
  */
 import type { Random } from '../random.ts';
 import { padValue, valueBytes } from '../values.ts';
@@ -20,7 +20,7 @@ export interface Catalogue {
   /** Returns a new value for the key, with a newly drawn size. */
   newValueOf(rank: number): string;
   ttlSecondsOf(rank: number): number;
-  /** Whether a read value belongs to the key. */
+  /** Whether a value that was read belongs to the key. */
   isValueOf(rank: number, value: string): boolean;
 }
 
@@ -32,7 +32,7 @@ export function loadCatalogue(size: number, tag: string, maxValueBytes: number, 
     keyOf: (rank) => keyOfRank(tag, rank),
     newValueOf: (rank) => padValue(tagOf(rank), valueBytes(random, maxValueBytes)),
     ttlSecondsOf(rank) {
-      // The expiry depends on the rank instead of chance, so that a key keeps its expiry.
+      // The expiry is derived from the rank instead of being drawn at random, so that a key keeps its expiry.
       let point = ((rank * 0.618_033_988_75) % 1) - Number.EPSILON;
       for (const { seconds, share } of TTL_MIX) {
         point -= share;

@@ -17,6 +17,6 @@ export interface ConnectionsReport {
   /** Number of connections that answered the last PING. */
   readonly answered: number;
   readonly refused: number;
-  /** Reason of the first refused or lost connection. */
+  /** Reason for the first refusal or loss of a connection. */
   readonly error: string;
 }

@@ -1,7 +1,7 @@
 /**
- * Entry of the thread that holds connections: it opens them at a given rate, each with a login and a PING, and sends
- * another PING on all connections once they are open. It uses plain sockets, because ten thousand clients with queues
- * and parsers would dominate the measurement.
+ * Entry point of the thread that holds connections: it opens them at a given rate, each with a login and a PING, and
+ * sends another PING on all connections once they are open. It uses plain sockets, because ten thousand clients with
+ * queues and parsers would dominate the measurement.
  */
 import '../../../config/es2024.ts';
 import { connect as connectTcp, type Socket } from 'node:net';

@@ -9,7 +9,7 @@ import type { ConnectionsReport, ConnectionsSetup } from './connections-protocol
 /** Additional time, in ms, for a thread that gets little CPU time. */
 const BUSY_MS = 60_000;
 
-/** Number of files that the kit needs in addition to the connections. */
+/** Number of open files that the kit needs in addition to the connections. */
 const OTHER_FILES = 300;
 
 /**
@@ -49,7 +49,7 @@ export class ConnectionHolder implements AsyncDisposable {
     return this.#ask('open', (asked / perSecond) * 5_000 + 2 * boundMs + BUSY_MS);
   }
 
-  /** Sends a request on all open connections again. */
+  /** Sends another request on all open connections. */
   ping(): Promise<ConnectionsReport> {
     return this.#ask('ask', 10_000 + 2 * this.#setup.boundMs + BUSY_MS);
   }

@@ -23,7 +23,7 @@ import type {
 } from './protocol.ts';
 import { cpuShares, readCpu, recordStep, type StepOutcome } from './step-record.ts';
 
-/** Interval of ticks, in ms: a quarter of the lag that a step may have. */
+/** Interval between ticks, in ms: a quarter of the lag that a step may have. */
 const TICK_MS = 0.25;
 /** Maximum time, in ms, until a thread is ready. Loading the client takes 1 s, and 12 s at a load average of 15. */
 const READY_BOUND_MS = 60_000;
@@ -38,7 +38,7 @@ export interface LoadOptions
   extends Omit<LoadSetup, 'spec' | 'originNs' | 'place' | 'ticking' | 'threads' | 'tag'> {
   /** Number of threads; 0 for one per core. */
   readonly threads: number;
-  /** Number of operations in flight per thread above which an operation is dropped. */
+  /** Maximum number of operations in flight per thread; operations above it are dropped. */
   readonly inFlightBound: number;
 }
 

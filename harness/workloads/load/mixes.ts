@@ -1,6 +1,6 @@
 /**
- * Mixes of YCSB (Cooper, SoCC 2010) and of requirements document 003. D and E are left out: a cache has neither scans
- * nor a latest item.
+ * Mixes from YCSB (Cooper, SoCC 2010) and from requirements document 003. D and E are left out: a cache has neither
+ * scans nor a latest item.
  */
 import type { Mix } from './protocol.ts';
 

@@ -1,4 +1,4 @@
-/** Options of the load threads that the workloads share as parameters. */
+/** Options for the load threads, which the workloads share as parameters. */
 import type { Resolved } from '../parameters.ts';
 import type { ScriptContext } from '../scripted/script.ts';
 import { LoadDriver } from './driver.ts';

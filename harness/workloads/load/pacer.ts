@@ -1,7 +1,7 @@
 /**
- * Entry of the pacer's thread. Node timers have a resolution of 1 ms, which is the entire lag allowed for a load step.
- * This thread sleeps with the resolution of the kernel (`Atomics.wait`) and sends each load thread a message per tick
- * while a step runs. A thread that has not handled the last tick does not get another one.
+ * Entry point of the pacer's thread. Node.js timers have a resolution of 1 ms, which is the entire lag allowed for a
+ * load step. This thread sleeps with the resolution of the kernel (`Atomics.wait`) and sends each load thread a message
+ * per tick while a step runs. A thread that has not handled the last tick does not get another one.
  */
 import '../../../config/es2024.ts';
 import { workerData } from 'node:worker_threads';

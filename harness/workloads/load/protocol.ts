@@ -4,11 +4,11 @@
  */
 import type { ClientSpec } from '../adapter.ts';
 
-/** Kinds of operation; `readModifyWrite` is a get and, after its answer, a set of the same key. */
+/** Kinds of operation; `readModifyWrite` is a get followed, once the reply has arrived, by a set of the same key. */
 export const LOAD_KINDS = ['get', 'set', 'readModifyWrite', 'getMany', 'setMany'] as const;
 export type LoadKind = (typeof LOAD_KINDS)[number];
 
-/** Shares of the operations of a step, which add up to 1. */
+/** Share of each kind of operation in a step; the shares add up to 1. */
 export type Mix = Readonly<Partial<Record<LoadKind, number>>>;
 
 export interface StepPlan {
@@ -19,7 +19,7 @@ export interface StepPlan {
   readonly count: number;
   /** Number of operations with the same intended time; 1 gives a Poisson process. */
   readonly burst: number;
-  /** Number of operations in flight above which an operation is dropped. */
+  /** Maximum number of operations in flight; operations above it are dropped. */
   readonly inFlightBound: number;
   readonly seed: number;
   readonly startUs: number;
@@ -39,9 +39,11 @@ export interface StepRequest {
   readonly warmUpMs: number;
   readonly hotShare?: number;
   readonly burst?: number;
-  /** Number of operations in flight per thread above which an operation is dropped; default: that of the driver. */
+  /**
+   * Maximum number of operations in flight per thread; operations above it are dropped. Default: that of the driver.
+   */
   readonly inFlightBound?: number;
-  /** Time, in ms, for operations in flight after the end; default 1000. */
+  /** Time, in ms, for operations in flight to complete after the end; default 1000. */
   readonly drainMs?: number;
 }
 
@@ -80,13 +82,15 @@ export interface StepCounts {
   readonly dropped: number;
   /** Number of operations that Redis answered. */
   readonly answered: number;
-  /** Number of operations that ended with an error, or that another source than Redis answered. */
+  /** Number of operations that ended with an error, or that were answered by a source other than Redis. */
   readonly failed: number;
   /** Number of operations that read a value of another key. */
   readonly wrong: number;
   readonly reads: number;
   readonly hits: number;
-  /** Sum of the intended times of all operations that were sent or dropped, from the start of the measured time. */
+  /**
+   * Sum of the intended times of all operations that were sent or dropped, counted from the start of the measured time.
+   */
   readonly intendedSumUs: number;
   /** CPU time of the threads, in ms; null if the system does not provide it. */
   readonly cpuMs: number | null;

@@ -37,8 +37,8 @@ export function scheduleOf(plan: Pick<StepPlan, 'count' | 'burst' | 'seed' | 'st
 }
 
 /**
- * Returns the number of measured operations in a plan, and the sum of their intended times from the start of the
- * measured time.
+ * Returns the number of measured operations in a plan, and the sum of their intended times, counted from the start of
+ * the measured time.
  */
 export function plannedSums(plan: StepPlan): { readonly asked: number; readonly plannedSumUs: number } {
   const schedule = scheduleOf(plan);

@@ -1,6 +1,6 @@
 /**
  * The limit of the server alone, measured with `redis-benchmark` on this machine: a closed loop of 50 connections, for
- * comparison with the open loop of the kit. The measurement uses a temporary Redis user with a separate password,
+ * comparison with the kit's open loop. The measurement uses a temporary Redis user with a separate password,
  * because arguments are visible to every user of the machine. Recorded as `server-limit`; if redis-benchmark is
  * missing, the record states that.
  */

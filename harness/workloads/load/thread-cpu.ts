@@ -1,10 +1,10 @@
-/** CPU time of the calling thread, on every supported version of Node. */
+/** CPU time of the calling thread, on every supported version of Node.js. */
 import { readFileSync } from 'node:fs';
 
 /**
  * Returns the CPU time of the thread in milliseconds since its start; null if the system does not provide it.
  *
- * @param usage function of Node 23.9 and later; null to read it from Linux
+ * @param usage function in Node.js 23.9 and later; null to read the time from Linux
  */
 export function readThreadCpuMs(
   usage: (() => NodeJS.CpuUsage) | null = process.threadCpuUsage?.bind(process) ?? null,
@@ -14,7 +14,8 @@ export function readThreadCpuMs(
     return (user + system) / 1_000;
   }
   try {
-    // The fields are the nanoseconds that the thread ran, those that it waited, and the number of its time slices.
+    // The fields are the time that the thread ran and the time that it waited, both in nanoseconds, and its number of
+    // time slices.
     const ranNs = Number(readFileSync('/proc/thread-self/schedstat', 'latin1').split(' ')[0]);
     return Number.isFinite(ranNs) ? ranNs / 1_000_000 : null;
   } catch {

@@ -1,7 +1,7 @@
 /**
- * Entry of a load thread: the kit's client and an open loop in one thread. The client has no separate thread, unlike in
- * fault drills: passing a message costs as much as an operation, which would reduce the rate. The lag that a step
- * reports therefore includes the client's use of the event loop.
+ * Entry point of a load thread: the kit's client and an open loop in one thread. The client has no separate thread,
+ * unlike in fault drills: passing a message costs as much as an operation, which would reduce the rate. The lag that a
+ * step reports therefore includes the client's use of the event loop.
  */
 import '../../../config/es2024.ts';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
@@ -195,7 +195,7 @@ function kindSampler({ mix }: StepPlan, random: Random): () => LoadKind {
 function sampleHeap(): HeapSample {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  // Collects twice, because finalizers of the first collection release more memory.
+  // Collects twice, because finalizers that run after the first collection release more memory.
   collect();
   collect();
   const { used_heap_size: heapBytes, external_memory: externalBytes } = getHeapStatistics();

@@ -1,5 +1,5 @@
 /**
- * Backup and restore of the whole environment. A cache writes about 500 entries per second, every second one durable,
+ * Backup and restore of the whole environment. A cache writes about 500 entries per second, every other one durable,
  * while a backup reads the replicas. Then the planted keys are changed or deleted, and the archive is restored.
  *
  *   planted keys ─▶ writes begin ─▶ backup ─▶ writes end ─▶ changes ─▶ restore ─▶ comparison, second backup
@@ -31,7 +31,7 @@ const defaults = {
 };
 /** Time between two groups of writes, in ms. */
 const GROUP_INTERVAL_MS = 20;
-/** Maximum wait, in ms, for leases that an earlier drill left: they expire within 2 s. */
+/** Maximum wait, in ms, for leases that an earlier drill left behind: they expire within 2 s. */
 const LEASE_BOUND_MS = 3_000;
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
@@ -238,8 +238,8 @@ async function rolesOf({ environment }: Context): Promise<Readonly<Record<string
 }
 
 /**
- * Waits until no key has an expiry, because a key that expires during the drill would change the digest. The bound is
- * enough for the kit's leases; keys of users with a later expiry are not waited for.
+ * Waits until no key has an expiry, because a key that expires during the drill would change the digest. The time limit
+ * is long enough for the kit's leases; users' keys that expire later are not waited for.
  */
 async function awaitNoExpiringKeys({ masters, signal }: Context): Promise<void> {
   const isQuiet = async () => {

@@ -1,6 +1,7 @@
 /**
- * The circuit breaker through a complete outage, twice: once Redis hangs (a `timeout` toxic), once it is unreachable
- * (the proxy `down`). The calls are sequential, so the number of failures that opened the breaker is exact.
+ * The circuit breaker through two complete outages: in the first, Redis hangs (a `timeout` toxic); in the second, it is
+ * unreachable (the proxy is `down`). The calls are sequential, so the number of failures that opened the breaker is
+ * exact.
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';

@@ -1,6 +1,6 @@
 /**
- * A canary rollout on a real Redis: two instances of the service, each with its own connection, record requests of the
- * pattern cache. The looks of the judge follow each other without waiting for their interval.
+ * A canary rollout on a real Redis: two instances of the service, each with its own connection, record requests that
+ * use the pattern cache. The judge's looks follow one another without waiting for their interval.
  *
  *   healthy looks ─▶ promotion ─▶ planted fault ─▶ rollback ─▶ more looks, a restart ─▶ an operator clears the latch
  *
@@ -27,7 +27,7 @@ import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './scri
 const defaults = {
   users: 800,
   patterns: 20,
-  /** Time of a load, which makes a request of the control slower than a hit. */
+  /** Duration of a load in ms, which makes a request in the control arm slower than a hit. */
   loadMs: 20,
   /** Number of requests in flight. */
   lanes: 40,
@@ -88,9 +88,7 @@ export const canaryRollback = defineScript({
   },
 });
 
-/**
- * The shipped settings with a flag of this trial, and stages of one minute on the script's clock.
- */
+/** The shipped settings with a flag for this trial, and stages of one minute on the script's clock. */
 function settingsOf({ environment, tag }: Context): CanaryConfig {
   const base = loadCanary();
   return {
@@ -132,7 +130,7 @@ function movedBetween(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   return missing(a, b) + missing(b, a);
 }
 
-/** Sends a request of every user, then takes a look; every process has the decision afterwards. */
+/** Sends a request for every user, then takes a look; every process has the decision afterwards. */
 async function look(context: Context, rollout: Rollout, tally: Tally, isPlanted: boolean): Promise<Decision> {
   const { services, users, clock } = rollout;
   const { lanes } = context.parameters;

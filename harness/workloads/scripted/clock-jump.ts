@@ -75,7 +75,7 @@ async function expectDurations(setting: Setting, jump: Jump): Promise<void> {
   const { callers, other } = setting;
   const loading = await writeBefore(setting, jump);
   jump.step();
-  // The leases of the loads in progress still hold: another process waits for them instead of loading.
+  // The leases of the loads in progress are still held: another process waits for them instead of loading.
   const waiting = callers.map((caller) =>
     other.perform({ operation: 'getOrCompute', keys: [keyOf(jump, caller, 'loading')], values: ['second'] }),
   );
@@ -143,7 +143,7 @@ async function expectEntries(setting: Setting, jump: Jump, caller: Caller): Prom
   expect('ttl-at-least', 'a write after the jump has almost its full TTL in Redis', least);
 }
 
-/** Checks that a command that waits for a held reply ends at its timeout, although the clock steps in the meantime. */
+/** Checks that a command waiting for a held reply ends at its timeout, although the clock steps in the meantime. */
 async function expectTimeout({ context, clock, impatient, prefix }: Setting, jump: Jump): Promise<void> {
   const { expect, masterOf, parameters } = context;
   const { commandTimeoutMs, heldMs, slackMs, jumpSeconds } = parameters;
@@ -203,7 +203,7 @@ async function expired(setting: Setting, name: string): Promise<void> {
   await waitUntil(`${name} to expire`, isGone, { boundMs: parameters.expiryBoundMs, signal });
 }
 
-/** Returns the remaining time in ms that Redis reports; -2 if the key does not exist. */
+/** Returns the remaining TTL, in ms, that Redis reports; -2 if the key does not exist. */
 async function remainingMs({ context, prefix }: Setting, name: string): Promise<number> {
   const physical = `${prefix}${name}`;
   return (await context.masterOf(physical)).pttl(physical);

@@ -131,8 +131,8 @@ async function expectMisses(
 }
 
 /**
- * Waits until the answers are equal. A first tier may serve an old value within its bound, so the counted reads follow
- * afterwards. A plain cache has no such grace period.
+ * Waits until the answers are equal. A first tier may serve an old value within its bound, so the reads that count
+ * follow afterwards. A plain cache has no such grace period.
  */
 async function waitUntilEqual(
   { parameters, signal }: Context,

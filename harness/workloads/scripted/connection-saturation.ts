@@ -1,7 +1,7 @@
 /**
- * The masters have `maxclients` connections and refuse every new one. A connected cache is served as before. A cache
- * whose connection is cut, and a cache that is opened during the fault, have no connection: loads answer without Redis,
- * and a call that needs Redis ends with an error that names the cause, within its deadline. Once connections are
+ * The masters have reached `maxclients` connections and refuse every new one. A connected cache is served as before. A
+ * cache whose connection is cut, and a cache that is opened during the fault, have no connection: loads answer without
+ * Redis, and a call that needs Redis ends with an error that names the cause, within its deadline. Once connections are
  * available again, Redis serves all caches.
  */
 import type { Cache } from '../../../client/index.ts';
@@ -21,7 +21,7 @@ const defaults = {
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-/** Reply of Redis to a connection above `maxclients`. */
+/** Redis's reply to a connection that exceeds `maxclients`. */
 const CAUSE = /max number of clients/;
 
 export const connectionSaturation = defineScript({

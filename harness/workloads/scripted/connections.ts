@@ -1,7 +1,7 @@
 /**
  * Opens real connections to the master, each with a login, at a steady rate, and sends a request on each while all are
- * open: the 10,000 connections of 002. A cache reads at the same time, so that its latency shows the cost of idle
- * connections.
+ * open: the 10,000 connections of requirements document 002. A cache reads at the same time, so that its latency shows
+ * the cost of idle connections.
  */
 import { HdrHistogram } from '../../statistics/hdr.ts';
 import { pause } from '../../wait.ts';

@@ -1,6 +1,6 @@
 /**
  * Passwords that change while a cache uses them: the cache gets its user and its password from functions. A separate
- * user for the drill, with the rights of the app, exists on every node until the script ends.
+ * user for the drill, with the permissions of the app user, exists on every node until the script ends.
  *
  *   password 1 ─▶ servers accept only password 2, the function still returns 1 ─▶ the function returns 2
  *              ─▶ the function returns 3, and the servers accept only password 3
@@ -98,7 +98,7 @@ async function expectServed(
   return served;
 }
 
-/** Makes every node accept only this password from now on, and ends existing connections. */
+/** Makes every node accept only this password from now on, and closes existing connections. */
 async function rotatePassword(nodes: readonly Redis[], user: string, password: string): Promise<void> {
   for (const node of nodes) await node.call('ACL', 'SETUSER', user, 'resetpass', `>${password}`);
   for (const node of nodes) await node.call('CLIENT', 'KILL', 'USER', user);

@@ -2,8 +2,8 @@
 import { type Info, infoNumber } from '../../../infra/redis/info.ts';
 
 /**
- * Names of buffers in INFO memory, whose size depends on the rate of writes and not on the keys. The replication
- * backlog of Redis 7 grows to its full size with the first writes.
+ * Names, in INFO memory, of the buffers whose size depends on the write rate and not on the number of keys. The
+ * replication backlog of Redis 7 grows to its full size with the first writes.
  */
 const BUFFERS = ['mem_clients_normal', 'mem_aof_buffer', 'mem_total_replication_buffers'];
 

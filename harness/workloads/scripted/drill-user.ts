@@ -1,5 +1,5 @@
 /**
- * A separate user for a drill, with the rights of another user, so that the passwords of the environment stay
+ * A separate user for a drill, with the permissions of another user, so that the environment's passwords stay
  * unchanged.
  */
 import type { Redis } from 'ioredis';
@@ -21,7 +21,7 @@ export async function createUser(
   }
 }
 
-/** Removes the user; this also ends its connections. */
+/** Removes the user; this also closes its connections. */
 export async function deleteUser(nodes: readonly Redis[], user: string): Promise<void> {
   for (const node of nodes) await node.call('ACL', 'DELUSER', user).catch(() => undefined);
 }

@@ -1,6 +1,7 @@
 /**
- * Durable writes while the master runs and its replicas do not confirm: all replicas are paused, so that WAIT returns
- * fewer replicas than the write requires. Acknowledgements are compared with the raw replicas at the same time.
+ * Durable writes while the master is running but its replicas do not confirm writes: all replicas are paused, so that
+ * WAIT returns fewer replicas than the write requires. Each acknowledgement is immediately compared with the data
+ * on the replicas.
  */
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/substrates/environment.ts';
@@ -111,8 +112,8 @@ export const durableWrites = defineScript({
 type Context = ScriptContext & { readonly parameters: typeof defaults };
 
 /**
- * Checks that every write is acknowledged with a number of replicas, and that at least as many replicas have the write
- * at that time.
+ * Checks that every write is acknowledged with a number of replicas, and that at least that many replicas hold the
+ * write at that time.
  */
 async function expectConfirmed(
   context: Context,

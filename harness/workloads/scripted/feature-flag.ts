@@ -85,7 +85,7 @@ async function watchProxy({ proxyBeforeMaster }: ScriptContext): Promise<Watch> 
   };
 }
 
-/** Reads the number of cache commands so far, and of connections of the app user. */
+/** Reads the number of cache commands so far, and the number of connections of the app user. */
 async function readFootprint(node: Redis, user: string): Promise<Footprint> {
   const stats = parseInfo(await node.info('commandstats'));
   const calls = COMMANDS.reduce((sum, command) => {

@@ -1,6 +1,6 @@
 /**
  * k6 against a small HTTP service that embeds the kit's client, one workload per scenario (`harness/workloads/http/`).
- * Without k6 the trial records the reason, and its criteria are not measured. Summaries and dashboards are kept with
+ * Without k6, the trial records the reason, and its criteria are not measured. Summaries and dashboards are kept with
  * the logs of the run.
  */
 import { Worker } from 'node:worker_threads';

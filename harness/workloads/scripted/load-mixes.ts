@@ -1,6 +1,7 @@
 /**
  * Measures YCSB A, B, C and F, a hot key, batches of 100 keys and bursts of 100 concurrent operations, each as a step
- * of an open loop at a rate that a small machine sustains: the targets of 003, and hit ratio and memory of 002.
+ * of an open loop at a rate that a small machine sustains: the targets of requirements document 003, and the hit ratio
+ * and memory targets of document 002.
  */
 import type { LoadDriver } from '../load/driver.ts';
 import { MIXES } from '../load/mixes.ts';

@@ -147,8 +147,8 @@ async function expectServed({ context, cache, evicts, namesOf }: Setting): Promi
 }
 
 /**
- * Checks that an invalidated entry does not return, although the version of its tag or the entry itself may be evicted
- * at any time.
+ * Checks that an invalidated entry does not reappear, although the version of its tag or the entry itself may be
+ * evicted at any time.
  */
 async function expectInvalidated(setting: Setting): Promise<void> {
   const { context, cache, tags, namesOf } = setting;

@@ -1,6 +1,7 @@
 /**
- * Writes keys in groups of equal size and reads the memory of the masters after each group: the linear growth of 002.
- * Replication, client and AOF buffers are not counted, because they depend on the rate and not on the keys.
+ * Writes keys in groups of equal size and reads the memory of the masters after each group: the linear growth that
+ * requirements document 002 demands. Replication, client and AOF buffers are not counted, because they depend on the
+ * write rate and not on the number of keys.
  */
 import { parseInfo } from '../../../infra/redis/info.ts';
 import { dataBytesOf } from './data-bytes.ts';

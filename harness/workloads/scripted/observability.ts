@@ -1,6 +1,6 @@
 /**
  * Compares statistics and metrics with the recorded history of the same operations: each counter equals the observed
- * number. At the end Redis is cut off and calls continue, without fallback and breaker, so that there are errors to
+ * number. At the end, Redis is cut off and calls continue without a fallback or a breaker, so that there are errors to
  * count: a comparison of 0 with 0 would prove nothing.
  */
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history/events.ts';
@@ -26,8 +26,8 @@ export const observability = defineScript({
     const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
     const events = await exerciseCalls(context, cache, async (loads) => {
-      // A loaded value is stored in the background; a disconnect in the meantime would count an error that the
-      // history does not contain.
+      // A loaded value is stored in the background; if the connection were lost before that, an error that the history
+      // does not contain would be counted.
       const areStored = () => cache.stats().writes >= parameters.sets + loads;
       await waitUntil('the loaded value to be stored', areStored, { boundMs: 5_000, signal });
       await proxy.down();
@@ -130,7 +130,7 @@ function countOutcomes(events: readonly HistoryEvent[]) {
   return counts;
 }
 
-/** Returns the sum over the series of a metric in Prometheus text; null if it has none. */
+/** Returns the sum over all series of a metric in Prometheus text; null if it has none. */
 function sumOf(text: string, metric: string): number | null {
   const values = text
     .split('\n')

@@ -14,7 +14,7 @@ const defaults = {
   /** Number of entries of each random kind. */
   ofRandomKind: 10,
   good: 20,
-  /** Number of concurrent callers of each read path. */
+  /** Number of concurrent callers per read path. */
   callers: 3,
   purgeBoundMs: 5_000,
 };
@@ -26,7 +26,7 @@ type Answers = ReadonlyMap<string, User | undefined>;
 
 interface Way {
   readonly read: (cache: Cache, keys: readonly string[]) => Promise<Answers>;
-  /** Set if the value of the loader replaces poisoned entries. */
+  /** Set if the loader's value replaces poisoned entries. */
   readonly loads?: true;
   /** Set if the cache has a first tier in this process. */
   readonly tiered?: true;
@@ -132,7 +132,7 @@ async function readPoisoned(context: Context, name: string, way: Way, cache: Cac
   );
   expect(`${name}/good-kept`, 'good entries that were not returned', equals(0, missed.length));
   let left: readonly string[] = [];
-  // A key of another type is not a payload of a cache: a read leaves it in place, a load replaces it.
+  // A key of another type does not hold a cache payload: a read leaves it in place, a load replaces it.
   const purgeable = bad.filter(({ poison }) => way.loads || poison !== 'wrong-type');
   const isPurged = async () => {
     left = await poisonedLeft(context, cache, purgeable);

@@ -1,4 +1,6 @@
-/** Time until a write is readable on each replica: reads in a tight loop from the acknowledgement on. */
+/**
+ * Time until a write is readable on each replica, measured by reads in a tight loop that starts at the acknowledgement.
+ */
 import { infoNumber, parseInfo } from '../../../infra/redis/info.ts';
 import type { ScriptContext } from './script.ts';
 import { defineScript, equals } from './script.ts';

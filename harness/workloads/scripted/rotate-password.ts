@@ -1,7 +1,7 @@
 /**
- * A password rotation under load, as `kit rotate` does it: every node accepts two passwords, the client moves to the
- * new one, then every node refuses the previous one. A separate user with the rights of the app exists on every node
- * until the script ends, so that the passwords of the environment stay unchanged.
+ * A password rotation under load, as performed by `kit rotate`: every node accepts two passwords, the client moves to
+ * the new one, then every node refuses the previous one. A separate user with the permissions of the app user exists on
+ * every node until the script ends, so that the environment's passwords stay unchanged.
  *
  *   load begins ─▶ both accepted ─▶ function returns the new one ─▶ switchover ─▶ previous one refused ─▶ switchover ─▶
  *   load ends
@@ -54,7 +54,9 @@ export function isEndedBySwitchover(error: unknown): boolean {
 
 type Nodes = ReadonlyMap<string, Redis>;
 
-/** Admin connections, opened again after each switchover, which closes the connections to the old master. */
+/**
+ * Admin connections, opened again after each switchover, because a switchover closes the connections to the old master.
+ */
 async function openNodes({ environment }: Context): Promise<Nodes> {
   const nodes = environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const);
   return new Map(await Promise.all(nodes));
@@ -167,7 +169,7 @@ interface Load {
   readonly sent: number;
   /** Acknowledged durable writes, by name. */
   readonly durable: readonly string[];
-  /** Sets that failed or that Redis did not accept, and gets that failed or returned another value. */
+  /** Sets that failed or that Redis did not accept, and gets that failed or returned a different value. */
   readonly failed: readonly string[];
   /** Waits for more operations to complete. */
   more(): Promise<void>;

@@ -32,8 +32,8 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly client: ClientModule;
   readonly signal: AbortSignal;
   /**
-   * Whether the Redis is external. If so, the script uses only the run's own keys, sets a TTL on all of them, and sends
-   * no global command.
+   * Whether Redis is external. If so, the script uses only the run's own keys, sets a TTL on all of them, and sends no
+   * global command.
    */
   readonly shared: boolean;
   readonly record: (event: HistoryEvent) => void;
@@ -44,12 +44,16 @@ export interface ScriptContext<P extends Parameters = Parameters> {
     seen: Pick<ExpectationEvent, 'relation' | 'expected' | 'actual' | 'unit'>,
   ): void;
   /**
-   * Opens the kit's client on the environment, or through a proxy in front of it. The client is closed with the trial.
+   * Opens the kit's client on the environment, or through a proxy in front of it. The client is closed at the end of
+   * the trial.
    */
   open(overrides?: OpenOverrides, through?: MasterProxy): Cache;
   /** Closes a cache before the end of the script; the closing phase leaves it out. */
   retire(cache: Cache): ReturnType<Cache['close']>;
-  /** Starts a process with its own cache on the environment and with additional variables; it ends with the trial. */
+  /**
+   * Starts a process with its own cache on the environment and with additional environment variables; the process ends
+   * with the trial.
+   */
   startProcess(
     name: string,
     overrides?: CacheOverrides,
@@ -61,12 +65,13 @@ export interface ScriptContext<P extends Parameters = Parameters> {
    */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**
-   * Injects a fault (a file of `harness/faults/`) into every master, and records it. Returns its heal, which runs at
-   * the end of the trial at the latest.
+   * Injects a fault (a file in `harness/faults/`) into every master, and records it. Returns a function that heals the
+   * fault, which happens at the end of the trial at the latest.
    */
   inject(fault: string): Promise<Heal>;
   /**
-   * Writes the data of the environment to an archive, as `kit backup` does. The archive is removed with the trial.
+   * Writes the data of the environment to an archive, as `kit backup` does. The archive is removed at the end of the
+   * trial.
    *
    * @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`
    */
@@ -80,7 +85,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   remember(...keys: readonly string[]): void;
   /** Waits until every replica has all data of the master. */
   caughtUp(): Promise<void>;
-  /** Reads the keys from every raw node into the history. */
+  /** Reads the keys directly from every node, and records them in the history. */
   readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
   /** Returns an admin connection to the current master; in a cluster, to the master of the physical key. */
   masterOf(key: string): Promise<Redis>;
@@ -136,7 +141,7 @@ export function defineScript<const P extends Parameters>(workload: {
 }
 
 /**
- * Limits of a client that a busy machine does not reach. They are for drills that check the written and read data
+ * Client limits that are not reached even on a busy machine. They are for drills that check the data written and read
  * rather than the speed: with the environment's limits, memory would answer instead of a slow Redis, which is a
  * different guarantee.
  */

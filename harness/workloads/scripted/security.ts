@@ -1,4 +1,4 @@
-/** Tests access to every node and the permissions of the app, with separate connections. */
+/** Tests access to every node and the permissions of the app user, over separate connections. */
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { DIRECT_CONNECTION } from '../../../infra/redis/connection-options.ts';
@@ -19,8 +19,8 @@ const DENIED: readonly (readonly [string, ...string[]])[] = [
 ];
 
 /**
- * Commands that are not executed, because they would take effect if they are allowed: ACL DRYRUN returns the answer
- * instead. DEBUG is included: while it is disabled for all users (enable-debug-command) it replies ERR, regardless of
+ * Commands that are not executed, because they would take effect if they were allowed: ACL DRYRUN returns the answer
+ * instead. DEBUG is included: while it is disabled for all users (enable-debug-command), it replies ERR, regardless of
  * the user's permissions.
  */
 const DRY_RUN: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SHUTDOWN', 'DEBUG']);

@@ -14,8 +14,8 @@ const defaults = {
   callsPerKey: 5,
   loadMs: 60,
   /**
-   * Duration of a lease, in ms: longer than a pause of a busy machine, so that only a process that has ended loses its
-   * lease.
+   * Duration of a lease, in ms: longer than any pause on a busy machine, so that only a process that has ended loses
+   * its lease.
    */
   leaseMs: 5_000,
   /** Duration of the lease, in ms, in the process that ends. */

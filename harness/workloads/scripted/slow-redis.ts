@@ -1,9 +1,9 @@
 /**
  * Replies are late, slow, truncated or lost: the script sets toxics in front of every master, one after the other, and
- * uses the same cache with all of them. Under each toxic all kinds of calls are sent in parallel, then one after the
- * other until the breaker is open. After each toxic Redis must serve the same cache again.
+ * uses the same cache with all of them. Under each toxic, all kinds of calls are sent in parallel, then one after the
+ * other until the breaker is open. After each toxic, Redis must serve the same cache again.
  *
- * Each INCR uses its own key and bypasses cache and fallback, so a repeated INCR is visible at the end.
+ * Each INCR uses its own key and bypasses the cache and the fallback, so a repeated INCR is visible at the end.
  */
 import type { Cache } from '../../../client/index.ts';
 import type { Toxic } from '../../faults/proxy/index.ts';
@@ -192,7 +192,7 @@ async function expectAnswers({ expect, parameters, remember, tag }: Context, slo
   });
 }
 
-/** Reads until the breaker is open, which then answers without Redis. */
+/** Reads until the breaker is open; reads are then answered without Redis. */
 async function expectOpen({ expect, parameters, remember, tag }: Context, slow: Slow): Promise<void> {
   const { name, cache, planted } = slow;
   const names = [...planted.keys()];

@@ -1,6 +1,7 @@
 /**
  * A steady load for hours, in slices. After each slice the load threads collect garbage and report their heap, and
- * every node reports its memory, fragmentation and replication lag: memory that grows with the operations is a leak.
+ * every node reports its memory, fragmentation and replication lag: memory that grows with the number of operations is
+ * a leak.
  */
 import type { Redis } from 'ioredis';
 import { infoNumber, parseInfo, replicasOf } from '../../../infra/redis/info.ts';

@@ -1,6 +1,7 @@
 /**
- * Raises the rate of YCSB B in steps until Redis no longer keeps up: the 50,000 operations per second of 002 through
- * the kit's client, and the knee. `redis-benchmark` measures the limit of the server alone, before the load.
+ * Raises the rate of YCSB B in steps until Redis no longer keeps up. The steps show whether the kit's client reaches
+ * the 50,000 operations per second of requirements document 002, and where the knee is. `redis-benchmark` measures the
+ * limit of the server alone, before the load.
  */
 import type { LoadDriver } from '../load/driver.ts';
 import { MIXES } from '../load/mixes.ts';
@@ -10,7 +11,7 @@ import { defineScript } from './script.ts';
 
 const defaults = {
   ...loadDefaults,
-  /** Target of 002, in operations per second. */
+  /** Target of requirements document 002, in operations per second. */
   wantedPerSecond: 50_000,
   firstPerSecond: 2_500,
   /** Ratio of the rates of consecutive steps. */
@@ -18,7 +19,7 @@ const defaults = {
   maximumSteps: 10,
   stepMs: 3_000,
   warmUpMs: 1_000,
-  /** Target of C4 for any operation, in ms. With a higher p99 the rate is above the knee. */
+  /** Target of C4 for any operation, in ms. With a higher p99, the rate is above the knee. */
   kneeP99Ms: 10,
   serverRequests: 100_000,
 };

@@ -1,4 +1,7 @@
-/** TTLs as Redis itself reports them, and the edge cases: 0 does not store, negative is refused, null never expires. */
+/**
+ * TTLs as Redis itself reports them, and the edge cases: 0 stores nothing, a negative TTL is refused, and null means no
+ * expiry.
+ */
 import type { Cache } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { ScriptContext } from './script.ts';
@@ -83,7 +86,7 @@ async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cach
   });
 }
 
-/** Returns the remaining time in ms that Redis reports; -2 if the key does not exist, -1 if it has no expiry. */
+/** Returns the remaining TTL, in ms, that Redis reports; -2 if the key does not exist, -1 if it has no expiry. */
 async function remainingMs({ masterOf }: ScriptContext, physical: string): Promise<number> {
   return (await masterOf(physical)).pttl(physical);
 }

@@ -1,6 +1,6 @@
 /**
- * Removes the socket of GLIDE. Its native part listens on a Unix socket until the process ends, and leaves the file
- * behind. GLIDE has no function that removes it, and the path contains the process id.
+ * Removes GLIDE's socket. GLIDE's native part listens on a Unix socket until the process ends, and leaves the socket
+ * file behind. GLIDE has no function that removes the file, whose path contains the process ID.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ export function removeGlideSocketAtExit(): void {
   process.on('exit', removeGlideSocket);
 }
 
-/** Returns the paths of the sockets of this process, in the runtime folder of the user or in /tmp. */
+/** Returns the paths of the sockets of this process, in the user's runtime folder or in /tmp. */
 export function glideSockets(): readonly string[] {
   const dirs = [`/run/user/${process.getuid?.()}`, '/tmp'].filter((dir) => existsSync(dir));
   const isOwn = (name: string) => name.startsWith(`glide-socket-${process.pid}-`) && name.endsWith('.sock');

@@ -39,7 +39,7 @@ function openIoredis(spec: ClientSpec, onEvent: ClientEventSink, tuning: Tuning)
     spec.mode === 'cluster'
       ? openCluster(spec, tuning)
       : new Redis({ ...tuning, ...connectOptions(spec, tuning) });
-  // ioredis prints an 'error' without a listener; here it is recorded like the other events.
+  // ioredis prints an 'error' event that has no listener; here it is recorded like the other events.
   redis.on('error', (error: Error) => onEvent('error', { message: error.message }));
   for (const event of EVENTS) redis.on(event, () => onEvent(event, {}));
   return stockAdapter(spec.client, spec, commandsOf(redis));

@@ -27,7 +27,7 @@ interface ConnectionOptions {
   readonly socket?: SocketOptions & Partial<NodeAddress>;
 }
 
-/** Part of the API of node-redis that the adapter uses, which is the same in both versions. */
+/** The part of the node-redis API that the adapter uses; it is the same in both versions. */
 interface NodeRedisClient {
   on(event: string, listener: (argument?: unknown) => void): unknown;
   connect(): Promise<unknown>;
@@ -61,7 +61,7 @@ export async function nodeRedisAdapter(spec: ClientSpec, onEvent: ClientEventSin
   const name = spec.client === 'node-redis-5' ? spec.client : 'node-redis';
   const nodeRedis = await loadPackage<NodeRedis>(CLIENTS[name].package);
   const client = openClient(nodeRedis, spec);
-  // An 'error' without a listener terminates the thread.
+  // An 'error' event without a listener terminates the thread.
   client.on('error', (error) => onEvent('error', { message: messageOf(error) }));
   for (const event of EVENTS) client.on(event, () => onEvent(event, {}));
   await client.connect();

@@ -19,7 +19,7 @@ export interface StockCommands {
   getOrCompute?(key: string, load: () => Promise<string>, ttlSeconds: number): Promise<string>;
   close(): Promise<unknown>;
   /**
-   * Whether the error is a Redis reply: the command was refused. Any other error may follow a command that was
+   * Whether the error is a Redis reply: the command was refused. Any other error may occur even though the command was
    * applied.
    */
   isReply(error: unknown): boolean;

@@ -1,14 +1,13 @@
 /**
- * Collects what a post-mortem needs into one folder: roles, configuration, logs, slow commands, latency, memory, events
- * of the sentinels, and a window of the metrics. Changes nothing. Every text passes the redaction; the folder is
- * sealed.
+ * Collects what a post-mortem needs into one folder: roles, configuration, logs, slow commands, latency, memory,
+ * sentinel events, and the metrics of a time window. Changes nothing. Every text is redacted, and the folder is sealed.
  *
  *   nodes ─▶ queries ─┐
  *   log files ────────┼─▶ redaction ─▶ files ─▶ manifest with digests
  *   Prometheus ───────┘
  *
- * A node that does not reply becomes a line of `missing` and not an error, because unreachable nodes are normal during
- * an incident.
+ * A node that does not reply is listed in `missing` instead of causing an error, because unreachable nodes are normal
+ * during an incident.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +33,7 @@ export interface IncidentRequest {
 /** Maximum number of bytes that are collected from the end of a log; older lines stay on the node's machine. */
 const MAX_LOG_BYTES = 2 * 1024 ** 2;
 const PROMETHEUS_TIMEOUT_MS = 10_000;
-/** Matches events of sentinel.c and of the kit's watchdog that explain a change of roles. */
+/** Matches events from sentinel.c and from the kit's watchdog that explain a role change. */
 const EVENT =
   /[+-](?:switch-master|sdown|odown|elected-leader|failover\S*|tilt|reboot|promoted-slave|vote-for-leader|try-failover|convert-to-slave|config-update-from|slave-reconf\S*)\b/;
 
@@ -136,7 +135,7 @@ async function collectMetrics(collection: Collection): Promise<void> {
       const { signal: interrupted } = collection.request;
       const signal = interrupted === undefined ? timeout : AbortSignal.any([timeout, interrupted]);
       const response = await fetch(`${base}/api/v1/${path}`, { signal });
-      if (!response.ok) throw new Error(`Prometheus replies ${response.status}`);
+      if (!response.ok) throw new Error(`Prometheus replied with HTTP status ${response.status}`);
       write(collection, join('metrics', `${name}.json`), await response.text());
     });
   }

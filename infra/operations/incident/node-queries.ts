@@ -1,4 +1,4 @@
-/** Read-only queries of one node for a post-mortem, each as one file. */
+/** Read-only queries that a post-mortem sends to a node; each reply becomes one file. */
 import type { Redis } from 'ioredis';
 import { fieldsOf } from '../../redis/reply.ts';
 import type { TopologyNode } from '../../topology.ts';

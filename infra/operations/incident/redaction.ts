@@ -6,12 +6,12 @@ import { createHash } from 'node:crypto';
 
 export const REDACTED = '[redacted]';
 
-/** Settings of Redis and Sentinel whose last word is a secret. */
+/** Redis and Sentinel settings whose last word is a secret. */
 const SECRET_SETTINGS =
   /^(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass|sentinel-pass)$/i;
 /**
- * Matches settings with a secret in redis.conf, sentinel.conf and logs, and as adjacent elements of a JSON list, as
- * SLOWLOG reports arguments.
+ * Matches settings that contain a secret: in redis.conf, sentinel.conf and logs, and as adjacent elements of a JSON
+ * list, which is how SLOWLOG reports arguments.
  */
 const SECRET_LINES =
   /\b(masterauth|requirepass|primaryauth|tls-(?:client-)?key-file-pass|auth-pass(?:\s+\S+)?|sentinel-pass)((?:"?,)?\s+"?)(?:\\.|[^\s"\\])+/gi;
@@ -22,7 +22,7 @@ export type Redact = (text: string) => string;
 /**
  * Returns a function that redacts texts.
  *
- * @param passwords environment passwords; passwords shorter than 4 characters are not searched
+ * @param passwords environment passwords; passwords shorter than 4 characters are not searched for
  */
 export function redactor(passwords: readonly string[]): Redact {
   const secrets = passwords

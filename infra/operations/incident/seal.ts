@@ -1,6 +1,6 @@
 /**
  * Seal of a collected incident: `manifest.json` contains the SHA-256 of every file and of itself, like the manifest of
- * a run. A hash shows a change, not its author.
+ * a run. A hash reveals a change, but not who made it.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ export function sealIncident(
 /**
  * Returns the files that were changed, added or removed since the folder was sealed, including the manifest.
  *
- * @throws KitError `INCIDENT_INVALID` if the folder has no manifest of an incident
+ * @throws KitError `INCIDENT_INVALID` if the folder has no incident manifest
  */
 export function changesSinceSeal(dir: string): readonly string[] {
   const manifest = readManifest(dir);
@@ -56,9 +56,9 @@ function readManifest(dir: string): IncidentManifest {
     const manifest = JSON.parse(existsSync(path) ? readFileSync(path, 'utf8') : 'null') as IncidentManifest;
     if (manifest?.schema === SCHEMA && typeof manifest.digests?.files === 'object') return manifest;
   } catch {
-    // Not JSON: results in the same error.
+    // Invalid JSON results in the same error.
   }
-  throw new KitError('must be a folder that kit incident has written', {
+  throw new KitError('must be a folder written by `kit incident`', {
     code: 'INCIDENT_INVALID',
     where: dir,
     hint: 'pass the folder that contains manifest.json',

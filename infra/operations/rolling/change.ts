@@ -1,6 +1,6 @@
 /**
- * A rolling change: nodes are replaced one after the other, and at most one is missing at any time. Types that the
- * substrates, the core (`roll.ts`), the command and the drill share.
+ * A rolling change: nodes are replaced one after the other, and at most one is missing at any time. Types shared by the
+ * substrates, the core (`roll.ts`), the command and the drill.
  *
  *   prepareChange (substrate) ─▶ PreparedChange ─▶ checks, order, interruptions (pure) ─▶ roll ─▶ finish (substrate)
  */
@@ -10,18 +10,18 @@ import type { Environment } from '../../substrates/environment.ts';
 /** A node that differs from the configuration. */
 export interface NodeChange {
   readonly nodeId: string;
-  /** Differences in words, such as `settings`, `server`, `certificate`. */
+  /** Short names of the differences, such as `settings`, `server`, `certificate`. */
   readonly differences: readonly string[];
 }
 
-/** Record, across processes, of the node that is being replaced, so that an interrupted change continues with it. */
+/** Records, across processes, which node is being replaced, so that an interrupted change continues with that node. */
 export interface RollingMark {
   read(): string | undefined;
   /** Records the node. @param nodeId undefined if no node is being replaced */
   write(nodeId: string | undefined): void;
 }
 
-/** Replaces single nodes of a running environment. */
+/** Replaces individual nodes of a running environment. */
 export interface RollingTarget {
   readonly environment: Environment;
   /** Mark of the node that is being replaced; absent if interruptions are not recorded. */
@@ -33,7 +33,7 @@ export interface RollingTarget {
   replaceNode(nodeId: string, progress: (line: string) => void): Promise<void>;
 }
 
-/** A change that a substrate has prepared and not yet begun. Disposing releases its connections. */
+/** A change that a substrate has prepared but not yet started. Disposing of it releases its connections. */
 export interface PreparedChange extends RollingTarget, AsyncDisposable {
   /** Nodes that differ from the configuration, in the order of the topology. */
   readonly changes: readonly NodeChange[];

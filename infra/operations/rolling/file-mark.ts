@@ -1,4 +1,4 @@
-/** Mark of a rolling change in a file of the state directory, whose content is the id of the node. */
+/** Stores the mark of a rolling change in a file in the state directory; the file contains the node's id. */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { writePrivate } from '../../host/private-files.ts';
 import type { RollingMark } from './change.ts';

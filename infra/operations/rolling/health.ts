@@ -1,7 +1,7 @@
 /**
- * Health that a rolling change requires before it replaces a node, and waits for afterwards. Stricter than a start:
- * each sentinel must also count every replica as promotable, or the planned switchover would wait while writes are
- * paused.
+ * Health conditions that must hold before a rolling change replaces a node, and that it waits for afterwards. They are
+ * stricter than the check at startup: each sentinel must also count every replica as promotable, because otherwise the
+ * planned switchover would have to wait while writes are paused.
  */
 import { fieldsOf, infoOf } from '../../redis/reply.ts';
 import { describeRoles } from '../../redis/role-state.ts';
@@ -20,7 +20,7 @@ export async function rollingProblem(environment: Environment, except?: string):
   const down = (await environment.status()).filter(({ id, state }) => id !== except && state !== 'running');
   if (down.length > 0) return down.map(({ id, state }) => `${id} is ${state}`).join(', ');
   const isMissingData = topology.redis.some(({ id }) => id === except);
-  // The remaining nodes of a cluster report the missing one as a problem of the cluster.
+  // The remaining nodes of a cluster report the missing node as a cluster problem.
   if (cluster !== undefined) return isMissingData ? undefined : await cluster.healthProblem();
   if (isMissingData && topology.redis.length === 1) return undefined;
   const state = await readRoles(environment);
@@ -60,9 +60,9 @@ async function sentinelProblem(
 }
 
 /**
- * Returns the only node that is down or has no link to its master, if replacing it repairs the environment: the node is
- * to be replaced, is not a master, and all other nodes are healthy. An example is a node of an earlier version that
- * cannot copy the data of a newer master.
+ * Returns the only node that is down or has no link to its master, provided that replacing it repairs the environment:
+ * it must be one of the nodes to replace, it must not be a master, and all other nodes must be healthy. An example is a
+ * node of an earlier version that cannot copy the data of a newer master.
  */
 export async function brokenNode(
   environment: Environment,
@@ -89,7 +89,7 @@ async function isLinked(environment: Environment, id: string): Promise<boolean> 
   }
 }
 
-/** Returns the masters with their replicas, as the nodes report them. @throws RangeError without a master */
+/** Returns the masters with their replicas, as the nodes report them. @throws RangeError if there is no master */
 export async function groupsOf(environment: Environment): Promise<readonly ReplicationGroup[]> {
   if (environment.cluster !== undefined) return await environment.cluster.shards();
   const master = await environment.masterId();

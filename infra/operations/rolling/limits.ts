@@ -2,7 +2,7 @@
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { RollingStep } from './order.ts';
 
-/** Settings that must always be equal on two nodes, or that are part of their addresses. */
+/** Settings that must be equal on all nodes at all times, or that are part of the nodes' addresses. */
 const SHARED: readonly (readonly [path: string, read: (config: EnvironmentConfig) => unknown])[] = [
   ['topology.kind', ({ topology }) => topology.kind],
   ['topology.masters', ({ topology }) => topology.masters],
@@ -15,12 +15,12 @@ const SHARED: readonly (readonly [path: string, read: (config: EnvironmentConfig
   ['security.tls', ({ security }) => security.tls],
 ];
 
-/** Returns the paths of changed settings that cannot differ between two nodes. */
+/** Returns the paths of changed settings that must not differ between nodes. */
 export function notRolling(applied: EnvironmentConfig, asked: EnvironmentConfig): readonly string[] {
   return SHARED.filter(([, read]) => read(applied) !== read(asked)).map(([path]) => path);
 }
 
-/** Describes what the steps interrupt although they replace one node at a time. */
+/** Describes the interruptions that the steps cause even though they replace one node at a time. */
 export function interruptions(
   { redis, durability, topology }: EnvironmentConfig,
   steps: readonly RollingStep[],

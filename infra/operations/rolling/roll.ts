@@ -7,8 +7,8 @@
  *        └────────────────────────────────────────────────────────────────────────────────────────────┘
  *
  * A node is replaced only while all others are healthy, so that at most one is missing. A node that is down and differs
- * is replaced first. Roles are read before each step: a failover in between changes the order, not the rule. An
- * interruption leaves at most the marked node unfinished, and the next call begins with it.
+ * from the configuration is replaced first. Roles are read before each step: a failover between two steps changes the
+ * order, not the rule. An interruption leaves at most the marked node unfinished, and the next call begins with it.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
@@ -29,15 +29,16 @@ export interface RollingOptions {
    */
   readonly syncTimeoutMs?: number;
   readonly progress?: (line: string) => void;
-  /** Called before each step; its error ends the change. */
+  /** Called before each step; if it throws, the change is aborted. */
   readonly check?: () => Promise<unknown>;
-  /** Ends the change before the next node; a node that is being replaced is started first. */
+  /** Stops the change before the next node; a node that is already being replaced is still started. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * A change of the master before its node was replaced. It has no times if the former master could not synchronize with
- * the new one and was replaced at once: an earlier version cannot load the data of a newer one.
+ * A planned switchover away from a master before its node was replaced. The times are absent if the previous master
+ * could not synchronize with the new one and was therefore replaced at once: an earlier version cannot load the data of
+ * a newer one.
  */
 export type RollingSwitch = Pick<SwitchoverReport, 'from' | 'to'> & Partial<SwitchoverReport>;
 
@@ -55,7 +56,7 @@ const SYNC_TIMEOUT_MS = 600_000;
 const HEALTH_PATIENCE_MS = 5_000;
 
 /**
- * @throws KitError `ROLLING_REFUSED` if another node is not healthy: no further node was replaced; `NOT_HEALTHY` if a
+ * @throws KitError `ROLLING_REFUSED` if another node is not healthy (no other node was replaced); `NOT_HEALTHY` if a
  *   replaced node does not become healthy; `SWITCHOVER_FAILED`. A second call continues the change.
  */
 export async function roll(target: RollingTarget, options: RollingOptions): Promise<RollingReport> {
@@ -93,7 +94,7 @@ class Roll {
     }
   }
 
-  /** Returns the step that repairs the environment, if it is not healthy. @throws KitError `ROLLING_REFUSED` */
+  /** If the environment is not healthy, returns the step that repairs it. @throws KitError `ROLLING_REFUSED` */
   async #awaitHealthy(): Promise<Pick<RollingStep, 'nodeId' | 'switchesFirst'> | undefined> {
     try {
       await this.#requireHealthy();

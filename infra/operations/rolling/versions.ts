@@ -1,10 +1,10 @@
 /**
- * Checks the versions of a rolling change before a node is replaced, and again before each step: a failover changes the
- * master. Changes nothing.
+ * Checks the versions of a rolling change before a node is replaced, and again before each step, because a failover
+ * changes the master. Changes nothing.
  *
- * A node keeps its own files, and a replica receives the files of its master, so the next server must read what each
- * master writes. A replica whose own files the next server cannot read, as after an upgrade that was stopped before the
- * switchover, copies the files of the master again.
+ * A node keeps its own files, and a replica receives the files of its master, so the next server must be able to read
+ * what each master writes. If the next server cannot read a replica's own files, for example after an upgrade that was
+ * stopped before the switchover, the replica copies the master's files again.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
@@ -19,7 +19,10 @@ export interface VersionChange {
   readonly to: string;
   /** Whether a running server is newer than the next one of its family. */
   readonly isDowngrade: boolean;
-  /** Replicas whose data the next server cannot read. The data is set aside, and copied from the master again. */
+  /**
+   * Replicas whose data the next server cannot read. The data is set aside, and the replicas copy it from the master
+   * again.
+   */
   readonly copied: readonly string[];
 }
 
@@ -31,10 +34,11 @@ interface RunningNode {
 }
 
 /**
- * Compares the running servers with the server that replaced nodes run. Nodes that do not reply are left out.
+ * Compares the running servers with the server that the replacement nodes will run. Nodes that do not reply are left
+ * out.
  *
  * @returns undefined if all servers have the same version
- * @throws KitError `VERSION_DOWNGRADE` if the next server cannot read the data of a master
+ * @throws KitError `VERSION_DOWNGRADE` if the new server cannot read the data of a master
  */
 export async function checkVersions(
   environment: Environment,
@@ -67,7 +71,7 @@ async function readNode(environment: Environment, id: string): Promise<RunningNo
   try {
     const redis = await environment.admin(id);
     const running = await versionOf(redis);
-    // A server that is newer than the table may write a newer version than its last row.
+    // A server that is newer than the table may write a newer RDB version than the one in the last row.
     const reported = await rdbVersionOf(redis).catch(() => 0);
     return { id, running, written: Math.max(rdbVersionFor(running), reported) };
   } catch {
@@ -80,7 +84,7 @@ async function readNode(environment: Environment, id: string): Promise<RunningNo
  */
 async function replicasOf(environment: Environment): Promise<ReadonlySet<string>> {
   if (environment.cluster !== undefined) return new Set();
-  // Without a single master any node may have the only copy of the data.
+  // If there is not exactly one master, any node may have the only copy of the data.
   const groups = await groupsOf(environment).catch(() => []);
   return new Set(groups.flatMap(({ replicas }) => replicas));
 }

@@ -61,7 +61,7 @@ export function renderRedisAcl(
   ]);
 }
 
-/** User that loads the function library if only a container of the deploy can do so. It has no other rights. */
+/** User that loads the function library where only a container of the deployment can do so. It has no other rights. */
 export const LOADER = 'loader';
 
 export function loaderPassword(secrets: PasswordSet): Secret {
@@ -96,7 +96,7 @@ export function renderSentinelAcl(
   const rules: Readonly<Record<SentinelUser, string>> = {
     admin: '~* &* +@all',
     app: joinRules([
-      // Finds the master and receives failover events, whose channels are named after them (`+switch-master`).
+      // Finds the master and receives failover events; each channel is named after its event (`+switch-master`).
       '&* -@all +ping +info +role +subscribe +unsubscribe +psubscribe +punsubscribe',
       '+sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves',
       '+sentinel|sentinels +sentinel|ckquorum +client|setname +client|id',
@@ -122,9 +122,9 @@ export function renderSentinelAcl(
 }
 
 /**
- * Returns the rights that the cache client and a stock ioredis need. Commands of the categories dangerous and admin
- * (FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, …) and scripting (EVAL, EVALSHA, SCRIPT, FUNCTION) are denied. Functions
- * that an admin loaded can be called. FUNCTION LOAD belongs to `@write`, so the order of the rules matters. INFO is
+ * Returns the rights that the cache client and a stock ioredis need. Commands in the categories `dangerous` and `admin`
+ * (FLUSHALL, FLUSHDB, KEYS, CONFIG, DEBUG, …) and `scripting` (EVAL, EVALSHA, SCRIPT, FUNCTION) are denied. Functions
+ * that an admin has loaded can be called. FUNCTION LOAD belongs to `@write`, so the order of the rules matters. INFO is
  * allowed: ioredis sends it before it reports a connection as ready.
  */
 function appRules(namespace: string, version: string): string {

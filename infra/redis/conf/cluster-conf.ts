@@ -1,6 +1,6 @@
 /**
- * Settings of redis.conf for a node of a cluster, each with its reason. Pure. The slot owners are not part of it:
- * nodes.conf has them, and Redis maintains that file after the first start (`cluster-nodes.ts`).
+ * Settings in redis.conf for a node of a cluster, each with its reason. Pure. They do not include the slot owners,
+ * which are in nodes.conf: Redis maintains that file after the first start (`cluster-nodes.ts`).
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { type Address, busAddress, type RedisNode } from '../../topology.ts';

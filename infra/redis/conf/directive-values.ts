@@ -13,7 +13,7 @@ import { DIRECTIVE_DEFAULTS } from './directive-defaults.ts';
 import { entriesNamed, isRepeatable, canonicalName as nameInGrammar } from './grammar/index.ts';
 import { asciiLowerCase, parseConf } from './text.ts';
 
-/** Directives whose value is a state of the running system and not configuration. */
+/** Directives whose value is part of the state of the running system, not of its configuration. */
 export const STATE_DIRECTIVES: ReadonlySet<string> = new Set(['replicaof']);
 
 /** Directives of redis.conf and sentinel.conf whose last argument is a password. */
@@ -52,10 +52,10 @@ export function canonicalValue(name: string, value: string): string {
   return words.map((word) => inBytes(word) ?? (isPath ? word : word.toLowerCase())).join(' ');
 }
 
-/** Lists whose order has no meaning. */
+/** Lists whose order is not significant. */
 const SORTED: ReadonlySet<string> = new Set(['tls-protocols', 'bind']);
 
-/** Converts a word with a unit to bytes; undefined without a unit. */
+/** Converts a word with a unit to bytes; returns undefined for a word without a unit. */
 function inBytes(word: string): string | undefined {
   if (!/^\d+[a-z]+$/i.test(word)) return undefined;
   const size = parseBytes(word);

@@ -40,9 +40,9 @@ export interface RedisConfInput {
     readonly logfile?: string;
     readonly tls?: TlsPaths;
   };
-  /** Master to follow at the start; undefined to start as master. */
+  /** Master to follow on startup; undefined to start as master. */
   readonly replicaOf: Address | undefined;
-  /** Whether outgoing connections of the node also use its own address. */
+  /** Whether outgoing connections from the node also use its own address. */
   readonly bindSource: boolean;
 }
 

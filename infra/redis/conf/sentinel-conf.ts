@@ -25,7 +25,7 @@ export interface SentinelConfInput {
     readonly logfile?: string;
     readonly tls?: TlsPaths;
   };
-  /** Master at the start of the sentinel. */
+  /** Master when the sentinel starts. */
   readonly master: Address;
   readonly bindSource?: boolean;
 }
@@ -76,7 +76,7 @@ export interface KnownSentinelsInput {
   readonly topology: Topology;
   readonly node: SentinelNode;
   readonly placement: Placement;
-  /** Master at the start of the sentinel. */
+  /** Master when the sentinel starts. */
   readonly master: Address;
   /**
    * Returns the run id of a sentinel. Run ids must differ between environments, or their sentinels could not be
@@ -86,8 +86,8 @@ export interface KnownSentinelsInput {
 }
 
 /**
- * Renders the lines that Sentinel would add to its own file after discovering the other sentinels. In the first file of
- * a sentinel, these lines replace the discovery by hello messages, which are sent only every 2 s (sentinel.c,
+ * Renders the lines that Sentinel would add to its own file after discovering the other sentinels. With these lines in
+ * its first file, a sentinel does not have to wait for hello messages, which are sent only every 2 s (sentinel.c,
  * SENTINEL_PUBLISH_PERIOD).
  */
 export function renderKnownSentinels({
@@ -112,7 +112,7 @@ export function renderKnownSentinels({
   ].join('\n');
 }
 
-/** Parses `sentinel monitor` and `config-epoch` of a sentinel.conf as Sentinel writes it. */
+/** Parses `sentinel monitor` and `config-epoch` in a sentinel.conf as Sentinel writes it. */
 export function parseMonitor(
   text: string,
   service: string,

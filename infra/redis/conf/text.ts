@@ -8,12 +8,12 @@ export interface ConfLine {
   readonly line: number;
   readonly raw: string;
   /**
-   * Name of the directive in lower case; `sentinel down-after-milliseconds` for options of Sentinel; undefined for a
+   * Name of the directive in lower case; `sentinel down-after-milliseconds` for Sentinel options; undefined for a
    * comment or an empty line.
    */
   readonly name: string | undefined;
   readonly args: readonly string[];
-  /** Problem, if the quotes are unbalanced and Redis therefore refuses to start. */
+  /** Describes the problem if the quotes are unbalanced and Redis therefore refuses to start. */
   readonly broken?: string;
 }
 
@@ -22,7 +22,7 @@ const READ_MAX_BYTES = 1024;
 
 /** Rules for reading quotes. */
 export interface QuoteOptions {
-  /** Whether quoted and other text may form one word, `a"b"c`: Valkey 9.0 and newer. Default: it is an error. */
+  /** Whether quoted and unquoted text may form one word, `a"b"c`: Valkey 9.0 and newer. Default: it is an error. */
   readonly allowsMixedWords?: boolean;
 }
 
@@ -91,7 +91,7 @@ function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine
 }
 
 /**
- * Converts to lower case as `tolower` of C does: ASCII letters only, so that no other Unicode character is mapped to an
+ * Converts to lower case as C's `tolower` does: ASCII letters only, so that no other Unicode character is mapped to an
  * ASCII letter.
  */
 export function asciiLowerCase(text: string): string {
@@ -100,7 +100,7 @@ export function asciiLowerCase(text: string): string {
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', a: '\x07' };
 
-/** Whether the character is white space as in `isspace` of C, which separates words. */
+/** Whether the character is white space as defined by C's `isspace`, which separates words. */
 const isBlank = (char: string | undefined) => char !== undefined && /[ \t\n\v\f\r]/.test(char);
 /**
  * Whether the character ends a word. Fewer characters end a word than separate two: a `\v` inside a word is part of it.

@@ -1,6 +1,6 @@
 /**
- * Files and addresses that a user needs, in addition to the nodes of an environment on Docker. The values are
- * locations, never secrets. Pure.
+ * Files and addresses that a user of an environment on Docker needs in addition to the nodes. The values are locations,
+ * never secrets. Pure.
  */
 import { displayPath } from '../../../config/yaml.ts';
 import { caFile } from './certificates.ts';

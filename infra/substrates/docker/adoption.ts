@@ -1,7 +1,7 @@
 /**
- * Takes over an environment of another checkout: asks for confirmation, stops its containers with a grace period (Redis
- * saves), removes them and the networks, and records the previous owner of the volumes. The next deploy starts with
- * the data of these volumes.
+ * Takes over an environment that another checkout owns: asks for confirmation, stops its containers with a grace period
+ * (Redis saves), removes them and the networks, and records the previous owner of the volumes. The next deploy starts
+ * with the data of these volumes.
  */
 import { KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
@@ -17,7 +17,7 @@ const STOP_SECONDS = 20;
 export interface Adoption {
   /** Confirms the adoption; undefined to refuse it. */
   readonly adopt: Adopt | undefined;
-  /** Command that is named in the hint of the refusal. */
+  /** Command to name in the hint when the adoption is refused. */
   readonly verb: 'up' | 'down';
   readonly progress?: (line: string) => void;
 }

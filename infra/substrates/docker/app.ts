@@ -1,7 +1,7 @@
 /**
  * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. It synthesises the environments in
  * KIT_STACKS; otherwise those on the command line of `cdktf` and those that already have passwords; otherwise all.
- * Refuses an environment of another checkout.
+ * Refuses an environment that another checkout owns.
  */
 import '../../../config/es2024.ts';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -102,7 +102,7 @@ function environmentsOf(call: CdktfCall | undefined): readonly string[] {
   return names.filter((name) => asked === undefined || asked.includes(name) || hasSecrets(stateDir, name));
 }
 
-/** Returns the parts on the engines; undefined without an engine, which the deploy reports. */
+/** Returns the parts on the engines; undefined if there is no engine, which the deploy will report. */
 async function partsOn(
   engines?: readonly (Engine | undefined)[],
 ): Promise<readonly EnginePart[] | undefined> {

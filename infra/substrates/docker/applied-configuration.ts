@@ -114,7 +114,10 @@ async function refusedPasswords(
   return [...new Set((await Promise.all(plan.nodes.map(refusedBy))).flat())];
 }
 
-/** Reports changed files with an unchanged configuration: another version of the kit, other images or certificates. */
+/**
+ * Reports files that changed although the configuration did not: another version of the kit, other images or other
+ * certificates.
+ */
 function otherFiles(
   plan: DockerPlan,
   containers: Comparison['containers'],

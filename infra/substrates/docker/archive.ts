@@ -1,8 +1,8 @@
 /**
- * Writes one tar archive of small files. Pure: the same files give the same bytes, independent of user and time.
+ * Writes one tar archive of small files. Pure: the same files give the same bytes, regardless of user and time.
  *
- * The Docker provider copies file by file, and mounts every volume each time (50 files: 2.3 s). One archive is one
- * copy.
+ * The Docker provider copies one file at a time, and mounts every volume for each file (50 files: 2.3 s). One archive
+ * needs only one copy.
  */
 import { RUN_AS } from './plan.ts';
 

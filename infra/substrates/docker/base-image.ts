@@ -1,10 +1,10 @@
 /**
- * Base images from the distribution's packages, for a machine without access to an image registry.
+ * Builds base images from the distribution's packages, for a machine without access to an image registry.
  *
  *   package names ─▶ closure with versions (apt-cache) ─▶ hash ─▶ download, unpack, `docker import`
  *
  * This is not a bootstrap: packages are unpacked but never configured, which is sufficient for servers without
- * maintainer scripts, takes seconds, and gives small images without a package manager.
+ * maintainer scripts, takes seconds, and yields small images without a package manager.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -19,10 +19,10 @@ export interface PinnedPackage {
   readonly version: string;
 }
 
-/** Helpers of maintainer scripts and their dependencies, which no server calls at run time. */
+/** Packages that only maintainer scripts use, with their dependencies; no server calls them at run time. */
 const NOT_NEEDED = new Set(['adduser', 'debconf', 'dpkg', 'passwd', 'install-info', 'perl', 'debianutils']);
 
-/** Directories that are links on every current Debian; older packages still contain the old paths. */
+/** Directories that are symbolic links on every current Debian release; older packages still contain the old paths. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
 const PASSWD = 'root:x:0:0:root:/:/bin/sh\nkit:x:999:999:kit:/data:/bin/false\n';
@@ -78,7 +78,10 @@ async function areListed(packages: readonly string[]): Promise<boolean> {
   return packages.every((name) => listed.has(name));
 }
 
-/** Parses `apt-cache depends --recurse` as a graph; of alternatives the first counts, virtual packages do not. */
+/**
+ * Parses the output of `apt-cache depends --recurse` as a graph. Uses the first of several alternatives, and leaves out
+ * virtual packages.
+ */
 export function parseDependencies(text: string): ReadonlyMap<string, readonly string[]> {
   const graph = new Map<string, string[]>();
   let current: string[] = [];
@@ -111,7 +114,7 @@ function dependencyClosure(
   return seen;
 }
 
-/** Returns the first 12 hexadecimal digits of the SHA-256 of all inputs, which are the tag of an image. */
+/** Returns the first 12 hexadecimal digits of the SHA-256 of all inputs, which serve as an image tag. */
 export function inputsHash(inputs: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const input of inputs) hash.update(createHash('sha256').update(input).digest());

@@ -1,9 +1,10 @@
 /**
- * Builds the images from packages of the distribution, Go and npm, for an engine without access to a registry, and
- * writes `<state>/docker/images.json`. A tag is the hash of the inputs: an existing image is never built again.
+ * Builds the images from distribution packages, Go modules and npm packages, for an engine without access to a
+ * registry, and writes `<state>/docker/images.json`. A tag is the hash of the inputs, so an existing image is never
+ * rebuilt.
  *
- * If the user names a server program, builds a node image of that server, too: the base with this program and its
- * libraries.
+ * If the user names a server program, also builds a node image with that server: the base image plus the program and
+ * its libraries.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { chmod, copyFile, cp } from 'node:fs/promises';
@@ -30,7 +31,7 @@ import type { ImageRole } from './published-images.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 const REDIS_PACKAGES = ['redis-tools', 'busybox-static'];
-/** Libraries of the `node` binary that npm installs. */
+/** Libraries that the `node` binary from npm needs. */
 const NODE_PACKAGES = ['libc6', 'libstdc++6', 'libgcc-s1', 'libatomic1', 'busybox-static'];
 
 export interface BuildOptions {
@@ -48,7 +49,7 @@ export interface BuiltImage {
   readonly tookMs: number;
 }
 
-/** Builds every image from the packages of the distribution, Go and npm; existing images are kept. */
+/** Builds every image from distribution packages, Go modules and npm packages; existing images are kept. */
 export async function buildImages(options: BuildOptions): Promise<readonly BuiltImage[]> {
   const { server: path } = options;
   if (path !== undefined) await requireServer(path);
@@ -159,7 +160,7 @@ async function requireServer(path: string): Promise<void> {
   });
 }
 
-/** Copies the program, and the libraries that the packages do not have. */
+/** Copies the program, and the libraries that the packages do not contain. */
 async function copyServer(path: string, root: string): Promise<void> {
   const program = join(root, 'usr/bin/redis-check-rdb');
   await copyFile(realpathSync(path), program);
@@ -167,7 +168,7 @@ async function copyServer(path: string, root: string): Promise<void> {
   const { stdout } = await runProgram({ command: 'ldd', args: [path], env: { LC_ALL: 'C' } });
   const missing = [...stdout.matchAll(/^\s*(\S+) => not found$/gm)].map((match) => match[1]);
   if (missing.length > 0) {
-    throw new KitError(`the libraries of the server are not on this machine: ${missing.join(', ')}`, {
+    throw new KitError(`libraries of the server are missing on this machine: ${missing.join(', ')}`, {
       code: 'IMAGE_BUILD_FAILED',
       where: path,
       hint: 'install them, or pass a server program that was built for this machine',
@@ -205,7 +206,7 @@ async function exporterFlags(tools: string): Promise<string> {
     JSON.parse(await runOrThrow('go', [...args, EXPORTER_MODULE], { cwd: tools }, GO_HINT));
   const { Info, Sum } = await answer(['mod', 'download', '-json']);
   const { Version, Time, Origin } = JSON.parse(readFileSync(Info, 'utf8'));
-  // A module proxy may omit the commit; the sum of the module is in `go.sum`.
+  // A module proxy may omit the commit; the module's checksum is in `go.sum`.
   const facts = { BuildVersion: Version, BuildDate: Time, BuildCommitSha: Origin?.Hash ?? Sum };
   return ['-s -w', ...Object.entries(facts).map(([name, value]) => `-X main.${name}=${value}`)].join(' ');
 }

@@ -78,13 +78,14 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
       await docker(['load', '--quiet', '--input', join(work, 'images.tar')], { timeoutMs: TIMEOUT_MS });
     }
     if (manifest.plugin !== undefined) {
-      // Terraform and OpenTofu use the same bytes, each under the name of its own registry.
+      // Terraform and OpenTofu use identical plugin files, each under the name of its own registry.
       const registry = await registryHere();
       const [host = '', ...rest] = manifest.plugin.split('/');
       const paths = [host, registry ?? host].map((name) => join(name, ...rest));
       for (const path of new Set(paths)) {
         const target = join(home, '.terraform.d', 'plugins', path);
-        // Bytes that differ from those in a lock file invalidate it, so an existing plugin is kept.
+        // A plugin whose bytes differ from those recorded in a lock file invalidates the lock file, so an existing
+        // plugin is kept.
         if (!existsSync(target)) cpSync(join(work, 'plugins', manifest.plugin), target, { recursive: true });
       }
     }
@@ -93,7 +94,7 @@ export async function loadBundle(file: string, stateDir: string, home = homedir(
   });
 }
 
-/** Returns the registry of the installed program; undefined if none is installed. */
+/** Returns the registry that the installed program uses; undefined if no program is installed. */
 async function registryHere(): Promise<string | undefined> {
   const program = await terraformProgram().catch(() => undefined);
   return program === undefined ? undefined : await registryOf(program);
@@ -104,7 +105,7 @@ function readManifest(path: string, file: string): Manifest {
     ? JSON.parse(readFileSync(path, 'utf8'))
     : undefined;
   if (manifest?.schema === SCHEMA && !(manifest.plugin ?? '').includes('..')) return manifest;
-  throw new KitError('must be a bundle of the kit', {
+  throw new KitError('must be a bundle created by the kit', {
     code: 'BUNDLE_INVALID',
     where: file,
     hint: 'create a bundle with kit bundle save FILE',

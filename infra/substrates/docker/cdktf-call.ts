@@ -18,7 +18,7 @@ export interface CdktfCall {
 /** Maximum number of ancestor processes that are searched: `npx`, `npm` and shells may be between the two processes. */
 const MOST_ANCESTORS = 6;
 
-/** Returns the call; undefined without a `cdktf` ancestor, or if the system does not list processes. */
+/** Returns the call; undefined if there is no `cdktf` ancestor, or if the system does not list processes. */
 export async function cdktfCall(pid = process.ppid): Promise<CdktfCall | undefined> {
   let current = pid;
   for (let height = 0; height < MOST_ANCESTORS && current > 1; height += 1) {
@@ -42,8 +42,8 @@ export function parseCall(words: readonly string[]): CdktfCall | undefined {
 const ACTING = new Set(['deploy', 'apply', 'destroy', 'diff', 'plan', 'watch']);
 
 /**
- * Returns the names in the call, including those that a pattern matches; undefined without a name, or with a negated
- * pattern.
+ * Returns the names in the call, including those that a pattern matches; undefined if the call has no name or has a
+ * negated pattern.
  *
  * @param names names of all environments
  */
@@ -69,7 +69,7 @@ export function requireNamed(call: CdktfCall | undefined, names: readonly string
   if (!isActing(call) || call?.words.some((word) => word.includes('!'))) return;
   if (namesIn(call, names) !== undefined) return;
   const { verb = '', words = [] } = call ?? {};
-  throw new KitError(`cdktf ${[verb, ...words].join(' ')}: no environment of config/environments given`, {
+  throw new KitError(`cdktf ${[verb, ...words].join(' ')}: no environment from config/environments given`, {
     code: 'STACK_UNKNOWN',
     where: 'command line of cdktf',
     hint: `pass one of ${names.join(', ')}; for your own YAML file: KIT_STACKS=./mine.yaml npx cdktf ${verb} mine`,

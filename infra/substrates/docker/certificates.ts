@@ -19,8 +19,8 @@ export interface TlsTexts {
 
 const DAY_MS = 86_400_000;
 /**
- * Number of days before the expiry from which a deploy renews the certificate. Sentinel cannot load a new certificate
- * at run time.
+ * Remaining validity, in days, below which a deploy renews the certificate. Sentinel cannot load a new certificate at
+ * run time.
  */
 export const RENEW_DAYS = 30;
 
@@ -28,7 +28,7 @@ const tlsDir = (stateDir: string, name: string): string => join(environmentDir(s
 
 /**
  * Returns the certificates for a deploy.
- * @throws KitError if the given certificates cannot serve this environment
+ * @throws KitError if the given certificates cannot be used for this environment
  */
 export async function provideCertificates(plan: DockerPlan, stateDir: string): Promise<TlsTexts> {
   const { name } = plan.environment;
@@ -50,7 +50,7 @@ export async function provideCertificates(plan: DockerPlan, stateDir: string): P
  * the first certificates, or new ones for other addresses. Read-only: a renewal here would give clients a CA that no
  * node uses yet.
  *
- * @throws KitError if the given certificates cannot serve this environment
+ * @throws KitError if the given certificates cannot be used for this environment
  */
 export function currentCertificates(plan: DockerPlan, stateDir: string): TlsTexts | undefined {
   const { name, security } = plan.environment;
@@ -84,8 +84,8 @@ function readMade(stateDir: string, name: string): Kept | undefined {
 }
 
 /**
- * Returns the names and addresses that a certificate must cover: this host reaches a node by its published port, other
- * nodes by its address, and the exporter also by its names.
+ * Returns the names and addresses that a certificate must cover: this host reaches a node through its published port,
+ * other nodes use its address, and the exporter also uses its names.
  */
 const certified = ({ nodes }: DockerPlan): readonly string[] => [
   ...['127.0.0.1', 'localhost'],
@@ -97,7 +97,9 @@ const certified = ({ nodes }: DockerPlan): readonly string[] => [
 /** Returns the path of the CA certificate that clients of an environment trust. */
 export const caFile = (stateDir: string, name: string): string => join(tlsDir(stateDir, name), 'ca.crt');
 
-/** Returns the CA certificate that clients of an environment trust, if the environment has TLS and was rendered. */
+/**
+ * Returns the CA certificate that clients of an environment trust, if the environment uses TLS and has been rendered.
+ */
 export function clientCa(stateDir: string, name: string): string | undefined {
   const path = caFile(stateDir, name);
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;

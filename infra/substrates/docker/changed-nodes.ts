@@ -48,12 +48,15 @@ export async function outageOfDeploy(plan: DockerPlan, stateDir: string): Promis
   if (nodes.length < 2) return undefined;
   const { name } = plan.environment;
   const ids = nodes.map(({ id }) => id).join(', ');
-  return new KitError(`a deploy of '${name}' would replace ${ids} at the same time: no master for seconds`, {
-    code: 'ROLLING_REQUIRED',
-    exitCode: EXIT.USAGE,
-    where: environmentDir(stateDir, name),
-    hint: `node by node: ${kitCommand('apply', plan.environment)}; or accept the interruption: KIT_ALLOW_OUTAGE=${name}`,
-  });
+  return new KitError(
+    `a deploy of '${name}' would replace ${ids} at the same time, leaving no master for several seconds`,
+    {
+      code: 'ROLLING_REQUIRED',
+      exitCode: EXIT.USAGE,
+      where: environmentDir(stateDir, name),
+      hint: `node by node: ${kitCommand('apply', plan.environment)}; or accept the interruption: KIT_ALLOW_OUTAGE=${name}`,
+    },
+  );
 }
 
 const ACTIONS: Readonly<Record<string, PlanStep['action']>> = {

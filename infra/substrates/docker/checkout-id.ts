@@ -1,6 +1,6 @@
 /**
- * Owner id of this checkout, and its location for messages in other checkouts. Both are labels of every container,
- * network and volume.
+ * Owner id of this checkout, and the checkout's location, which is shown in messages in other checkouts. Both are
+ * labels of every container, network and volume.
  *
  *   KIT_OWNER         the variable's value, for CI, where each job has a new workspace
  *   docker.backend    a hash of the location of the state: checkouts that share a state are one owner
@@ -88,7 +88,7 @@ function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | 
     .filter(([name]) => !NOT_THE_PLACE.test(name))
     .map(([name, text]) => [name, withoutCredentials(text)] as const)
     .sort(([a], [b]) => a.localeCompare(b));
-  // A local file has the same path on another machine, but is a different state.
+  // A local file on another machine may have the same path, but it is a different state.
   const facts = JSON.stringify([type, place, type === 'local' ? hostname() : '']);
   const text = place.map(([name, value]) => `${name}=${value}`).join(' ');
   return {
@@ -120,7 +120,10 @@ function storedOwner(stateDir: string): Owner | undefined {
   return kept;
 }
 
-/** Whether the directory in the file still exists with the same file, and is not this directory under another path. */
+/**
+ * Whether the directory recorded in the file still exists and contains the same file, and is not this directory under
+ * another path.
+ */
 function isAnother(kept: Kept, here: string): boolean {
   if (kept.stateDir === here || readId(ownerFile(kept.stateDir))?.id !== kept.id) return false;
   const [one, other] = [statSync(kept.stateDir), statSync(here)];
@@ -144,8 +147,9 @@ function readId(file: string): Kept | undefined {
 }
 
 /**
- * Writes the file under another name and links it into place, so that only one of two writers wins. Replaces an id that
- * was copied with its directory. Checks the free space first, because this is the first file that a deploy writes.
+ * Writes the file under another name and links it into place, so that only one of two concurrent writers succeeds.
+ * Replaces an id that was copied with its directory. Checks the free space first, because this is the first file that a
+ * deploy writes.
  *
  * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */

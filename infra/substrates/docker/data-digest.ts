@@ -1,7 +1,7 @@
 /**
- * Compares data by content if positions are not comparable: a server in a container without a network loads a copy
- * of a volume and computes a digest of all keys. The server is a replica of an unused address, so that it neither
- * expires nor writes keys.
+ * Compares data by content if positions are not comparable: a server in a container without a network loads a copy of a
+ * volume and computes a digest of all keys. The server is configured as a replica of an unused address, so that it
+ * neither expires nor writes keys.
  */
 import type { Content } from '../../recovery/choose.ts';
 import type { DataNames } from '../../recovery/read.ts';
@@ -24,7 +24,7 @@ done
 ask INFO keyspace | tr -d '\\r' | awk -F '[=,]' '/^db/ { keys += $2 } END { print keys + 0 }'
 ask DEBUG DIGEST`;
 
-/** Returns the digest of a volume; undefined if the server does not load the copy, or the disk has no space for it. */
+/** Returns the digest of a volume; undefined if the server cannot load the copy, or if the disk has no space for it. */
 export async function digestVolume(
   volume: string,
   { appendonly, appenddirname, appendfilename, dbfilename }: DataNames,

@@ -1,6 +1,6 @@
 /**
- * Destroys an environment faster than plain `cdktf destroy`, in which the provider waits 2 s before it removes a
- * network or a volume (docs/decisions/020-cdktf.md has the times of both).
+ * Destroys an environment faster than plain `cdktf destroy`, where the provider waits 2 s before it removes a network
+ * or a volume (docs/decisions/020-cdktf.md lists the times of both).
  *
  *   1. Terraform removes the containers (`destroy -target`)
  *   2. the engine removes the networks and volumes in the state, all at once
@@ -38,7 +38,7 @@ import { knownTerraformError } from './terraform-errors.ts';
  */
 export async function destroy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   requireDestroyable(environment, options.allowDestroy);
-  // The removal by id addresses one engine: with several, Terraform destroys everything.
+  // Removal by id works only for a single engine; if there are several, Terraform destroys everything instead.
   const isRemoved = environment.hosts === undefined && (await destroyContainersFirst(environment, options));
   if (!isRemoved) await cdktf('destroy', environment, options);
 }
@@ -59,7 +59,7 @@ async function destroyContainersFirst(
     return false;
   }
   const targets = containers.map((address) => `-target=${address}`);
-  // As JSON, because the command line renders the long text of a plan slowly.
+  // Requests JSON output, because the command line is slow to render the long text of a plan.
   const variables = { TF_CLI_ARGS_destroy: [destroyArgs(), '-json', ...targets].join(' ') };
   let removal: Promise<boolean> | undefined;
   const removeRest = async () =>
@@ -81,12 +81,12 @@ async function destroyContainersFirst(
 }
 
 /**
- * Removes all resources of an environment, which no longer exist, and its outputs from the state. Runs in a folder
- * without the plugin, because Terraform would verify the checksum of the plugin several times.
+ * Removes from the state the outputs of an environment and all its resources, which no longer exist. Runs in a folder
+ * without the plugin, because Terraform would otherwise verify the plugin's checksum several times.
  *
  * @returns whether it succeeded
- * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which has waited for this
- * one
+ * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which was waiting for
+ * this one
  */
 async function removeAllFromState(environment: Deployed, options: StateOptions): Promise<boolean> {
   const state = await readState(environment, options);
@@ -129,7 +129,7 @@ type Kind = 'network' | 'volume';
 async function removeUnused(state: State): Promise<boolean> {
   const removed = await Promise.all([
     removeResources('network', engineResourcesIn(state, 'docker_network'), []),
-    // A missing volume is not a failure; a missing network is one.
+    // A missing volume does not count as a failure, but a missing network does.
     removeResources('volume', engineResourcesIn(state, 'docker_volume'), ['--force']),
   ]);
   if (removed.every((done) => done)) return true;

@@ -1,4 +1,4 @@
-/** Checks the requirements of a deploy on Docker, each with the command that fixes it. Changes nothing. */
+/** Checks the requirements for a deploy on Docker; each check names the command that fixes it. Changes nothing. */
 import { join } from 'node:path';
 import { KitError } from '../../../config/errors.ts';
 import { certificateChecks } from '../../certificates/expiry.ts';
@@ -50,7 +50,9 @@ async function terraformCheck(): Promise<DoctorCheck> {
   }
 }
 
-/** Queries the registry if no local directory has the plugin, so that a deploy does not fail on a missing plugin. */
+/**
+ * Queries the registry if no local directory contains the plugin, so that a deploy does not fail on a missing plugin.
+ */
 async function pluginCheck(): Promise<DoctorCheck> {
   const id = 'docker-provider';
   const { program, registry = 'no registry', from, path } = await findPlugin();
@@ -97,8 +99,8 @@ async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck>
 }
 
 /**
- * Returns the reason why an image is unavailable; undefined if it is available. Uses the login of the engine's command
- * line.
+ * Returns the reason why an image is unavailable; undefined if it is available. Uses the registry login of the engine's
+ * command-line client.
  */
 async function askRegistry(reference: string): Promise<string | undefined> {
   const ask = (flags: readonly string[]) =>
@@ -106,7 +108,7 @@ async function askRegistry(reference: string): Promise<string | undefined> {
   try {
     const record = await ask([]);
     if (record.exitCode === 0) return undefined;
-    // The engine may be configured to use plain HTTP for this registry, as it does by default for a loopback address.
+    // The engine may be configured to use plain HTTP for this registry, as it is by default for a loopback address.
     const plain = /http response to https|certificate/i.test(record.stderr)
       ? await ask(['--insecure'])
       : record;

@@ -1,4 +1,6 @@
-/** Facts of one engine that are compared with the plan: images, missing networks and volumes, containers. Read-only. */
+/**
+ * Facts about one engine that are compared with the plan: images, missing networks and volumes, containers. Read-only.
+ */
 import { docker, listLabelled } from './engine.ts';
 import type { Engine } from './engines.ts';
 import { type ImageSet, imageName } from './images.ts';
@@ -6,7 +8,7 @@ import { configVolumesOn, type DockerPlan, hasHosts, LABEL, type PlannedHost } f
 
 export interface EngineFacts {
   readonly host: PlannedHost;
-  /** Expected image ids, by the role of the container. */
+  /** Expected image ids, by container role. */
   readonly images: Readonly<Record<string, string | undefined>>;
   readonly missingNetworks: readonly string[];
   readonly missingVolumes: readonly string[];

@@ -1,7 +1,7 @@
 /**
- * Finds differences between the deployed and the running environment, read from the engine and not from Terraform: a
- * plan detects neither a paused container nor one that is detached from its network, and does not read labels,
- * variables and health checks.
+ * Finds differences between the deployed and the running environment. Queries the engine and not Terraform: a plan
+ * detects neither a paused container nor one that is detached from its network, and does not read labels, variables and
+ * health checks.
  *
  * plan + hashes ─▶ expectations ─┐
  * docker inspect, ls, diff ──────┴▶ findings, each with the effect of the next apply. Read-only.
@@ -35,7 +35,7 @@ export type NextApply =
   | 'updates it in place'
   /** Terraform does not detect the difference; `remedy` repairs it. */
   | 'does not change it'
-  /** Another container has the name: Terraform does not find its own container, and cannot create it. */
+  /** Another container already has the name: Terraform does not find its own container, and cannot create it. */
   | 'fails: the name is in use';
 
 export interface DriftFinding {
@@ -51,7 +51,7 @@ export interface DriftFinding {
 }
 
 /**
- * Returns every difference of an environment from its plan.
+ * Returns every difference between an environment and its plan.
  *
  * @throws KitError `ENVIRONMENT_FOREIGN`: another checkout deployed it, with passwords that are unknown here
  */
@@ -82,7 +82,7 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
       plan,
       image: images[service.id] ?? images.redis,
       hash: hashes.get(service.configVolume),
-      // Without a deploy the state has no ids: no container counts as foreign then.
+      // Before the first deploy, the state has no ids, so no container counts as foreign.
       deployed: owned.size === 0 || owned.has(facts.Id),
       lostNetworks: factsOf(service)?.missingNetworks ?? [],
     };
@@ -120,8 +120,8 @@ function deployedArchive(state: State, { engine }: PlannedHost): string | undefi
 }
 
 /**
- * Effect of a changed setting or password: the next deploy rewrites every configuration volume, including manual
- * changes.
+ * Effect of a changed setting or password: the next deploy rewrites every configuration volume, and also overwrites
+ * manual changes.
  */
 const REFILLED = { nextApply: 'rewrites it', remedy: '' } as const;
 
@@ -185,7 +185,7 @@ const endsWithContainer = ([, , , nextApply]: Row): boolean =>
 
 const replacedRow = ([kind, found, expected]: Row): Row => [kind, found, expected, 'replaces it'];
 
-/** Command line of the engine of a container. */
+/** Start of a shell command for a container's engine. */
 const commandOf = ({ service }: Expectation): string => dockerCommand(service.engine);
 
 function stateRows({ State }: ContainerFacts, expectation: Expectation): readonly Row[] {
@@ -215,7 +215,7 @@ function networkRows({ NetworkSettings }: ContainerFacts, expectation: Expectati
       : joined[data.name]?.IPAddress || address.host;
   const placed = (isIn: boolean) => (isIn ? 'in it' : 'not in the publishing network');
   const published = placed(joined[publish.name] !== undefined);
-  // The next apply creates a lost network again, without its containers.
+  // The next apply recreates a lost network, but does not attach its containers.
   const remedy = (network: string, connect: string) =>
     lostNetworks.includes(network) ? `deploy, then ${connect}` : connect;
   const leaves = 'does not change it';
@@ -286,7 +286,7 @@ function ownVariables({ Config }: ContainerFacts, wanted: readonly string[]): st
 
 /**
  * Finds configuration in a volume that differs from the rendered files, because it was changed manually or was not
- * updated since.
+ * updated with the files.
  */
 async function configurationFiles(
   plan: DockerPlan,
@@ -346,7 +346,9 @@ const tooMany = (name: string, engine: Engine | undefined): DriftFinding => ({
 const initOf = ({ hosts, init }: DockerPlan, engine: Engine | undefined): string =>
   (hosts.find((host) => host.engine === engine)?.init ?? init).container;
 
-/** Reports expiring certificates: the engine still matches the plan, but the next apply would replace them. */
+/**
+ * Reports expiring certificates: the engine still matches the plan, but the next apply would replace the certificates.
+ */
 function certificateRow(plan: DockerPlan, stateDir: string): readonly DriftFinding[] {
   const end = renewalDue(plan, stateDir);
   if (end === undefined) return [];

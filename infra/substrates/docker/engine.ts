@@ -2,22 +2,22 @@
  * Access to the Docker engine through its command line: everything in this folder except Terraform uses it.
  *
  * It uses the command line instead of the socket, so that contexts, DOCKER_HOST over ssh or TLS, and rootless engines
- * work as they do for the user. The engines of an environment with `hosts` are named (`docker -H`). Left out: the
- * expected resources (`plan.ts`) and the meaning of differences (`drift.ts`).
+ * work as they do for the user. For an environment with `hosts`, each engine is named explicitly (`docker -H`). Left
+ * out: the expected resources (`plan.ts`) and the meaning of differences (`drift.ts`).
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { findProgram, type ProgramRecord, runProgram } from '../../host/process.ts';
 import { type Engine, engineArgs, unreachableEngine } from './engines.ts';
 
 export interface EngineOptions {
-  /** Engine of a host; default: the engine that the command line of the user addresses. */
+  /** Engine of a host; default: the engine that the user's command line addresses. */
   readonly engine?: Engine | undefined;
   readonly timeoutMs?: number;
   readonly input?: string;
   readonly signal?: AbortSignal;
 }
 
-/** Fields of `docker inspect` that the kit reads of a container. */
+/** Fields that the kit reads from `docker inspect` for a container. */
 export interface ContainerFacts {
   readonly Id: string;
   readonly Name: string;
@@ -78,7 +78,7 @@ export async function tryDocker(
   return record;
 }
 
-/** Runs `docker …` and returns its output. @throws KitError with the message of the engine */
+/** Runs `docker …` and returns its output. @throws KitError with the engine's message */
 export async function docker(args: readonly string[], options: EngineOptions = {}): Promise<string> {
   const record = await tryDocker(args, options);
   if (record.exitCode === 0) return record.stdout.trim();
@@ -90,7 +90,7 @@ export async function docker(args: readonly string[], options: EngineOptions = {
   });
 }
 
-/** A container and its engine; a name alone is a container on the engine of the user. */
+/** A container and its engine; a name alone means a container on the user's engine. */
 export type ContainerPlace = string | { readonly container: string; readonly engine?: Engine | undefined };
 
 /** Returns containers by name; the map does not contain missing containers. */
@@ -101,7 +101,8 @@ export async function inspectContainers(
 }
 
 /**
- * Like `inspectContainers`, for an environment with several hosts: containers on an unreachable host are missing.
+ * Like `inspectContainers`, for an environment with several hosts: containers on an unreachable host are missing from
+ * the result.
  *
  * @param onUnreachable handles the error of an engine that does not answer; default: continue without it
  */
@@ -135,10 +136,10 @@ export async function inspectReachable(
   return { found: new Map(found.map((facts) => [facts.Name.replace(/^\//, ''), facts])), unreachable };
 }
 
-/** Time in which the engine of a reachable host answers, in ms; a new ssh connection takes about 1 s of it. */
+/** Time, in ms, within which the engine of a reachable host answers; a new ssh connection takes about 1 s of this. */
 const ANSWER_TIMEOUT_MS = 10_000;
 
-/** Whether the error means that an engine did not reply, rather than an error in its reply. */
+/** Whether the error means that an engine did not reply, rather than that it replied with an error. */
 const isUnreachable = ({ code }: KitError): boolean =>
   code === 'DOCKER_NO_ENGINE' || code === 'PROGRAM_TIMEOUT';
 
@@ -146,7 +147,7 @@ async function inspectOn(
   names: readonly string[],
   options: EngineOptions,
 ): Promise<readonly ContainerFacts[]> {
-  // Exit code 1 only means that some containers do not exist; stdout has the others.
+  // Exit code 1 only means that some containers do not exist; stdout contains the others.
   const record = await tryDocker(['container', 'inspect', ...names], options);
   return JSON.parse(record.stdout === '' ? '[]' : record.stdout);
 }
@@ -182,8 +183,8 @@ export async function listLabelled(
 }
 
 /**
- * Returns containers or networks with a label, by id, since networks may share a name. With `network`, only containers
- * in it.
+ * Returns containers or networks with a label, by id, since networks may share a name. With `network`, returns only
+ * containers in that network.
  */
 export async function labelledIds(
   kind: 'container' | 'network',
@@ -211,7 +212,7 @@ export async function imageExists(tag: string, engine?: Engine): Promise<boolean
   return record.exitCode === 0;
 }
 
-/** Returns the id of an image on each engine that has it: images that each engine builds itself have different ids. */
+/** Returns the id of an image on each engine that has it: an image that each engine builds itself has different ids. */
 export async function imageIds(
   name: string,
   engines: readonly (Engine | undefined)[],

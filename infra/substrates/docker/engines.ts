@@ -1,4 +1,4 @@
-/** Docker engines of the hosts of an environment, and how a command line addresses one. Pure. */
+/** Docker engines of an environment's hosts, and how a command line addresses one of them. Pure. */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 
@@ -13,7 +13,7 @@ export interface Engine {
 
 type WithHosts = { readonly hosts?: EnvironmentConfig['hosts'] };
 
-/** Returns the engines of an environment; without `hosts` one undefined element, the engine of the user. */
+/** Returns the engines of an environment; without `hosts`, one undefined element, which means the user's engine. */
 export function enginesOf({ hosts }: WithHosts): readonly (Engine | undefined)[] {
   if (hosts === undefined) return [undefined];
   return hosts.map(({ name, engine, tls }) => ({ host: name, url: engine, ...(tls && { tls }) }));

@@ -186,7 +186,7 @@ export class DockerEnvironment implements Environment {
     return new Map(
       servicesOf(plan).map(({ id, container, engine }) => {
         const path = join(logDir, `${id}.log`);
-        // Keeps the log of the last access: querying an unreachable host would time out once per service.
+        // Keeps the log from the last access, because querying an unreachable host would time out once per service.
         if (engine !== undefined && this.#unreachable.has(engine.host)) return [id, path];
         // Synchronous, because `logs` is a property. It is read only at the end of a run: about 30 ms per container.
         const output = $.sync({

@@ -1,9 +1,9 @@
 /**
- * Faults of a container. Each function returns once the effect has been observed. A heal may be called twice.
+ * Faults of a container. Each function returns once the effect has been observed. Healing may be called twice.
  *
  * A partition uses unreachable routes in the node's own network namespace, which a short-lived helper container sets.
- * It works on every engine (no iptables of the host), separates groups from each other, and does not affect published
- * ports.
+ * It works on every engine (it does not need the host's iptables), separates groups from each other, and does not
+ * affect published ports.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { waitWhile } from '../../host/wait.ts';
@@ -135,7 +135,7 @@ async function changeRoutes(
     '-c',
     ['set -e', ...script].join('\n'),
   ]);
-  // A node that has ended has no namespace, and therefore no routes to delete.
+  // A node that has stopped has no namespace, and therefore no routes to delete.
   if (record.exitCode === 0 || (verb === 'del' && (await isStopped(node)))) return;
   const what = verb === 'add' ? 'isolated' : 'connected again';
   throw new KitError(`${node.id} could not be ${what}: ${record.stderr.trim()}`, {

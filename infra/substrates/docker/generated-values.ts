@@ -1,6 +1,7 @@
 /**
- * Random values of an environment: passwords and ids, drawn at its first deploy and stored below the state directory.
- * `readValues` draws none: `kit status` must not create passwords for an environment that was never deployed.
+ * Random values of an environment: passwords and ids, generated at its first deploy and stored under the state
+ * directory. `readValues` generates none: `kit status` must not create passwords for an environment that was never
+ * deployed.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
@@ -26,7 +27,7 @@ export interface EnvironmentValues {
 
 export type IdSeed = 'sentinels-id' | 'cluster-id';
 
-/** Draws the missing values. @throws KitError as `loadSecrets` */
+/** Generates the missing values. @throws KitError in the same cases as `loadSecrets` */
 export function drawValues(stateDir: string, name: string): EnvironmentValues {
   const keep = (file: string, make: () => string) =>
     readOrCreate(join(environmentDir(stateDir, name), file), make);
@@ -41,8 +42,8 @@ export function drawValues(stateDir: string, name: string): EnvironmentValues {
  * Reads the values and generates none: a missing id is empty, and a missing password is replaced by one that no node
  * accepts.
  *
- * @param secrets the passwords, if they were read before
- * @throws KitError as `readSecrets`
+ * @param secrets the passwords, if they have already been read
+ * @throws KitError in the same cases as `readSecrets`
  */
 export function readValues(
   stateDir: string,
@@ -62,7 +63,7 @@ export function readValues(
 
 const UNUSABLE: readonly string[] = ['SECRETS_BROKEN', 'SECRETS_EXPOSED'];
 
-/** Renames an unreadable file of passwords, so that a destroy, which needs no passwords, can synthesise. */
+/** Renames an unreadable password file, so that a destroy can synthesise the stack; a destroy needs no passwords. */
 export function setDamagedSecretsAside(stateDir: string, name: string): void {
   try {
     readSecrets(name, join(stateDir, 'docker'));
@@ -91,7 +92,7 @@ export const commanderPasswordFile = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), COMMANDER);
 
 /**
- * Returns the passwords. They are separate from those of a local environment with the same name, which is another
+ * Returns the passwords. They are separate from those of a local environment with the same name, which is a different
  * environment.
  */
 export const dockerSecrets = (stateDir: string, name: string): EnvironmentSecrets =>

@@ -25,8 +25,8 @@ const MAX_FAILOVERS = 3;
 
 /**
  * Waits until the sentinels and the node itself report the same master, every replica is linked to it, every sentinel
- * agrees and has discovered the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. A
- * failover during the wait restarts it.
+ * agrees and has discovered the others, and the master has enough good replicas for writes. Clusters: `cluster.ts`. If
+ * a failover occurs during the wait, the wait starts again.
  *
  * @throws KitError `ROLES_UNSETTLED`, `NOT_HEALTHY`
  */

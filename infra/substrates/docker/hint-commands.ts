@@ -1,4 +1,4 @@
-/** Commands for hints, which can be pasted and run, also for an environment in a user's own YAML file. */
+/** Commands for hints: they can be pasted and run, even if the environment is defined in the user's own YAML file. */
 
 import { IS_BUILT } from '../../../config/installation.ts';
 import { environmentFlags, sourceOf } from '../../../config/load.ts';
@@ -7,8 +7,8 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 type Named = Pick<EnvironmentConfig, 'name'>;
 
 /**
- * Returns `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. The package has no
- * `cdktf`.
+ * Returns `npx cdktf deploy dev`; for a file, `KIT_STACKS=./mine.yaml npx cdktf deploy mine`. The package does not
+ * include `cdktf`.
  */
 export function cdktfCommand(verb: 'deploy' | 'destroy', environment: Named): string {
   if (IS_BUILT) return kitCommand(verb === 'deploy' ? 'up' : 'down', environment);

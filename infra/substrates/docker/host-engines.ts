@@ -1,6 +1,6 @@
 /**
- * Engines of the hosts of an environment before a deploy: whether they answer, and whether they have the images that
- * exist only on an engine (`kit images build`).
+ * Checks the engines of an environment's hosts before a deploy: whether they answer, and whether they have the images
+ * that exist only on an engine (`kit images build`).
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
@@ -41,7 +41,7 @@ export async function engineVersions(environment: WithHosts): Promise<string> {
 }
 
 /**
- * Copies the images that no registry has to the engines that lack them. Does nothing without `hosts`.
+ * Copies images that are in no registry to the engines that lack them. Does nothing without `hosts`.
  *
  * @throws KitError `IMAGE_MISSING`
  */
@@ -65,7 +65,7 @@ export async function copyImages(
   }
 }
 
-/** Returns the first engine that has an image. An unreachable engine of the user has none. */
+/** Returns the first engine that has an image. The user's engine has none if it is unreachable. */
 async function sourceOf(tag: string, engines: readonly (Engine | undefined)[]): Promise<Engine | undefined> {
   for (const engine of engines) {
     if (await imageExists(tag, engine).catch(() => false)) return engine;
@@ -87,7 +87,7 @@ async function copy(tag: string, from: Engine | undefined, to: Engine | undefine
     {
       code: 'IMAGE_MISSING',
       where: pipe,
-      hint: 'check the free space and the connection of the host',
+      hint: 'check the free space on the host, and the connection to it',
       exitCode: EXIT.UNKNOWN,
     },
   );

@@ -23,7 +23,7 @@ export interface LockReport {
   readonly images: Readonly<Record<ImageRole, { readonly version: string; readonly digest: string }>>;
 }
 
-/** Locks the images. @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; then the lock is unchanged */
+/** Locks the images. @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; in both cases the lock is unchanged */
 export async function lockImages(options: LockOptions = {}): Promise<LockReport> {
   const { imageRegistry, imagesLock } = dockerSettings();
   const before = readUsable(imagesLock);

@@ -2,7 +2,7 @@
  * Images that the containers run: published ones by version, or images built or loaded on this machine.
  *
  * `kit images build` and `kit bundle load` write `<state>/docker/images.json`. While that file exists, its tags are
- * used and no registry is queried. A tag is the hash of the inputs: an existing image is never built again.
+ * used and no registry is queried. A tag is the hash of the inputs, so an existing image is never rebuilt.
  *
  * An environment that names its server (`redis.server`, `docker.image`) has its own image for the nodes:
  * `server-images.ts` pulls and probes it before a deploy, and stores the result for `chooseImages`.
@@ -35,7 +35,7 @@ export interface ImageSet {
   readonly redis: ImageChoice;
   readonly exporter: ImageChoice;
   readonly commander: ImageChoice;
-  /** Features of the Redis in this set of images. */
+  /** Features of the Redis server in this set of images. */
   readonly facts: BinaryFacts;
   readonly origin: ImageOrigin;
 }
@@ -63,7 +63,7 @@ export interface ServerImage {
   readonly facts: BinaryFacts;
 }
 
-/** Settings that choose the node image. */
+/** Settings that determine the node image. */
 export type ImageSettings = Pick<EnvironmentConfig, 'redis' | 'docker'>;
 
 /** Files that the Redis image adds to its base. */
@@ -73,7 +73,7 @@ export const REPOSITORY = 'redis-cache-kit';
 export const imagesFile = (stateDir: string): string => join(stateDir, 'docker', 'images.json');
 
 /**
- * Returns the images that a deploy would use now. Reads files only, queries no registry.
+ * Returns the images that a deploy would use now. Only reads files; does not query a registry.
  *
  * @param settings environment settings; default: an environment that names no server
  * @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE`
@@ -123,7 +123,7 @@ function nodeImage(
     if (own !== undefined) return { redis: { kind: 'local', tag: own.tag }, facts: own.facts };
   }
   const base = image ?? serverReference(wanted, dockerSettings().imageRegistry);
-  // Until the image is probed: the published images have both features.
+  // Assumed until the image is probed: the published images have both features.
   const facts = readProbed(stateDir)[base]?.facts ?? { ...wanted, activedefrag: true, tls: true };
   return { redis: builtOn(base), facts };
 }
@@ -150,7 +150,7 @@ export function nodeImageHash(base: string): string {
   return inputsHash([base, ...files]);
 }
 
-/** Script that prints the server version in an image, and how the server ends with each configuration. */
+/** Script that prints the version of the server in an image, and how the server exits with each configuration. */
 const PROBE = `server=$(command -v redis-server || command -v valkey-server) || exit 0
 "$server" --version
 for text in "$@"; do echo '--- probe'; printf '%s' "$text" | timeout 5 "$server" - 2>&1; done

@@ -1,7 +1,7 @@
 /**
  * Removes the remains of an interrupted deploy of this checkout: its own containers and networks that are not in the
  * state. It also removes all containers in such a network, even those in the state: the next deploy would leave them
- * without a network. Volumes stay.
+ * without a network. Volumes are kept.
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { docker, labelledIds } from './engine.ts';
@@ -15,13 +15,13 @@ const ROUNDS = 5;
 
 type Part = Pick<EnginePart, 'kind' | 'id' | 'name' | 'engine'>;
 
-/** Removes the remains. @throws KitError `STATE_LOCKED` while another deploy runs */
+/** Removes the remains. @throws KitError `STATE_LOCKED` while another deploy is running */
 export async function removeOrphans(
   environment: EnvironmentConfig,
   options: TerraformOptions,
   progress: (line: string) => void,
 ): Promise<void> {
-  // The engine may still execute requests of a killed deploy: look again after each round.
+  // The engine may still execute requests of a killed deploy: check again after each round.
   for (let round = 0; round < ROUNDS; round += 1) {
     const before = await remainingParts(environment, options);
     if (before.length === 0) return;
@@ -36,7 +36,7 @@ export async function removeOrphans(
   }
 }
 
-/** Removes containers, then networks, then volumes, one at a time, so that the first refusal is the error. */
+/** Removes containers, then networks, then volumes, one at a time, so that the error reports the first refusal. */
 export async function removeParts(
   parts: readonly Part[],
   onRemoval: (part: Part) => void = () => {},

@@ -7,7 +7,7 @@ import type { DockerPlan } from './plan.ts';
 
 export interface OutputNode {
   readonly role: 'redis' | 'sentinel';
-  /** Name of its host; absent without `hosts`. */
+  /** Name of the node's host; absent without `hosts`. */
   readonly host?: string;
   readonly container: string;
   /** Announced address, which nodes and sentinels use. */
@@ -20,14 +20,14 @@ export interface Outputs {
   readonly environment: string;
   readonly mode: ClientEndpoints['mode'];
   readonly service_name: string;
-  /** `true` or `false`, as text: `cdktf output` prints a boolean as nothing. */
+  /** `true` or `false`, as text: `cdktf output` prints nothing for a boolean. */
   readonly tls: string;
   readonly nodes: Readonly<Record<string, OutputNode>>;
-  /** Maps `ip:port` in the data network to `host:port` on this host, as natMap of ioredis does. */
+  /** Maps `ip:port` in the data network to `host:port` on this host, like natMap in ioredis. */
   readonly nat_map: Readonly<Record<string, string>>;
-  /** URL of the metrics of the master. */
+  /** URL of the master's metrics. */
   readonly exporter_url: string;
-  /** URL of the metrics of any node, to which `?target=` and one of the targets (by node id) are appended. */
+  /** Base URL for the metrics of any node: append `?target=` and one of the targets (by node id). */
   readonly scrape_url: string;
   readonly scrape_targets: Readonly<Record<string, string>>;
   readonly commander_url: string;
@@ -68,7 +68,7 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
   };
 }
 
-/** Returns the names, addresses and ports of the nodes. Different values mean another environment. */
+/** Returns the names, addresses and ports of the nodes. Different values mean a different environment. */
 export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
   return Object.fromEntries(
     nodes.map(({ id, node, engine, container, address, published }) => [

@@ -20,7 +20,7 @@ export function removeOwnerProcess(stateDir: string, name: string): void {
 
 /**
  * Returns the state of the owner. `none`: there is no owner, and the environment stays. `own`: this process. `alive`:
- * another running process. `gone`: the owner has ended without removing the environment.
+ * another running process. `gone`: the owner exited without removing the environment.
  *
  * @throws KitError `STATE_UNREADABLE` if it is unknown whether a process uses the environment
  */

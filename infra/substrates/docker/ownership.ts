@@ -33,7 +33,7 @@ export interface EnginePart {
   readonly owner: string;
   readonly place: string;
   readonly isProtected: boolean;
-  /** Engine of its host; absent without `hosts`. */
+  /** Engine of the resource's host; absent without `hosts`. */
   readonly engine?: Engine;
 }
 
@@ -44,7 +44,7 @@ export interface Ownership {
 
 const KINDS: readonly EngineKind[] = ['container', 'network', 'volume'];
 
-/** Returns all parts of an environment on these engines; without a name, of all environments. */
+/** Returns all parts of an environment on these engines; if no name is given, those of all environments. */
 export async function partsOf(
   environment?: string,
   engines: readonly (Engine | undefined)[] = [undefined],
@@ -144,7 +144,7 @@ export function foreignEnvironment(
 const UNLABELLED_PLACE = 'another checkout or user: it has no owner label';
 
 /**
- * Returns the refusal, which names the owner's location. @param verb the refused command, which works with `--adopt`
+ * Returns the refusal error, which names the owner's location. @param verb the refused command; it works with `--adopt`
  */
 export function foreignError(
   named: Pick<EnvironmentConfig, 'name'>,
@@ -181,6 +181,6 @@ export function unknownEnvironment(name: string, parts: readonly EnginePart[], s
   return new KitError(`the deployed configuration of '${name}' is not available here`, {
     code: 'ENVIRONMENT_UNKNOWN',
     where: environmentDir(stateDir, name),
-    hint: 'run kit down --env FILE --substrate docker with the YAML file of the deploy',
+    hint: 'run kit down --env FILE --substrate docker with the YAML file used for the deploy',
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Passwords of an environment of containers. The files of all nodes are on volumes that only the init container may
- * write: this container gets the new archive and runs again, as in a deploy. The labels of the containers and the state
- * keep their hashes (`rendering.ts`), so that the next deploy replaces nothing.
+ * write: this container gets the new archive and runs again, as in a deploy. The container labels and the state keep
+ * their hashes (`rendering.ts`), so that the next deploy replaces nothing.
  */
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
@@ -25,7 +25,7 @@ export interface DockerPasswordsInput {
   readonly plan: DockerPlan;
   readonly facts: BinaryFacts;
   readonly stateDir: string;
-  /** Passwords, if they were read before. */
+  /** Passwords, if they have already been read. */
   readonly known: EnvironmentSecrets | undefined;
 }
 
@@ -80,7 +80,7 @@ async function unpack({ environment }: DockerPlan, init: DockerPlan['init'], arc
   await docker(['start', '--attach', container], { engine });
 }
 
-/** Returns the containers that are not nodes and read a rotated password at their start. */
+/** Returns the containers, other than nodes, that read a rotated password at startup. */
 function partsWithLogin(plan: DockerPlan, secrets: EnvironmentSecrets): readonly PlannedContainer[] {
   const rotated = new Set(
     (['redis', 'sentinel'] as const).flatMap((role) =>

@@ -13,30 +13,36 @@ import { IMAGE_ROLES, type ImageRole } from './published-images.ts';
 export const RUN_AS = '999:999';
 
 /**
- * Maximum number of processes and threads per container. Redis uses fewer than 10 threads and a fork, the Node of
- * Commander 11 threads; a health check briefly needs a few more.
+ * Maximum number of processes and threads per container. Redis uses fewer than 10 threads and a fork, the Node.js
+ * process of Redis Commander 11 threads; a health check briefly needs a few more.
  */
 export const PIDS_LIMIT = 256;
 
 export const LABEL = {
   environment: 'redis-cache-kit.environment',
   node: 'redis-cache-kit.node',
-  /** SHA-256 over the rendered node files: a change replaces the container. */
+  /** SHA-256 of the rendered node files; if it changes, the container is replaced. */
   config: 'redis-cache-kit.config-sha256',
   /** Id of the checkout that deployed it (`checkout-id.ts`), and its location. */
   owner: 'redis-cache-kit.owner',
   place: 'redis-cache-kit.owner-place',
-  /** `yes` on the parts of a protected environment that serve no client, so that a change replaces no node. */
+  /**
+   * `yes` on the parts of a protected environment that serve no client, so that changing the protection replaces no
+   * node.
+   */
   protected: 'redis-cache-kit.protected',
 } as const;
 
 export interface PlannedContainer {
   readonly id: string;
   readonly container: string;
-  /** Engine of its host; absent without `hosts`. */
+  /** Engine of the container's host; absent without `hosts`. */
   readonly engine?: Engine;
   readonly configVolume: string;
-  /** Address that the other nodes use: in the data network or, with `hosts`, the address of the container's host. */
+  /**
+   * Address that the other nodes use: the address in the data network or, with `hosts`, the address of the container's
+   * host.
+   */
   readonly address: Address;
   /** Address for clients; undefined for a container to which nothing connects. */
   readonly published?: Address;
@@ -58,7 +64,7 @@ export interface PlannedNode extends PublishedContainer {
 
 /** An engine with its own networks, images and configuration volumes. */
 export interface PlannedHost {
-  /** Undefined without `hosts`: the engine of the user. */
+  /** Undefined without `hosts`: the user's engine. */
   readonly engine: Engine | undefined;
   /** Short-lived container that fills the configuration volumes of this engine. */
   readonly init: { readonly container: string; readonly engine?: Engine };
@@ -111,7 +117,8 @@ export function planDocker(topology: Topology): DockerPlan {
     port,
   });
   const hosts = plannedHosts(environment, named);
-  // Services other than nodes: on the first host, but the watchdog on the last one, apart from the first master.
+  // Services other than nodes run on the first host, except the watchdog, which runs on the last one, away from the
+  // first master.
   const [{ engine }] = hosts;
   const onFirst = engine === undefined ? {} : { engine };
   const lastEngine = hosts.at(-1)?.engine;
@@ -216,7 +223,7 @@ function hostOf(
   return host && engine && { engine, address: { host: host.address, port } };
 }
 
-/** File that the watchdog writes every second, so that a process that hangs is reported as unhealthy. */
+/** File that the watchdog writes every second, so that a hung process is reported as unhealthy. */
 export const HEARTBEAT_FILE = '/dev/shm/heartbeat';
 
 function watchdogOf(
@@ -255,7 +262,7 @@ export function configVolumesOf(plan: DockerPlan): readonly string[] {
   return plan.hosts.flatMap((host) => configVolumesOn(plan, host));
 }
 
-/** Returns the images that the containers of an engine use; the watchdog uses that of Redis Commander. */
+/** Returns the images that the containers of an engine use; the watchdog uses the Redis Commander image. */
 export function imageRolesOn(
   plan: DockerPlan,
   { engine }: Pick<PlannedHost, 'engine'>,
@@ -279,7 +286,7 @@ export function configVolumesOn(
     .map((part) => part.configVolume);
 }
 
-/** Returns the containers that run as long as the environment. */
+/** Returns the containers that run for as long as the environment exists. */
 export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
   return [...publishedOf(plan), ...(plan.watchdog ? [plan.watchdog] : [])];
 }
@@ -290,9 +297,9 @@ export function publishedOf(plan: DockerPlan): readonly PublishedContainer[] {
 }
 
 /**
- * Returns the memory limit of a Redis node. Above maxmemory a node needs memory for the copy on write of a fork (worst
- * case: every page that is written during a save), the backlog, and client and replica buffers. Half of maxmemory
- * covers a save under the write load of a cache.
+ * Returns the memory limit of a Redis node. In addition to maxmemory, a node needs memory for copy-on-write after a
+ * fork (worst case: every page that is written during a save), the backlog, and client and replica buffers. Half of
+ * maxmemory covers a save under the write load of a cache.
  */
 function redisMemoryMb({ redis }: EnvironmentConfig): number {
   return Math.ceil((redis.maxmemory * 1.5 + redis.replBacklogSize) / MIB) + 64;

@@ -20,8 +20,8 @@ const PLUGIN_DIRS = [
 ];
 
 /**
- * Returns the host name of the registry that a program uses, from its own output; undefined if the output does not
- * contain it.
+ * Returns the host name of the registry that a program uses, as the program itself reports it; undefined if the output
+ * does not contain it.
  */
 export async function registryOf(program: string): Promise<string | undefined> {
   const record = await inProviderFolder(program, ['providers', '-no-color']);
@@ -67,7 +67,7 @@ export interface PluginSource {
   readonly path?: string;
 }
 
-/** Finds the plugin locally, else in the registry. Leaves only the program's own cache behind. */
+/** Looks for the plugin in local directories, then in the registry. Leaves only the program's own cache behind. */
 export async function findPlugin(): Promise<PluginSource> {
   const program = await terraformProgram();
   const registry = await registryOf(program);
@@ -82,7 +82,7 @@ export async function pluginAvailable(): Promise<boolean> {
 }
 
 /**
- * Returns an entry for a dependency lock file without hashes; the program adds the hashes of the plugin that it
+ * Returns an entry without hashes for a dependency lock file; the program adds the hashes of the plugin that it
  * installs.
  */
 export const lockEntry = (registry: string): string =>
@@ -93,7 +93,7 @@ export const lockEntry = (registry: string): string =>
     '}\n',
   ].join('\n');
 
-/** Runs a program in a folder that only requires the provider. */
+/** Runs a program in a folder whose configuration only requires the provider. */
 async function inProviderFolder(program: string, args: readonly string[]): Promise<ProgramRecord> {
   const dir = mkdtempSync(join(tmpdir(), 'kit-plugin-'));
   try {

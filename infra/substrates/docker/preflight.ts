@@ -1,6 +1,6 @@
 /**
- * Checks the free ports and addresses that an environment needs on the engine. Runs before a deploy, so that a deploy
- * that cannot work creates nothing.
+ * Checks that the ports and addresses that an environment needs on the engine are free. Runs before a deploy, so that a
+ * deploy that cannot succeed creates nothing.
  *
  * Left out: ports that another program takes after the check, which Terraform reports (`terraform-errors.ts`).
  */
@@ -71,7 +71,7 @@ async function publishedPorts(engine: Engine | undefined): Promise<readonly Publ
   });
 }
 
-/** Pure: parses `127.0.0.1:6379->6379/tcp, 0.0.0.0:7000-7002->7000-7002/tcp` into single ports. */
+/** Pure: parses `127.0.0.1:6379->6379/tcp, 0.0.0.0:7000-7002->7000-7002/tcp` into individual ports. */
 export function parsePorts(text: string): readonly Omit<PublishedPort, 'container' | 'engine'>[] {
   return [...text.matchAll(/(\S+):(\d+)(?:-(\d+))?->/g)].flatMap(([, host = '', from, to = from]) =>
     Array.from({ length: Number(to) - Number(from) + 1 }, (_, i) => ({ host, port: Number(from) + i })),
@@ -115,7 +115,7 @@ async function takenSubnet(
 ): Promise<{ readonly name: string; readonly subnet: string } | undefined> {
   const ids = (await docker(['network', 'ls', '--quiet'])).split('\n');
   const format = '{{.Name}}\t{{range .IPAM.Config}}{{.Subnet}} {{end}}';
-  // Exit code 1 only means that a network was removed meanwhile; stdout contains the other networks.
+  // Exit code 1 only means that a network was removed in the meantime; stdout contains the other networks.
   const { stdout } = await tryDocker(['network', 'inspect', '--format', format, ...ids]);
   const networks = stdout
     .trim()
@@ -130,7 +130,7 @@ async function takenSubnet(
   return networks.find(({ name, subnet }) => !own.has(name) && subnetsOverlap(subnet, data.subnet));
 }
 
-/** Whether two IPv4 subnets in CIDR notation overlap. Other notations never overlap. Pure. */
+/** Whether two IPv4 subnets in CIDR notation overlap. Other notations count as not overlapping. Pure. */
 export function subnetsOverlap(one: string, other: string): boolean {
   const [a, b] = [rangeOf(one), rangeOf(other)];
   return a !== undefined && b !== undefined && a.first <= b.last && b.first <= a.last;

@@ -49,12 +49,15 @@ export function publishedImages({ imageRegistry, imagesLock }: Source): Publishe
   };
 }
 
-/** Returns the reference by version, in the registry that the user named or in the engine's default registry. */
+/**
+ * Returns the reference to the image by version, in the registry that the user named or in the engine's default
+ * registry.
+ */
 export function taggedReference(role: ImageRole, registry: string | undefined): string {
   return inRegistry(PUBLISHED[role], registry);
 }
 
-/** Published images of the servers, whose tags are versions. */
+/** Published server images, whose tags are versions. */
 const SERVER_IMAGES: Readonly<Record<ServerFamily, string>> = { redis: 'redis', valkey: 'valkey/valkey' };
 
 /** Returns the reference to the published image of a server, by version. */

@@ -51,7 +51,7 @@ export async function recoveryContext(
   return { plan, stateDir, tools, volumes: new Set(volumes) };
 }
 
-/** Returns the tools for the volumes of a node, which are on the engine of its host. */
+/** Returns the tools for the volumes of a node, which are on the engine of the node's host. */
 const toolsFor = ({ tools }: RecoveryContext, { engine }: PlannedNode): VolumeTools => ({ ...tools, engine });
 
 export interface RecoverOptions {
@@ -65,8 +65,8 @@ const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);
 
 /**
- * Maximum wait, in ms, for a reply from a node whose container runs. The node may still be waiting for other nodes or
- * loading data.
+ * Maximum wait, in ms, for a reply from a node whose container is running. The node may still be waiting for other
+ * nodes or loading data.
  */
 const ANSWER_BOUND_MS = 10_000;
 
@@ -116,7 +116,7 @@ export async function inspectDown(
   if (!isUp) return await inspectVolumes(context);
   throw new KitError(`a Redis node of '${plan.environment.name}' is running`, {
     code: 'RECOVERY_REFUSED',
-    hint: `data is compared only when all Redis nodes are down; ${kitCommand('up', plan.environment)} starts the missing ones`,
+    hint: `data can be compared only when all Redis nodes are down; to start the missing nodes instead, run ${kitCommand('up', plan.environment)}`,
   });
 }
 
@@ -128,7 +128,10 @@ const notDeployedHere = ({ environment }: DockerPlan, hasData: boolean): KitErro
     { code: 'RECOVERY_REFUSED', hint: 'see docs/runbook.md, "Damaged or lost data"' },
   );
 
-/** Returns whether a Redis node answers, loads its data, or is paused. Waits for one whose container runs. */
+/**
+ * Returns whether a Redis node is answering, is loading its data, or is paused. Waits for a reply from a node whose
+ * container is running.
+ */
 async function isServed(
   environment: DockerEnvironment,
   plan: DockerPlan,
@@ -157,7 +160,7 @@ async function answersOrLoads(environment: DockerEnvironment, id: string): Promi
   );
 }
 
-/** Reads the data of all Redis nodes, which are all down, and chooses one. Changes nothing. */
+/** Reads the data of all Redis nodes, which are all down, and chooses one node. Changes nothing. */
 async function inspectVolumes(context: RecoveryContext): Promise<DataInspection> {
   const { plan, stateDir } = context;
   const home = environmentDir(stateDir, plan.environment.name);
@@ -188,7 +191,9 @@ async function copyOf(context: RecoveryContext, node: PlannedNode, dir: string):
   return into;
 }
 
-/** Returns the node that the sentinels last wrote to their volumes as master; the highest configuration epoch wins. */
+/**
+ * Returns the node that the sentinels last recorded as master on their volumes; the highest configuration epoch wins.
+ */
 async function rememberedMaster(context: RecoveryContext, dir: string): Promise<PlannedNode | undefined> {
   const { plan } = context;
   const memories: { readonly host: string; readonly port: number; readonly epoch: number }[] = [];
@@ -232,8 +237,8 @@ async function compareContents(
 /**
  * Stops all nodes, chooses one, and writes the choice into the volumes. The caller starts the environment.
  *
- * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: no node is running then, and no data was
- * changed
+ * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`: in these cases no node is running, and no
+ * data was changed
  */
 async function recoverVolumes(
   context: RecoveryContext,
@@ -277,8 +282,8 @@ const STOP_SECONDS = 20;
 
 /**
  * Stops all nodes with a clean shutdown, which flushes the append-only file. Sentinels stop first, so that none starts
- * a failover. One container at a time: Docker 20.10 can deadlock if several containers leave a network at once (two
- * locks of its libnetwork, in both orders).
+ * a failover. Stops one container at a time, because Docker 20.10 can deadlock if several containers leave a network at
+ * once (its libnetwork takes two locks in either order).
  */
 async function stopNodes({ nodes }: DockerPlan): Promise<void> {
   const found = await inspectContainers(nodes);
@@ -322,7 +327,7 @@ conf=/data/redis.conf
 mv $conf.next $conf`;
 
 /**
- * Script that writes the master into the sentinel.conf that Sentinel has stored, with an epoch above all others.
+ * Script that writes the master into the sentinel.conf that Sentinel has stored, with a higher epoch than all others.
  * Sentinels without a stored master adopt it from these sentinels.
  */
 const MONITOR = `set -eu

@@ -1,10 +1,10 @@
 /**
  * Renders all files that a container reads, with mode 0600, under the state directory. Terraform copies them, as one
- * archive, into the configuration volumes through the init container: no secret is in a variable, a command line or the
- * state.
+ * archive, into the configuration volumes through the init container: no secret appears in a variable, a command line
+ * or the state.
  *
- * Hashes for labels and the state are computed with placeholders for the passwords: after a rotation, the next deploy
- * replaces nothing.
+ * Hashes for labels and the state are computed with placeholders for the passwords, so that after a rotation the next
+ * deploy replaces nothing.
  *
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`,
  * or with `hosts` a `files-<host>.tar` for each host, with the files of its own containers
@@ -60,9 +60,12 @@ export interface Archive {
 }
 
 export interface RenderedFiles {
-  /** Archive of each host of the plan, whose source is an absolute path on this machine. */
+  /** Archive for each host in the plan; its source is an absolute path on this machine. */
   readonly archives: readonly Archive[];
-  /** Hashes by configuration volume. A changed hash replaces the container; a password rotation does not change it. */
+  /**
+   * Hashes by configuration volume. If a hash changes, the container is replaced; a password rotation does not change
+   * the hashes.
+   */
   readonly hashes: ReadonlyMap<string, string>;
   readonly deviations: readonly string[];
 }
@@ -70,7 +73,7 @@ export interface RenderedFiles {
 /**
  * Renders and writes the files. The same plan, secrets and images give the same files.
  *
- * @param secrets passwords; default: the current passwords and, during a rotation, the other ones
+ * @param secrets passwords; default: the current passwords and, during a rotation, the other valid ones
  */
 export async function renderFiles(
   plan: DockerPlan,
@@ -163,7 +166,7 @@ export function renderNodes(
   );
 }
 
-/** Placeholder for certificates that the next deploy generates: differs from every certificate. */
+/** Placeholder for certificates that the next deploy generates; it differs from every real certificate. */
 const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
 
 /** Returns the files of the archive, in one folder per volume. */
@@ -331,8 +334,8 @@ function isReplicaOf({ node }: PlannedNode, id: string): boolean {
 }
 
 /**
- * Returns the credentials of the entry point: Sentinel's user on Redis (in a cluster, the exporter's), and the app's
- * user on the sentinels. These users must not write.
+ * Returns the credentials that the entry point uses: Sentinel's user on Redis (in a cluster, the exporter's), and the
+ * app's user on the sentinels. These users must not write.
  */
 function authTexts(
   plan: DockerPlan,

@@ -66,8 +66,8 @@ export function prepareDockerChange(request: DockerChangeRequest): PreparedChang
 }
 
 /**
- * Refuses changed passwords, which need another procedure: a node with new passwords could not log in to a node with
- * the previous ones.
+ * Refuses changed passwords, which need a different procedure: a node with new passwords could not log in to a node
+ * with the previous ones.
  */
 function requirePasswords(name: string, { differences }: DockerChangeRequest['found']): void {
   const [first] = differences.filter((text) => text.startsWith('passwords:'));
@@ -121,7 +121,7 @@ function requireSameAuthority({ environment }: DockerPlan, drift: readonly Drift
       code: 'CHANGE_NOT_ROLLING',
       exitCode: EXIT.USAGE,
       where: environment.name,
-      hint: `deploy with an interruption of all nodes: ${cdktfCommand('deploy', environment)}; or name certificates of your own authority in security.certificates`,
+      hint: `deploy with an interruption of all nodes: ${cdktfCommand('deploy', environment)}; or name certificates from your own authority in security.certificates`,
     },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Provides the node image of an environment that names its server, before a node is replaced: finds the image on the
+ * Before a node is replaced, provides the node image of an environment that names its server: finds the image on the
  * engine or pulls it, probes it, and compares it with `redis.server`. The result is stored for `chooseImages`, which
  * queries nothing.
  *
@@ -37,7 +37,7 @@ export async function provideNodeImage(
   if (wanted === undefined) return;
   const { redis: node } = chooseImages(stateDir, environment);
   const common = chooseImages(stateDir).redis;
-  // The kit's own image has this server: Terraform provides it as for every other environment.
+  // The kit's own image contains this server, so Terraform provides it as it does for every other environment.
   if (environment.docker.image === undefined && imageName(node) === imageName(common)) return;
   if (node.kind !== 'dockerfile') {
     if ((await imageId(imageName(node))) !== undefined) return;
@@ -63,7 +63,7 @@ interface FoundImage {
   readonly id: string;
 }
 
-/** Finds the base on the engine, else the node image that was built on it, else pulls the base. */
+/** Finds the base on the engine, or else the node image that was built on it; otherwise pulls the base. */
 async function findImage(
   base: string,
   node: string,
@@ -86,7 +86,7 @@ async function imageId(name: string): Promise<string | undefined> {
   return record.exitCode === 0 ? record.stdout.trim() : undefined;
 }
 
-/** Returns the facts of an image, which are probed once per id. */
+/** Returns the facts about an image, which are probed once per id. */
 async function factsOf(stateDir: string, base: string, { name, id }: FoundImage): Promise<BinaryFacts> {
   const probed = readProbed(stateDir);
   const known = probed[base];
@@ -116,7 +116,7 @@ function notAvailable(
       code: 'IMAGE_NOT_AVAILABLE',
       exitCode: EXIT.UNKNOWN,
       where: placeOf(environment),
-      hint: `run the command with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), set docker.image to an image of this engine, or build one from a server program: kit images build --server PATH`,
+      hint: `run the command with access to a registry (or set KIT_IMAGE_REGISTRY to a mirror), set docker.image to an image on this engine, or build one from a server program: kit images build --server PATH`,
     },
   );
 }

@@ -19,9 +19,11 @@ export interface DockerSettings {
    * the slot of the resource that it waits for.
    */
   readonly ordered: boolean;
-  /** `KIT_IMAGE_REGISTRY`: registry of the published images instead of the engine's default, such as a mirror. */
+  /**
+   * `KIT_IMAGE_REGISTRY`: registry to use for the published images instead of the engine's default, such as a mirror.
+   */
   readonly imageRegistry: string | undefined;
-  /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` of the checkout, `images.lock.yaml` with the package. */
+  /** `KIT_IMAGES_LOCK`; default `config/images.lock.yaml` in the checkout, or `images.lock.yaml` with the package. */
   readonly imagesLock: string;
 }
 

@@ -1,7 +1,7 @@
 /**
  * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Watchdog, Observability, and the
  * wait for readiness. A stack does not depend on other stacks: a cross-stack token would put absolute paths into the
- * text.
+ * synthesised text.
  */
 import { DockerProvider, type DockerProviderConfig } from '@cdktf/provider-docker/lib/provider/index.js';
 import { Fn, type ITerraformDependable, LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
@@ -34,7 +34,7 @@ export interface StackProps {
   /** Reason why the environment must not be deployed from this checkout, if another checkout owns it. */
   readonly refusal?: string | undefined;
   readonly images: ImageSet;
-  /** Archive of each host of the plan, whose source is relative to the stack's folder. */
+  /** Archive for each host in the plan; its source is relative to the stack's folder. */
   readonly archives: readonly Archive[];
   readonly hashes: ReadonlyMap<string, string>;
   /**
@@ -57,11 +57,14 @@ interface HostParts {
   readonly secrets: ITerraformDependable;
 }
 
-/** Id of a construct of an engine. Without `hosts` it has no suffix, so that existing states keep their addresses. */
+/**
+ * Id of a construct that exists once per engine. Without `hosts` it has no suffix, so that existing states keep their
+ * addresses.
+ */
 const idOn = (id: string, engine: Engine | undefined): string =>
   engine === undefined ? id : `${id}-${engine.host}`;
 
-/** Settings of the provider of a host. Terraform reads the client files, so that no key is in the synthesised text. */
+/** Provider settings for a host. Terraform reads the client files, so that no key is in the synthesised text. */
 const providerOf = ({ host, url, tls }: Engine): DockerProviderConfig => ({
   alias: host,
   host: url,

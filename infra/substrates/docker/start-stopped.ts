@@ -24,7 +24,8 @@ export async function startStopped(
 /**
  * Starts all parts at the same time and waits for all of them, even if one fails.
  *
- * @throws the error of the part that failed; for several, a KitError with the code of the first and all messages
+ * @throws the error of the part that failed; if several failed, a KitError with the code of the first error and all
+ * messages
  */
 export async function startAll(ids: readonly string[], start: (id: string) => Promise<void>): Promise<void> {
   const results = await Promise.allSettled(ids.map(start));

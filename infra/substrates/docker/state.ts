@@ -53,12 +53,12 @@ export function stateFile({ name, docker: { backend } }: Deployed, stateDir: str
 }
 
 /**
- * Moves a truncated local state aside, such as one left by a full disk, and restores the previous state, if there is
- * one. The labels replace the missing entries: the next deploy removes containers that are not in the state, and adopts
- * volumes with their data.
+ * Moves aside a truncated local state, such as one left behind when the disk was full, and restores the previous state,
+ * if there is one. The labels replace the missing entries: the next deploy removes containers that are not in the
+ * state, and adopts volumes with their data.
  *
- * @returns the path of the truncated file; undefined if the state is valid, or if another Terraform may be writing it
- *   now
+ * @returns the path of the truncated file; undefined if the state is valid, or if another Terraform process may be
+ * writing it now
  */
 export function restoreTruncatedState(environment: Deployed, stateDir: string): string | undefined {
   const file = stateFile(environment, stateDir);
@@ -73,8 +73,8 @@ export function restoreTruncatedState(environment: Deployed, stateDir: string): 
 }
 
 /**
- * Returns whether the state has no resource that Terraform could replace. Only a local state without a writer can
- * answer this without calling Terraform.
+ * Returns whether the state has no resource that Terraform could replace. Without calling Terraform, this is known only
+ * for a local state that nothing is writing.
  */
 export function isStateEmpty(environment: Deployed, stateDir: string): boolean {
   const file = stateFile(environment, stateDir);
@@ -84,7 +84,7 @@ export function isStateEmpty(environment: Deployed, stateDir: string): boolean {
   return text.trim() !== '' && isState(file) && addressesIn(parseState(text, file)).length === 0;
 }
 
-/** Whether Terraform is using the state, or was killed while it did. */
+/** Whether Terraform is using the state, or was killed while using it. */
 const isLocked = (file: string): boolean => existsSync(join(dirname(file), `.${basename(file)}.lock.info`));
 
 function isState(path: string): boolean {
@@ -108,8 +108,8 @@ export const stateAttributes = (state: State, type: string, name: string): Attri
   resourcesOf(state, type).find((resource) => resource.name.startsWith(name))?.instances[0]?.attributes;
 
 /**
- * Returns the ids of all resources in the state. Other resources with the environment's label remain from an
- * interruption.
+ * Returns the ids of all resources in the state. Any other resources with the environment's label were left by an
+ * interrupted deploy.
  */
 export function idsIn(state: State): ReadonlySet<string> {
   return new Set(engineResourcesIn(state).map(({ id }) => id));
@@ -149,7 +149,7 @@ type Backend = NonNullable<EnvironmentConfig['docker']['backend']>;
 export const backendDir = (stateDir: string, name: string): string =>
   join(environmentDir(stateDir, name), 'backend');
 
-/** Reads the state from a backend, in a folder that has only the backend: no app, no plugin. */
+/** Reads the state from a backend, in a folder that contains only the backend configuration: no app, no plugin. */
 async function pullState(name: string, backend: Backend, options: StateOptions): Promise<State> {
   const dir = backendDir(options.stateDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -186,6 +186,6 @@ const unreadable = (where: string, why: string): KitError =>
   new KitError(`cannot read the Terraform state: ${why}`, {
     code: 'STATE_UNREADABLE',
     where,
-    hint: 'check docker.backend of the environment; credentials are variables of the backend (TF_HTTP_PASSWORD, PG_CONN_STR, AWS_…)',
+    hint: 'check docker.backend in the environment file; credentials are set in the backend variables (TF_HTTP_PASSWORD, PG_CONN_STR, AWS_…)',
     exitCode: EXIT.USAGE,
   });

@@ -19,7 +19,7 @@ export function withoutCredentials({
   return { ...rest, docker, observability };
 }
 
-/** Completes a stored configuration. A state of an earlier version may contain a webhook: it is replaced. */
+/** Completes a stored configuration. A state from an earlier version may contain a webhook, which is replaced. */
 export function withCredentialsOf(
   { docker: { backend }, observability: { webhook } }: Credentials,
   stored: EnvironmentConfig,

@@ -2,8 +2,8 @@
  * The Docker substrate: an environment that Terraform owns, deployed by the steps of `cdktf deploy`.
  *
  * apply: end environments of crashed runs ─▶ keep an environment that is already running as planned, or: remove the
- * orphans of an interruption outside the state ─▶ terraform apply ─▶ healthy. An environment of plain `cdktf deploy` is
- * found by its name (`open`).
+ * orphans of an interruption outside the state ─▶ terraform apply ─▶ healthy. An environment deployed with plain
+ * `cdktf deploy` is found by its name (`open`).
  */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -131,7 +131,8 @@ class DockerSubstrate implements Substrate {
       await removeOrphans(plan.environment, this.#terraform(), progress);
       progress(describeImages(chooseImages(this.#stateDir, plan.environment)));
       progress(`terraform apply, stack ${name}`);
-      // Recorded before the deploy, so that a crash during it leaves an owner as well.
+      // Recorded before the deploy, so that the environment has an owner even if this process crashes during the
+      // deploy.
       if (owns) await recordOwnerProcess(this.#stateDir, name);
       await terraform.deploy(plan.environment, this.#terraform(options.signal));
       const environment = await this.#handle(plan, owns);
@@ -256,13 +257,14 @@ class DockerSubstrate implements Substrate {
     return load(join(environmentDir(this.#stateDir, name), 'environment.yaml')) ?? given ?? load(name);
   }
 
-  /** Whether the environment is deployed as planned, and at least one node runs. */
+  /** Whether the environment is deployed as planned, and at least one node is running. */
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
     const state = await this.#state(plan.environment);
     if (outputsIn(state) === undefined) return false;
     const found = await inspectContainers(plan.nodes);
-    // After an interrupted deploy the state may have the outputs but not the containers: those belong to no deploy.
+    // After an interrupted deploy the state may have the outputs but not the containers: such containers belong to no
+    // deploy.
     const owned = idsIn(state);
     const ours = [...found.values()].filter(({ Id }) => owned.has(Id));
     if (ours.length < plan.nodes.length) return false;
@@ -304,14 +306,14 @@ class DockerSubstrate implements Substrate {
     });
   }
 
-  /** Ends an ephemeral environment whose process has ended. */
+  /** Ends an ephemeral environment whose owner process has exited. */
   async #endOrphan(environment: EnvironmentConfig, progress: (line: string) => void): Promise<void> {
     const whose = await ownerProcessState(this.#stateDir, environment.name);
     if (whose === 'alive') {
       throw new KitError(`environment '${environment.name}' is in use by another run`, {
         code: 'ENVIRONMENT_BUSY',
         where: environmentDir(this.#stateDir, environment.name),
-        hint: 'wait until it has finished: the Docker engine has one environment of this name for all checkouts',
+        hint: 'wait until it has finished: the Docker engine has only one environment of this name for all checkouts',
       });
     }
     if (whose !== 'gone') return;
@@ -336,8 +338,8 @@ class DockerSubstrate implements Substrate {
       throw foreignError(environment, { foreign }, { stateDir: this.#stateDir });
     }
     setDamagedSecretsAside(this.#stateDir, name);
-    // The state may be incomplete after an interruption; the labels show the rest. Containers first: they use what
-    // Terraform is to remove.
+    // The state may be incomplete after an interruption; the labels identify the remaining resources. Containers are
+    // removed first, because they use the resources that Terraform is to remove.
     await removeOrphans(environment, this.#terraform(), () => {});
     if (idsIn(await this.#state(environment)).size > 0) {
       await destroy(environment, { ...this.#terraform(), allowDestroy });

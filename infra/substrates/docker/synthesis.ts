@@ -17,8 +17,8 @@ export interface SynthesisOptions {
   /** Reason why deploying and destroying the environment must fail. */
   readonly refusal?: string | undefined;
   /**
-   * Whether only the environment name is listed. Then no passwords are generated and nothing is written below
-   * the state directory.
+   * Whether the call only lists the environment name. In that case no passwords are generated and nothing is written
+   * below the state directory.
    */
   readonly isListed?: boolean;
 }

@@ -1,8 +1,8 @@
 /**
- * Programs of a deploy: the CDKTF app ─▶ terraform init ─▶ terraform apply or destroy, with Terraform or OpenTofu.
- * These are the steps of `npx cdktf deploy`, on the same stack and state. Each call gets the common variables and its
- * own folder for temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind when they
- * are killed, as after Ctrl-C.
+ * Programs that a deploy runs: the CDKTF app ─▶ terraform init ─▶ terraform apply or destroy, with Terraform or
+ * OpenTofu. These are the steps of `npx cdktf deploy`, on the same stack and state. Each call gets the common variables
+ * and its own folder for temporary files, which is removed afterwards: Terraform's plugins leave their sockets behind
+ * when they are killed, as after Ctrl-C.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { IS_BUILT, MODULE_ENDING } from '../../../config/installation.ts';
 import { findProgram, type ProgramRecord, type ProgramSink, runProgram } from '../../host/process.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
-/** Working directory of the app: in the package, that of the user, whose `.env` the app reads. */
+/** Working directory of the app. In the package it is the user's working directory, whose `.env` the app reads. */
 const APP_DIR = IS_BUILT ? process.cwd() : PROJECT;
 const DEPLOY_TIMEOUT_MS = 600_000;
 
@@ -45,7 +45,7 @@ export type Verb = 'deploy' | 'destroy';
  * Runs the steps of `cdktf deploy` or `cdktf destroy` without the command line of CDKTF, which takes 2 to 3 s of CPU
  * time and is not part of the installed package.
  *
- * @param name environment name, also of its stack
+ * @param name name of the environment and of its stack
  */
 export async function runStack(
   verb: Verb,
@@ -86,7 +86,7 @@ function joinRecords(records: readonly ProgramRecord[]): ProgramRecord {
 }
 
 /**
- * Returns the variable that selects the Terraform program of CDKTF and of its library in the app, because CDKTF does
+ * Returns the variable that selects the Terraform program for CDKTF and for its library in the app, because CDKTF does
  * not search for OpenTofu.
  */
 const programVariable = async ({ program }: CallOptions) => ({
@@ -94,7 +94,7 @@ const programVariable = async ({ program }: CallOptions) => ({
 });
 
 /**
- * Runs only the CDKTF app, which synthesises.
+ * Runs only the CDKTF app, which synthesises the stack.
  *
  * @param call verb and environment, as in a call to `npx cdktf`; empty to only synthesise
  */
@@ -146,7 +146,7 @@ async function runInProject(
 }
 
 /**
- * Maximum length of the folder for sockets. The path of a Unix socket has at most 108 bytes, of which
+ * Maximum length of the path of the folder for sockets. A Unix socket path has at most 108 bytes, of which
  * `/kit-XXXXXX/plugin4294967295` and its terminator take 29.
  */
 const SOCKET_FOLDER_LENGTH = 108 - 29;

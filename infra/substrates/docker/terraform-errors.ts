@@ -1,4 +1,4 @@
-/** Known Terraform and engine errors, each with problem and remedy. They are matched by the output. */
+/** Known Terraform and engine errors, each with a problem and a remedy. They are recognised by matching the output. */
 import { EXIT, KitError } from '../../../config/errors.ts';
 
 interface Problem {
@@ -90,7 +90,7 @@ const KNOWN_ERRORS = [
 ] as const satisfies readonly Problem[];
 
 /**
- * Extracts one error from pages of output. An error of the app is already a KitError, which `app.ts` prints in full.
+ * Extracts one error from pages of output. An error from the app is already a KitError, which `app.ts` prints in full.
  */
 export function explainTerraformError(verb: string, name: string, output: string, log: string): KitError {
   const found = KNOWN_ERRORS.find(({ when }) => when.test(output));

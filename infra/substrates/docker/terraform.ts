@@ -32,7 +32,7 @@ export interface TerraformOptions extends StateOptions {
   readonly allowDestroy?: boolean;
 }
 
-/** Creates the environment, or updates it to the configuration. @throws KitError */
+/** Creates the environment, or updates it to match the configuration. @throws KitError */
 export async function deploy(environment: EnvironmentConfig, options: TerraformOptions): Promise<void> {
   await cdktf('deploy', environment, options);
 }
@@ -131,7 +131,7 @@ export async function replaceContainer(
     throw explainTerraformError('replace', name, `${record.stdout}\n${record.stderr}`, cwd);
 }
 
-/** Returns the Terraform address of a container that is missing in the state, for example after an interruption. */
+/** Returns the Terraform address of a container that is missing from the state, for example after an interruption. */
 function synthesisedAddress(cwd: string, container: string): string | undefined {
   const file = join(cwd, 'cdk.tf.json');
   if (!existsSync(file)) return undefined;
@@ -164,10 +164,10 @@ export async function terraformPlan(
 
 /**
  * Acquires and releases the lock of the state. Afterwards, everything that a deploy created before this call belongs to
- * a deploy that has ended. `console` is the only command that just locks; it accepts a local state only as its own
- * argument.
+ * a deploy that has ended. `console` is the only command that just locks the state; it accepts a local state only as
+ * its own argument.
  *
- * @throws KitError `STATE_LOCKED` while another deploy runs
+ * @throws KitError `STATE_LOCKED` while another deploy is running
  */
 export async function requireUnlocked(
   environment: EnvironmentConfig,
@@ -204,7 +204,10 @@ function requireSuccess(record: ProgramRecord, environment: EnvironmentConfig): 
   throw explainTerraformError('plan', environment.name, textOf(record), environment.name);
 }
 
-/** Passes the resolved environment, including flags and variables, to the app: its command line belongs to `cdktf`. */
+/**
+ * Passes the resolved environment, including flags and variables, to the app, because the command line belongs to
+ * `cdktf`.
+ */
 function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Record<string, string> {
   const path = join(environmentDir(options.stateDir, environment.name), 'environment.yaml');
   mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });

@@ -74,7 +74,7 @@ async function readMasters(target: ExternalTarget, address: Address): Promise<re
   }));
 }
 
-/** Returns the mode of the server, as HELLO reports it; undefined without a reply to HELLO. */
+/** Returns the mode of the server, as HELLO reports it; undefined if there is no reply to HELLO. */
 async function modeOf(redis: Redis): Promise<string | undefined> {
   const hello = await redis.call('HELLO', '2').catch(() => []);
   const fields = Array.isArray(hello) ? hello.map(String) : [];
@@ -84,10 +84,10 @@ async function modeOf(redis: Redis): Promise<string | undefined> {
 function refusalOf({ message }: Error, { host, port }: Address, isNode: boolean): KitError {
   const where = `${host}:${port}`;
   if (isNode && lacksCommand(message)) {
-    return new KitError('the server has no command CLUSTER', {
+    return new KitError('the server has no CLUSTER command', {
       code: 'EXTERNAL_COMMAND',
       where,
-      hint: 'remove the rename-command of CLUSTER: the kit reads the slots with it',
+      hint: 'remove the rename-command line for CLUSTER: the kit uses this command to read the slots',
     });
   }
   if (/cluster support disabled|unknown command/i.test(message)) {

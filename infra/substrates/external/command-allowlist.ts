@@ -8,13 +8,15 @@ import { EXTERNAL_TTL_SECONDS, type ExternalTarget } from '../../../config/exter
 import type { Address } from '../../topology.ts';
 
 /**
- * Commands on keys, all of them below the prefix. FCALL calls one of the client's own functions on one key, if the
- * server has them. If it is denied, WATCH, MULTI and EXEC replace it.
+ * Commands on keys, all of which start with the prefix. FCALL calls one of the client's own functions on one key, if
+ * the server has them. If FCALL is denied, WATCH, MULTI and EXEC are used instead.
  */
 const ON_KEYS = ['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watch', 'fcall'] as const;
-/** Commands of the connection itself and server identification. INFO may be denied: then memory is not measured. */
+/**
+ * Commands for the connection itself and for server identification. INFO may be denied: memory is then not measured.
+ */
 const ON_CONNECTION = ['multi', 'exec', 'unwatch', 'ping', 'role', 'info', 'client|setname'] as const;
-/** Additional commands of a cluster: the slot owners, and access to a key whose slot is being migrated. */
+/** Additional commands for a cluster: the slot owners, and access to a key whose slot is being migrated. */
 const ON_CLUSTER = ['cluster|nodes', 'asking'] as const;
 
 /** Load of the busiest drill. Tests compare it with the drills' rates and the server's command counters. */
@@ -26,7 +28,7 @@ export const EXTERNAL_LOAD = {
   largestValueBytes: 16_384,
 } as const;
 
-/** Returns the ACL rule of a user with exactly the permissions that the kit needs. */
+/** Returns the ACL rule for a user with exactly the permissions that the kit needs. */
 export function aclRule(prefix: string, mode?: ExternalTarget['mode']): string {
   const asked = [...ON_KEYS, ...ON_CONNECTION, ...(mode === 'cluster' ? ON_CLUSTER : [])];
   const commands = asked.map((command) => `+${command}`);
@@ -44,7 +46,7 @@ export function describeAllowlist(prefix: string): string {
   );
 }
 
-/** Returns whether the address is certainly this machine. A name that resolves to it does not count. */
+/** Returns whether the address is known to be this machine. A name that resolves to it does not count. */
 export function isThisMachine({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

@@ -14,12 +14,12 @@ import type { Address } from '../../topology.ts';
 const CONNECT_TIMEOUT_MS = 3_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** Returns the given CA, or the CAs that this Node trusts. */
+/** Returns the given CA, or the CAs that this Node.js installation trusts. */
 export function trustedCa(target: ExternalTarget): { readonly ca: string } | undefined {
   return target.tls && { ca: target.tls.ca ?? trustedByNode().join('\n') };
 }
 
-/** Returns the CAs that this Node trusts. `getCACertificates` needs Node 22.15. */
+/** Returns the CAs that this Node.js installation trusts. `getCACertificates` needs Node.js 22.15. */
 function trustedByNode(): readonly string[] {
   const { getCACertificates } = nodeTls as Partial<typeof nodeTls>;
   if (getCACertificates !== undefined) return getCACertificates('default');
@@ -51,7 +51,7 @@ export async function connectTo(target: ExternalTarget, address: Address, as: Lo
   const timer = setTimeout(() => redis.disconnect(), CONNECT_TIMEOUT_MS);
   try {
     await redis.connect();
-    // Without AUTH nothing has been sent yet: verify that the server speaks the Redis protocol.
+    // Without AUTH, nothing has been sent yet, so verify that the server speaks the Redis protocol.
     const answer = await redis.ping().catch((error: Error) => error);
     if (failure !== undefined) throw failure;
     if (answer instanceof Error && !/^(NOPERM|LOADING|MASTERDOWN|MISCONF)/.test(answer.message)) throw answer;
@@ -103,7 +103,7 @@ const MISTAKES: readonly Mistake[] = [
     sign: /Protocol error|RESP type|wrong version number|packet length too long/i,
     code: 'EXTERNAL_NOT_REDIS',
     message: 'is reachable, but does not reply like Redis',
-    hint: 'check host and port; TLS needs rediss://, plain text redis://',
+    hint: 'check the host and the port; use rediss:// for TLS and redis:// for plain text',
   },
   {
     sign: /certificate|CERT_|self.signed/i,
@@ -139,21 +139,22 @@ function explainError(error: Error, { host, port }: Address, isTls: boolean, log
 }
 
 /**
- * Returns whether a reply means that the server lacks the command: another version, renamed, or removed by its owner.
+ * Returns whether a reply means that the server lacks the command, either because of its version or because its owner
+ * renamed or removed the command.
  */
 export function lacksCommand(message: string): boolean {
   return /unknown (sub)?command|command .*(not (allowed|supported|available)|disabled)/i.test(message);
 }
 
 /**
- * Combines the errors of several addresses of which none could be used. A configuration error (exit 2) explains more
+ * Combines the errors for several addresses, none of which could be used. A configuration error (exit 2) explains more
  * than an address that does not answer, and a reply explains more than no reply.
  */
 export function combineFailures(failures: readonly KitError[]): KitError {
   const rank = ({ exitCode, code }: KitError) =>
     exitCode === EXIT.USAGE ? 0 : code === 'EXTERNAL_UNREACHABLE' ? 2 : 1;
   const [first, ...others] = [...failures].sort((a, b) => rank(a) - rank(b));
-  if (first === undefined) throw new TypeError('an address was asked, or there was none');
+  if (first === undefined) throw new TypeError('there is no error to combine');
   if (others.length === 0) return first;
   const rest = others.map(({ where, message }) => `${where}: ${message}`).join('; ');
   return new KitError(`${first.message} (and ${rest})`, {

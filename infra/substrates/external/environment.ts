@@ -127,7 +127,7 @@ export function endpointsOf(target: ExternalTarget, masters: readonly ClusterMas
     mode: target.mode,
     shared: true,
     serviceName: target.serviceName,
-    // A client of a cluster starts with the named nodes: any of them reports the others.
+    // A cluster client starts with the given nodes: any of them reports the others.
     redis: target.mode === 'cluster' ? target.addresses : masters.map(({ address }) => address),
     sentinels: target.mode === 'sentinel' ? target.addresses : [],
     db: target.db,

@@ -1,6 +1,7 @@
 /**
  * Access to an external Redis for the operator's commands (`kit cache-stats` and others). Unlike the preflight of a
- * run it writes nothing: a user with read permissions is sufficient. It only finds the masters and connects to them.
+ * run, it writes nothing, so a user with read permissions is sufficient. It only finds the masters and connects to
+ * them.
  */
 import type { Redis } from 'ioredis';
 import type { ExternalTarget } from '../../../config/external-target.ts';

@@ -47,7 +47,7 @@ export async function checkExternal(target: ExternalTarget, prefix: string): Pro
     }
   }
   const [first] = who;
-  if (first === undefined) throw new TypeError('at least one node accepts writes, or the error was thrown');
+  if (first === undefined) throw new TypeError('no node accepts writes, but no error was thrown');
   return { masters, ...first };
 }
 
@@ -58,7 +58,9 @@ export async function currentMasters(target: ExternalTarget): Promise<readonly C
   return [{ id: 'redis-1', address, announced: address, slots: [[0, CLUSTER_SLOTS - 1]] }];
 }
 
-/** Returns the address of the single server; with sentinels, of the master that the first replying sentinel reports. */
+/**
+ * Returns the address of the single server or, with sentinels, of the master that the first replying sentinel reports.
+ */
 export async function masterOf(target: ExternalTarget): Promise<Address> {
   const { addresses, mode, serviceName } = target;
   const [first] = addresses as readonly [Address];
@@ -105,7 +107,7 @@ async function sayHello(
   const reply = await redis.call('HELLO', '2').catch((error: Error) => error);
   if (reply instanceof Error || !Array.isArray(reply)) {
     throw preflightError('EXTERNAL_TOO_OLD', `sent an unexpected reply to HELLO: ${String(reply)}`, address, {
-      hint: 'the kit requires Redis 6 or newer, or a compatible server, with the command HELLO',
+      hint: 'the kit requires the HELLO command: use Redis 6 or newer, or a compatible server',
     });
   }
   const field = (name: string) => String(reply[reply.indexOf(name) + 1]);
@@ -174,7 +176,7 @@ async function requireRights(
   }
   if (absent.length > 0) {
     throw preflightError('EXTERNAL_COMMAND', `has no command ${absent.join(', ')}`, address, {
-      hint: 'remove the rename-command of each of them: the client and the drills require these commands (docs/external.md)',
+      hint: 'remove their rename-command lines: the client and the drills require these commands (docs/external.md)',
     });
   }
   const [first] = failed;

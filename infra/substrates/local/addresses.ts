@@ -101,7 +101,7 @@ export async function claimBlock(request: BlockRequest): Promise<Block> {
 
 /**
  * Ensures that a persistent environment still has its block: a reboot may have emptied the directory of claims, and
- * another environment may have claimed it since.
+ * another environment may have claimed the block since.
  *
  * @throws KitError `ADDRESS_IN_USE`
  */
@@ -140,7 +140,7 @@ export async function releaseBlock(
 
 /**
  * Returns the source address of the watchdog's connections; undefined if all nodes share one address. The watchdog has
- * no listener, but a partition separates it by this address, like a node.
+ * no listener, but with its own address it can be separated by a partition, like a node.
  */
 export function watchdogHost({
   addressing,
@@ -150,7 +150,7 @@ export function watchdogHost({
   return addressing === 'address-per-node' ? first?.host.replace(/\d+$/, String(WATCHDOG_HOST)) : undefined;
 }
 
-/** Parts of `observability.prometheus`, in the order of their start. */
+/** Parts of `observability.prometheus`, in start order. */
 export const OBSERVABILITY_PARTS = ['exporter', 'certificate-probe', 'alertmanager', 'prometheus'] as const;
 export type ObservabilityPart = (typeof OBSERVABILITY_PARTS)[number];
 
@@ -303,7 +303,10 @@ async function isHeld(claim: BlockClaim, number: number): Promise<boolean> {
   return isAlive(claim.owner);
 }
 
-/** Whether three blocks were refused on different addresses for the same port: a program listens on all addresses. */
+/**
+ * Whether three blocks were refused on different addresses for the same port, which means that a program listens on all
+ * addresses.
+ */
 function isPortTakenEverywhere(refused: readonly string[]): boolean {
   return refused.filter((line) => line.includes('in use by another program')).length >= 3;
 }

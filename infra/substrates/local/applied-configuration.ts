@@ -31,8 +31,8 @@ export interface Applied {
 }
 
 /**
- * Returns the applied configuration. @throws KitError `ENVIRONMENT_CHANGED` if the ledger of an older version contains
- * none
+ * Returns the applied configuration. @throws KitError `ENVIRONMENT_CHANGED` if the ledger was written by an older
+ * version and contains none
  */
 export function appliedOf(
   ledger: Ledger,

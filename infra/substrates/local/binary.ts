@@ -5,8 +5,8 @@
  * `redis-check-rdb` (the same program under another name, which Debian ships in redis-tools); otherwise installed
  * (`install.ts`). An environment that names its server (`redis.server`) gets the first program of that version.
  *
- * Features are probed, not assumed: a build may lack active defragmentation (system's allocator) or TLS, and both are
- * fatal in a configuration that uses them.
+ * Features are probed, not assumed: a build may lack active defragmentation (with the system's allocator) or TLS, and
+ * both are fatal in a configuration that uses them.
  */
 import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -30,7 +30,7 @@ import { detectHost, type InstallRequest, installRedisServer, missingRedis } fro
 export interface RedisBinary {
   readonly path: string;
   readonly facts: BinaryFacts;
-  /** Output of `--version`, which contains allocator and build. */
+  /** Output of `--version`, which contains the allocator and the build. */
   readonly provenance: string;
 }
 
@@ -80,7 +80,7 @@ export async function findRedisBinary(request: BinaryRequest): Promise<RedisBina
   return probeBinary(installed, request);
 }
 
-/** A program that a setting or a variable names. */
+/** A program that is named by a setting or a variable. */
 interface NamedProgram {
   readonly name: string;
   readonly setting: 'local.server' | 'KIT_SERVER';
@@ -108,7 +108,7 @@ async function locateNamed({ name, setting, where }: NamedProgram, { find }: Bin
 }
 
 /**
- * Checks the version. @throws KitError `REDIS_OTHER_VERSION` if the environment requires another server than the named
+ * Checks the version. @throws KitError `REDIS_OTHER_VERSION` if the environment requires a server other than the named
  * program
  */
 function requireServer(
@@ -146,7 +146,7 @@ async function searchServer(
   const others: string[] = [];
   const seen = new Set<string>();
   for (const path of [...(redis ?? []), ...(valkey ?? []), ...(linked === undefined ? [] : [linked])]) {
-    // A folder of the search path may be a link to another one.
+    // A folder on the search path may be a link to another one.
     const program = realpathSync(path);
     if (seen.has(program)) continue;
     seen.add(program);
@@ -206,7 +206,7 @@ export async function probeBinary(
         code: 'REDIS_UNUSABLE',
         exitCode: EXIT.UNKNOWN,
         where: path,
-        hint: `put a server of ${SUPPORTED_SERVERS} first in PATH, or set KIT_SERVER to its path`,
+        hint: `put a supported server (${SUPPORTED_SERVERS}) first in PATH, or set KIT_SERVER to its path`,
       },
     );
   }

@@ -1,6 +1,6 @@
 /**
- * Certificates of an environment on disk: either the given ones, or generated for its addresses. Written once, for a
- * new environment. Later commands read them again, because running nodes have loaded them.
+ * Certificates of an environment on disk: either provided by the user, or generated for its addresses. Written once,
+ * for a new environment. Later commands read them again, because running nodes have loaded them.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ export async function provideTls(
 
 /**
  * Reads the user's certificates again, and returns a function that installs them for the next start of a node;
- * undefined if the nodes have these certificates already, or if the kit generated the certificates.
+ * undefined if the nodes already have these certificates, or if the kit generated the certificates.
  *
  * @throws KitError if the files cannot serve this environment
  */

@@ -1,4 +1,4 @@
-/** Facts of this substrate for `kit doctor`. Installs and starts nothing. */
+/** Facts about this substrate for `kit doctor`. Installs and starts nothing. */
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { KitError } from '../../../config/errors.ts';

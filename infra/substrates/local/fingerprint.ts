@@ -1,7 +1,7 @@
 /**
- * Fingerprint of a node: digests of everything that it reads at its start. The ledger stores the fingerprint of the
- * last start, so that a rolling change finds the nodes that differ. The files cannot be compared, because Redis and
- * Sentinel rewrite them.
+ * Fingerprint of a node: digests of everything that it reads on startup. The ledger stores the fingerprint of the last
+ * start, so that a rolling change finds the nodes that differ. The files cannot be compared, because Redis and Sentinel
+ * rewrite them.
  *
  * Passwords are left out: they change without a restart.
  */
@@ -66,14 +66,15 @@ export function fingerprintDifferences(
   found: NodeFingerprint | undefined,
   wanted: NodeFingerprint,
 ): readonly string[] {
-  // Started by an older version of the kit.
+  // The node was started by an older version of the kit.
   if (found === undefined) return ['unknown settings'];
   const parts = Object.keys(WORDS) as readonly (keyof NodeFingerprint)[];
   return parts.filter((part) => found[part] !== wanted[part]).map((part) => WORDS[part]);
 }
 
 /**
- * Records the fingerprint that a start applies. If only some parts are given, an unknown fingerprint stays unknown.
+ * Records the fingerprint that takes effect when the node starts. If only some parts are given, an unknown fingerprint
+ * stays unknown.
  *
  * @param parts parts to record; default: all
  */

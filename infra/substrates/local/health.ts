@@ -20,7 +20,7 @@ export interface HealthContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Timeout in ms. Loading a small data set or a first synchronization takes much less, even on a busy machine. */
+/** Timeout in ms. Loading a small data set, or a first synchronization, takes much less, even on a busy machine. */
 const HEALTH_TIMEOUT_MS = 60_000;
 
 /** Waits until the node answers and has loaded its data. */
@@ -32,7 +32,7 @@ export async function awaitAnswer(health: HealthContext, nodeId: string): Promis
   });
 }
 
-/** Waits until the replica has a master, is in sync with it, and the master counts it as online. */
+/** Waits until the replica has a master and is in sync with it, and the master counts the replica as online. */
 export async function awaitReplica(health: HealthContext, nodeId: string, masterId: string): Promise<void> {
   const { context, admin } = health;
   const own = addressOf(context, nodeId);
@@ -80,7 +80,8 @@ export async function awaitSentinel(health: HealthContext, nodeId: string, maste
         return `master ${seen.get('ip')}:${seen.get('port')} flags ${seen.get('flags')}`;
       }
       const replicas = await parseRows(redis.call('SENTINEL', 'REPLICAS', service));
-      // `ok` comes from the replica's INFO, which Sentinel reads with its own user: the link and its credentials work.
+      // `ok` comes from the replica's INFO, which Sentinel reads with its own user, so `ok` shows that the link and its
+      // credentials work.
       const linked = replicas.filter(
         (it) => it.get('flags') === 'slave' && it.get('master-link-status') === 'ok',
       );
@@ -97,8 +98,8 @@ export async function awaitSentinel(health: HealthContext, nodeId: string, maste
 }
 
 /**
- * Whether the flags describe a reachable sentinel. `master_down` is its report about a former master; Valkey 9 reports
- * it long after the failover.
+ * Whether the flags describe a reachable sentinel. `master_down` is the sentinel's report about a previous master;
+ * Valkey 9 still reports it long after the failover.
  */
 function isReachable(flags = ''): boolean {
   const all = flags.split(',');

@@ -113,7 +113,9 @@ export async function launch(
   return { identity, daemon, deviations };
 }
 
-/** Returns the error for a node that ended before it replied. Its log contains the reason, unless the disk was full. */
+/**
+ * Returns the error for a node that exited before it replied. Its log contains the reason, unless the disk was full.
+ */
 export function diedAtStart(context: LocalContext, nodeId: string): KitError {
   const address = context.placement.get(nodeId);
   if (freeBytes(context.dir) < ROOM_FOR_A_LOG_BYTES) return diskFull(context.dir);

@@ -1,6 +1,6 @@
 /**
  * Record of running processes on disk, written before and after every start, so that a later command (the same one, the
- * next `kit up`, `kit down`, the reaper) can end the remains of a crashed run. The file is replaced atomically, never
+ * next `kit up`, `kit down`, the reaper) can stop what is left of a crashed run. The file is replaced atomically, never
  * edited in place.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import type { Address, Placement } from '../../topology.ts';
 import { environmentDir } from './local-context.ts';
 import type { Addressing } from './options.ts';
 
-/** Digests of what a node read at its start, without passwords. */
+/** Digests of what a node read on startup, without passwords. */
 export interface NodeFingerprint {
   /** Digest of redis.conf or sentinel.conf as rendered. */
   readonly settings: string;
@@ -31,20 +31,20 @@ export interface Ledger {
   /** `starting`: not healthy yet; after a crash, an environment in this phase is ended rather than resumed. */
   readonly phase: 'starting' | 'running';
   /**
-   * Process whose end also ends the environment. Always set for an ephemeral environment, for another one only while it
-   * starts.
+   * Process whose end also ends the environment. Always set for an ephemeral environment; for any other, only while it
+   * is starting.
    */
   readonly owner: ProcessIdentity | undefined;
   /** SHA-256 of the applied configuration. */
   readonly configHash: string;
-  /** The applied configuration; ledgers of older versions have none. */
+  /** The applied configuration; absent in ledgers written by older versions. */
   readonly config?: EnvironmentConfig;
   readonly block: number;
   readonly addressing: Addressing;
   readonly placement: Readonly<Record<string, Address>>;
   readonly binary: { readonly path: string; readonly facts: BinaryFacts; readonly provenance: string };
   readonly deviations: readonly string[];
-  /** Configuration with which each node was last started, by node id; ledgers of older versions have none. */
+  /** Configuration with which each node was last started, by node id; absent in ledgers written by older versions. */
   readonly fingerprints?: Readonly<Record<string, NodeFingerprint>>;
   /** Processes by node id; a node that was killed deliberately has no entry. */
   readonly processes: Readonly<Record<string, ProcessIdentity>>;
@@ -56,7 +56,7 @@ export function ledgerPath(stateDir: string, environment: string): string {
 }
 
 /**
- * Reads the ledger; undefined if there is none (or one that this version cannot read).
+ * Reads the ledger; undefined if there is none, or if this version cannot read it.
  *
  * @throws KitError `STATE_UNREADABLE` if the file belongs to another user
  */
@@ -64,14 +64,14 @@ export function readLedger(path: string): Ledger | undefined {
   const text = readState(path);
   try {
     const ledger = JSON.parse(text ?? 'null') as Ledger | null;
-    // Ledgers of older versions have no `deviations`.
+    // Ledgers written by older versions have no `deviations`.
     return ledger?.schema === 1 ? { ...ledger, deviations: ledger.deviations ?? [] } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Reads a file of the state directory; undefined if there is none. An unreadable file is not an absent one. */
+/** Reads a file of the state directory; undefined if there is none. An unreadable file does not count as absent. */
 function readState(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -85,7 +85,10 @@ export function writeLedger(stateDir: string, ledger: Ledger): void {
   writePrivate(ledgerPath(stateDir, ledger.environment), `${JSON.stringify(ledger, null, 2)}\n`);
 }
 
-/** Reads, changes and writes in one turn of the event loop, so that two callers in this process cannot interleave. */
+/**
+ * Reads, changes and writes the ledger in one turn of the event loop, so that two callers in this process cannot
+ * interleave.
+ */
 export function updateLedger(
   stateDir: string,
   environment: string,

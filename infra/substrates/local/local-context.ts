@@ -71,7 +71,7 @@ export function nodeOf(context: Pick<LocalContext, 'topology'>, nodeId: string):
   return node;
 }
 
-/** Returns the node at an address: Sentinel reports addresses, the kit uses node ids. */
+/** Returns the node at an address: Sentinel reports addresses, whereas the kit uses node ids. */
 export function nodeAt(
   context: Pick<LocalContext, 'placement'>,
   host: string,

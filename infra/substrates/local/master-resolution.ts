@@ -1,7 +1,7 @@
 /**
- * Finds the master without a predefined role: a node queries the others before it starts.
+ * Finds the master without predefined roles: before a node starts, the other nodes are queried.
  *
- *   1. the sentinels, if a majority of them replies; the highest configuration epoch wins (`redis/role-state.ts`)
+ *   1. the sentinels, if a majority of them reply; the highest configuration epoch wins (`redis/role-state.ts`)
  *   2. the running Redis nodes, if exactly one reports ROLE master
  *   3. the last files of the sentinels; the highest configuration epoch wins
  *   4. the plan's bootstrap master
@@ -51,14 +51,14 @@ export async function resolveMaster(running: Running): Promise<ResolvedMaster> {
   return { nodeId: bootstrap?.id ?? 'redis-1', learnedFrom: 'plan' };
 }
 
-/** Returns the node that the sentinels report as master, if a majority of them replies. */
+/** Returns the node that the sentinels report as master, if a majority of them reply. */
 export async function namedBySentinels(running: Running): Promise<string | undefined> {
   return reportedMasterOf(await readRoles(roleSource(running)));
 }
 
 /**
- * Returns the node that accepts writes; undefined if there is none, or if several claim it and no majority confirms
- * one.
+ * Returns the node that accepts writes; undefined if there is none, or if several nodes claim to and no majority
+ * confirms one of them.
  */
 export async function actingMaster(running: Running): Promise<string | undefined> {
   return masterOf(await readRoles(roleSource(running)));

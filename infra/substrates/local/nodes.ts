@@ -1,6 +1,6 @@
 /**
- * Nodes of one environment as this process controls them: launching, ending, pausing, and their recorded state. Used by
- * the start of an environment (`start-environment.ts`) and its handle (`environment.ts`).
+ * Controls the nodes of one environment for this process: launches, ends and pauses them, and reads their recorded
+ * state. Used by the start of an environment (`start-environment.ts`) and its handle (`environment.ts`).
  */
 import { join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
@@ -28,8 +28,8 @@ import { separate } from './packet-filter.ts';
 import { launchWatchdog } from './watchdog.ts';
 
 /**
- * Timeout for the effect of a signal, in ms. The kernel handles SIGKILL and SIGSTOP immediately; a busy machine may
- * take a moment to show the effect.
+ * Timeout for the effect of a signal, in ms. The kernel handles SIGKILL and SIGSTOP immediately, but on a busy machine
+ * it may take a moment until the effect is visible.
  */
 const SIGNAL_TIMEOUT_MS = 5_000;
 const SIGNAL_AGAIN_MS = 1_000;
@@ -70,8 +70,8 @@ export class LocalNodes implements Running, AsyncDisposable {
   }
 
   /**
-   * Launches a node: a Redis as a replica of `masterId` (as master if it is the node itself), a sentinel to monitor
-   * `masterId`.
+   * Launches a node: a Redis node as a replica of `masterId` (or as the master, if `masterId` is the node itself), or a
+   * sentinel that monitors `masterId`.
    */
   async launch(node: TopologyNode, masterId: string): Promise<void> {
     this.admin.drop(node.id);
@@ -130,7 +130,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     const deadline = performance.now() + timeoutMs;
     while (!(await awaitState(identity, 'gone', SIGNAL_AGAIN_MS))) {
       if (performance.now() > deadline) throw notObserved(nodeId, `exit after ${signal}`, timeoutMs);
-      // A server that writes its first append-only file refuses to exit, and discards the signal.
+      // A server that is writing its first append-only file refuses to exit, and discards the signal.
       await signalProcess(identity, signal);
     }
     this.admin.drop(nodeId);
@@ -140,7 +140,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     });
   }
 
-  /** Sends SIGSTOP and waits for its effect. The heal resumes the node and returns when it replies. */
+  /** Sends SIGSTOP and waits for its effect. Healing the fault resumes the node and returns when it replies. */
   async pause(nodeId: string): Promise<Heal> {
     const identity = this.#running(nodeId);
     if (!(await signalProcess(identity, 'SIGSTOP'))) throw notRunning(nodeId);
@@ -160,7 +160,10 @@ export class LocalNodes implements Running, AsyncDisposable {
     return heal;
   }
 
-  /** Separates the nodes from the others and from the watchdog until the heal, or until the end of this process. */
+  /**
+   * Separates the nodes from the others and from the watchdog until the partition is healed, or until this process
+   * ends.
+   */
   async partition(
     nodeIds: readonly string[],
     options: { readonly clientsStillReach: boolean },
@@ -187,11 +190,11 @@ export class LocalNodes implements Running, AsyncDisposable {
     this.admin.drop(nodeId);
     if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while paused: nothing to heal.
     const isRunning = await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS);
-    // More than one attempt: a node that becomes a replica immediately closes its clients' connections.
+    // More than one attempt: a node that becomes a replica closes its clients' connections immediately.
     if (isRunning && nodeId !== WATCHDOG_ID) await awaitAnswer(this.health(), nodeId);
   }
 
-  /** Ends the pauses and partitions that were not healed. */
+  /** Ends the pauses and partitions that have not been healed. */
   async healAll(): Promise<void> {
     await Promise.allSettled([...this.#heals].map((heal) => heal()));
   }

@@ -1,8 +1,8 @@
 /**
- * Programs of `observability.prometheus` on this machine: Prometheus and Alertmanager of the system, and the exporter.
+ * Programs of `observability.prometheus` on this machine: the system's Prometheus and Alertmanager, and the exporter.
  *
- * The exporter is `redis_exporter` on the search path, or built once from the locked module in tools/go.mod (as for the
- * image on Docker), or the older version from Debian.
+ * The exporter is the `redis_exporter` on the search path, a program built once from the locked module in tools/go.mod
+ * (as for the image on Docker), or the older version from Debian.
  */
 import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';

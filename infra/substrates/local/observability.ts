@@ -24,7 +24,10 @@ import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
 import type { ObservabilityPrograms } from './observability-programs.ts';
 
 const PROBE = join(import.meta.dirname, '../../observability/certificate-probe.mjs');
-/** Timeout in ms until Prometheus is ready. It replays its log at startup; a few days of one environment take 1 s. */
+/**
+ * Timeout in ms until Prometheus is ready. It replays its log at startup, which takes 1 s for a few days of one
+ * environment.
+ */
 const READY_TIMEOUT_MS = 20_000;
 const RELOAD_TIMEOUT_MS = 5_000;
 
@@ -36,7 +39,7 @@ export interface ObservabilityRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Returns the parts of this environment, in the order of their start. */
+/** Returns the parts of this environment, in start order. */
 export function observabilityParts({
   topology,
 }: Pick<LocalContext, 'topology'>): readonly ObservabilityPart[] {

@@ -1,4 +1,6 @@
-/** Options of the local substrate. A leaf: the substrate, its start and the recorded state all use these types. */
+/**
+ * Options for the local substrate. A leaf module: the substrate, its start and the recorded state all use these types.
+ */
 import type { ProgramSink } from '../../host/process.ts';
 
 /** Whether each node has its own address, or all nodes share one and have separate ports. */

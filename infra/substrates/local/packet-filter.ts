@@ -1,6 +1,6 @@
 /**
- * Separates nodes on this machine by a packet filter: drops packets between the addresses of two groups of nodes, and
- * no others. Every node has its own address, which is also the source of its connections (`bind-source-addr`).
+ * Separates nodes on this machine with a packet filter: drops packets between the addresses of two groups of nodes, and
+ * no other packets. Every node has its own address, which is also the source of its connections (`bind-source-addr`).
  *
  * The rules are in a table owned by a program that this process keeps alive through a pipe (`nft -i`, `flags owner`):
  * the kernel removes the table when the program ends, and the program ends when the pipe closes. So no rule outlives
@@ -48,7 +48,7 @@ function hasNetAdmin(): boolean {
   }
 }
 
-/** Returns once the rules are in effect. The heal returns once they are removed. */
+/** Returns once the rules are in effect. Healing the fault returns once they are removed. */
 export async function separate(separation: Separation): Promise<Heal> {
   tables += 1;
   const table = `kit_${process.pid}_${tables}`;

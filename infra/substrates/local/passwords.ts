@@ -46,7 +46,7 @@ export function localPasswords(nodes: LocalNodes): PasswordStore {
       const watchdog = processes.get(WATCHDOG_ID);
       const isRenewed = rotatedAccounts('redis', context.secrets).some(({ user }) => user === WATCHDOG);
       if (!isRenewed || watchdog === undefined || !(await isAlive(watchdog))) return;
-      // The watchdog reads its password only at its start.
+      // The watchdog reads its password only on startup.
       await nodes.stop(WATCHDOG_ID);
       await nodes.launchWatchdog();
     },
@@ -58,7 +58,7 @@ async function writeFiles({ context, status }: LocalNodes, accepts: 'both' | 'cu
   const stateOf = new Map((await status()).map(({ id, state }) => [id, state]));
   for (const { id, role } of nodesOf(topology)) {
     const { acl, conf } = nodeFiles(context, id);
-    // A node that was never started gets its files at its start.
+    // A node that was never started gets its files when it starts.
     if (existsSync(acl)) {
       writePrivate(acl, withPasswords(readFileSync(acl, 'utf8'), rotatedAccounts(role, secrets), accepts));
     }

@@ -1,9 +1,9 @@
 /**
  * Ends an ephemeral environment when its owner process ends, for any reason.
  *
- * A shell waits at the end of a pipe that only the owner holds open, which costs nothing during a measurement. When the
- * owner has ended the environment, it sends a line, and the shell exits. When the owner dies (even by SIGKILL), the
- * kernel closes the pipe, and the shell executes this program, which stops the processes in the ledger.
+ * A shell reads from a pipe that only the owner holds open, which costs nothing during a measurement. When the owner
+ * has ended the environment, it sends a line, and the shell exits. When the owner dies (even by SIGKILL), the kernel
+ * closes the pipe, and the shell executes this program, which stops the processes in the ledger.
  */
 import '../../../config/es2024.ts';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { ledgerPath, readLedger } from './ledger.ts';
 import { environmentDir } from './local-context.ts';
 import { endIfLeftOver } from './teardown.ts';
 
-/** Timeout for the exit of the owner, in ms: a process that uses much memory takes seconds to exit. */
+/** Timeout for the owner's exit, in ms: a process that uses a lot of memory takes seconds to exit. */
 const OWNER_EXIT_TIMEOUT_MS = 30_000;
 
 const DONE = 'done';
@@ -29,7 +29,7 @@ export function startReaper(stateDir: string, environment: string): Daemon {
   });
 }
 
-/** Dismisses the reaper: there is nothing left to end. */
+/** Dismisses the reaper: there is nothing left to clean up. */
 export function dismissReaper(reaper: Daemon): void {
   reaper.tell(`${DONE}\n`);
 }

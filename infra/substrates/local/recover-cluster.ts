@@ -33,7 +33,7 @@ const TAKEOVER_TIMEOUT_MS = 30_000;
 /** A shard that starts from a node other than its last known master. */
 interface Takeover {
   readonly first: string;
-  /** Other nodes of the shard, the former master last. */
+  /** Other nodes of the shard, the previous master last. */
   readonly others: readonly string[];
 }
 
@@ -72,7 +72,11 @@ export function inspectShards(context: LocalContext): Promise<readonly DataInspe
   );
 }
 
-/** Stops the remaining nodes in the shard of a node; the shard has no master. @throws KitError `RECOVERY_REFUSED` */
+/**
+ * Stops the remaining nodes in the shard of a node; the shard must not have a master.
+ *
+ * @throws KitError `RECOVERY_REFUSED`
+ */
 export async function endShardForRecovery(
   nodes: LocalNodes,
   nodeId: string,
@@ -239,8 +243,8 @@ function redisNode(context: LocalContext, nodeId: string): RedisNode {
 }
 
 /**
- * Returns the error for a lost nodes.conf: without it the node would claim the slots of the first start, and wipe the
- * keys of their current owner.
+ * Returns the error for a lost nodes.conf: without the file, the node would claim the slots that it had at its first
+ * start, and wipe the keys of their current owner.
  */
 function lostNodesFile(context: LocalContext, nodeId: string, why: string): KitError {
   return new KitError(`${nodeId} has lost its ${NODES_FILE}, and ${why}: its slots are unknown`, {

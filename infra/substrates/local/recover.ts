@@ -39,7 +39,7 @@ export interface RecoverOptions {
 /**
  * Reads the data of all Redis nodes and chooses one. Changes nothing.
  *
- * @param died nodes whose server ended while it loaded its data
+ * @param died nodes whose server exited while it was loading its data
  */
 export async function inspectData(
   context: LocalContext,
@@ -102,8 +102,8 @@ export async function startFromBest(nodes: LocalNodes, options: RecoverOptions):
 }
 
 /**
- * Checks that all Redis nodes are down. @throws KitError `RECOVERY_REFUSED` if one runs: its data on disk would change
- * while it is read
+ * Checks that all Redis nodes are down. @throws KitError `RECOVERY_REFUSED` if one is running: its data on disk would
+ * change while it is read
  */
 export async function requireDown(nodes: LocalNodes): Promise<void> {
   const running = await aliveRedisNodes(nodes);
@@ -112,7 +112,7 @@ export async function requireDown(nodes: LocalNodes): Promise<void> {
     `${running.join(', ')} of '${nodes.name}' ${running.length === 1 ? 'is' : 'are'} running`,
     {
       code: 'RECOVERY_REFUSED',
-      hint: `data is compared only when all Redis nodes are down; kit up ${environmentFlags(nodes.context.topology.environment)} starts the missing ones`,
+      hint: `data can be compared only when all Redis nodes are down; to start the missing nodes instead, run kit up ${environmentFlags(nodes.context.topology.environment)}`,
     },
   );
 }
@@ -149,7 +149,7 @@ export async function endWithoutMaster(
   }
 }
 
-/** Grace period of a clean shutdown, in ms, which flushes the append-only file. */
+/** Grace period, in ms, for a clean shutdown, which flushes the append-only file. */
 const END_GRACE_MS = 10_000;
 
 export const sourceRequest = (config: EnvironmentConfig, from: string | undefined): SourceRequest => ({
@@ -196,7 +196,10 @@ async function startAlone(
   );
 }
 
-/** Waits until no sentinel reports the master as down: otherwise it may promote a replica as soon as one appears. */
+/**
+ * Waits until no sentinel reports the master as down: otherwise, the sentinel may promote a replica as soon as one
+ * appears.
+ */
 async function awaitSeenUp(nodes: LocalNodes, signal?: AbortSignal): Promise<void> {
   const { topology } = nodes.context;
   const what = 'the running sentinels to detect the master';
@@ -234,8 +237,8 @@ async function startSentinels(nodes: LocalNodes, master: string, signal?: AbortS
 }
 
 /**
- * Starts a replica of a master that has the data. The replica's own data is replaced anyway. If its server does not
- * load this data, the data is set aside and the replica starts empty.
+ * Starts a replica of a master that has the data. The replica's own data is replaced anyway. If its server cannot load
+ * this data, the data is set aside and the replica starts empty.
  */
 export async function startReplica(
   nodes: LocalNodes,

@@ -1,6 +1,7 @@
 /**
  * Renders the files of a node for this context: redis.conf or sentinel.conf, and the users. Reads the two documented
- * base files; writes nothing. The launch writes these texts, and the record of a run compares the live node with them.
+ * base files; writes nothing. The rendered files are written when the node is launched. When a run is recorded, the
+ * live node is compared with them.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -59,8 +60,8 @@ export function renderUsers(context: LocalContext, node: TopologyNode): string {
 }
 
 /**
- * Renders the texts of every node as started. Roles are left out, because the current master is a state of the running
- * system.
+ * Renders the files of every node as they were when it started. Roles are left out, because the current master is a
+ * state of the running system.
  */
 export function renderAll(context: LocalContext): ReadonlyMap<string, RenderedNode> {
   const [first] = context.topology.redis;

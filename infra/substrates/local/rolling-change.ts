@@ -27,7 +27,7 @@ import { configHashOf } from './plan.ts';
 import { renderSentinel, renderUsers } from './rendering.ts';
 import { startNode } from './start-node.ts';
 
-/** Parts that serve no client, and are therefore ended before they start with the new configuration. */
+/** Parts that serve no client, and can therefore be stopped before they start with the new configuration. */
 const PARTS = ['watchdog', ...OBSERVABILITY_PARTS];
 const PART_GRACE_MS = 3_000;
 
@@ -64,7 +64,7 @@ export function prepareLocalChange({
     settings: configDifferences(applied, asked),
     server: serverOf(context.binary.facts),
     async replaceNode(nodeId, progress) {
-      // The nodes share the files, and read them only at their start.
+      // The nodes share the files, and read them only on startup.
       certificates?.write();
       await replaceNode(nodes, ledger, nodeId, progress);
     },
@@ -93,7 +93,7 @@ function differencesOf(
 ): readonly string[] {
   const found = ledger.fingerprints?.[node.id];
   const isUnchanged = ledger.configHash === configHashOf(context.topology);
-  // A ledger of an older version: only the configuration as a whole can be compared.
+  // The ledger was written by an older version: only the configuration as a whole can be compared.
   if (found === undefined && isUnchanged && ledger.binary.provenance === context.binary.provenance) return [];
   return fingerprintDifferences(found, fingerprintOf(context, node, certificates));
 }
@@ -115,8 +115,8 @@ async function replaceNode(
 }
 
 /**
- * Rewrites the users if their rights differ. Otherwise the file is kept, because it may contain a password that was
- * rotated since.
+ * Rewrites the users if their rights differ. Otherwise the file is kept, because it may contain a password that has
+ * been rotated since.
  */
 function renewUsers(context: LocalContext, node: TopologyNode, ledger: Ledger): void {
   const { acl } = nodeFiles(context, node.id);
@@ -135,7 +135,7 @@ function hasSameRights(context: LocalContext, node: TopologyNode, ledger: Ledger
 /** Replaces the settings in the file of a sentinel, which Sentinel has rewritten, and keeps its state. */
 function renewSentinel(context: LocalContext, node: SentinelNode): void {
   const { conf } = nodeFiles(context, node.id);
-  // A missing file is rendered at the start.
+  // A missing file is rendered when the sentinel starts.
   if (!existsSync(conf)) return;
   const first = context.topology.redis[0]?.id ?? node.id;
   const { text } = renderSentinel(context, node, addressOf(context, first));

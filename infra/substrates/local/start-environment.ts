@@ -153,7 +153,7 @@ export async function startAll(
 }
 
 /**
- * Repairs a persistent environment: resumes its paused nodes, starts those that ended, and waits until all nodes
+ * Repairs a persistent environment: resumes its paused nodes, starts those that have ended, and waits until all nodes
  * agree on one master.
  *
  * @returns the masters
@@ -293,7 +293,7 @@ async function awaitHealthy(nodes: LocalNodes, masterId: string, signal?: AbortS
   ]);
 }
 
-/** Records that the environment is healthy, and whether it stays when this process exits. */
+/** Records that the environment is healthy, and whether it keeps running when this process exits. */
 export function recordRunning(nodes: LocalNodes, owner: Ledger['owner']): void {
   updateLedger(nodes.context.stateDir, nodes.name, (ledger) => ({
     ...ledger,

@@ -1,10 +1,11 @@
 /**
- * Starts a Redis node without a predefined role: it queries the current master and returns as its replica.
+ * Starts a Redis node without a predefined role: it looks up the current master and returns as its replica.
  *
  * Other nodes may have accepted writes while it was down. It therefore never returns as master while another node can
  * be promoted, even if the sentinels still report it as master: it waits until they have promoted another node. A
  * master that restarts before the sentinels detect its failure would make the replicas copy its (older, or empty) data.
- * It is master again only if it is the only node left and has data. A cluster node receives its role from the others.
+ * It becomes master again only if it is the only node left and has data. A cluster node receives its role from the
+ * others.
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
@@ -78,7 +79,7 @@ async function requireMostRecent(
 }
 
 /**
- * Waits until the sentinels report another master than this node, which is down; the sentinels detect its failure
+ * Waits until the sentinels report a master other than this node, which is down; the sentinels detect its failure
  * within down-after. The kit does not send SENTINEL FAILOVER: a sentinel accepts it while another one leads a failover,
  * and both would promote a replica.
  */

@@ -2,8 +2,8 @@
  * The default substrate: a topology as plain processes on this machine.
  *
  * apply: lock the environment ─▶ end the remains of crashed runs ─▶ keep a running environment, or: binary, block of
- * addresses, credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. A failure at any step ends and
- * removes everything.
+ * addresses, credentials, ledger, reaper ─▶ master ─▶ replicas ─▶ sentinels ─▶ healthy. If any step fails, everything
+ * is ended and removed.
  *
  * Left out: disconnected nodes, which need network namespaces, and any state other than the ledger's.
  */
@@ -217,7 +217,7 @@ class LocalSubstrate implements Substrate {
   }
 }
 
-/** Refuses an environment that another process started for itself, because it ends with that process. */
+/** Refuses an environment that another process started for itself, because the environment ends with that process. */
 async function requireUnowned({ environment, owner }: Ledger, stateDir: string): Promise<void> {
   if (owner === undefined || owner.pid === (await ownProcess()).pid) return;
   throw new KitError(`environment '${environment}' is in use by process ${owner.pid}`, {
@@ -233,7 +233,7 @@ function requireSame({ environment }: Topology, ledger: Ledger): void {
   throw changedConfiguration(environment.name, ledger.config, environment);
 }
 
-/** Refuses changed passwords, which would otherwise show only at the first command, as "does not answer". */
+/** Refuses changed passwords, which would otherwise be noticed only at the first command, as "does not answer". */
 function requireSamePasswords({ topology, secrets, stateDir, dir }: LocalContext): void {
   const [refused, ...more] = refusedPasswords(topology, secrets, { dir });
   if (refused === undefined) return;

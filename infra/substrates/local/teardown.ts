@@ -1,6 +1,7 @@
 /**
- * Ends an environment by its ledger: processes by pid and start time, then its files, then its block. Works the same
- * for the process that started it, for the next command after a crash, and for the reaper.
+ * Ends an environment as recorded in its ledger: stops the processes, which are identified by pid and start time, then
+ * removes the files, then releases the block. Works in the same way for the process that started the environment, for
+ * the next command after a crash, and for the reaper.
  */
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,9 +74,9 @@ async function endRecorded(ledger: Ledger): Promise<readonly string[]> {
 }
 
 /**
- * Stops nodes that no ledger lists: a kit process that is killed between a spawn and its record leaves one behind. Such
- * a node is identified by its working directory, which belongs only to this environment. Without /proc, only recorded
- * nodes are found.
+ * Stops nodes that no ledger lists: a kit process that is killed after it has spawned a node and before it has recorded
+ * it leaves that node behind. Such a node is identified by its working directory, which belongs only to this
+ * environment. Without /proc, only recorded nodes are found.
  */
 async function endUnrecorded(dir: string): Promise<void> {
   if (!existsSync('/proc/self/cwd')) return;
@@ -126,7 +127,9 @@ export async function endLeftOvers(
   return swept;
 }
 
-/** Checks again under the lock, because its owner or the reaper may have ended the environment in the meantime. */
+/**
+ * Checks again under the lock, because the owner of the environment, or the reaper, may have ended it in the meantime.
+ */
 export async function endIfLeftOver(stateDir: string, name: string): Promise<boolean> {
   const before = readLedger(ledgerPath(stateDir, name));
   if (before === undefined || !(await isLeftOver(before))) return false;

@@ -28,7 +28,7 @@ const MEMORY_STEP = 16 * 1024 ** 2;
 /** Default of `maxclients` in Redis. */
 const MAXCLIENTS = 10_000;
 /**
- * Factor for failovers, which briefly double the connections: clients connect again before their old connections are
+ * Factor for failovers, which briefly double the connections: clients reconnect before their old connections are
  * closed.
  */
 const CONNECTIONS_FACTOR = 2;

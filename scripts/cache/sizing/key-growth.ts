@@ -2,14 +2,14 @@
  * Counts the distinct keys that are accessed within a period, and extrapolates the number to a longer period. Pure.
  *
  * The idle times of the keys give the curve: W(t) keys were accessed within the last t seconds. A cache holds W(TTL)
- * keys at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known only up to
- * a time U.
+ * keys at its peak. If the cache has run for less than its TTL, or evicts keys earlier, the curve is known only up to a
+ * time U.
  *
  * The curve is extrapolated over at most one doubling of the time. Let b be the logarithm to base 2 of its growth over
  * one doubling: `1 - b` is 0 while every access is to a new key, and 1 once no access is. From one doubling to the
  * next, `1 - b` grows by a factor of 1 to 2, which follows from the last two observed doublings. Over more than one
  * doubling, an error of a second in the idle times changes the result by tens of per cent
- * (docs/decisions/069-sizing.md), so the number of keys is not known.
+ * (docs/decisions/069-sizing.md), so the number of keys is then unknown.
  */
 
 /** Maximum number of doublings of the observed time over which the curve is extrapolated. */
@@ -27,11 +27,11 @@ export interface KeyGrowth {
   readonly observedSeconds: number;
   /** Number of keys accessed within a quarter, a half and all of the observed time. */
   readonly observed: readonly [quarter: number, half: number, whole: number];
-  /** Number of keys that are accessed within the wanted time. */
+  /** Number of keys that are accessed within the requested time. */
   readonly keys: number;
   /**
-   * Whether `keys` is an estimate. If false, the observed time is too short for the wanted time, and `keys` is a lower
-   * bound.
+   * Whether `keys` is an estimate. If false, the observed time is too short for the requested time, and `keys` is a
+   * lower bound.
    */
   readonly known: boolean;
 }

@@ -6,9 +6,9 @@
  * `overhead` is measured: the memory of all keys as the server counts it, over the sum of MEMORY USAGE. The hash tables
  * double at powers of two, so they are computed for the keys at the peak.
  *
- * Internal client keys, such as versions of tags, grow in proportion to the entries. Their TTL (30 days for the
- * version of a tag) is not the TTL of the entries: it affects neither the number of entries nor the time until that
- * number is known.
+ * Internal client keys, such as tag versions, grow in proportion to the entries. Their TTL (30 days for the version of
+ * a tag) is not the TTL of the entries: it affects neither the number of entries nor the time until that number is
+ * known.
  */
 import { DOUBLINGS_MAX, type IdleKey, type KeyGrowth, keysWithin } from './key-growth.ts';
 import type { Observation, ObservedGroup, ObservedMaster } from './observation.ts';
@@ -34,14 +34,14 @@ export interface MemoryNeed {
   readonly groups: readonly GroupNeed[];
   /** Memory that the fullest master needs, in bytes. */
   readonly bytesPerMaster: number;
-  /** Highest memory use so far, in bytes, a lower bound of the need; 0 if the server evicts. */
+  /** Highest memory use so far, in bytes, a lower bound for the need; 0 if the server evicts keys. */
   readonly peakBytes: number;
   readonly fixedBytes: number;
   readonly overhead: number;
   readonly tableBytes: number;
   /** Share of the keys on the fullest master: 1 for one master. */
   readonly largestShare: number;
-  /** Whether the server evicts keys now. Then idle times end at `horizonSeconds`. */
+  /** Whether the server evicts keys now. If so, idle times end at `horizonSeconds`. */
   readonly evicting: boolean;
   readonly horizonSeconds: number | null;
   readonly known: boolean;
@@ -76,7 +76,7 @@ export function memoryNeed(observation: Observation): MemoryNeed {
   const fixedBytes = masters.reduce((most, master) => Math.max(most, master.fixedBytes), 0);
   const tableBytes = tableBytesOf(keysAtPeak);
   const entryBytes = sum(needs, (need) => need.keysAtPeak * need.bytesPerKey) * overhead * largestShare;
-  // A cache that starts empty has more keys shortly before its first TTL ends than later.
+  // A cache that starts empty has more keys shortly before its first TTL expires than later.
   const peakBytes = evicting ? 0 : masters.reduce((most, master) => Math.max(most, master.peakBytes ?? 0), 0);
   const bytesPerMaster = Math.max(Math.round(fixedBytes + entryBytes + tableBytes), peakBytes);
   return {
@@ -89,7 +89,7 @@ export function memoryNeed(observation: Observation): MemoryNeed {
     largestShare,
     evicting,
     horizonSeconds,
-    // Without entries, no use was observed.
+    // If there are no entries, no use was observed.
     known: needs.some(({ internal }) => !internal) && needs.every(({ known }) => known),
     arithmetic: `${arithmeticOf({ fixedBytes, overhead, largestShare, tableBytes, needs })}${
       bytesPerMaster === peakBytes ? `, less than the peak of ${peakBytes} B` : ''
@@ -108,7 +108,7 @@ function needsOf(groups: readonly ObservedGroup[], horizonSeconds: number | null
   return groups.map((group) => entries.get(group) ?? internalNeed(group, factor, known));
 }
 
-/** @param factor entries at the peak per entry now */
+/** @param factor ratio of the entries at the peak to the entries now */
 function internalNeed(
   { namespace, domain, internal, ttlSeconds, keys, bytesPerKey }: ObservedGroup,
   factor: number,
@@ -136,8 +136,8 @@ function groupNeed(group: ObservedGroup, horizonSeconds: number | null): GroupNe
 
 /**
  * Returns the idle time that half of the keys exceed. Up to this time the idle times are complete under eviction: Redis
- * evicts the key with the longest idle time of 5 random ones, which is below the median in one of 32 cases, and keeps
- * the best candidates in a pool.
+ * evicts the key with the longest idle time of 5 random ones, which is below the median in one case out of 32, and
+ * keeps the best candidates in a pool.
  */
 function medianIdle(idle: readonly IdleKey[]): number {
   const sorted = [...idle].sort((a, b) => a.idleSeconds - b.idleSeconds);

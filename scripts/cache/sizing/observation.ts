@@ -14,7 +14,7 @@ import type { IdleKey } from './key-growth.ts';
 export interface ObservedGroup {
   readonly namespace: string;
   readonly domain: string;
-  /** Whether the keys are internal client keys, such as versions of tags, rather than entries. */
+  /** Whether the keys are internal client keys, such as tag versions, rather than entries. */
   readonly internal: boolean;
   readonly keys: number;
   /** Number of keys without a TTL. */
@@ -34,7 +34,9 @@ export interface ObservedMaster extends ServerFacts {
   readonly id: string;
   /** Memory that does not belong to keys: empty server, client and replication buffers, append-only file. */
   readonly fixedBytes: number;
-  /** Commands per second since the start, and their mean duration, in us; null without INFO commandstats. */
+  /**
+   * Commands per second since the server was started, and their mean duration, in us; null without INFO commandstats.
+   */
   readonly meanCommandUs: number | null;
 }
 

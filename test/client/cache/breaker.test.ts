@@ -151,7 +151,7 @@ describe('the circuit breaker', () => {
     vi.advanceTimersByTime(1000);
     breaker.abstain(breaker.permit());
     expect(breaker.state.kind).toBe('half-open');
-    // The next call is the trial that decides the state.
+    // The next call is the trial call that determines the state.
     const trial = breaker.permit();
     expect(trial).toBe('trial');
     breaker.success(trial);

@@ -62,7 +62,7 @@ describe('a cache over Redis', () => {
     await cache.close();
   });
 
-  it('resolves concurrent calls of close at the same time', async () => {
+  it('resolves concurrent close calls together', async () => {
     const cache = open('twice');
     await cache.ping();
     const first = cache.close();
@@ -111,7 +111,7 @@ describe('a cache over Redis', () => {
     const later = { loadMs: 1, freshUntilMs: Date.now() + 60_000 };
     const broken = encodeEnvelope('x');
     broken[12] = '{'.charCodeAt(0);
-    // A valid checksum over invalid JSON. The checksum starts with the first four bytes as its seed.
+    // A valid checksum over invalid JSON. The checksum is seeded with the first four bytes.
     broken.writeUInt32LE(crc32InScript(broken.subarray(8), broken.readUInt32LE(0)), 4);
     const stored = {
       plain: encodeEnvelope({ a: ['ü'] }),
@@ -175,7 +175,7 @@ describe('a cache over Redis', () => {
     expect(await redis.admin().type('type:k')).toBe('string');
   });
 
-  it('throws an error reply of Redis, which the breaker does not count', async () => {
+  it('throws an error reply from Redis, which the breaker does not count', async () => {
     const cache = redisCache({ address: redis.address, breaker: { threshold: 1 } });
     await redis.admin().call('ACL', 'SETUSER', 'default', '-set');
     await expect(cache.set('k', 1)).rejects.toMatchObject({ code: 'NOPERM', outcome: 'not-applied' });
@@ -202,7 +202,7 @@ describe('a cache over Redis', () => {
     const durability = { replicas: 1, timeoutMs: 100 };
     const cache = redisCache({ address: redis.address, namespace: 'order', durability });
     await cache.ping();
-    // The WAIT of a durable write occupies the connection of durable writes.
+    // The WAIT of a durable write occupies the connection for durable writes.
     const slow = cache.set('other', 1).catch((error: unknown) => error);
     await waitUntil('the write is applied', async () => (await redis.admin().exists('order:other')) === 1);
     expect(await cache.getOrCompute('k', () => 'old')).toBe('old');

@@ -233,7 +233,7 @@ describe('a TTL', () => {
     );
   });
 
-  it('ends an entry in memory on time and not earlier, for every kind of write', async () => {
+  it('expires an entry in memory on time and not earlier, for every kind of write', async () => {
     await fc.assert(
       fc.asyncProperty(fc.double({ min: 0.002, max: 1e6, noNaN: true }), async (seconds) => {
         const cache = memoryCache();
@@ -253,9 +253,9 @@ describe('a TTL', () => {
   });
 });
 
-describe('an unexpired entry of a tiered cache, when the clock of the process is an hour ahead', () => {
+describe('an unexpired entry in a tiered cache, when the process clock is an hour ahead', () => {
   const HOUR_MS = 3_600_000;
-  /** Returns a cache with an entry, and sets the clock of the process one hour ahead. */
+  /** Returns a cache with an entry, and sets the process clock one hour ahead. */
   const openAhead = async (key: string, tags: readonly string[] = []): Promise<Cache> => {
     const cache = closeAfterTest(tieredCache({ address: redis.address, namespace: 'ahead' }));
     await cache.set(key, 'kept', { ttlSeconds: 60, tags });

@@ -198,7 +198,7 @@ describe('while Redis is unreachable', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
   });
 
-  it('close deletes pending keys in Redis first, if Redis returns in time', async () => {
+  it('close first deletes pending keys in Redis, if Redis becomes reachable in time', async () => {
     await open();
     for (const key of ['set', 'deleted', 'kept']) await cache.set(key, 'old');
     await redis.kill();
@@ -247,7 +247,7 @@ describe('while Redis is unreachable', () => {
       const durability = { replicas: 1, timeoutMs: 1000 };
       const { host, port } = redis.address;
       await using _replica = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
-      // A silence of 600 ms is below the hang threshold, so the connection stays open.
+      // 600 ms without a reply is below the hang threshold, so the connection stays open.
       await open({ address: relay.address, commandTimeoutMs: 600, hangSuspectedMs: 5000 });
       await waitUntil('a replica confirms', () =>
         cache.set('k', 'old', { durability }).then(

@@ -14,7 +14,7 @@ describe('the memory store', () => {
     expect([store.get('a'), store.get('b'), store.get('c')]).toEqual([payload, undefined, payload]);
   });
 
-  it('expires an entry when its TTL ends, and no earlier', () => {
+  it('expires an entry when its TTL has elapsed, and not earlier', () => {
     let now = 0;
     const store = new MemoryStore(10, () => now);
     fc.assert(

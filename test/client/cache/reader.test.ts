@@ -8,7 +8,7 @@ import { encodeEnvelope } from '../../../client/codec/envelope.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 
 describe('a read that fills the first tier', () => {
-  it('ends its fills on every kind of failure', async () => {
+  it('leaves no fill pending after any kind of failure', async () => {
     let open = 0;
     const fill = () => {
       open += 1;
@@ -38,7 +38,7 @@ describe('a read that fills the first tier', () => {
 });
 
 describe('a read in flight during a failover', () => {
-  // The test uses stubs, because no test can choose the moment at which a real master replies.
+  // The test uses stubs, because a test cannot control when a real master replies.
   it('does not restore a key whose deletion the new master never received', async () => {
     let answer = (_: Buffer): void => {};
     const fallback = new Fallback(10, () => new Promise(() => {}));
@@ -62,7 +62,7 @@ describe('a read in flight during a failover', () => {
     fallback.stop();
   });
 
-  // With several connections, a merged reply waits for the slowest one, so a part of it can be older than a replay over
+  // With several connections, a merged reply waits for the slowest one, so part of it can be older than a replay over
   // the same connection.
   it.each([
     ['get', (reader: Reader) => reader.lookup('k').then(({ found }) => found)],

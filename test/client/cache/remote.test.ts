@@ -1,4 +1,4 @@
-/** Selection of the failed calls that count for the circuit breaker. */
+/** Selects which failed calls count toward opening the circuit breaker. */
 import { expect, it } from 'vitest';
 import { Emitter } from '../../../client/api/events.ts';
 import { Breaker } from '../../../client/cache/breaker.ts';
@@ -10,7 +10,7 @@ import { resolveConnection } from '../../../client/options/connection-options.ts
 import { openConnection } from '../../../client/transport/index.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
-it('counts no failure of a call that began before the current master was connected', async () => {
+it('does not count a failed call that began before the client connected to the current master', async () => {
   await using redis = await RedisProcess.start();
   const connection = openConnection(resolveConnection({ mode: 'standalone', address: redis.address }));
   await connection.call('PING');

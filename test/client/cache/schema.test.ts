@@ -1,5 +1,6 @@
 /**
- * The option `schema` alone: its hash in the envelope and in the key, and the handling of an entry of another shape.
+ * The `schema` option on its own: its hash in the envelope and in the key, and the handling of an entry with a
+ * different shape.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
@@ -22,7 +23,7 @@ interface User {
 }
 
 const user = z.object({ id: z.number(), name: z.string() }) as unknown as StandardSchema<User>;
-/** Accepts the same values, but has another shape. */
+/** Accepts the same values, but has a different shape. */
 const later = z.object({
   id: z.number(),
   name: z.string(),
@@ -30,7 +31,7 @@ const later = z.object({
 }) as unknown as StandardSchema<User>;
 const ada: User = { id: 1, name: 'Ada' };
 
-/** A validator without a JSON Schema that counts its calls. */
+/** A validator that has no JSON Schema and counts its calls. */
 function countingSchema(): StandardSchema<User> & { validated: number } {
   const schema: StandardSchema<User> & { validated: number } = {
     validated: 0,
@@ -95,7 +96,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(cache.stats().purged).toBe(0);
   });
 
-  it('treats an entry of another shape as a miss that is purged, counted and computed again', async () => {
+  it('treats an entry with a different shape as a miss that is purged, counted and computed again', async () => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
     await waitUntil('the value is stored', async () => (await schemaOf('k')) === hashOf(user));

@@ -1,6 +1,6 @@
 /**
- * Several caches in one process share one exposition, one registry of prom-client and one meter of OpenTelemetry. The
- * rules of the text format always check the texts, and so does promtool if it is installed.
+ * Several caches in one process share one exposition, one prom-client registry and one OpenTelemetry meter. The texts
+ * are always checked against the rules of the text format, and also by promtool if it is installed.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import {
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 const open = (namespace: string): Cache => closeAfterTest(redisCache({ address: redis.address, namespace }));
 
-/** Violations of the text format of Prometheus (exposition_formats.md), as sentences; empty if there are none. */
+/** Violations of the Prometheus text format (exposition_formats.md), as sentences; empty if there are none. */
 function faultsIn(text: string): readonly string[] {
   const faults: string[] = [];
   const typed = new Set<string>();
@@ -77,7 +77,7 @@ async function useCache(cache: Cache, times: number): Promise<Cache> {
 }
 
 describe('the Prometheus text format', () => {
-  it('does not allow the concatenation of two texts of metrics()', async () => {
+  it('does not allow two metrics() texts to be concatenated', async () => {
     const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
     expect(faultsIn(one.metrics())).toEqual([]);
     expect(faultsIn(one.metrics() + other.metrics())).toContain('second TYPE of cache_redis_hits_total');
@@ -134,7 +134,7 @@ describe('metrics of several caches', () => {
   });
 });
 
-describe('a registry of prom-client', () => {
+describe('a prom-client registry', () => {
   it('accepts several caches, with a namespace label per cache', async () => {
     const registry = new Registry();
     const [one, other] = [await useCache(open('one'), 1), await useCache(open('other'), 2)];
@@ -149,7 +149,7 @@ describe('a registry of prom-client', () => {
     );
   });
 
-  it('adds the metrics that only a later cache has, and counts a cache that is added twice only once', async () => {
+  it('adds the metrics that only a later cache has, and counts a cache once even if it is added twice', async () => {
     const registry = new Registry();
     const memory = closeAfterTest(memoryCache({ namespace: 'memory' }));
     await registerMetrics(memory, registry);
@@ -162,7 +162,7 @@ describe('a registry of prom-client', () => {
     expect(text.match(/^cache_redis_hits_total\{namespace="remote"\} 3$/gm)).toHaveLength(1);
   });
 
-  it('rejects a second cache of a namespace until the first one is closed or removed', async () => {
+  it('rejects a second cache with the same namespace until the first one is closed or removed', async () => {
     const registry = new Registry();
     const first = open('reopened');
     await registerMetrics(first, registry);
@@ -191,7 +191,7 @@ describe('a registry of prom-client', () => {
   });
 });
 
-describe('a meter of OpenTelemetry', () => {
+describe('an OpenTelemetry meter', () => {
   function metering() {
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
@@ -226,7 +226,7 @@ describe('a meter of OpenTelemetry', () => {
     expect(await read('cache.operation.duration')).toEqual({ one: 2, other: 3 });
   });
 
-  it('sums caches of one namespace', async () => {
+  it('sums the counts of caches with the same namespace', async () => {
     const { meter, read } = metering();
     for (const times of [1, 2]) await useCache(withTelemetry(open('same'), { meter }), times);
     expect(await read('cache.hits')).toEqual({ same: 3 });

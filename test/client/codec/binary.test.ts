@@ -1,4 +1,4 @@
-/** With the binary codec, a written value either reads back the same or is refused, and no input bytes do harm. */
+/** With the binary codec, a written value either reads back the same or is refused, and no input bytes can do harm. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** Selection of the codec per key, compression and its limits, and the names of shapes. */
+/** Codec selection per key, compression and its limits, and shape names. */
 import { runInNewContext } from 'node:vm';
 import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -24,7 +24,7 @@ const own: Codec = {
   decode: (bytes) => Buffer.from(bytes).toString(),
 };
 
-/** Ids of the codecs that a selection returns for keys; 1 stands for JSON. */
+/** Codec ids that a selection returns for the keys; 1 is JSON. */
 const ids = (selection: CodecSelection, ...keys: readonly string[]): readonly number[] =>
   keys.map((key) => selection.of(key)?.id ?? 1);
 
@@ -33,7 +33,7 @@ describe('the codec of a key', () => {
     expect(new CodecSelection().of('anything')).toBeUndefined();
   });
 
-  it('is chosen by the first rule that matches, by substring, by star, or by regular expression', () => {
+  it('is selected by the first matching rule: a substring, a star pattern or a regular expression', () => {
     const selection = new CodecSelection([
       { pattern: 'session:', codec: 'binary' },
       { pattern: 'v*:graph:*', codec: 'binary' },
@@ -71,7 +71,7 @@ describe('the codec of a key', () => {
     expect(ids(selection, 'k', 'other')).toEqual([3, 1]);
   });
 
-  it('is chosen by stars as by the equivalent regular expression', () => {
+  it('is the same for a star pattern and for the equivalent regular expression', () => {
     const letters = fc
       .string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 6 })
       .filter((text) => text.includes('*'));
@@ -201,7 +201,7 @@ describe('an envelope', () => {
 describe('the schema name', () => {
   const shape = (fields: z.ZodRawShape): StandardSchema => z.object(fields) as unknown as StandardSchema;
 
-  it('is derived from the schema, and differs for another shape', () => {
+  it('is derived from the schema, and differs for a different shape', () => {
     const id = schemaIdOf(shape({ a: z.string(), b: z.number() }));
     expect(id).toMatch(/^zod:[0-9a-f]{16}$/);
     expect(schemaIdOf(shape({ b: z.number(), a: z.string() }))).toMatch(/^zod:/);

@@ -13,7 +13,7 @@ import { binaryCodec } from '../../../client/index.ts';
 const TAG = { id: tagIdOf('users'), version: '0123456789abcdef' };
 
 describe('describeEnvelope', () => {
-  it('reads codec, freshness, tags and sizes of an entry', () => {
+  it('reads the codec, freshness, tags and sizes of an entry', () => {
     const entry = encodeEnvelope(
       { a: 1 },
       { freshness: { freshUntilMs: 1_700_000_000_000, loadMs: 42 }, tags: [TAG] },
@@ -31,7 +31,7 @@ describe('describeEnvelope', () => {
     });
   });
 
-  it('names the codecs, and reads the flag of a deflated payload', () => {
+  it('names the codecs, and reads the flag for a deflated payload', () => {
     const codecs = [
       encodeEnvelope(new Uint8Array([1])),
       encodeEnvelope(Buffer.from('a')),

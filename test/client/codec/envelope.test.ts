@@ -59,7 +59,7 @@ describe('the envelope', () => {
     });
   });
 
-  it('deflates only from the configured size on, and only when the result is smaller', () => {
+  it('deflates only payloads of at least the configured size, and only when the result is smaller', () => {
     const text = 'a'.repeat(1000);
     expect(encodeEnvelope(text, { deflateAboveBytes: 1002 }).length).toBeLessThan(100);
     expect(encodeEnvelope(text, { deflateAboveBytes: 1003 }).length).toBe(12 + 1002);
@@ -85,7 +85,7 @@ describe('the envelope', () => {
     );
   });
 
-  it('rejects a value with another schema or without one when a schema is required', () => {
+  it('rejects a value with a different schema or with no schema when a schema is required', () => {
     const envelope = encodeEnvelope(1, { schemaId: 'user@2' });
     expect(decodeEnvelope(envelope, { schemaId: 'user@2' })).toMatchObject({ ok: true });
     expect(decodeEnvelope(envelope)).toMatchObject({ ok: true });

@@ -264,7 +264,7 @@ describe('JSON', () => {
     expect(() => encodeEnvelope(value)).toThrowError(message);
   });
 
-  it('reports the error of a getter as the cause', () => {
+  it('reports an error thrown by a getter as the cause', () => {
     const failing = {
       get a(): number {
         throw new TypeError('mine');

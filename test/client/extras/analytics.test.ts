@@ -52,7 +52,7 @@ describe('the savings of a cache', () => {
 });
 
 describe('analytics', () => {
-  it('count hits, misses and loads per domain, and the time of loads, for every kind of read', async () => {
+  it('count hits, misses, loads and load times per domain, for every kind of read', async () => {
     const { analytics, cache } = openAnalytics({ loadMs: 100, costPerCall: 2 });
     await cache.set('v1:natal:1', 1);
     await cache.get('v1:natal:1');
@@ -76,7 +76,7 @@ describe('analytics', () => {
     expect(perYear?.arithmetic).toMatch(/queries\/h x 0\.33 hits x 100 ms/);
   });
 
-  it('count the keys that a batch load requests as misses', async () => {
+  it('count as misses the keys that a batch load requests', async () => {
     const { analytics, cache } = openAnalytics();
     await cache.set('user:1', 1);
     const found = await cache.getOrComputeMany(

@@ -1,5 +1,5 @@
 /**
- * Wrong arguments of the extras, as plain JavaScript can pass them. The ConfigurationError names the argument and the
+ * Wrong arguments to the extras, as plain JavaScript can pass them. The ConfigurationError names the argument and the
  * expected value.
  */
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,7 +27,7 @@ const CACHE =
   "cache: must be a cache, such as the result of redisCache(); got 'redis://127.0.0.1'".replaceAll("'", '"');
 const URL_TEXT = wrong('redis://127.0.0.1');
 
-describe('a wrong argument leads to a ConfigurationError', () => {
+describe('a wrong argument causes a ConfigurationError', () => {
   it.each<readonly [name: string, call: () => unknown, message: string]>([
     [
       'registerMetrics: no registry',

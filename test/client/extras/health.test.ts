@@ -140,7 +140,7 @@ describe('the health of a cache', () => {
     });
   });
 
-  it('counts sentinels and replicas, and detects when a failover has become impossible', async () => {
+  it('counts sentinels and replicas, and detects when a failover is no longer possible', async () => {
     const set = await startSentinelSet();
     ends.push(async () => set[Symbol.asyncDispose]());
     const cache = closeAfterTest(sentinelCache({ sentinels: set.sentinels.map(({ address }) => address) }));

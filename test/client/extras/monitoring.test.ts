@@ -112,7 +112,7 @@ describe('metrics', () => {
     expect(JSON.parse(JSON.stringify(records))).toEqual(records);
   });
 
-  it('share a prom-client registry with the metrics of the application', async () => {
+  it('share a prom-client registry with the application metrics', async () => {
     const cache = open('registry');
     const registry = new Registry();
     new Counter({ name: 'orders_total', help: 'Orders.', registers: [registry] }).inc(3);
@@ -210,7 +210,7 @@ describe('OpenTelemetry', () => {
 });
 
 describe('shared statistics', () => {
-  it('are summed over processes, without an extra command per operation', async () => {
+  it('are summed across processes, without an extra command per operation', async () => {
     const [one, other] = [open('shared'), open('shared')];
     await one.set('k', 1);
     const statistics = [one, other].map((cache) => new SharedStatistics(cache));
@@ -241,7 +241,7 @@ describe('shared statistics', () => {
     expect(() => new SharedStatistics(cache, { flushMs: 1 })).toThrowError(/flushMs: must .*, got 1/);
   });
 
-  it('are sent once Redis is reachable again, and never twice', async () => {
+  it('are sent when Redis is reachable again, and never twice', async () => {
     const own = await RedisProcess.start();
     ends.push(() => own[Symbol.asyncDispose]());
     const cache = closeAfterTest(

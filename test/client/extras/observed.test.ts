@@ -109,7 +109,7 @@ const PUBLIC_NAMES = new Set([
   ...Object.keys(INVALIDATIONS).map((name) => `invalidation.${name}`),
 ]);
 
-/** Methods that an object has through its class. */
+/** Methods that an object inherits from its class. */
 function methodsOf(object: object): readonly string[] {
   const prototype: object = Object.getPrototypeOf(object);
   return Object.entries(Object.getOwnPropertyDescriptors(prototype))
@@ -134,7 +134,7 @@ function telemetry() {
       spans.reset();
       return finished;
     },
-    /** Operations in the histogram of durations. */
+    /** Operations in the duration histogram. */
     durations: async () => {
       await reader.forceFlush();
       const metrics =
@@ -152,7 +152,7 @@ function telemetry() {
 }
 
 describe('the operations', () => {
-  it('are all methods of the cache except those that need no operation', async () => {
+  it('are all methods of the cache except those that only return state', async () => {
     const cache = memoryCache();
     const operations = methodsOf(cache).filter((name) => !STATE.some((state) => state === name));
     expect(operations.toSorted()).toEqual(Object.keys(OPERATIONS).toSorted());
@@ -214,7 +214,7 @@ describe('the operations', () => {
     await cache.close();
   });
 
-  it('count the keys of a list argument like keys passed as separate arguments', async () => {
+  it('count the keys in a list argument like keys passed as separate arguments', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(memoryCache(), sdk.options);
     await cache.delete(['a', 'b', 'c']);

@@ -21,7 +21,7 @@ const closeAfterTest = (cache: Cache): Cache => {
 };
 
 describe('a wrapped function', () => {
-  it('is called once for equal arguments, in any order of their properties, and stores results in Redis', async () => {
+  it('is called once for equal arguments, with properties in any order, and stores results in Redis', async () => {
     const cache = closeAfterTest(redisCache({ address: redis.address, namespace: 'wrap' }));
     await cache.ping();
     let calls = 0;
@@ -43,7 +43,7 @@ describe('a wrapped function', () => {
     expect(search.keyOf({ lang: 'en' }, 1)).toMatch(/^v1:search:[0-9a-f]{16}$/);
   });
 
-  it('receives the `this` of its caller, which is part of the key only if it is named', async () => {
+  it('receives the `this` of its caller, which is part of the key only if `parts` includes it', async () => {
     const cache = closeAfterTest(memoryCache());
     class Shop {
       readonly name: string;

@@ -17,10 +17,10 @@ const text = fc.string({
 const patternOf = (...characters: string[]) =>
   fc.string({ unit: fc.constantFrom('a', 'b', 'c', '*', '?', ...characters), minLength: 1, maxLength: 8 });
 // The two sets of characters are not combined: in Redis itself, the meaning of a range with a non-ASCII byte depends on
-// the signedness of the platform's char.
+// whether the platform's `char` type is signed.
 const pattern = fc.oneof(patternOf('[', ']', '^', '-', '\\'), patternOf('ü', ']', '-', '\\'));
 
-it('a glob matches the same keys as in Redis', async () => {
+it('a glob matches the same keys as Redis does', async () => {
   const admin = redis.admin();
   await fc.assert(
     fc.asyncProperty(pattern, fc.uniqueArray(text, { minLength: 1, maxLength: 20 }), async (glob, texts) => {
@@ -43,7 +43,7 @@ it('an escaped glob matches only its own text', () => {
   );
 });
 
-it('matching takes at most the product of the lengths of pattern and text', () => {
+it('the number of matching steps is at most the length of the pattern times the length of the text', () => {
   const glob = compileGlob(`${'a*'.repeat(200)}b`);
   expect(glob.matches('a'.repeat(5000))).toBe(false);
 });

@@ -57,7 +57,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(done).toEqual([]);
   });
 
-  it('applies no action if a mapping throws, and all other actions if one action fails', async () => {
+  it('applies no action if a mapping throws, and still applies the other actions if one fails', async () => {
     invalidation.on('broken', () => {
       throw new Error('no such order');
     });
@@ -73,7 +73,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(await failing.tags('a', 'b')).toEqual({ outcome: 'pending', deleted: 0 });
   });
 
-  it('adds the tags of its domains and dependencies to an entry', () => {
+  it('adds the tags for the domains and dependencies of an entry to its own tags', () => {
     invalidation.depend('product:1', ['user:1']);
     expect(invalidation.tagsOf('product:1', ['own'])).toEqual([
       'own',
@@ -85,7 +85,7 @@ describe('invalidation by event, domain and dependency', () => {
     expect(() => invalidation.tagsOf('product:1', ['~own'])).toThrowError(ConfigurationError);
   });
 
-  it('gives a domain a new version with one tag, and rejects an unknown domain', async () => {
+  it('gives a domain a new version by invalidating one tag, and rejects an unknown domain', async () => {
     expect(await invalidation.domain('catalogue')).toEqual({ outcome: 'applied', deleted: 0 });
     expect(done).toEqual([['tags', ['~domain:catalogue']]]);
     await expect(invalidation.domain('nonsense')).rejects.toThrowError(
@@ -109,7 +109,7 @@ describe('invalidation by event, domain and dependency', () => {
 });
 
 describe('dependencies', () => {
-  it('are transitive: an indirect dependent is a miss as well', () => {
+  it('are transitive: an indirect dependent also becomes a miss', () => {
     const graph = new Dependencies();
     graph.declare('c', ['b']);
     graph.declare('b', ['a', 'z']);

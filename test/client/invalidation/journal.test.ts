@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all deletions are replayed', () => journal.pending === 0);
 
-  it('repeats on the new master only deletions from the last seconds of the previous master', async () => {
+  it('repeats on the new master only deletions made in the last seconds of the previous master', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);
@@ -49,7 +49,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([['late', 'later']]);
   });
 
-  it('counts these seconds back from the moment at which the client suspected the former master', async () => {
+  it('counts these seconds back from the time when the client began to suspect the previous master', async () => {
     journal.acknowledged(['k']);
     at = 9_000;
     journal.noticed({ type: 'suspect', master, reason: 'it hangs' });
@@ -87,7 +87,7 @@ describe('the journal of deletions', () => {
     expect(journal.pending).toBe(0);
   });
 
-  it('reports whether a reply is older than the end of a pending deletion of its key', async () => {
+  it('reports whether a reply predates the completion of a pending deletion of its key', async () => {
     const before = journal.ends;
     journal.failed(['k']);
     expect(journal.wasPending('k', journal.ends)).toBe(true);
@@ -110,7 +110,7 @@ describe('the journal of deletions', () => {
     const part = (prefix: string): ConnectionPart => ({ covers: (key) => key.startsWith(prefix) });
     const [a, b] = [part('a'), part('b')];
 
-    it('repeats the deletions of the connection that moved', async () => {
+    it('with several connections', async () => {
       journal.acknowledged(['a:1', 'b:1']);
       journal.noticed(moved, b);
       journal.noticed(ready, b);
@@ -121,7 +121,7 @@ describe('the journal of deletions', () => {
       expect(calls).toEqual([['b:1'], ['a:1']]);
     });
 
-    it('stops the window of an unreachable connection, even if the other connections are healthy', async () => {
+    it('freezes the window of an unreachable connection, even if the other connections are healthy', async () => {
       journal.acknowledged(['a:1']);
       at = 9_000;
       journal.noticed(lost, a);
@@ -136,7 +136,7 @@ describe('the journal of deletions', () => {
     });
   });
 
-  describe('and writes of the same key', () => {
+  describe('with writes to the same key', () => {
     const order = () => journal.order;
 
     it('does not repeat a failed deletion if Redis accepted a later write', () => {
@@ -148,7 +148,7 @@ describe('the journal of deletions', () => {
       journal.failed(['k', 'other'], deletion);
       order().end('k');
       expect([journal.isPending('k'), journal.isPending('other')]).toEqual([false, true]);
-      // The order is forgotten once no operation on the key is in flight, so a later deletion is pending again.
+      // The order is discarded once no operation on the key is in flight, so a later deletion is pending again.
       journal.failed(['k']);
       expect(journal.isPending('k')).toBe(true);
     });
@@ -178,7 +178,7 @@ describe('the journal of deletions', () => {
       fallback.stop();
     });
 
-    it('delays a durable write until the replay of its key, and does not replay the key again', async () => {
+    it('delays a durable write until its key is replayed, and does not replay the key again', async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const steps: string[] = [];
       const fallback = new Fallback(10, (keys) => {
@@ -200,7 +200,7 @@ describe('the journal of deletions', () => {
       fallback.stop();
     });
 
-    it('does not repeat on a successor a deletion that a durable write replaced during the failover', () => {
+    it('does not repeat a deletion on the new master if a durable write replaced the key during the failover', () => {
       journal.acknowledged(['k']);
       const place = journal.order.begin('k');
       journal.hold('k');
@@ -292,7 +292,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
   it('restores no deleted value: lost deletions are repeated, and reads are misses until then', async () => {
     const former = await set.master();
     const next = set.redis.find((node) => node !== former) as RedisProcess;
-    // The keys use all connections of a pool.
+    // Enough keys to use all connections in a pool.
     const deleted = Array.from({ length: 16 }, (_, i) => `deleted:${i}`);
     const physical = deleted.map((key) => `f:${key}`);
     for (const key of [...deleted, 'kept', 'confirmed']) await cache.set(key, 'old');

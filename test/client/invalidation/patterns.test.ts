@@ -52,7 +52,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual(['ns*:user:1', 'ns:~tag:user:1', 'other:user:3']);
   });
 
-  it('deletes keys that are not valid UTF-8, and no keys that decode to the same text', async () => {
+  it('deletes keys that are not valid UTF-8, but not other keys that decode to the same text', async () => {
     const options = open();
     const foreign = Buffer.from([...Buffer.from('ns:a'), 0xff]);
     const alike = 'ns:a\ufffd';
@@ -127,7 +127,7 @@ describe('deletion by pattern', () => {
     expect(await left()).toEqual([]);
   });
 
-  it('fails with an error if Redis stays unreachable, and adds the found keys to the journal', async () => {
+  it('fails with an error if Redis stays unreachable, and adds the keys it found to the journal', async () => {
     // With this number of keys, the page with the first match is not the last page.
     await fill(Array.from({ length: 50 }, (_, i) => `ns:k:${i}`));
     const options = open({

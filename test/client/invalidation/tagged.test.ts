@@ -24,7 +24,7 @@ const ways: readonly (readonly [string, () => Cache])[] = [
 ];
 
 describe.each(ways)('tagged entries %s', (_, open) => {
-  it('are misses after one of their tags is invalidated, and other entries are not', async () => {
+  it('are misses after one of their tags is invalidated, while other entries are not', async () => {
     const cache = open();
     await cache.set('a', 1, { tags: ['x', 'y'] });
     await cache.set('b', 2, { tags: ['y'] });
@@ -62,7 +62,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('are replaced by the last of several writes of the same key', async () => {
+  it('are replaced by the last of several writes to the same key', async () => {
     const cache = open();
     const tags = [`order-${Math.random()}`];
     await Promise.all([cache.set('p', 1, { tags }), cache.set('p', 2)]);
@@ -79,7 +79,7 @@ describe.each(ways)('tagged entries %s', (_, open) => {
     await cache.close();
   });
 
-  it('are misses after a key on which they depend is first set, or deleted by pattern', async () => {
+  it('are misses after a key they depend on is set for the first time or deleted by pattern', async () => {
     const cache = open();
     cache.invalidation.depend('made', ['part:1']);
     await cache.set('made', 'of nothing');

@@ -17,7 +17,7 @@ import { RedisProcess } from '../../support/redis-process.ts';
 const HALF = 'a\ud800';
 const OTHER_HALF = 'a\udc00';
 
-/** Turns a refusal that is thrown into a rejection. */
+/** Turns a thrown refusal into a rejected promise. */
 const outcome = async (use: () => unknown): Promise<unknown> => use();
 
 let redis: RedisProcess;
@@ -91,7 +91,7 @@ describe('a lone surrogate', () => {
     expect(buildKey('d', HALF)).not.toBe(buildKey('d', OTHER_HALF));
   });
 
-  it('is accepted in names if it is part of a pair', async () => {
+  it('is distinguished from a surrogate pair, which names may contain', async () => {
     await cache.set('\ud83d\ude00', 1, { tags: ['\ud83d\ude00'] });
     expect(await cache.get('\ud83d\ude00')).toBe(1);
   });

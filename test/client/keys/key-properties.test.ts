@@ -48,8 +48,8 @@ const isObject = (value: unknown): value is Record<string, Plain> =>
   [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
 /**
- * The same value in another form: other order of properties, explicit undefined properties, decomposed text, zero with
- * the other sign.
+ * The same value in a different form: different property order, explicit undefined properties, decomposed text, zero
+ * with the opposite sign.
  */
 function changeValue(value: Plain): unknown {
   if (typeof value === 'string') return value.normalize('NFD');
@@ -97,7 +97,7 @@ describe('a key', () => {
     );
   });
 
-  it('is equal exactly for inputs with the same meaning', () => {
+  it('is the same if and only if the inputs have the same meaning', () => {
     fc.assert(
       fc.property(clear, clear, (a, b) => {
         expect(buildKey('d', a) === buildKey('d', b)).toBe(meaning(a) === meaning(b));
@@ -119,7 +119,7 @@ describe('a key', () => {
     );
   });
 
-  it('differs for another domain, version, namespace or shape', () => {
+  it('differs for a different domain, version, namespace or shape', () => {
     const segment = fc.stringMatching(/^[A-Za-z0-9_.-]{1,8}$/);
     const named = fc.record({
       domain: segment,
@@ -168,7 +168,7 @@ describe('a vector key', () => {
       decimals === undefined ? {} : { decimals },
     );
 
-  it('is shared by vectors exactly when each component rounds to the same value, at every precision', () => {
+  it('is shared by vectors if and only if each component rounds to the same value, at every precision', () => {
     fc.assert(
       fc.property(vector, fc.double({ min: 0, max: 2, noNaN: true }), fc.nat(8), (list, share, decimals) => {
         const step = 10 ** -decimals;

@@ -5,7 +5,7 @@ import { buildBatchKey, buildKey, buildResponseKey, ConfigurationError } from '.
 import { normalize } from '../../../client/keys/normalize.ts';
 
 describe('buildKey', () => {
-  it('contains domain and version, and hashes the rest to 16 digits', () => {
+  it('includes the domain and the version, and hashes the rest to 16 digits', () => {
     expect(buildKey('natal', { a: 1 }, 1, 'meridian')).toMatch(/^meridian:v1:natal:[0-9a-f]{16}$/);
     expect(buildKey('acg-lines', 'x', 2)).toMatch(/^v2:acg-lines:[0-9a-f]{16}$/);
   });
@@ -19,7 +19,7 @@ describe('buildKey', () => {
     expect(buildResponseKey('agent', ['model', 'prompt'])).toMatch(/^agent:cache:[0-9a-f]{16}$/);
   });
 
-  it('returns another key for another version', () => {
+  it('returns a different key for a different version', () => {
     expect(buildKey('natal', { a: 1 }, 1)).not.toBe(buildKey('natal', { a: 1 }, 2));
   });
 
@@ -58,7 +58,7 @@ describe('buildKey', () => {
     expect(new Set(inputs.map((input) => buildKey('d', input))).size).toBe(inputs.length);
   });
 
-  it('returns equal text only for equal JSON, in any order of properties', () => {
+  it('returns equal text for equal JSON, regardless of the order of properties', () => {
     const shuffled = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(shuffled);
       if (typeof value !== 'object' || value === null) return value;

@@ -53,7 +53,7 @@ describe('a vector key', () => {
     expect(buildVectorKey(search, { version: 2, namespace: 'shop' })).toMatch(/^shop:v2:vector:/);
   });
 
-  it('differs for another collection, number of results, filter or precision', () => {
+  it('differs for a different collection, number of results, filter or precision', () => {
     const keys = [
       buildVectorKey(search),
       buildVectorKey({ ...search, namespace: 'images' }),

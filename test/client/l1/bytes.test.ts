@@ -51,7 +51,7 @@ describe('the memory of a first tier', () => {
     expect(gauge('entries_bytes')).toBeGreaterThan(50_000_000);
   });
 
-  it('does not hold a value above its limit, which is served from Redis', async () => {
+  it('does not hold a value that exceeds its limit; the value is served from Redis', async () => {
     await open({ l1: { maxBytes: 100_000 } });
     const value = 'x'.repeat(90_000);
     await cache.set('k', value);

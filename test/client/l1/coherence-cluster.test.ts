@@ -54,7 +54,7 @@ describe('a first tier over a cluster', () => {
     await overwritten(key, 'moved');
   });
 
-  it('invalidates tags and patterns over all slots', async () => {
+  it('invalidates tags and patterns across all slots', async () => {
     await Promise.all(keys.map((key, i) => cache.set(key, i, { tags: ['all', `of ${key}`] })));
     expect((await cache.getMany(keys)).size).toBe(keys.length);
     await cache.invalidation.tags('all', ...keys.map((key) => `of ${key}`));
@@ -65,7 +65,7 @@ describe('a first tier over a cluster', () => {
   });
 
   it('drops its entries when a master fails, and listens to the promoted replica', async () => {
-    // The key was not deleted recently, because its deletion would be repeated on the new master.
+    // A key that was not deleted recently: a recent deletion would be repeated on the new master.
     const key = 'never deleted';
     await cache.set(key, 'before');
     await kept(key);

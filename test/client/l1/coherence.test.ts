@@ -40,7 +40,7 @@ describe('coherence with one server', () => {
     }
   });
 
-  it('detects an expiry that Redis carries out', async () => {
+  it('detects a key that expires in Redis', async () => {
     await redis.admin().set('ns:k', '1', 'PX', 80);
     await tier.readAndStore('ns:k');
     await tier.waitUntilGone('ns:k');
@@ -82,7 +82,7 @@ describe('coherence with one server', () => {
     expect(told).not.toContain('elsewhere');
   });
 
-  it('stores nothing when an invalidation overtakes the reply of a read', async () => {
+  it('stores nothing when an invalidation overtakes the reply to a read', async () => {
     await redis.admin().set('ns:k', 'old');
     const fill = tier.coherence.begin('ns:k');
     const other = tier.coherence.begin('ns:other');
@@ -94,14 +94,14 @@ describe('coherence with one server', () => {
     expect([fill.end(), tier.coherence.begin('ns:k').end()]).toEqual([false, true]);
   });
 
-  it('immediately drops a key that this process changes, including reads in flight', async () => {
+  it('immediately drops a key that this process changes, and discards its reads in flight', async () => {
     await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
     tier.coherence.forget(['ns:k']);
     expect([tier.stored.has('ns:k'), fill.end()]).toEqual([false, false]);
   });
 
-  it('replaces a killed listener, and drops all entries before entries are served again', async () => {
+  it('replaces a killed listener, and drops all entries before serving any again', async () => {
     await redis.admin().set('ns:k', 'old');
     await tier.readAndStore('ns:k');
     const fill = tier.coherence.begin('ns:k');
@@ -176,7 +176,7 @@ describe('coherence with one server', () => {
     await tier.waitUntilLive();
   });
 
-  it('tolerates a short loss of the shared connection', async () => {
+  it('tolerates a brief loss of the shared connection', async () => {
     await tier.readAndStore('ns:k');
     const resets = tier.countEvents('reset');
     const before = tier.countEvents('live');
@@ -252,7 +252,7 @@ describe('coherence with one server', () => {
     await deaf.close();
   });
 
-  it('releases all resources at close, in every state', async () => {
+  it('releases all resources on close, in every state', async () => {
     await tier.close();
     expect(tier.coherence.live).toBe(false);
     const closing = new MinimalTier({ mode: 'standalone', address: redis.address });

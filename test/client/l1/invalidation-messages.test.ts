@@ -1,4 +1,4 @@
-/** Messages that a listener receives for a load, whose lease is stored in the key of the entry. */
+/** Messages that a listener receives for a load; the lease of the load is stored in the key of the entry. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
 import { buildKey, redisCache } from '../../../client/index.ts';
@@ -41,7 +41,7 @@ describe('a load', () => {
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.ping();
-    // The same prefixes as for a first tier without and with `l1.prefixes: ['v']`.
+    // The same prefixes as a first tier uses without and with `l1.prefixes: ['v']`.
     const all = await listen(['ns:']);
     const built = await listen(['ns:~tag:', 'ns:v']);
     const statistics = new SharedStatistics(cache);

@@ -29,7 +29,7 @@ class Told implements Coherent {
   }
   lose(): void {
     this.live = false;
-    this.#listener({ type: 'lost', reason: 'the test says so' });
+    this.#listener({ type: 'lost', reason: 'simulated by the test' });
   }
   return(): void {
     this.live = true;
@@ -37,7 +37,7 @@ class Told implements Coherent {
   }
   reset(): void {
     this.#fills.invalidateAll();
-    this.#listener({ type: 'reset', reason: 'the test says so' });
+    this.#listener({ type: 'reset', reason: 'simulated by the test' });
   }
 }
 
@@ -59,7 +59,7 @@ describe('the first tier', () => {
   const put = (tier: LocalTier, key: string, value: unknown = key, freshUntilMs?: number): void =>
     tier.begin(key).end(entry(value, freshUntilMs));
 
-  it('holds a filled entry until its TTL or its freshness ends, whichever comes first', () => {
+  it('holds a filled entry until its TTL or its freshness expires, whichever comes first', () => {
     const tier = open();
     put(tier, 'own');
     put(tier, 'fresh', 1, 1_200);
@@ -72,7 +72,7 @@ describe('the first tier', () => {
     expect(tier.size).toBe(0);
   });
 
-  it('holds only the entry, not the entire buffer of the reply', () => {
+  it('holds only the entry, not the entire reply buffer', () => {
     const tier = open();
     const { payload } = entry('small');
     const delivered = Buffer.alloc(64 * 1024);
@@ -109,7 +109,7 @@ describe('the first tier', () => {
     expect(tier.remembered('k')).toBeUndefined();
   });
 
-  it('keeps requested entries when it evicts others', () => {
+  it('keeps recently requested entries when it evicts others', () => {
     const tier = open(3);
     for (const key of ['a', 'b', 'c']) put(tier, key);
     tier.get('a');
@@ -149,7 +149,7 @@ describe('the first tier', () => {
     expect(tier.bytes).toBe(0);
   });
 
-  it('does not hold a single value that exceeds the byte bound, encoded or decoded', () => {
+  it('does not hold a value that exceeds the byte bound on its own, encoded or decoded', () => {
     const tier = open(50, 10_000);
     put(tier, 'small');
     put(tier, 'large', 'x'.repeat(10_000));
@@ -181,7 +181,7 @@ describe('the first tier', () => {
       const clock = (): number => at;
       return new LocalTier(told, { maxEntries: 100, ttlMs: 10_000, prefix: 'ns:', now: clock, clock, ask });
     };
-    /** Makes a write that is acknowledged and whose message has arrived. */
+    /** Simulates a write, its acknowledgment and its message. */
     const written = (tier: LocalTier, value = 'own'): void => {
       const write = tier.write('k');
       stored.set('k', encodeEnvelope(value));
@@ -190,7 +190,7 @@ describe('the first tier', () => {
     };
     const held = (tier: LocalTier): Buffer | undefined => tier.get('k')?.payload;
 
-    it('is served immediately, and beyond the bound after a read of Redis confirmed it', async () => {
+    it('is served immediately, and also beyond the bound once a read from Redis has confirmed it', async () => {
       const tier = openOwn();
       written(tier);
       expect(asked).toEqual([]);
@@ -204,7 +204,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('is dropped when Redis has another value, whose message was merged with the message of the write', async () => {
+    it('is dropped when Redis has another value whose message was merged with the message for the write', async () => {
       const tier = openOwn();
       written(tier);
       stored.set('k', encodeEnvelope('another'));
@@ -229,7 +229,7 @@ describe('the first tier', () => {
         encodeEnvelope('own'),
       ]);
       at += 1;
-      // The value is not served while Redis is unreachable either: it may never have been current.
+      // The value is also not served while Redis is unreachable, because it may never have been current.
       expect(tier.remembered('k')).toBeUndefined();
       expect([held(tier), tier.size, asked]).toEqual([undefined, 0, []]);
     });
@@ -330,7 +330,7 @@ describe('the first tier', () => {
   });
 });
 
-describe('background reads of one tick', () => {
+describe('background reads in one tick', () => {
   it('are sent together after the tick, and each receives its own reply', async () => {
     const asked: string[] = [];
     let ticks = 0;

@@ -41,7 +41,7 @@ async function readStored(key: string): Promise<unknown> {
   const decoded = payload && decodeEnvelope(payload);
   return decoded?.ok ? decoded.value : undefined;
 }
-/** Waits until a read of Redis has confirmed the write; the first tier then serves the value beyond the bound. */
+/** Waits until a read from Redis has confirmed the write; the first tier then serves the value beyond the bound. */
 async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
   await waitUntil('a read sends no command', async () => {
     const names = await recordCommands(redis.admin(), () => cache.get(key));
@@ -50,7 +50,7 @@ async function waitUntilSettled(cache: Cache, key: string): Promise<void> {
 }
 
 describe('a value that this process has written', () => {
-  it('is read without waiting for Redis, which receives one GET', async () => {
+  it('is read without waiting for Redis, and causes a single GET', async () => {
     const cache = await open(5_000);
     const sources: (string | undefined)[] = [];
     const names = await recordCommands(redis.admin(), async () => {
@@ -128,7 +128,7 @@ describe('a value that this process has written', () => {
     }
   });
 
-  it('is replaced by the write of any other client', async () => {
+  it('is replaced by a write from any other client', async () => {
     const cache = await open(5_000);
     for (let i = 0; i < 100; i++) {
       await cache.set('k', `own ${i}`);
@@ -167,7 +167,7 @@ describe('a value that this process has written', () => {
       await waitUntil('the message about the write', () => told() > 0);
       const winner = await readStored(key);
       if (winner === 'another' && told() === 1) merged += 1;
-      // In half of the rounds, the bound ends before the first read.
+      // In half of the rounds, the bound has passed before the first read.
       const first = round % 2 === 0 ? 0 : BOUND_MS;
       await waitUntil('the time of the first read', () => performance.now() - overwrittenAt >= first);
       let lastAt = overwrittenAt;
@@ -182,7 +182,7 @@ describe('a value that this process has written', () => {
     expect(merged).toBeGreaterThan(0);
   });
 
-  it('is never served beyond the bound in hundreds of races of two caches with a disconnected listener', async () => {
+  it('is never served beyond the bound in hundreds of races between caches with a disconnected listener', async () => {
     const [one, two] = [await open(), await open()];
     const admin = redis.admin();
     let cuts = 0;

@@ -1,6 +1,6 @@
 /**
- * A process that uses the cache and is controlled by messages. `{ key, callers, loadMs, options }` starts that many
- * concurrent calls of getOrCompute, with a loader that takes `loadMs` and returns the id of this process. The reply
+ * A process that uses the cache and is controlled by messages. `{ key, callers, loadMs, options }` starts `callers`
+ * concurrent calls to getOrCompute, with a loader that takes `loadMs` and returns the id of this process. The reply
  * contains the results.
  */
 import { type CacheOptions, type ComputeCallOptions, redisCache } from '../../../client/index.ts';

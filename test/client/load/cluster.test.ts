@@ -15,8 +15,8 @@ afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())));
 afterAll(() => set[Symbol.asyncDispose]());
 
 /**
- * Keys in slots of all shards. Two contain hash tags, and one contains a brace from which no second key of its slot can
- * be derived.
+ * Keys in slots of all shards. Two contain hash tags, and one contains a brace, so that no second key in its slot can
+ * be derived from it.
  */
 const KEYS = ['a', 'b', 'c', 'd', '{x}1', 'user:{y}', 'odd}'];
 const upper = (keys: readonly string[]) => new Map(keys.map((key) => [key, key.toUpperCase()]));

@@ -35,14 +35,16 @@ async function open(options: RedisCacheOptions = {}): Promise<Cache> {
   return cache;
 }
 
-/** Loads the given number of keys concurrently, and returns the commands that are sent until all of them are stored. */
+/**
+ * Loads the given number of keys concurrently, and returns the commands that were sent until all of them were stored.
+ */
 async function load(cache: Cache, keys: number): Promise<readonly string[]> {
   const names = Array.from({ length: keys }, (_, i) => `k${i}`);
   const sent = await recordCommands(redis.admin(), async () => {
     const values = await Promise.all(names.map((name) => cache.getOrCompute(name, () => `v ${name}`)));
     expect(values).toEqual(names.map((name) => `v ${name}`));
     await waitUntil(`${keys} keys are stored`, () => cache.stats().writes === keys);
-    // Notifications of waiters are sent after the writes that they report; the PING follows them.
+    // Notifications to waiters are sent after the writes that they report; the PING follows them.
     await cache.connection?.call('PING');
   });
   const states = await Promise.all(names.map((name) => classifyStoredValue(redis, `cold:${name}`)));
@@ -60,7 +62,7 @@ async function allow(
 
 const withoutScripting = ['~*', '&*', '+@all', '-@scripting'];
 
-describe('400 cold keys at once, 20 ms from a server without the library', () => {
+describe('400 cold keys at once, on a server 20 ms away that does not have the library', () => {
   it.each([
     { user: 'the default user', by: 'FCALL', perMiss: 2 },
     {
@@ -119,7 +121,7 @@ describe('400 cold keys at once, 20 ms from a server without the library', () =>
   });
 });
 
-describe('50 cold keys at once, 200 ms from a server without the library', () => {
+describe('50 cold keys at once, on a server 200 ms away that does not have the library', () => {
   it('are all stored by a client that has just connected', async () => {
     await redis.admin().flushall();
     await redis.admin().call('FUNCTION', 'FLUSH');

@@ -1,6 +1,4 @@
-/**
- * Cold keys of a cluster, in hundreds of slots, at a distance of 20 ms: all of them are stored, in each scripting mode.
- */
+/** Cold keys in hundreds of slots of a cluster, 20 ms away: all of them are stored, in each scripting mode. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { clusterCache } from '../../../client/index.ts';
 import { type ClusterSet, startCluster } from '../../support/cluster.ts';

@@ -1,4 +1,4 @@
-/** One loader for many keys: the keys that it receives, and the loads that it shares with loads of single keys. */
+/** One loader for many keys: the keys that it receives, and the loads that it shares with single-key loads. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Cache, type RedisCacheOptions, redisCache } from '../../../client/index.ts';
 import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
@@ -60,7 +60,7 @@ describe('getOrComputeMany', () => {
     expect(await cache.getOrComputeMany([], fail)).toEqual(new Map());
   });
 
-  it('shares loads with single calls, in both directions', async () => {
+  it('shares loads with single-key calls, in both directions', async () => {
     const first = cache.getOrCompute('a', async () => 'single');
     const load = vi.fn((keys: readonly string[]) => after(50, upper(keys)));
     const many = cache.getOrComputeMany(['a', 'b'], load);

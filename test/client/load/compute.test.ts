@@ -1,4 +1,4 @@
-/** getOrCompute of a complete cache: stored entries, number of commands, and behaviour when Redis refuses. */
+/** getOrCompute on a complete cache: stored entries, number of commands, and behaviour when Redis refuses commands. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeEnvelope } from '../../../client/envelope.ts';
 import {
@@ -81,7 +81,7 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:u')).toBe(0);
   });
 
-  it('keeps a value for its stale windows beyond its TTL, and get does not return it there', async () => {
+  it('keeps a value beyond its TTL for its stale windows, during which get does not return it', async () => {
     const options = { ttlSeconds: 0.2, graceSeconds: 60 };
     await cache.getOrCompute('k', () => 'old', options);
     await waitUntilStored();
@@ -112,7 +112,7 @@ describe('getOrCompute', () => {
     const other = await open(options);
     const value = await holder.getOrCompute('k', async () => {
       own.pause();
-      // The client suspects a hang, and sends no further command.
+      // The client suspects a hang, and sends no more commands.
       expect(await holder.get('another')).toBeUndefined();
       return 'not stored';
     });
@@ -154,7 +154,7 @@ describe('getOrCompute', () => {
     expect(await cache.getOrCompute('k', () => 'next')).toBe('next');
   });
 
-  it('applies the defaults of the cache', async () => {
+  it('applies the cache defaults', async () => {
     const tuned = await open({ compute: { negativeTtlSeconds: 5, ttlJitter: 0.5 } });
     await tuned.getOrCompute('n', () => undefined);
     await waitUntilStored('n');
@@ -174,7 +174,7 @@ describe('getOrCompute', () => {
     expect(cache.stats().purged).toBe(2);
   });
 
-  it('loads separately per caller without leases, and still stores', async () => {
+  it('loads separately for each caller if leases are disabled, and still stores the value', async () => {
     const own = await open({ compute: { leaseMs: 0 } });
     expect(await calls(own, 'k', () => 'v')).toEqual(['GET', 'SET']);
     expect(await own.getOrCompute('k', fail)).toBe('v');
@@ -187,7 +187,7 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:k')).toBe(0);
   });
 
-  it('does not delay a user without functions until the lease expires', async () => {
+  it('does not make a user who may not call functions wait until the lease expires', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', '>plain', '~*', '&*', '+@all', '-fcall');
     const compute = { leaseMs: 60_000 };
     const [holder, plain] = [
@@ -206,7 +206,7 @@ describe('getOrCompute', () => {
     expect([await held, await waiting]).toEqual(['loaded', 'loaded']);
   });
 
-  it('rejects more tags than an entry can carry before it loads, and counts duplicates once', async () => {
+  it('rejects too many tags for one entry before it loads, and counts duplicate tags once', async () => {
     const tags = Array.from({ length: 64 }, (_, i) => `t${i}`);
     await expect(cache.getOrCompute('k', fail, { tags: [...tags, 'one more'] })).rejects.toThrowError(
       '65 tags on one entry',
@@ -215,7 +215,7 @@ describe('getOrCompute', () => {
     await waitUntilStored();
   });
 
-  it('returns the result of a load that is in flight at close, and does not store it', async () => {
+  it('returns the result of a load that is in flight on close, and does not store it', async () => {
     const own = await open();
     let finish: (value: string) => void = () => {};
     const answer = own.getOrCompute('k', () => new Promise<string>((resolve) => (finish = resolve)));
@@ -233,7 +233,7 @@ describe('getOrCompute', () => {
       return (await tiered.getOrComputeEntry('k', () => 'old', { ttlSeconds: 60 })).source === 'l1';
     });
     expect(await calls(tiered, 'k', fail)).toEqual([]);
-    // XFetch with a beta that makes an early refresh certain, for a load that takes long.
+    // XFetch with a beta that makes an early refresh certain, for a slow load.
     await tiered.getOrCompute('slow', () => new Promise((resolve) => setTimeout(resolve, 20, 'old')), {
       ttlSeconds: 0.5,
       earlyRefresh: 1,
@@ -305,7 +305,7 @@ describe('getOrCompute', () => {
     expect(() => redisCache({ compute: { leaseMs: 5 } })).toThrowError(/compute\.leaseMs: must .*, got 5/);
   });
 
-  it('serves stale values and stores negative results also in memory', async () => {
+  it('serves stale values and stores negative results in memory as well', async () => {
     const memory = memoryCache();
     opened.push(memory);
     const options = { ttlSeconds: 0.05, graceSeconds: 60 };

@@ -17,7 +17,7 @@ import { SingleFlight } from '../../../client/load/single-flight.ts';
 
 const HELD: LeaseState = { kind: 'held', token: 'other', leftMs: 2000 };
 
-/** The store as one load sees it. `turns` are the replies to requests for the lease; the last reply repeats. */
+/** The store as one load sees it. `turns` are the replies to requests for the lease; the last reply is repeated. */
 class Stage {
   entry: Known<unknown> | undefined;
   turns: LeaseState[] = [{ kind: 'mine' }];
@@ -205,7 +205,7 @@ it('the engine waits for a slow load when there is no stale value', async () => 
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('a load beyond the hard timeout fails with a typed error and an aborted signal, without a result', async () => {
+it('a load that exceeds the hard timeout is aborted, fails with a typed error, and stores nothing', async () => {
   let given: AbortSignal | undefined;
   const slow = ({ signal }: { signal: AbortSignal }): Promise<string> => {
     given = signal;
@@ -288,7 +288,7 @@ it('the engine stores null, false, 0 and the empty string, and does not store un
   expect(stage.released).toEqual(['nothing', 'failed']);
 });
 
-it('the engine stores negative results when asked to, with the same TTL for null', async () => {
+it('the engine stores negative results if configured to, and uses the same TTL for null', async () => {
   const options = { negativeTtlSeconds: 2, graceSeconds: 60 };
   expect(await stage.compute(() => undefined, options)).toEqual({ value: undefined, source: 'loader' });
   expect(await stage.compute(fail, options)).toEqual({ value: undefined, source: 'redis' });
@@ -298,7 +298,7 @@ it('the engine stores negative results when asked to, with the same TTL for null
   expect(stage.stored[1]).toMatchObject({ value: null, ttlSeconds: 2, nothing: false });
 });
 
-it('the engine stores nothing with a TTL of 0, and stores without expiry if there is no TTL', async () => {
+it('the engine does not store a value whose TTL is 0, and stores one without expiry if it has no TTL', async () => {
   await stage.compute(() => 'x', {}, 0);
   expect([stage.stored, stage.released]).toEqual([[], ['again']]);
   await stage.compute(() => 'x', { graceSeconds: 60, ttlJitter: 1 }, null);
@@ -374,7 +374,7 @@ it('the engine replaces the stale value that another process failed to replace',
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('the engine waits for another process at most for the hard timeout', async () => {
+it('the engine waits for another process for at most the hard timeout', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(fail, { hardTimeoutMs: 3000 });
   const refused = expect(answer).rejects.toThrowError(LoadTimeoutError);
@@ -382,7 +382,7 @@ it('the engine waits for another process at most for the hard timeout', async ()
   await refused;
 });
 
-it('the engine allows a load after a wait only the remaining part of the hard timeout', async () => {
+it('the engine gives a load that follows a wait only the remaining part of the hard timeout', async () => {
   stage.turns = [HELD, { kind: 'mine' }];
   const answer = stage.compute(never, { hardTimeoutMs: 2100 });
   const refused = expect(answer).rejects.toThrowError('not loaded within 2100 ms');

@@ -42,7 +42,7 @@ async function loading(cache: Cache, key: string, options = {}): Promise<() => P
   return async () => {
     gate.resolve('loaded');
     await answer;
-    // Stores run in the order of their loads. When the value of a later load is stored, the store of this load was
+    // Stores run in the order of their loads. Once the value of a later load is stored, the store of this load has been
     // attempted.
     loads += 1;
     const later = `later:${loads}`;

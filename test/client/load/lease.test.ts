@@ -38,14 +38,14 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await handle.fetch()).toEqual({ kind: 'mine' });
     return handle;
   };
-  /** Acquires the lease for the replacement of an existing entry. */
+  /** Acquires the lease for replacing an existing entry. */
   const replacing = async (party: LeaseParty): Promise<LeaseHandle> => {
     const handle = party.handleOf('ns:k');
     expect(await handle.take(false)).toEqual({ kind: 'mine', head: headOf(stale) });
     return handle;
   };
 
-  it('are granted to one caller for an absent entry, and report their token to another caller', async () => {
+  it('are granted to one caller for an absent entry, and another caller receives only their token', async () => {
     await mine(first);
     const held = await second.handleOf('ns:k').fetch();
     expect(held).toMatchObject({ kind: 'held', token: expect.stringMatching(/^[0-9a-f]{16}$/) });
@@ -131,7 +131,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await first.handleOf('ns:k').giveUp();
   });
 
-  it('replace the stale value that was read, and use a separate lease key for it', async () => {
+  it('use a separate lease key while the stale value that was read is being replaced', async () => {
     await redis.admin().set('ns:k', stale);
     const handle = await replacing(first);
     expect(await second.handleOf('ns:k').take(false)).toMatchObject({ kind: 'held' });
@@ -182,17 +182,17 @@ describe.each(WAYS)('leases by %s', (way) => {
     const marker = 'm'.repeat(16);
     const received = signals.wait(marker, 60_000, 0);
     await holder.release('nothing');
-    // Published last: once it has arrived, the notification of the lease has arrived, too.
+    // Published last: when it arrives, the notification for the lease has already arrived.
     await redis.admin().publish(channel, `${marker}s`);
     expect(await received).toMatchObject({ kind: 'told' });
     expect(await waiting.wait(held, 60_000)).toMatchObject({ kind: 'told', outcome: 'n' });
-    // It ends only a wait that began before it arrived.
+    // A notification ends only a wait that began before the notification arrived.
     expect(await waiting.fetch()).toEqual({ kind: 'mine' });
     const later = signals.wait(held.token, 50, performance.now());
     expect(await later).toEqual({ kind: 'silent' });
   });
 
-  it('ignore notifications of other leases, and end the wait when the awaited lease expires', async () => {
+  it('ignore notifications for other leases, and end the wait when the awaited lease expires', async () => {
     await second.leases.signals.open();
     await mine(first);
     const waiting = second.handleOf('ns:k');
@@ -203,7 +203,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     expect(await waiting.wait(held, way === 'commands' ? 60 : 5000)).toEqual({ kind: 'silent' });
   });
 
-  it('are renewed until the value is stored, but not after another process has taken over', async () => {
+  it('are renewed until the value is stored, but not after another process has taken them over', async () => {
     await using short = new LeaseParty(redis, { leaseMs: 1_200, way });
     for (const begin of [mine, replacing]) {
       await redis.admin().flushdb();
@@ -221,7 +221,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     await waitUntil('the other lease expires', async () => (await redis.admin().exists('ns:k')) === 0);
   });
 
-  it('are taken over after the process of the holder ends', async () => {
+  it('are taken over after the process that holds them exits', async () => {
     const dead = new LeaseParty(redis, { leaseMs: 100, way });
     await dead.handleOf('ns:k').fetch();
     await dead[Symbol.asyncDispose]();

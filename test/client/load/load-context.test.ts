@@ -1,4 +1,4 @@
-/** A loader sets the TTL and the tags of its own result, or prevents its storage. */
+/** A loader sets the TTL and the tags of its own result, or prevents it from being stored. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readThrough } from '../../../client/extras/through/read-write.ts';
 import {
@@ -35,7 +35,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
 
   const stored = (key: string): Promise<void> =>
     waitUntil(`${key} is stored`, async () => (await cache.exists(key)) === 1);
-  /** Waits until a later load is stored: an earlier store would have completed before. */
+  /** Waits until a later load is stored: by then, an earlier store would have completed. */
   async function notStored(key: string): Promise<void> {
     await cache.getOrCompute('later', () => 1, { ttlSeconds: 60 });
     await stored('later');
@@ -194,7 +194,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(loads).toBe(2);
   });
 
-  it('a loader of many keys sets options for all keys, or for one key', async () => {
+  it('sets options for all keys, or for one key, when it loads many keys', async () => {
     await cache.getOrComputeMany(['a', 'b', 'c'], async (keys, { setTtlSeconds, addTags, forKey }) => {
       setTtlSeconds(100);
       await addTags('all');
@@ -215,7 +215,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(await cache.get('a')).toBeUndefined();
   });
 
-  it('has the same options as a source of read-through', async () => {
+  it('has the same options in a read-through source', async () => {
     const load = (_key: string, context?: LoadContext): number => {
       context?.setTtlSeconds(100);
       return 1;
@@ -226,7 +226,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
   });
 });
 
-it('a loader adds tags that another process invalidates before the result is stored', async () => {
+it('a result is not stored if another process invalidates one of its added tags during the load', async () => {
   const [cache, elsewhere] = ['here', 'elsewhere'].map(() =>
     redisCache({ address: redis.address, namespace: 'two' }),
   ) as [Cache, Cache];
@@ -242,7 +242,7 @@ it('a loader adds tags that another process invalidates before the result is sto
   await elsewhere.close();
 });
 
-it('a loader adds tags while Redis is unreachable, to the entries in memory', async () => {
+it('while Redis is unreachable, a loader adds tags to the entries in memory', async () => {
   const gone = await RedisProcess.start();
   const cache = redisCache({ address: gone.address, namespace: 'gone', commandTimeoutMs: 300 });
   await cache.ping();
@@ -261,7 +261,7 @@ it('a loader adds tags while Redis is unreachable, to the entries in memory', as
   await gone[Symbol.asyncDispose]();
 });
 
-it('leaves no unhandled rejection if a load fails while its tags are read and the cache closes', async () => {
+it('a load that fails while its tags are read and the cache closes leaves no unhandled rejection', async () => {
   const cache = redisCache({ address: redis.address, namespace: 'context' });
   await cache.ping();
   try {

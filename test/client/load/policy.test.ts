@@ -37,7 +37,7 @@ it('a value without freshness is fresh', () => {
   expect(evaluateFreshness(undefined, { ...DEFAULTS, earlyRefresh: 100 }, NOW, () => 1)).toBe('fresh');
 });
 
-it('a value that ends with its TTL is fresh as long as it is held, regardless of the clock', () => {
+it('a value that expires with its TTL is fresh as long as it is held, regardless of the clock', () => {
   const terms = { ...DEFAULTS, staleMs: 10, graceMs: 10, earlyRefresh: 100 };
   for (const offset of [-1, 0, 1e6])
     expect(evaluateFreshness({ freshUntilMs: NOW, loadMs: 0 }, terms, NOW + offset, () => 1)).toBe('fresh');
@@ -65,7 +65,7 @@ it('a value is kept for its TTL minus the jitter, plus the longer of its stale w
   );
 });
 
-it('invalid options are rejected by name and value, and options of a call override those of the cache', () => {
+it('invalid options are rejected by name and value, and call options override cache options', () => {
   for (const [options, named] of [
     [{ graceSeconds: -1 }, /compute\.graceSeconds: must .*, got -1/],
     [{ softTimeoutMs: Number.NaN }, /compute\.softTimeoutMs: must .*, got NaN/],

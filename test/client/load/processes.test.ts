@@ -1,4 +1,4 @@
-/** One load across real processes, which are killed, stopped, and compete with each other. */
+/** One load across real processes, which are killed or stopped, or compete with each other. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Cache, type CacheOptions, redisCache } from '../../../client/index.ts';
@@ -36,7 +36,7 @@ class Child implements AsyncDisposable {
     });
   }
 
-  /** Resolves when the loader of the process has been called. */
+  /** Resolves when the process has called its loader. */
   loading(): Promise<void> {
     return waitUntil(`process ${this.pid} loads`, () => this.#loads > 0);
   }

@@ -1,7 +1,7 @@
 /**
  * A Redis that replies with errors: getOrCompute returns the value of its loader, and the refusal is counted and
- * reported. This holds with and without tags, for one key and many, for absent, stale and graced values, in each
- * scripting mode.
+ * reported. This holds with and without tags, for one key and many, for absent values, stale values and values within
+ * their grace period, in each scripting mode.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -49,8 +49,8 @@ async function open(options: RedisCacheOptions = {}): Promise<Told> {
 }
 
 /**
- * States by the code of the error with which the server refuses. Each function causes the state and returns a function
- * that ends it.
+ * Server states, keyed by the code of the error with which the server then refuses commands. Each function causes the
+ * state and returns a function that ends it.
  */
 const STATES = {
   async OOM() {
@@ -61,7 +61,7 @@ const STATES = {
     await redis.admin().config('SET', 'min-replicas-to-write', '1');
     return () => redis.admin().config('SET', 'min-replicas-to-write', '0');
   },
-  /** The server cannot write its snapshot, because a folder has the name of the file. */
+  /** The server cannot write its snapshot, because a folder occupies the file name. */
   async MISCONF() {
     const [, dir] = (await redis.admin().config('GET', 'dir')) as [string, string];
     mkdirSync(join(dir, 'dump.rdb'), { recursive: true });
@@ -156,7 +156,7 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     else await expect(result).rejects.toThrowError('no luck');
   });
 
-  it('throws the error of the loader if there is no value', async () => {
+  it('throws the error from the loader if there is no value', async () => {
     await expect(cache.getOrCompute('failing', fail)).rejects.toThrowError('no luck');
   });
 
@@ -168,7 +168,7 @@ describe.each(CASES)('a Redis that replies $code, by $mode', ({ code, mode }) =>
     expect(cache.metrics()).toMatch(/^cache_redis_refusals_total\{[^}]*\} [1-9]/m);
   });
 
-  it('stores values when it accepts writes again, and has no lease left', async () => {
+  it('stores values again once it accepts writes, and has no lease left', async () => {
     await restore();
     restore = async () => {};
     const { cache: next } = await open();
@@ -212,7 +212,7 @@ describe('a restricted user', () => {
 describe('a demoted server', () => {
   afterEach(reset);
 
-  it('leads to the value of the loader', async () => {
+  it('does not prevent getOrCompute from returning loaded values', async () => {
     await using lone = await RedisProcess.start();
     const cache = redisCache({ address: lone.address, namespace: 'r', commandTimeoutMs: 300 });
     opened.push(cache);

@@ -37,7 +37,7 @@ async function open(rules?: readonly string[], way: Mode = 'functions'): Promise
 const fetch = (party: LeaseParty, key = 'ns:k'): Promise<unknown> =>
   party.remote.procedures.run('fetch', [key], [encodePlaceholder('f'.repeat(16)), 1000]);
 
-/** Names of the commands that the connection is requested to send. MONITOR does not show commands that Redis denies. */
+/** Names of the commands that the connection is asked to send. MONITOR does not show commands that Redis denies. */
 function requests(party: LeaseParty): string[] {
   const names: string[] = [];
   const { connection } = party;
@@ -119,7 +119,7 @@ describe('the detection of the scripting mode', () => {
     expect(party.remote.procedures.mode).toBe(conf.length === 3 ? 'commands' : 'scripts');
   });
 
-  it('runs once for all concurrent calls of a connection', async () => {
+  it('runs once for all concurrent calls on a connection', async () => {
     const party = await open();
     const sent = requests(party);
     const keys = Array.from({ length: 50 }, (_, i) => `ns:k${i}`);

@@ -1,4 +1,4 @@
-/** Durations are numbers. The error for '5m' names the number to write. */
+/** Durations are numbers. The error for '5m' states the number to use instead. */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CacheAnalytics } from '../../../client/extras/analytics/index.ts';
@@ -16,7 +16,7 @@ afterAll(async () => {
 const nodes = [{ host: '127.0.0.1', port: 1 }];
 const source = { load: () => 1, store: () => {} };
 
-/** Turns a refusal that is thrown into a rejection. */
+/** Turns a thrown refusal into a rejected promise. */
 const outcome = async (call: () => unknown): Promise<unknown> => call();
 
 const PLACES: [path: string, expected: number, call: (duration: never) => unknown][] = [

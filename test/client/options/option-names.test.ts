@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 const source = { load: () => 1, store: () => {} };
 
-/** Calls as in JavaScript, where no type is checked. */
+/** Calls without type checks, as in JavaScript. */
 const PLACES: [name: string, call: (options: never) => unknown, path?: string][] = [
   ['redisCache', redisCache],
   ['sentinelCache', (options: object) => sentinelCache({ sentinels, ...options })],
@@ -115,7 +115,7 @@ const PLACES: [name: string, call: (options: never) => unknown, path?: string][]
   ['decodeEnvelope', (options) => decodeEnvelope(Buffer.alloc(1), options)],
 ];
 
-/** Turns a refusal that is thrown into a rejection. */
+/** Turns a thrown refusal into a rejected promise. */
 const outcome = async (call: () => unknown): Promise<unknown> => call();
 
 describe('an unknown option', () => {

@@ -1,5 +1,5 @@
-// A user program that runs under each Node against a real Redis and prints its results. Its argument is the address of
-// Redis.
+// A user program that runs under each Node.js version against a real Redis and prints its results. Its argument is the
+// address of Redis.
 import {
   ConfigurationError,
   fromEnv,

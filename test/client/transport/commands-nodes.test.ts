@@ -1,6 +1,6 @@
 /**
- * Commands that the ACL of sentinels or of cluster nodes denies to the user. Without each of them, the client behaves
- * as the README documents.
+ * Commands that the ACL of sentinels or of cluster nodes denies to the user. For each denied command, the client
+ * behaves as the README documents.
  */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { clusterCache, connect } from '../../../client/index.ts';
@@ -11,7 +11,7 @@ import { type Address, type RedisProcess, startSentinelSet, waitUntil } from '..
 
 const login = { username: 'app', password: 'pw' };
 
-describe('a connection over sentinels without one command', () => {
+describe('a connection over sentinels with denied commands', () => {
   const allow = async (nodes: readonly RedisProcess[], ...denied: readonly string[]): Promise<void> => {
     for (const node of nodes) {
       const admin = node.admin();
@@ -93,7 +93,7 @@ describe('a connection over sentinels without one command', () => {
   });
 });
 
-describe('a connection to a cluster without one command', () => {
+describe('a connection to a cluster with denied commands', () => {
   let set: ClusterSet;
   beforeAll(async () => {
     set = await startCluster();

@@ -63,7 +63,7 @@ describe('a connection over a network with a round trip of 540 ms', () => {
   });
 });
 
-describe('sentinels that announce another name of the master', () => {
+describe('sentinels that announce a different name for the master', () => {
   it('do not make the connection move', async () => {
     const local = '127.0.0.1';
     await using redis = await RedisProcess.start({ host: local });
@@ -132,7 +132,7 @@ describe('sentinels that were recreated with lower epochs', () => {
     return history.contested(later);
   };
 
-  it('are accepted for another master only by quorum, and only if the epoch of one of them fell', () => {
+  it('are accepted for another master only by quorum, and only if the epoch of one of them decreased', () => {
     const [fell, old] = [view(0, true, 2), view(0, false, 2)];
     expect(contestedAfter([fell, old], 5000)).toBe(true);
     expect(contestedAfter([fell, old], 4999)).toBe(false);

@@ -70,7 +70,7 @@ describe('the supervised connection to one server', () => {
     );
   });
 
-  it('settles waiting calls at close, and rejects later ones', async () => {
+  it('settles waiting calls on close, and rejects later ones', async () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 } });
     const waiting = [
       c.call('GET', 'k'),
@@ -85,7 +85,7 @@ describe('the supervised connection to one server', () => {
     await c.close();
   });
 
-  it('reports an unknown outcome for writes in flight at close', async () => {
+  it('reports an unknown outcome for writes that are in flight on close', async () => {
     const c = open();
     await c.call('PING');
     redis.pause();
@@ -135,7 +135,7 @@ describe('the supervised connection to one server', () => {
     expect((await redis.admin().mget(...keys)).every((value) => value === 'x')).toBe(true);
   });
 
-  it('replaces a connection without replies while the server replies to other connections', async () => {
+  it('replaces a connection that receives no replies while the server replies to other connections', async () => {
     const c = open({ commandTimeoutMs: 500 });
     await c.call('PING');
     // Writes are paused, so this connection waits for a reply; the server itself is healthy.
@@ -162,7 +162,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('PING')).toBe('PONG');
   });
 
-  it('shares one WAIT among many writers, and separates different durabilities', async () => {
+  it('shares one WAIT among many writers, and separates writes with different durabilities', async () => {
     const c = open();
     // Redis reports `state=online` while the replica is still loading. Only a confirmation shows that it is in sync.
     await waitUntil('the replica confirms', () =>
@@ -197,7 +197,7 @@ describe('the supervised connection to one server', () => {
     await waitUntil('the write was applied once', async () => (await c.call('GET', 'durable:hang')) === '1');
   });
 
-  it('waits for the replicas that a write needs, and reports if they are missing', async () => {
+  it('waits for the replicas that a write needs, and reports missing replicas', async () => {
     const c = open({ commandTimeoutMs: 1_500 });
     await c.call('PING');
     const durable = { replicas: 1, timeoutMs: 100 };
@@ -263,7 +263,7 @@ describe('the supervised connection to one server', () => {
     const c = connect({ mode: 'standalone', address: { host, port: 1 }, commandTimeoutMs: 5000 });
     const calls = Array.from({ length: 10_001 }, () => c.call('GET', 'k'));
     const settled = Promise.allSettled(calls);
-    await expect(calls.at(-1)).rejects.toThrowError(/10000 commands already wait/);
+    await expect(calls.at(-1)).rejects.toThrowError(/10000 commands are already waiting/);
     await c.close();
     await settled;
   });
@@ -275,7 +275,7 @@ describe('the supervised connection to one server', () => {
     const sent = Promise.allSettled(['a', 'b', 'c'].map((key) => c.call('GET', key)));
     const refused = c.call('GET', 'd');
     await expect(refused).rejects.toThrowError(NotSentError);
-    await expect(refused).rejects.toThrowError(/GET: 3 commands already wait for a reply/);
+    await expect(refused).rejects.toThrowError(/GET: 3 commands are already waiting for a reply/);
     redis.resume();
     expect((await sent).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
     expect(await c.call('GET', 'd')).toBeNull();

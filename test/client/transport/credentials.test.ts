@@ -1,5 +1,5 @@
 /**
- * Logins: credentials functions, which are called at each connect, rotated passwords, and servers that reject the
+ * Logins: credentials functions, which are called on each connect, rotated passwords, and servers that reject the
  * login.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -109,7 +109,7 @@ describe('a password that is rotated while the client runs', () => {
     },
   );
 
-  it('is requested again by all connections to a sentinel master, and to the sentinels', async () => {
+  it('is requested again by all connections to the data nodes and to the sentinels', async () => {
     await using set = await startSentinelSet();
     const data = new Account(set.redis);
     const watch = new Account(set.sentinels);
@@ -164,7 +164,7 @@ describe('a password that is rotated while the client runs', () => {
     await waitUntil('all shards accept writes again', all, 20_000);
   });
 
-  it('is requested again by the subscriber that waits for loads of other processes', async () => {
+  it('is requested again by the subscriber that waits for loads by other processes', async () => {
     await using redis = await RedisProcess.start({ host });
     const account = new Account([redis]);
     await account.set(account.password);
@@ -312,7 +312,7 @@ describe('a server that rejects the login', () => {
     await expect(cache.ping()).rejects.toThrowError(/WRONGPASS/);
   });
 
-  it('is reached again after its password is correct', async () => {
+  it('is reachable again once its password is correct', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     const connection = connect({ mode: 'standalone', address: redis.address, password: 'later' });
     onTestFinished(async () => void (await connection.close()));

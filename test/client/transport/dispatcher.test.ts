@@ -1,4 +1,7 @@
-/** Commands with `failFast` when the client leaves a master. The links are doubles, because the order of events decides. */
+/**
+ * Commands with `failFast` when the client abandons a master. The links are test doubles, because the result depends on
+ * the order of events.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
 import { Dispatcher, MOVE_MS, type Operation } from '../../../client/transport/dispatcher.ts';
@@ -24,7 +27,7 @@ class FakeLink {
   }
 }
 
-/** The reply of a node that is a replica, as ioredis reports it. */
+/** The reply from a replica, as ioredis reports it. */
 const READONLY = Object.assign(new Error("READONLY You can't write against a read only replica."), {
   name: 'ReplyError',
 });
@@ -52,7 +55,7 @@ function answer(link: FakeLink, reply: unknown): void {
 }
 
 describe('commands with failFast', () => {
-  it('are sent to the next master when the client moves, both those in flight and new ones', async () => {
+  it('are sent to the next master when the client moves, whether they are new or in flight', async () => {
     const inFlight = submit('GET', true);
     dispatcher.detach('the node was demoted', 'demoted');
     const late = submit('GET', true);

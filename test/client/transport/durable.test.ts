@@ -1,4 +1,4 @@
-/** Durable writes during a change of the master. */
+/** Durable writes during a master change. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect, NotSentError, OutcomeUnknownError } from '../../../client/index.ts';
 import { DurableChannel } from '../../../client/transport/durable.ts';
@@ -21,14 +21,14 @@ describe('durable writes', () => {
       const { state } = connection;
       return state.kind === 'suspect' && Date.now() - state.since > 600;
     });
-    // The former master resumes as soon as a replica is promoted. The other replica still confirms its writes.
+    // The previous master resumes as soon as a replica is promoted. The other replica still confirms its writes.
     await promoted.admin().replicaof('NO', 'ONE');
     former.resume();
     expect(await write).toBeInstanceOf(OutcomeUnknownError);
     expect(connection.state).toMatchObject({ master: promoted.address });
   }, 40_000);
 
-  it('are not delayed by a write that cannot be confirmed, and later such writes report the reason', async () => {
+  it('are not delayed by an unconfirmable write, and later writes with its guarantee report the reason', async () => {
     await using master = await RedisProcess.start({ host: '127.61.0.4' });
     const { host, port } = master.address;
     await using _ = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });
@@ -59,7 +59,7 @@ describe('durable writes', () => {
     for (let i = 0; i < 20; i++) expect(await write(met)).toMatchObject({ replicas: 1 });
     const late = await second;
     expect(late).toBeInstanceOf(NotSentError);
-    expect((late as Error).message).toMatch(/earlier writes with the same guarantee still wait/);
+    expect((late as Error).message).toMatch(/earlier writes with the same guarantee are still waiting/);
     expect(waiting).toBe(true);
     expect(await first).toMatchObject({ code: 'DURABILITY', required: 2, confirmed: 1 });
   });
@@ -78,7 +78,7 @@ describe('durable writes', () => {
     expect(clients.match(/name=redis-cache-kit/g)).toHaveLength(9);
   });
 
-  it('do not wait indefinitely on a former master', async () => {
+  it('do not wait indefinitely for a previous master', async () => {
     await using redis = await RedisProcess.start({ host: '127.61.0.4' });
     const link = await Link.open({
       address: redis.address,

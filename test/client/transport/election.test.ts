@@ -10,7 +10,7 @@ import {
 } from '../../support/redis-process.ts';
 import { WriteLoop } from '../../support/writer.ts';
 
-/** After this number of writes, the replicas have all acknowledged writes, and heartbeats list the replicas. */
+/** After this many writes, all replicas have acknowledged writes, and heartbeats list the replicas. */
 const WARM_WRITES = 350;
 
 let set: SentinelSet;
@@ -86,7 +86,7 @@ describe('a failover of a healthy master', () => {
     expect(moves()).toHaveLength(1);
   });
 
-  it('delays writes only within a bound without a promotion, and a later promotion is still detected', async () => {
+  it('delays writes only within a bound if no promotion follows, and a later promotion is still detected', async () => {
     const former = await set.master();
     const replicas = set.redis.filter((node) => node !== former);
     for (const replica of replicas) replica.pause();

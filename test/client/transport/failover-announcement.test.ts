@@ -20,7 +20,7 @@ const replica = { host: 'n', port: 2 };
 
 type Published = readonly [atMs: number, sentinel: number, channel: string, message: string];
 
-/** Replays messages of sentinels, and returns the state after each message. */
+/** Replays sentinel messages, and returns the state after each message. */
 function play(published: readonly Published[]): readonly Election['kind'][] {
   const failovers = new Map<number, AnnouncedFailover | undefined>();
   let election: Election = NO_ELECTION;
@@ -105,7 +105,7 @@ describe('the election that sentinels publish', () => {
   });
 });
 
-describe('a message of a sentinel', () => {
+describe('a message from a sentinel', () => {
   it('names the selected replica, to which later messages without a name also refer', () => {
     const selected = parseSentinelEvent('+selected-slave', REPLICA, 'mymaster');
     expect(selected).toEqual({ kind: 'failover', failover: { kind: 'elected', replica } });
@@ -115,7 +115,7 @@ describe('a message of a sentinel', () => {
     expect(continued(elected, undefined)).toBeUndefined();
   });
 
-  it('about another service is ignored, and one of another kind only renews the view', () => {
+  it('is ignored if it concerns another service, and only renews the view if it is of another kind', () => {
     expect(parseSentinelEvent('+try-failover', MASTER, 'other')).toBeUndefined();
     expect(parseSentinelEvent('+selected-slave', REPLICA, 'other')).toBeUndefined();
     expect(parseSentinelEvent('+switch-master', 'other n 1 n 2', 'mymaster')).toBeUndefined();

@@ -39,7 +39,7 @@ async function promotion(former: RedisProcess): Promise<{ node: RedisProcess; at
   return { node: node as RedisProcess, at: performance.now() };
 }
 
-/** Waits until a heartbeat after the start of replication has listed the replicas. */
+/** Waits until replication has started and a later heartbeat has listed the replicas. */
 const knowsReplicas = (): Promise<void> =>
   waitUntil('writes are acknowledged for a while', () => writer.acknowledged > 350, 15_000);
 
@@ -81,7 +81,7 @@ describe('the supervised connection over sentinels', () => {
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['lost', 'moved', 'ready']));
   });
 
-  it('leaves a hung master, and ignores the replies of this master when it resumes', async () => {
+  it('abandons a hung master, and ignores its replies when it resumes', async () => {
     await open();
     writer = new WriteLoop(connection);
     await knowsReplicas();

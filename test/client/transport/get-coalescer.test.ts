@@ -1,6 +1,6 @@
 /**
- * GETs that are sent together, and commands that bypass the command class of ioredis: the replies equal those to single
- * commands.
+ * GETs that are sent together, and commands that bypass the ioredis command class: the replies equal those to
+ * individual commands.
  */
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -38,7 +38,7 @@ async function calls(): Promise<Record<string, number>> {
   );
 }
 
-describe('GETs of one tick', () => {
+describe('GETs in one tick', () => {
   it('are combined into few commands, each with its own reply', async () => {
     const c = await open();
     const keys = Array.from({ length: 100 }, (_, i) => `gets:${i}`);
@@ -50,7 +50,7 @@ describe('GETs of one tick', () => {
     expect(await calls()).toEqual({ get: 1, mget: 4 });
   });
 
-  it('have the same replies as single reads', async () => {
+  it('have the same replies as individual reads', async () => {
     const c = await open();
     await c.call('SET', 'one', Buffer.from([0, 255, 10, 13]));
     await redis.admin().lpush('list', 'x');
@@ -119,7 +119,7 @@ describe('GETs of one tick', () => {
   });
 });
 
-describe('replies of one connection', () => {
+describe('replies on one connection', () => {
   it('reach their commands in order, for every sender and size', async () => {
     const c = await open();
     const redis = c.current() as Redis;
@@ -150,7 +150,7 @@ describe('replies of one connection', () => {
 });
 
 describe('a command on the wire', () => {
-  it('has the length of its arguments in bytes', () => {
+  it('contains the length of each argument in bytes', () => {
     expect(encodeCommand('SET', ['ü', 12])).toBe('*3\r\n$3\r\nSET\r\n$2\r\nü\r\n$2\r\n12\r\n');
     const mixed = encodeCommand('SET', ['k', Buffer.from([255, 0]), 'PX', 9, Buffer.alloc(0)]);
     expect(mixed).toEqual(

@@ -7,9 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { redisCache } from '../../../client/index.ts';
 import { type Address, RedisProcess } from '../../support/redis-process.ts';
 
-/**
- * Relays to the server, but replaces HELLO with an unknown command, and the error reply with the refusal of the proxy.
- */
+/** Relays to the server, but replaces HELLO with an unknown command, and the error reply with the proxy's refusal. */
 async function refuseHello(target: Address, refusal: string): Promise<Address> {
   const sockets: Socket[] = [];
   const relay = (from: Socket, to: Socket, change: (text: string) => string): void => {

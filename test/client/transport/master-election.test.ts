@@ -113,13 +113,13 @@ describe('the elected master', () => {
     expect(evaluateCandidate(old, master, moved, view(1, 5), { ...suspect, at: DEPOSED_MS + 1 })).toBe('no');
   });
 
-  it('is never a node of an older configuration epoch', () => {
+  it('is never a node with an older configuration epoch', () => {
     expect(evaluateCandidate(node(9), master, topology, view(9, 4), lost)).toBe('no');
   });
 });
 
 describe('the leading view', () => {
-  it('is the newest view, even that of a minority; among views of one epoch, the view with the most votes', () => {
+  it('is the newest view, even of a minority; among views with the same epoch, the view with the most votes', () => {
     expect(leadingView([view(1, 5), view(1, 5), view(2, 6)])?.master.port).toBe(2);
     expect(leadingView([view(1, 5), view(2, 5), view(2, 5)])?.master.port).toBe(2);
     expect(leadingView([])).toBeUndefined();

@@ -46,7 +46,7 @@ describe('a pool of connections', () => {
     await cache.close();
   });
 
-  it('keeps the order for commands of many keys, and returns replies in the order of the keys', async () => {
+  it('keeps the order of commands with many keys, and returns replies in the order of the keys', async () => {
     const cache = redisCache({ address: redis.address, namespace: 'many', poolSize: 4 });
     await cache.ping();
     const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);

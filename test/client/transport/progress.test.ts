@@ -23,7 +23,7 @@ describe('the progress of a connection', () => {
     progress = new Progress(5000);
   });
 
-  it('is the silence since the command was sent, or since the last bytes or reply arrived', () => {
+  it('measures the silence since the command was sent, or since the last bytes or the last reply arrived', () => {
     expect(measured()).toEqual([0, 0]);
     const [first, second] = [send(), send()];
     pass(100);
@@ -50,7 +50,7 @@ describe('the progress of a connection', () => {
     expect(progress.pieces).toBe(2);
   });
 
-  it('detects the beginning of a reply, but not that of the reply to an earlier command', () => {
+  it('detects the beginning of a reply, but not of the reply to an earlier command', () => {
     const sent = send();
     expect(progress.isArriving(now(), 150)).toBe(false);
     progress.heard();
@@ -67,7 +67,7 @@ describe('the progress of a connection', () => {
     expect(progress.isArriving(now(), 150)).toBe(false);
   });
 
-  it('allows a large command the transfer time of a slow connection', () => {
+  it('allows a large command the time that its transfer takes on a slow connection', () => {
     const small = send();
     const large = send(500_000);
     pass(50);
@@ -140,12 +140,12 @@ describe('a silence', () => {
     expect([silence(150).toleratedMs(600), silence(150, 5000).toleratedMs(600)]).toEqual([1000, 2400]);
   });
 
-  it('leads to another connection to the same node, but only after the node is suspected', () => {
+  it('causes a second connection to the same node, but only after the node is suspected', () => {
     const replaced = ([150, 3000] as const).map((ms) => silence(ms, 300).replacedAfterMs);
     expect([...replaced, silence(150).replacedAfterMs]).toEqual([300, 3000, 1000]);
   });
 
-  it('counts as long from 400 ms on', () => {
+  it('counts as long at 400 ms and above', () => {
     const one = silence(5000);
     one.begin(now(), false);
     pass(390);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-it('each attempt to open a link fails with the reply of the server', async () => {
+it('each attempt to open a link fails with the reply from the server', async () => {
   const reasons = new Set<string>();
   const login = { username: undefined, password: undefined, db: 0, tls: undefined };
   for (let n = 0; n < ATTEMPTS; n++) {
@@ -29,7 +29,7 @@ it('each attempt to open a link fails with the reply of the server', async () =>
   expect([...reasons]).toEqual([REPLY]);
 });
 
-it('the error of a cache without a connection contains the reply of the server', async () => {
+it('the error of a cache without a connection contains the reply from the server', async () => {
   const cache = openCache({ mode: 'standalone', address: server.address, commandTimeoutMs: 200 });
   try {
     await expect(cache.ping()).rejects.toMatchObject({

@@ -39,7 +39,7 @@ interface Lagging extends AsyncDisposable {
   readonly options: RedisOptions & { mode: 'sentinel' };
 }
 
-/** Starts a replica that receives all data `lagMs` later. */
+/** Starts a replica that receives all data with a delay of `lagMs`. */
 async function lagging(lagMs: number): Promise<Lagging> {
   const host = '127.61.0.9';
   const stack = new AsyncDisposableStack();
@@ -62,8 +62,8 @@ async function lagging(lagMs: number): Promise<Lagging> {
 }
 
 /**
- * Increments a value and reads it. Returns the greatest age of a read value in ms: the time since a newer value was
- * acknowledged.
+ * Increments a value and reads it. Returns the greatest age of a value that was read, in ms: the time since a newer
+ * value was acknowledged.
  */
 async function oldest(connection: CacheConnection, ms: number): Promise<number> {
   const acknowledgedAt: number[] = [];
@@ -90,7 +90,7 @@ async function oldest(connection: CacheConnection, ms: number): Promise<number> 
 }
 
 describe('reads from replicas', () => {
-  it('are served by replicas, and are never staler than allowed, whatever the lag is', async () => {
+  it('are served by replicas, and are never staler than allowed, regardless of the lag', async () => {
     await using set = await lagging(60);
     const connection = open({ ...set.options, replicaReads: { maxStalenessMs: 400 } });
     await connection.call('SET', 'k', 0);

@@ -1,6 +1,6 @@
 /**
- * Decoding of replies to the client's own commands, and forwarding of replies to commands of ioredis. Each reply
- * reaches its command, wherever the network splits the bytes.
+ * Decoding of replies to the client's own commands, and forwarding of replies to ioredis commands. Each reply reaches
+ * its command, wherever the network splits the bytes.
  */
 import fc from 'fast-check';
 import { ReplyError } from 'ioredis';

@@ -24,7 +24,7 @@ const replyOf = (redis: RedisProcess): Promise<string> =>
     .then(String, ({ message }: Error) => message);
 
 describe('a server that is loading its data set', () => {
-  it('serves no command until its data set is loaded, and then all commands', async () => {
+  it('serves no command until its data set is loaded, and then serves all commands', async () => {
     await using redis = await RedisProcess.start({
       // Loading takes 20 ms per key until the test removes the delay; between keys the server replies LOADING.
       conf: ['key-load-delay 20000', 'loading-process-events-interval-bytes 1024', 'rdbcompression no'],
@@ -81,7 +81,7 @@ describe('a cluster with a slot that no shard serves', () => {
     expect((await cache.set(unserved, 'memory')).source).toBe('memory');
     expect(await cache.get(unserved)).toBe('memory');
     expect([cache.stats().breaker.kind, types.includes('breaker')]).toEqual(['closed', false]);
-    // With this setting, the entire node stops serving, because the coverage is not full.
+    // With this setting, the entire node stops serving, because not all slots are covered.
     await owner.admin().config('SET', 'cluster-require-full-coverage', 'yes');
     await waitUntil('the cluster is down', async () =>
       owner

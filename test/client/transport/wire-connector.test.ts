@@ -1,5 +1,5 @@
 /**
- * One socket for the client's own commands and the commands of ioredis. Each reply reaches its command, with the same
+ * One socket for the client's own commands and for ioredis commands. Each reply reaches its command, with the same
  * value in both cases. Push messages, subscriptions, transactions and duplicates of the ioredis instance keep working.
  */
 import { createServer, type Socket } from 'node:net';
@@ -104,7 +104,7 @@ describe('a socket shared with ioredis', () => {
     expect(await Promise.all(sent)).toEqual(Array.from({ length: 500 }, (_, i) => `${i}`));
   });
 
-  it('keeps replies in order around pipelines and transactions of ioredis', async () => {
+  it('keeps replies in order around ioredis pipelines and transactions', async () => {
     const link = await open();
     const before = link.send('SET', ['t', '1']);
     const pipeline = link.redis
@@ -132,7 +132,7 @@ describe('a socket shared with ioredis', () => {
     ]);
   });
 
-  it('receives messages of subscriptions between replies', async () => {
+  it('receives subscription messages between replies', async () => {
     const link = await open();
     const messages: string[] = [];
     link.redis.on('message', (channel, message) => messages.push(`${channel} ${message}`));
@@ -147,7 +147,7 @@ describe('a socket shared with ioredis', () => {
     expect(messages).toEqual(['c1 m', 'c2 m', 'c1 m']);
   });
 
-  it('carries commands and subscriptions of RESP2', async () => {
+  it('carries RESP2 commands and subscriptions', async () => {
     const link = await open(redis.address, { protocol: 2 });
     const sent = [link.send('SET', ['two', 'v']), link.redis.call('ECHO', 'e'), link.send('GET', ['two'])];
     expect(await Promise.all(sent)).toEqual(['OK', 'e', 'v']);

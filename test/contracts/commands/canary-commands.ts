@@ -9,7 +9,7 @@ import { openCacheData } from '../../../scripts/cache/cache-data.ts';
 import { type CanaryData, openCanaryData } from '../../../scripts/canary/canary-data.ts';
 import { jsonOf, NAMESPACE, type OpenPlace } from './place.ts';
 
-/** Rollout of an application on the data of the place, with a separate clock. */
+/** An application's rollout that uses the data at the place, with a separate clock. */
 class Application implements AsyncDisposable {
   readonly #data: CanaryData;
   readonly canary: CanaryTestingService;
@@ -32,7 +32,7 @@ class Application implements AsyncDisposable {
     return new Application(data, canary, time);
   }
 
-  /** Sends requests of all users. The given share of the requests in the canary fails. */
+  /** Sends requests from all users. The given share of the requests in the canary fails. */
   async send(failing: number): Promise<void> {
     for (let i = 0; i < 2_000; i++) {
       const user = this.canary.assign(`user-${i}`);
@@ -75,7 +75,7 @@ export function canaryCommands(get: () => OpenPlace): void {
       expect(await inDatabase(get(), (admin) => admin.dbsize())).toBe(0);
     });
 
-    it('show both arms and the reasons of a running canary', async () => {
+    it('show both arms of a running canary, and the reasons for its verdict', async () => {
       application = await Application.start(get());
       await application.send(0);
       await application.judgeLater(5_000);
@@ -143,10 +143,10 @@ export function canaryCommands(get: () => OpenPlace): void {
   });
 }
 
-/** Database of the canary in `config/canary.yaml`. */
+/** The canary database that `config/canary.yaml` sets. */
 const CANARY_DB = 2;
 
-/** Runs commands on the master, in the database of the canary. */
+/** Runs commands on the master, in the canary database. */
 async function inDatabase<T>({ place }: OpenPlace, act: (admin: Redis) => Promise<T>): Promise<T> {
   await using data = await openCacheData({ set: {}, ...place.options, db: CANARY_DB });
   const [master] = await data.masters();

@@ -10,10 +10,10 @@ import { recordStreams } from '../../support/recorded-streams.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 import { argsOf, jsonOf, NAMESPACE, type OpenPlace } from './place.ts';
 
-/** Number of keys after `fill`: 100 entries, the version of a tag, and a key of another namespace. */
+/** Number of keys after `fill`: 100 entries, the version of a tag, and a key in another namespace. */
 export const FILLED = 102;
 
-/** Writes 60 users with a tag, 40 prices, and a key of another namespace. */
+/** Writes 60 users with a tag, 40 prices, and a key in another namespace. */
 export async function fill(cache: Cache): Promise<void> {
   const entries = (name: string, count: number) =>
     new Map(Array.from({ length: count }, (_, i) => [`${name}:${i}`, { i, text: 'x'.repeat(100) }]));
@@ -26,7 +26,8 @@ function fillBeforeEach(get: () => OpenPlace): void {
   beforeEach(async () => {
     const { admin, cache } = get();
     await admin.flushall();
-    // Until the cache receives the invalidation of the flush, it writes entries with the previous version of the tag.
+    // Until the cache receives the invalidation caused by the flush, it writes entries with the previous version of
+    // the tag.
     await waitUntil('the entries and the version of their tag', async () => {
       await fill(cache);
       return (await admin.dbsize()) === FILLED;
@@ -111,7 +112,7 @@ export function clearCommand(get: () => OpenPlace): void {
       expect((await cache.getMany(['price:1', 'user:1'])).size).toBe(1);
     });
 
-    it('deletes a namespace with its internal keys, and no key of another namespace', async () => {
+    it('deletes a namespace with its internal keys, and no key in another namespace', async () => {
       const { admin, on } = get();
       const report = await jsonOf(on('cache-clear', '--all', '--yes', '--json'));
       expect(report).toMatchObject({ found: 100, internal: 1, deleted: 100 });

@@ -6,7 +6,7 @@ import { type CacheData, openCacheData } from '../../../scripts/cache/cache-data
 import type { DataOptions } from '../../../scripts/cache/data-options.ts';
 import { callKit, type KitCall } from '../../support/kit-call.ts';
 
-/** Namespace of the environment file of every place. */
+/** Namespace in the environment file of every place. */
 export const NAMESPACE = 'shop';
 
 export interface CommandPlace extends AsyncDisposable {
@@ -27,7 +27,7 @@ export interface PlacedNode {
   readonly address: string;
 }
 
-/** An open place, with access to the data to prepare and to check the commands. */
+/** An open place, with access to its data, so that tests can prepare and check the commands. */
 export interface OpenPlace {
   readonly place: CommandPlace;
   readonly data: CacheData;
@@ -35,9 +35,9 @@ export interface OpenPlace {
   readonly cache: Cache;
   /** Connection to the master. */
   readonly admin: Redis;
-  /** Calls a command with the options of the place. */
+  /** Runs a command with the options of the place. */
   readonly on: (command: string, ...args: readonly string[]) => Promise<KitCall>;
-  /** Directory for files of the tests. */
+  /** Directory for files that the tests write. */
   readonly dir: string;
 }
 

@@ -10,7 +10,7 @@ import { waitUntil } from '../../support/redis-process.ts';
 import { jsonOf, NAMESPACE, type OpenPlace } from './place.ts';
 
 /**
- * Module of an application with two strategies: 5 users with a tag, then 30 prices in batches of 10 with a TTL of 50 s.
+ * An application module with two strategies: 5 users with a tag, then 30 prices in batches of 10 with a TTL of 50 s.
  */
 export const STRATEGIES = `
 const entries = (name, count) => Array.from({ length: count }, (_, i) => [name + ':' + i, { i }]);
@@ -49,7 +49,7 @@ export function warmCommand(get: () => OpenPlace): void {
       expect(await cache.get('user:1')).toBeUndefined();
     });
 
-    it('runs one strategy from a module that exports a function of the cache', async () => {
+    it('runs one strategy from a module that exports a function taking the cache', async () => {
       const { cache, on } = get();
       const module = moduleOf(
         get(),
@@ -162,7 +162,7 @@ export function savingsCommand(get: () => OpenPlace): void {
   describe('kit savings', () => {
     emptyBeforeEach(get);
 
-    it('computes the savings from the reads of the server and the loads that the entries record', async () => {
+    it('computes the savings from the reads on the server and the loads recorded in the entries', async () => {
       const { admin, cache, on } = get();
       for (let i = 0; i < 5; i += 1)
         await cache.getOrCompute(`slow:${i}`, () => sleep(40, i), { graceSeconds: 60 });

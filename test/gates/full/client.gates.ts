@@ -1,6 +1,5 @@
 /**
- * Faults of the client under the drills of profile full, and a check that every gate for these drills has a planted
- * fault.
+ * Client faults under the drills of the full profile, and a check that every gate for these drills has a planted fault.
  */
 import { expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
@@ -9,7 +8,7 @@ import { testClientFaults } from '../client-suite.ts';
 
 const faults = await clientFaultsOf('full');
 
-it('every gate that judges a drill of profile full has a planted fault', async () => {
+it('every gate that judges a drill of the full profile has a planted fault', async () => {
   const all = [...faults, ...(await serverFaultsOf('full'))];
   const drills = new Set(all.flatMap((fault) => fault.drills));
   const judging = loadGates().gates.filter(({ workload }) => workload.some((drill) => drills.has(drill)));

@@ -1,5 +1,5 @@
 /**
- * Faults of servers under the drills of profile full, one at a time. Each fault has separate servers, because the
+ * Server faults under the drills of the full profile, one at a time. Each fault has separate servers, because the
  * drills change the master.
  */
 import { expect, it } from 'vitest';

@@ -9,7 +9,7 @@ const published = (name: string, atMs: number, message = 'master mymaster') =>
 /** Time 0 of a trial is the intended start of its first operation. */
 const start = op({ at: 0, done: 1 });
 
-it('a master ends with its crash, and the next master begins with the promotion that Sentinel reported', () => {
+it("a master's term ends with its crash, and the next begins with the promotion that Sentinel reported", () => {
   const history = buildHistory(
     start,
     [0, 1000, 2000].map((atMs) => role('redis-1', atMs, 'master')),
@@ -41,7 +41,7 @@ it('a master that hangs and resumes as master is listed twice, with its successo
   ]);
 });
 
-it('faults, heals and failover events are listed in order, without routine messages of sentinels', () => {
+it('faults, their healing and failover events are listed in order, without routine Sentinel messages', () => {
   const history = buildHistory(
     start,
     published('+odown', 3000, 'master mymaster 127.0.0.1 6379 #quorum 2/2'),

@@ -3,7 +3,7 @@ import { assembleTimeline, binWidthMs, originUs } from '../../../harness/assembl
 import { MAX_TIME_MS } from '../../../harness/evidence/limits.ts';
 import { buildHistory, observation, op } from '../checkers/history-builders.ts';
 
-it('a timeline has about as many bins for a trial of one month as for a trial of one minute', () => {
+it('a timeline has about as many bins for a one-month trial as for a one-minute trial', () => {
   for (const lastsMs of [60_000, 3_600_000, 86_400_000, MAX_TIME_MS - 10]) {
     const long = buildHistory(op({ at: 0, done: 1 }), op({ at: lastsMs - 1, done: lastsMs }));
     const width = binWidthMs(long);

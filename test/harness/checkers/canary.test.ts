@@ -13,14 +13,14 @@ const arms = (canaryFailures: number, controlFailures: number, canaryRequests = 
 const check = (...events: readonly Events[]) => canary.check(buildHistory(...events), buildContext());
 
 describe('the checker canary', () => {
-  it('computes the difference of the error ratios of both arms', () => {
+  it('computes the difference between the error ratios of the two arms', () => {
     const finding = check(arms(20, 40));
     expect(figureNumber(finding, 'canaryErrorDelta')).toBeCloseTo(0.01, 9);
     expect(finding.figures.canaryErrorDelta?.n).toBe(5_000);
     expect(finding.reasons[0]).toMatch(/errors of the canary 2.00 %, of the control 1.00 %/);
   });
 
-  it('sums the counts of all marks of a trial', () => {
+  it('sums the counts of all marks in a trial', () => {
     expect(figureNumber(check(arms(20, 0), arms(0, 0)), 'canaryErrorDelta')).toBeCloseTo(0.01, 9);
   });
 

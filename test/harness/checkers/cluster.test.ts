@@ -1,4 +1,4 @@
-/** Checkers on the history of a cluster: a fault excuses failures only in its own shard. */
+/** Checkers applied to the history of a cluster: a fault excuses failures only in its own shard. */
 import { describe, expect, it } from 'vitest';
 import { consistency } from '../../../harness/checkers/consistency.ts';
 import { finalMaster, promotionAfter } from '../../../harness/checkers/history-queries.ts';
@@ -19,7 +19,7 @@ import {
 
 const inShard = (shard: string, events: readonly HistoryEvent[]) =>
   events.map((event) => (event.type === 'fault' || event.type === 'final' ? { ...event, shard } : event));
-/** Writes with one key each; the prefix of the key identifies the shard. */
+/** Write operations on one key each; the prefix of the key identifies the shard. */
 const keyed = (prefix: string, from: number, to: number) =>
   Array.from({ length: (to - from) / 100 }, (_, i) => {
     const at = from + i * 100;

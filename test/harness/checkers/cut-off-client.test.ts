@@ -16,7 +16,7 @@ const check = (...events: readonly Events[]) => cutOffClient.check(buildHistory(
 const fromMemory = writes(2100, 7900, 100, { source: 'memory' });
 const others = writes(2100, 7900, 100, { client: 'ioredis' });
 
-it('is valid if memory serves in time and Redis serves the other client', () => {
+it('is valid if memory serves the client in time and Redis serves the other client', () => {
   const found = check(CUT, fromMemory, others);
   expect(found).toMatchObject({ validity: 'valid', reasons: [] });
   expect(found.figures).toMatchObject({

@@ -39,12 +39,12 @@ it.each([
   expect(figureNumber(finding, 'withoutQuorum')).toBe(count);
 });
 
-it('measures no failovers without a quorum if a majority of the sentinels was always left', () => {
+it('does not count failovers without a quorum if a majority of the sentinels was always available', () => {
   const finding = check(1, fault(2000, 5000, 'sentinel-1'), fault(3000, 7000), switched(4000));
   expect(finding.figures.withoutQuorum).toBeUndefined();
 });
 
-it('measures no failovers without a quorum if sentinels are lost one after the other', () => {
+it('does not count failovers without a quorum if sentinels are lost one after the other', () => {
   const finding = check(
     1,
     fault(2000, 3000, 'sentinel-1'),

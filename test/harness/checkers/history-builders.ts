@@ -24,7 +24,7 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
   readonly outcome?: CompletionEvent['type'];
   readonly source?: CompletionEvent['source'];
   readonly answer?: string | null;
-  /** Values that a batch read returned. */
+  /** Values returned by a batch read. */
   readonly answers?: readonly (string | null)[];
   readonly replicas?: number;
   readonly code?: string;
@@ -32,7 +32,7 @@ export interface Op extends Partial<Omit<InvokeEvent, 'type' | 'intendedUs' | 'a
 
 let ops = 0;
 
-/** Events of an operation: by default a `set` of the key `w:<at>` to `v<at>` that Redis acknowledged. */
+/** Events of an operation: by default, a `set` of the key `w:<at>` to `v<at>`, acknowledged by Redis. */
 export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
   const { at, done, outcome = 'ok', source = 'redis', answer, answers, replicas, code, ...invoke } = given;
   const number = ++ops;
@@ -68,7 +68,7 @@ export function op(given: Op): (InvokeEvent | CompletionEvent)[] {
   return lines;
 }
 
-/** Writes every `stepMs` between two times; each is acknowledged a millisecond later. */
+/** One write every `stepMs` between two times; each is acknowledged a millisecond later. */
 export function writes(fromMs: number, toMs: number, stepMs = 100, given: Partial<Op> = {}): HistoryEvent[] {
   const lines: HistoryEvent[] = [];
   for (let at = fromMs; at < toMs; at += stepMs) lines.push(...op({ done: at + 1, ...given, at }));
@@ -105,7 +105,7 @@ export function closingPhase(client = 'kit', over: NonNullable<ObservationEvent[
   return observation('workload', 'closing', 9000, { ...data, ...over }, { client });
 }
 
-/** Samples of the machine every second until a given time, by default of an idle machine. */
+/** One machine sample per second until the given time. By default, the machine is idle. */
 export function machineSamples(
   toMs: number,
   over: Readonly<Record<string, string | number>> = {},
@@ -138,7 +138,7 @@ export function infoSample(
   return observation('info', 'sample', atMs, data, { node });
 }
 
-/** Data of a node at the end: every value that a `set` wrote, overridden by the given entries. */
+/** Final data of a node: every value written by a `set`, overridden by the given entries. */
 export function finalRead(
   written: readonly HistoryEvent[],
   over: Readonly<Record<string, string | null>> = {},
@@ -231,7 +231,7 @@ export function buildContext(over: Partial<CheckContext> = {}): CheckContext {
 
 type Finding = Pick<CheckResult, 'figures'>;
 
-/** Number of a figure (a value or a ratio); undefined if the finding has no such figure. */
+/** Numeric value of a figure (a value or a ratio); undefined if the finding has no such figure. */
 export function figureNumber(finding: Finding, name: string): number | undefined {
   const figure: Figure | undefined = finding.figures[name];
   if (figure === undefined) return undefined;

@@ -25,7 +25,7 @@ describe('liveness', () => {
     expect(figureNumber(finding, 'servedAfterMs')).toBe(900);
   });
 
-  it('is not measured without a closing phase of the judged client that has both writes and reads', () => {
+  it('is not measured unless the closing phase of the judged client has both writes and reads', () => {
     expect(check()).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('ioredis'))).toMatchObject({ validity: 'unknown', figures: {} });
     expect(check(closingPhase('kit', { reads: 0 }))).toMatchObject({ validity: 'unknown', figures: {} });

@@ -28,7 +28,7 @@ describe('HdrHistogram', () => {
     }
   });
 
-  it('is merged to the histogram of all values, also after conversion to text', () => {
+  it('can be merged into the histogram of all values, even after conversion to text', () => {
     const [a, b] = [
       [1, 5, 5_000, 2 ** 31],
       [7, 5, 123_456],
@@ -43,13 +43,13 @@ describe('HdrHistogram', () => {
 });
 
 describe('a straight line', () => {
-  it('has the slope of points on a line, and explains all of their variance', () => {
+  it('through collinear points has their slope, and explains all of their variance', () => {
     const points = [0, 1, 2, 3, 4].map((x) => ({ x, y: 3 + 2 * x }));
     expect(straightLine(points)).toMatchObject({ slope: 2, intercept: 3, determination: 1 });
     expect(slopeBounds(points)?.map((bound) => bound.toFixed(9))).toEqual(['2.000000000', '2.000000000']);
   });
 
-  it('has bounds below and above 0 for noise without growth', () => {
+  it('has a lower bound below 0 and an upper bound above 0 for noise without growth', () => {
     const noise = Array.from({ length: 20 }, (_, i) => ({ x: i, y: 1_000 + ((i * 7_919) % 97) }));
     const [lower, upper] = slopeBounds(noise) ?? [];
     expect([lower, upper]).toEqual([expect.any(Number), expect.any(Number)]);
@@ -59,7 +59,7 @@ describe('a straight line', () => {
 });
 
 describe('a sweep', () => {
-  it('reports as sustained the highest rate below the knee of the latency', () => {
+  it('reports the highest rate below the latency knee as sustained', () => {
     const found = judge(throughputEvents(30_000));
     expect([found.validity, figureNumber(found, 'sustainedPerSecond')]).toEqual(['valid', 30_000]);
   });
@@ -77,7 +77,7 @@ describe('a sweep', () => {
     expect(found).toMatchObject({ validity: 'valid', reasons: [expect.stringContaining('9000 ops/s')] });
   });
 
-  it('is unknown if no step was valid, even if redis-benchmark measured a limit of the server', () => {
+  it('is unknown if no step was valid, even if redis-benchmark measured a server limit', () => {
     const limit = observation('workload', 'server-limit', 1, { test: 'get', perSecond: 9_000, requests: 9 });
     const found = judge(loadPlan(), limit, loadStep({ perSecond: 2_500, lagMs: 8 }));
     expect([found.validity, found.reasons.join()]).toEqual(['unknown', expect.stringMatching(/lag/)]);
@@ -102,7 +102,7 @@ describe('the generator of a step', () => {
   });
 });
 
-it('a load of many steps reports evenly spaced steps', () => {
+it('a load with many steps reports evenly spaced steps only', () => {
   const found = judge(...Array.from({ length: 100 }, (_, i) => loadStep({ step: i + 1, asked: 10 })));
   const stated = Object.keys(found.figures).filter((name) => name.endsWith('.perSecond'));
   expect(stated).toHaveLength(34);
@@ -117,7 +117,7 @@ describe('a soak', () => {
     );
   const noise = (operations: number) => ((operations * 7_919) % 997) * 1_000;
 
-  it('excludes a leak if the noise is small, and detects a significant leak', () => {
+  it('rules out a leak if the noise is small, and detects a significant leak', () => {
     const sound = judged(() => 20_000_000);
     expect(sound.unmeasured).toBeUndefined();
     expect(figureNumber(sound, 'leakBytesPerOperation')).toBe(0);
@@ -134,7 +134,7 @@ describe('a soak', () => {
   });
 });
 
-it('the CPU time of a thread is measured with and without the function of Node', () => {
+it('the CPU time of a thread is measured whether or not Node.js has a function for it', () => {
   expect(readThreadCpuMs(() => ({ user: 1_500, system: 500 }))).toBe(2);
   const before = readThreadCpuMs(null);
   if (process.platform !== 'linux') return;
@@ -176,7 +176,7 @@ describe('k6', () => {
     });
   });
 
-  it('is not measured without k6, without requests in a segment, or with a missing segment', () => {
+  it('is not measured without k6, or if a segment has no requests or is missing', () => {
     for (const events of [
       k6Events({}, { limit: 'k6 is not installed' }).slice(0, 1),
       segments({}, { requests: 0 }).flat(),
@@ -196,7 +196,7 @@ describe('k6', () => {
   });
 });
 
-it('results of several machines are summed to one result', () => {
+it('results from several machines are summed into one result', () => {
   const counts = {
     sent: 2,
     dropped: 1,

@@ -53,7 +53,7 @@ describe('exposure of durable writes', () => {
   });
 });
 
-it('compares the number of lost async writes with the stock client that lost the fewest', () => {
+it('compares the number of lost async writes with that of the stock client that lost the fewest', () => {
   const own = writes(0, 2000);
   const stock = writes(5, 2000, 100, { client: 'ioredis' });
   const more = (...lost: readonly string[]) => {
@@ -89,7 +89,7 @@ it.each([
   expect(finding.validity).toBe(validity);
 });
 
-describe('the remedy of lost writes', () => {
+describe('the remedy for lost writes', () => {
   const before = writes(0, 2000);
   const after = writes(3500, 4000);
   const remedies = (lost: Readonly<Record<string, null>>) =>
@@ -167,20 +167,20 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('excuses an async write that the old master accepted between fault and promotion', () => {
+  it('excuses an async write that the old master accepted between the fault and the promotion', () => {
     const lost = op({ at: 2500, done: 2501 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:2500': null }));
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('detects an async write lost from before the window', () => {
+  it('detects the loss of an async write acknowledged before the window', () => {
     const lost = op({ at: 990, done: 999 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:990': null }));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('detects an async write lost after the promotion', () => {
+  it('detects the loss of an async write acknowledged after the promotion', () => {
     const lost = op({ at: 3100, done: 3101 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:3100': null }));
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
@@ -205,7 +205,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('ignores writes of unknown outcome, rejected writes and writes to the memory fallback', () => {
+  it('ignores writes with an unknown outcome, rejected writes and writes to the memory fallback', () => {
     const kept = writes(0, 500);
     const others = [
       op({ at: 1000 }),
@@ -240,7 +240,7 @@ describe('lost-writes', () => {
     expect(figureNumber(some, 'lost')).toBe(3);
   });
 
-  it('does not count a write as lost that was overwritten, or that a concurrent write may have replaced', () => {
+  it('does not count a write as lost if it was overwritten, or if a concurrent write may have replaced it', () => {
     const first = op({ at: 1, done: 2, key: 'k', value: 'a' });
     const second = op({ at: 3, done: 5, key: 'k', value: 'b' });
     const concurrent = op({ at: 4, key: 'k', value: 'c' });
@@ -249,7 +249,7 @@ describe('lost-writes', () => {
     expect(figureNumber(check(first, second, finalRead([], { k: 'a' })), 'lost')).toBe(1);
   });
 
-  it('detects a durable write that fewer replicas confirmed than promised', () => {
+  it('detects a durable write that was confirmed by fewer replicas than promised', () => {
     const shaky = op({ at: 1, done: 2, durability: DURABLE, replicas: 0 });
     const finding = check(shaky, finalRead(shaky));
     expect(finding.validity).toBe('invalid');
@@ -269,7 +269,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'lost')).toBe(0);
   });
 
-  it('ignores an eviction before the trial, and a counter that a restart reset', () => {
+  it('ignores an eviction before the trial, and a counter that was reset by a restart', () => {
     const kept = writes(0, 500);
     const finding = check(
       kept,
@@ -320,7 +320,7 @@ describe('lost-writes', () => {
     expect(finding.reasons.join()).toMatch(/several masters after the heal: redis-2, redis-1/);
   });
 
-  it('omits figures of durabilities that were not requested', () => {
+  it('omits figures for durabilities that were not requested', () => {
     const kept = writes(0, 500);
     const finding = check(kept, finalRead(kept));
     expect(finding.figures.durableLost).toBeUndefined();

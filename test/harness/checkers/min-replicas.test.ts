@@ -23,7 +23,7 @@ it('counts a write that was acknowledged with too few replicas', () => {
   expect([found.validity, figureNumber(found, FIGURE)]).toEqual(['invalid', 1]);
 });
 
-it('does not count writes within the allowed lag and after the heal', () => {
+it('does not count writes within the allowed lag or after healing', () => {
   const history = buildHistory(
     MASTER,
     LOST,

@@ -16,7 +16,7 @@ import {
 const check = (...events: readonly Events[]) => recovery.check(buildHistory(...events), buildContext());
 
 describe('recovery', () => {
-  it('measures from the observed injection to the first acknowledged write intended after it', () => {
+  it('measures from the observed injection to the first acknowledged write with a later intended start', () => {
     const finding = check(writes(0, 2000), fault(2000, 6000), writes(3500, 5000));
     expect(finding.validity).toBe('valid');
     expect(figureNumber(finding, 'recoveryMs')).toBe(1501);
@@ -75,7 +75,7 @@ describe('recovery', () => {
     expect(figureNumber(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
-  it('requires every kind of write that was acknowledged before, so a single INCR is not a recovery', () => {
+  it('requires every kind of write that was acknowledged before the fault, so a single INCR is not a recovery', () => {
     const durable = { durability: DURABLE, replicas: 1 } as const;
     const before = [
       writes(0, 1000),
@@ -97,13 +97,13 @@ describe('recovery', () => {
     expect(without.reasons.join()).toMatch(/no durable set was acknowledged after kill of redis-1/);
   });
 
-  it('is not measured for a fault without an observed heal', () => {
+  it('is not measured for a fault whose healing was not observed', () => {
     const finding = check(writes(0, 2000), fault(2000), writes(3000, 6000));
     expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
     expect(finding.reasons.join()).toMatch(/kill of redis-1 was not observed to heal/);
   });
 
-  it('counts the writes that Redis accepted and rejected one second after the recovery', () => {
+  it('counts the writes that Redis accepted or rejected one second after the recovery', () => {
     const back = op({ at: 3000, done: 3001 });
     const served = (...after: readonly Events[]) =>
       check(writes(0, 2000), fault(2000, 3500), back, after).figures.servedAfterRecovery;
@@ -126,7 +126,7 @@ describe('recovery', () => {
     expect(figureNumber(finding, 'writeGapMs')).toBe(100);
   });
 
-  it('measures the gap of a planned switchover, also if the switchover is complete when it is observed', () => {
+  it('measures the gap of a planned switchover, even if the switchover is already complete when it is observed', () => {
     const asked = {
       type: 'fault',
       fault: 'planned-switch',
@@ -153,7 +153,7 @@ describe('recovery', () => {
     expect(finding.figures.recoveryMs).toBeUndefined();
   });
 
-  it('uses the slowest of several faults, and pairs each with its own heal', () => {
+  it('uses the slowest recovery from several faults, and pairs each fault with its own healing', () => {
     const finding = check(
       writes(0, 2000),
       fault(2000, 2500, 'redis-1'),
@@ -165,7 +165,7 @@ describe('recovery', () => {
     expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
   });
 
-  it('measures the time from the publication of the new master to the move of the client, or to the end', () => {
+  it('measures the time from the publication of the new master until the client moves to it, or until the end', () => {
     const moved = observation('client', 'moved', 3800, {}, { client: 'kit' });
     const events = [writes(0, 2000), fault(2000, 6000), masterSwitch(3500), writes(3600, 5000)];
     expect(figureNumber(check(events, moved), 'movedAfterSwitchMs')).toBe(300);

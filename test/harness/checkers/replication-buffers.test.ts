@@ -12,7 +12,7 @@ import {
 const check = (...events: readonly Events[]) =>
   replicationBuffers.check(buildHistory(...events), buildContext());
 
-/** Samples, one per second, of a replication stream that grows by the given bytes in each second. */
+/** One sample per second of a replication stream that grows by the given number of bytes each second. */
 const growing = (...bytes: readonly number[]): Events =>
   [0, ...bytes].map((_grown, i) =>
     infoSample('redis-1', i * 1000, {
@@ -29,13 +29,13 @@ const buffers = (backlog: number, limits = 'slave 0 0 0', node = 'redis-1'): Eve
   );
 
 describe('replication-buffers', () => {
-  it('compares the backlog with the second that has the most bytes', () => {
+  it('compares the backlog with the number of bytes written in the busiest second', () => {
     const finding = check(buffers(10_000), growing(100, 500, 100));
     expect(figureNumber(finding, 'heldSeconds')).toBe(20);
     expect(finding.figures.heldSeconds).toMatchObject({ n: 3 });
   });
 
-  it('uses the smallest buffer of all nodes, and names node, directive and value', () => {
+  it('uses the smallest buffer of all nodes, and names its node, directive and value', () => {
     const finding = check(buffers(1_000_000), buffers(1000, 'slave 0 0 0', 'redis-3'), growing(500));
     expect(figureNumber(finding, 'heldSeconds')).toBe(2);
     expect(finding.reasons).toEqual([expect.stringMatching(/^redis-3: repl-backlog-size is '1000', 2\.0 s/)]);
@@ -44,7 +44,7 @@ describe('replication-buffers', () => {
     ]);
   });
 
-  it('counts an output buffer below the required seconds only as far as the server enforces it', () => {
+  it('counts an output buffer that holds too few seconds only as far as the server enforces its limit', () => {
     const held = (limits: string) => figureNumber(check(buffers(1000, limits), growing(100)), 'heldSeconds');
     expect(held('normal 0 0 0 slave 0 0 0 pubsub 1 1 1')).toBe(10);
     // The server uses the size of the backlog if the limit is below it.

@@ -15,7 +15,7 @@ const probe = (at: number, writable: boolean, node = 'redis-1') =>
 const HANG = fault(2000, 6000, 'redis-1', 'pause');
 const check = (...events: readonly Events[]) => returnedMaster.check(buildHistory(...events), buildContext());
 
-it('measures from the heal to the last write that the deposed master accepted', () => {
+it('measures from the healing to the last write that the deposed master accepted', () => {
   const found = check(HANG, probe(6050, true), probe(7500, true), probe(7550, false), finalRead([]));
   expect(figureNumber(found, 'writableMs')).toBe(1500);
   expect(found.reasons).toEqual(['redis-1 accepted writes until 1500 ms after its return']);

@@ -68,7 +68,7 @@ describe('latency', () => {
     expect(check(slow, fallback, fault(500, 900)).figures.get).toMatchObject({ n: 1000 });
   });
 
-  it('counts every operation that takes longer than a second, whatever its outcome is', () => {
+  it('counts every operation that takes longer than a second, regardless of its outcome', () => {
     const gaveUp = op({ at: 0, done: 1500, kind: 'get', outcome: 'info' });
     expect(figureNumber(check(gaveUp, writes(0, 100)), 'longerThan1s')).toBe(1);
   });
@@ -107,7 +107,7 @@ describe('availability', () => {
     expect(unanswered.figures.rightBatchValues).toBe(undefined);
   });
 
-  it('counts rejected, unanswered, late and wrong operations as failures of the scheduled operations', () => {
+  it('counts rejected, unanswered, late and wrong operations as failures among the scheduled operations', () => {
     const finding = check(
       op({
         at: 0,
@@ -160,7 +160,7 @@ describe('availability', () => {
     expect(finding.reasons.join()).toMatch(/get k \(wrong\)/);
   });
 
-  it('counts a value of a key without a write as wrong', () => {
+  it('counts a value for a key that was never written as wrong', () => {
     const finding = check(
       writes(0, 3, 1),
       op({ at: 7, done: 8, kind: 'get', key: 'never written', answer: 'x' }),
@@ -313,7 +313,7 @@ describe('benchmark', () => {
     expect(benchmark.check(buildHistory(fromMemory), buildContext()).validity).toBe('unknown');
   });
 
-  it('omits the figures of a missing uncached phase', () => {
+  it('omits the figures for the uncached phase if that phase is missing', () => {
     const finding = benchmark.check(buildHistory(query(0, 'k', 1, 'cached', 'redis')), buildContext());
     expect(finding.figures.timeSaved).toBeUndefined();
     expect(finding.figures.latencyReduction).toBeUndefined();

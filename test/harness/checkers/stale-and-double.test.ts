@@ -37,7 +37,7 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
-  it('does not count writes shortly before a second failover, which the checker lost-writes judges', () => {
+  it('does not count writes shortly before a second failover, which the lost-writes checker judges', () => {
     const again = [fault(8000, 9000, 'redis-2'), observation('sentinel', '+switch-master', 8500)];
     const stale = (done: number) => {
       const late = op({ at: done - 1, done, key: 'late' });
@@ -49,14 +49,14 @@ describe('stale-acks', () => {
     expect(stale(8600)).toBe(1);
   });
 
-  it('names the memory of the client only for reads while the deposed master was stopped', () => {
+  it("blames the client's memory only for reads while the deposed master was stopped", () => {
     const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
     const remedies = (at: number) => check(around, read(at), finalRead(before)).remedies?.join();
     expect(remedies(3600)).toMatch(/1 of the 1 stale answers came while .* stopped.*from its memory/);
     expect(remedies(5600)).toBeUndefined();
   });
 
-  it('detects a read that differs from the acknowledged value, which still exists', () => {
+  it('detects a read that differs from the acknowledged value, although that value still exists', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
     const finding = check(around, read, finalRead(before));
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
@@ -124,7 +124,7 @@ describe('double-applies', () => {
     expect(finding.figures.doubleApplied).toMatchObject({ value: 0, n: 3 });
   });
 
-  it('detects an INCR of unknown outcome that was applied twice', () => {
+  it('detects an INCR with an unknown outcome that was applied twice', () => {
     const finding = check(incr('i:1', { outcome: 'info' }), finalRead([], { 'i:1': '2' }));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'doubleApplied')).toBe(1);
@@ -150,7 +150,7 @@ describe('double-applies', () => {
     expect(check(incr('i:1', { answer: 'NaN' }), finalRead([], { 'i:1': '1' })).validity).toBe('unknown');
   });
 
-  it('ignores an unknown outcome that was applied once or never', () => {
+  it('ignores an operation with an unknown outcome that was applied once or never', () => {
     const once = check(incr('i:1', { outcome: 'info' }), finalRead([], { 'i:1': '1' }));
     const never = check(op({ at: 1, kind: 'incr', key: 'i:2', value: '1' }), finalRead([], { 'i:2': null }));
     expect([figureNumber(once, 'doubleApplied'), figureNumber(never, 'doubleApplied')]).toEqual([0, 0]);
@@ -204,7 +204,7 @@ describe('double-applies', () => {
     expect(unread.reasons.join()).toMatch(/i:2/);
   });
 
-  it('requires no final read of operations that were never sent', () => {
+  it('requires no final read for operations that were never sent', () => {
     const unsent = incr('i:9', { outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
     expect(check(incr('i:1'), unsent, finalRead([], { 'i:1': '1' })).validity).toBe('valid');
   });
@@ -237,7 +237,7 @@ describe('failovers', () => {
     });
   });
 
-  it('counts a change that no sentinel reported, from the roles that the nodes report', () => {
+  it('uses the roles that the nodes report to count a change that no sentinel reported', () => {
     const looks = [
       infoSample('redis-1', 1000, { role: 'master' }),
       infoSample('redis-2', 1000, { role: 'slave' }),

@@ -129,7 +129,7 @@ describe('consistency', () => {
     expect(finding.reasons.join()).toMatch(/w:0 on redis-3/);
   });
 
-  it('does not count keys as compared that have no value on any node', () => {
+  it('does not count keys as compared if they have no value on any node', () => {
     const nothing = { 'w:0': null, 'w:100': null, 'w:200': null };
     const half = check(
       finalRead(written, { 'w:0': null }),
@@ -219,8 +219,8 @@ describe('configuration', () => {
   });
 });
 
-describe('the register of checkers', () => {
-  it('has unique ids, and a description of the proof for each checker', () => {
+describe('the checker registry', () => {
+  it('has unique ids, and describes what each checker proves', () => {
     expect(new Set(checkers.map(({ id }) => id)).size).toBe(checkers.length);
     expect(checkers.every(({ proves }) => proves.length > 20)).toBe(true);
   });

@@ -9,7 +9,7 @@ import { generatedWorkload } from '../../../harness/workloads/catalogue.ts';
 import { workloadByName } from '../../../harness/workloads/index.ts';
 import { resolveParameters } from '../../../harness/workloads/parameters.ts';
 
-it('every drill has a file with its name, except the drills of profile capacity', () => {
+it('every drill has a file with its name, except the drills in the capacity profile', () => {
   const files = readdirSync(new URL('../../../harness/drills/', import.meta.url));
   const others = ['clients.ts', 'drill.ts', 'families.ts', 'index.ts', 'capacity'];
   const named = files.filter((file) => !others.includes(file)).map((file) => file.replace('.ts', ''));
@@ -29,7 +29,7 @@ it.each(drills.map((drill) => [drill.id, drill] as const))(
       resolveParameters(workload.name, workload.defaults, drill.workload.parameters, profile);
     }
     for (const { fault } of drill.faults) expect(faultById(fault).id).toBe(fault);
-    // Drills of profile capacity have histograms instead of operations and expectations.
+    // Drills in the capacity profile have histograms instead of operations and expectations.
     if (drill.family === 'capacity') return;
     const scripted = workload.kind === 'scripted';
     expect(drill.expectations !== undefined && drill.expectations.length > 0).toBe(scripted);
@@ -38,25 +38,25 @@ it.each(drills.map((drill) => [drill.id, drill] as const))(
   },
 );
 
-it('a drill without trials in profile quick has trials in full, and config/gates.yaml lists it as fullOnly', () => {
+it('a drill without trials in the quick profile has trials in full, and config/gates.yaml lists it as fullOnly', () => {
   const without = drills.filter(({ family, trials }) => family !== 'capacity' && trials.quick === 0);
   expect(loadGates().fullOnly.toSorted()).toEqual(without.map(({ id }) => id).toSorted());
   for (const { trials } of without) expect(trials.full).toBeGreaterThan(0);
 });
 
-it('a drill of profile capacity has no trials in other profiles', () => {
+it('a drill in the capacity profile has no trials in other profiles', () => {
   const capacity = drills.filter(({ family }) => family === 'capacity');
   expect(capacity.map(({ trials }) => trials)).toEqual(capacity.map(() => ({ quick: 0, full: 0 })));
 });
 
-it('the requested length applies to the soaks, and to no other drill', () => {
+it('the requested length applies only to the soaks', () => {
   const soak = drills.filter(({ byNameOnly }) => byNameOnly === true);
   expect(soak.map(({ id }) => id)).toEqual(['http-soak', 'soak']);
   const [http, steady] = soak.map((drill) => soakingFor(drill, 2));
   expect(http?.workload.parameters).toMatchObject({ seconds: 7_200 });
   expect(steady?.workload.parameters).toEqual({ slices: 120, sliceMs: 60_000 });
   expect(steady?.boundMs).toBeGreaterThan(7_200_000);
-  // The default duration of the scenario, one hour, must fit into the time limits.
+  // The default duration of the scenario, one hour, must fit within the time limits.
   const [unasked] = soak.map((drill) => soakingFor(drill, undefined));
   expect(unasked?.workload.parameters).toMatchObject({ seconds: 3_600 });
   for (const boundMs of [unasked?.boundMs, unasked?.workload.parameters.boundMs])

@@ -17,7 +17,7 @@ const roundsOf = (faults: readonly ScheduledFault[]) => [
 ];
 const isSentinel = ({ target }: ScheduledFault) => target.startsWith('sentinel-');
 
-it('a storm is the same for the same seed, and differs for another seed', () => {
+it('a storm is the same for the same seed, and differs for a different seed', () => {
   fc.assert(
     fc.property(lengths, (length) => {
       expect(stormFaults(length)).toEqual(stormFaults(length));
@@ -42,7 +42,7 @@ it('a round of a storm kills or pauses at most one Redis node and one sentinel',
   );
 });
 
-it('the rounds of a storm are sequential, begin within its length, and fit into the limit of fault events', () => {
+it('the rounds of a storm are sequential, begin within its length, and stay within the limit on fault events', () => {
   fc.assert(
     fc.property(lengths, (length) => {
       const faults = stormFaults(length);

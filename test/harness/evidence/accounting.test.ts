@@ -1,5 +1,5 @@
 /**
- * Edited and resealed runs: the hashes match, but the manifest, the seal and the folder do not account for each other.
+ * Edited and resealed runs: the hashes match, but the manifest, the seal and the folder do not agree with each other.
  */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,7 +21,7 @@ afterAll(() => scratch[Symbol.dispose]());
 
 const KEPT = 'durable-kept-master-crash';
 
-/** A run after an edit. Its reports were written before the edit. */
+/** An edited run. Its reports were written before the edit. */
 function edited(edit: (dir: string) => void) {
   const dir = scratch.copyRun(healthy);
   edit(dir);
@@ -71,7 +71,7 @@ describe('the rule that judged files must be sealed', () => {
     expect(verifyRun(dir).ok).toBe(false);
   });
 
-  it('ignores a commit for a sealed summary that was added after the seal', () => {
+  it('ignores a commit that was added after the seal, if the coverage summary itself is sealed', () => {
     const coverage = JSON.stringify({
       total: { lines: { covered: 900, total: 1000 }, branches: { covered: 900, total: 1000 } },
     });

@@ -62,14 +62,14 @@ describe('a run folder', () => {
     },
   );
 
-  it('is rejected with a link to the file itself', () => {
+  it('is rejected if a file is replaced by a link to it', () => {
     const dir = scratch.copyRun(healthy);
     renameSync(join(dir, HISTORY), join(scratch.dir, 'elsewhere.jsonl'));
     symlinkSync(join(scratch.dir, 'elsewhere.jsonl'), join(dir, HISTORY));
     expectRefused(dir, /it is a link/, HISTORY);
   });
 
-  it('is rejected with a socket', async () => {
+  it('is rejected if it contains a socket', async () => {
     const dir = scratch.copyRun(healthy);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(join(dir, 'logs/s'), resolve));
@@ -80,7 +80,7 @@ describe('a run folder', () => {
     }
   });
 
-  it('is rejected, or reported as incomplete, with a folder in place of a file', () => {
+  it('is rejected, or reported as incomplete, if it contains a folder in place of a file', () => {
     const dir = scratch.copyRun(healthy);
     rmSync(join(dir, 'manifest.json'));
     mkdirSync(join(dir, 'manifest.json'));

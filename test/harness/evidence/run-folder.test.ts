@@ -131,7 +131,7 @@ describe('a run folder', () => {
 });
 
 describe('run folder files', () => {
-  it('are listed in a fixed order, and have the same hash in chunks as in one piece', () => {
+  it('are listed in a fixed order, and have the same hash whether they are read whole or in chunks', () => {
     const dir = fresh();
     mkdirSync(join(dir, 'b'), { recursive: true });
     const large = Buffer.alloc(3 * 1024 * 1024 + 7, 'z');
@@ -151,7 +151,7 @@ describe('run folder files', () => {
 });
 
 describe('canonical JSON', () => {
-  it('is the same for every order of the keys, and ends with a line feed', () => {
+  it('is the same regardless of the order of the keys, and ends with a line feed', () => {
     expect(canonicalJson({ b: [{ d: 1, c: undefined }], a: null, schema: 's', id: 'i' })).toBe(
       canonicalJson({ id: 'i', a: null, schema: 's', b: [{ d: 1 }] }),
     );

@@ -1,4 +1,4 @@
-/** Invalid parts of extension modules. Each is either detected before a run or proves nothing. */
+/** Invalid parts of extension modules. Each is either detected before a run or does not count as evidence. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,8 +30,8 @@ const loaded = (extension: Partial<Extension>) => ({
 
 afterEach(() => registerExtensions([]));
 
-describe('a drill of a module', () => {
-  it('is accepted like every built-in drill', () => {
+describe('a drill in a module', () => {
+  it('is accepted like any built-in drill', () => {
     const own = drills.filter(({ spansRun }) => spansRun === undefined);
     expect(own.filter((drill) => drillProblem({ ...drill }) !== undefined)).toEqual([]);
     expect(drillProblem({ ...DRILL })).toBeUndefined();
@@ -64,7 +64,7 @@ describe('a drill of a module', () => {
   });
 });
 
-describe('clients and workloads of a module', () => {
+describe('clients and workloads in a module', () => {
   const open = () => ({}) as never;
   const compared = { ...DRILL, workload: { name: 'failover-mix', parameters: {} }, clients: ['kit', 'ours'] };
   const register = (over: object, client: object = {}) => {
@@ -74,7 +74,7 @@ describe('clients and workloads of a module', () => {
   const problemOf = (...given: Parameters<typeof register>) =>
     catchKitError(() => register(...given)).message;
 
-  it('are found by their names, with the module that a thread loads', () => {
+  it('are found by name, together with the module that a thread must load', () => {
     const workload = defineWorkload({ name: 'visits', finalRead: false, defaults: {}, run: async () => {} });
     const clients = [{ name: 'ours', open }];
     registerExtensions([loaded({ clients, workloads: [workload] })]);
@@ -92,7 +92,7 @@ describe('clients and workloads of a module', () => {
     });
   });
 
-  it('a selected client of a module runs under the faults of a built-in drill, with its version in the report', () => {
+  it('a selected module client runs under the faults of a built-in drill, with its version in the report', () => {
     register({ topologies: ['sentinel'] }, { version: '2.1', topologies: ['sentinel'] });
     const crash = drills.filter(({ id }) => id === 'master-crash');
     expect(compareClients(crash, ['ours'], 'sentinel')).toMatchObject({
@@ -123,7 +123,7 @@ describe('clients and workloads of a module', () => {
   });
 });
 
-describe('a checker of a module', () => {
+describe('a checker in a module', () => {
   const check = (finding: unknown) => {
     const checker = { id: 'ours', proves: 'it holds', check: () => finding } as unknown as Checker;
     const given = loaded({ checkers: [checker] });
@@ -161,7 +161,7 @@ describe('a checker of a module', () => {
   });
 });
 
-describe('a report of a module', () => {
+describe('a report in a module', () => {
   const reportOf = (render: () => unknown) => {
     const given = loaded({ reports: [{ file: 'ours.csv', render: render as () => string }] });
     return extensionReports({ extensions: [given.identity] } as never, [given])['report.ours.ours.csv']?.(
@@ -186,12 +186,12 @@ describe('a report of a module', () => {
     expect(reportOf(render)).toMatch(reason);
   });
 
-  it('is omitted without the module with which the run was sealed', () => {
+  it('is omitted if the module with which the run was sealed is missing', () => {
     const given = loaded({ reports: [{ file: 'ours.csv', render: () => '' }] });
     expect(extensionReports({ extensions: [] } as never, [given])).toEqual({});
   });
 
-  it('has a separate file', () => {
+  it('must have its own file', () => {
     const reports = [1, 2].map(() => ({ file: 'ours.csv', render: () => '' }));
     expect(catchKitError(() => registerExtensions([loaded({ reports })])).message).toBe(
       "two reports have the file name 'ours.csv'",

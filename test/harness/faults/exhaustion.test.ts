@@ -1,6 +1,4 @@
-/**
- * Exhausted resources of a real Redis, and their restoration, even if the process that injected the fault is killed.
- */
+/** Exhausts resources of a real Redis. They are restored even if the process that injected the fault is killed. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,7 +44,7 @@ async function evictedKeys(): Promise<number> {
   return Number(parseInfo(await admin.info('stats')).evicted_keys);
 }
 
-/** Connects once. Resolves with the error of Redis, or undefined if the connection succeeds. */
+/** Connects once. Resolves with the Redis error, or undefined if the connection succeeds. */
 async function connectionError(): Promise<string | undefined> {
   const errors: Error[] = [];
   const client = new Redis({
@@ -66,7 +64,7 @@ async function connectionError(): Promise<string | undefined> {
 }
 
 describe('saturate-connections', () => {
-  it('makes the server refuse new connections and keep existing ones, and accept all after the heal', async () => {
+  it('makes the server refuse new connections but keep existing ones, until the fault is healed', async () => {
     const before = await settingOf('maxclients');
     const { heal, detail } = await faultById('saturate-connections').inject(environment(), 'redis-1');
     expect(detail).toContain('maxclients 50');
@@ -82,7 +80,7 @@ describe('saturate-connections', () => {
 });
 
 describe('fill-memory', () => {
-  it('makes the server evict keys by its policy, continues, and leaves no key behind', async () => {
+  it('makes the server evict keys by its policy while the fault lasts, and leaves no keys behind', async () => {
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const { heal, detail } = await faultById('fill-memory').inject(environment(), 'redis-1');
     expect(detail).toMatch(/^\d+ keys evicted$/);
@@ -93,7 +91,7 @@ describe('fill-memory', () => {
     expect(await admin.keys('kit:filler:*')).toEqual([]);
   });
 
-  it('makes a server without eviction refuse writes with OOM until the heal', async () => {
+  it('makes a server without eviction refuse writes with OOM until the fault is healed', async () => {
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
     const { heal } = await faultById('fill-memory').inject(environment(), 'redis-1');
     const value = Buffer.alloc(64 * 1024);
@@ -173,12 +171,12 @@ describe(
       }
     };
     /**
-     * No PING to the replicas: it would be a write that the successor does not have, and would cause a full
+     * Prevents PINGs to the replicas: a PING would be a write that the successor does not have, and would cause a full
      * synchronization.
      */
     const QUIET = ['repl-ping-replica-period 3600'];
 
-    /** Starts a master with a full disk, and the node that is to become master. `heal` is the heal of the fault. */
+    /** Starts a master with a full disk, and the node that is to become master. `heal` heals the fault. */
     async function injected({ isReplica }: { readonly isReplica: boolean }) {
       const former = await RedisProcess.start({ host: '127.63.0.3', conf: ['appendonly yes', ...QUIET] });
       const successor = await RedisProcess.start({ host: '127.63.0.4', conf: QUIET });
@@ -207,7 +205,7 @@ describe(
       const offsetOf = async (redis: RedisProcess) =>
         parseInfo(await redis.admin().info('replication')).master_repl_offset;
       const failOver = async () => {
-        // Without all writes on the replica, the former master would copy all data and begin a new file.
+        // If the replica did not have all writes, the previous master would copy all data and start a new file.
         if (isReplica)
           await waitUntil(
             'the replica to have all writes',
@@ -229,7 +227,7 @@ describe(
         await using nodes = await injected({ isReplica: false });
         const { former, successor, heal, failOver, started, path } = nodes;
         await failOver();
-        // The copy begins a new file. Its rewrites fail on the small volume until Redis delays the next rewrite.
+        // The copy starts a new file. Its rewrites fail on the small volume until Redis delays the next rewrite.
         await waitUntil('the rewrites to be delayed', async () => {
           const { aof_rewrites_consecutive_failures: failures } = await persistenceOf(former);
           return Number(failures) >= 3;

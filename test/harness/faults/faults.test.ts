@@ -42,7 +42,7 @@ it.each([
   },
 );
 
-it('the fault pause returns the heal function of the substrate', async () => {
+it("the pause fault returns the substrate's heal function", async () => {
   const done: string[] = [];
   const environment = environmentWith({
     pause: async (id) => {
@@ -72,7 +72,7 @@ it.each(DEPENDENT)('the fault %s is refused if the substrate does not support it
   });
 });
 
-it('a heal that failed can be called again', async () => {
+it('a heal function that failed can be called again', async () => {
   let attempts = 0;
   const heal = runOnce(async () => {
     if (++attempts === 1) throw new Error('not yet');

@@ -68,22 +68,22 @@ describe('a proxy in this process', () => {
     expect(proxy.traffic).toEqual({ connections: 1, bytes: 2_000 });
   });
 
-  it('delays each chunk from its arrival with latency, and does not reduce the bandwidth', async () => {
+  it('delays each chunk from its arrival with the latency toxic, without reducing the bandwidth', async () => {
     proxy.add('slow', { type: 'latency', attributes: { latency: 2_000, jitter: 10 } });
     const socket = await client();
     expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(1_985);
-    // Each of the at least 30 chunks waits only for its own delay, not for the sum of the delays, which is 60 s.
+    // There are at least 30 chunks. Each waits only for its own delay, not for the sum of all delays, which is 60 s.
     expect(await roundTrip(socket, 2_000_000)).toBeLessThan(30_000);
     proxy.remove('slow');
     expect(await roundTrip(socket, 10)).toBeLessThan(1_500);
   });
 
-  it('limits the stream with bandwidth', async () => {
+  it('limits the throughput with the bandwidth toxic', async () => {
     proxy.add('narrow', { type: 'bandwidth', attributes: { rate: 100 }, stream: 'upstream' });
     expect(await roundTrip(await client(), 20_000)).toBeGreaterThanOrEqual(150);
   });
 
-  it('blocks all data with timeout until the toxic is removed', async () => {
+  it('blocks all data with the timeout toxic until the toxic is removed', async () => {
     const socket = await client();
     proxy.add('hang', { type: 'timeout', attributes: { timeout: 0 } });
     const trip = roundTrip(socket, 10);
@@ -93,7 +93,7 @@ describe('a proxy in this process', () => {
     await trip;
   });
 
-  it('closes the connection after the time of timeout', async () => {
+  it('closes the connection after the time set by the timeout toxic', async () => {
     proxy.add('hang', { type: 'timeout', attributes: { timeout: 80 } });
     const startedAt = performance.now();
     const socket = await client();
@@ -101,7 +101,7 @@ describe('a proxy in this process', () => {
     expect(await closed(socket, startedAt)).toBeGreaterThanOrEqual(60);
   });
 
-  it('resets the connection with reset_peer', async () => {
+  it('resets the connection with the reset_peer toxic', async () => {
     proxy.add('reset', { type: 'reset_peer', attributes: { timeout: 30 } });
     const socket = await client();
     const error = once(socket, 'error');
@@ -109,7 +109,7 @@ describe('a proxy in this process', () => {
     expect(await error).toMatchObject([{ code: 'ECONNRESET' }]);
   });
 
-  it('closes the connection after the bytes of limit_data', async () => {
+  it('closes the connection after the number of bytes set by the limit_data toxic', async () => {
     proxy.add('limit', { type: 'limit_data', attributes: { bytes: 1_000 } });
     const socket = await client();
     let received = 0;
@@ -121,7 +121,7 @@ describe('a proxy in this process', () => {
     expect(received).toBe(1_000);
   });
 
-  it('delays the end of the connection with slow_close', async () => {
+  it('delays the end of the connection with the slow_close toxic', async () => {
     proxy.add('slow', { type: 'slow_close', attributes: { delay: 120 } });
     const socket = await client();
     await roundTrip(socket, 10);
@@ -129,14 +129,14 @@ describe('a proxy in this process', () => {
     expect(await closed(socket)).toBeGreaterThanOrEqual(100);
   });
 
-  it('passes data in slices of the configured sizes with slicer, with a delay after each slice', async () => {
+  it('passes data in slices of the configured sizes with the slicer toxic, with a delay after each slice', async () => {
     const socket = await client();
     proxy.add('slices', {
       type: 'slicer',
       attributes: { average_size: 10, size_variation: 5, delay: 5_000 },
     });
     const before = proxy.traffic.bytes;
-    // 100 bytes in slices of at most 15 bytes are at least 7 slices, with 5 ms after each.
+    // 100 bytes in slices of at most 15 bytes make at least 7 slices, with a delay of 5 ms after each.
     expect(await roundTrip(socket, 100)).toBeGreaterThanOrEqual(25);
     expect(proxy.traffic.bytes - before).toBe(200);
   });
@@ -151,7 +151,7 @@ describe('a proxy in this process', () => {
     expect(await trip).toBeLessThan(30_000);
   });
 
-  it('counts the bytes of limit_data from the addition of the toxic', async () => {
+  it('counts bytes for the limit_data toxic only from the moment it is added', async () => {
     const socket = await client();
     await roundTrip(socket, 1_000);
     proxy.add('limit', { type: 'limit_data', attributes: { bytes: 3 } });
@@ -180,14 +180,14 @@ describe('a proxy in this process', () => {
       }),
     );
     const healthy = replied.filter((socket) => socket !== undefined);
-    // Both kinds of connections occur, except in one run of 10^12.
+    // Both kinds of connections occur, except in one run out of 10^12.
     expect(healthy.length).toBeGreaterThan(0);
     expect(reset).toBeGreaterThan(0);
     expect(healthy.length + reset).toBe(all.length);
     for (const socket of healthy) await roundTrip(socket, 10);
   });
 
-  it('resets connections and refuses new ones with down, and accepts them at the same address with up', async () => {
+  it('resets and refuses connections while disabled, and accepts new ones at the same address afterwards', async () => {
     const socket = await client();
     const gone = closed(socket);
     await proxy.setEnabled(false);
@@ -201,7 +201,7 @@ describe('a proxy in this process', () => {
 });
 
 describe('a proxy in a separate process', () => {
-  it('forwards to Redis, accepts control commands, and ends with its handle', async () => {
+  it('forwards to Redis, accepts control commands, and exits when its handle is disposed', async () => {
     const redis = await RedisProcess.start({ host: HOST });
     const proxy = await startProxy(redis.address);
     const client = new Redis({

@@ -1,4 +1,4 @@
-/** Counted trials, excluded trials and repetitions are selected by the soundness of the machine, never by a result. */
+/** Trials are counted, excluded or repeated according to how busy the machine was, never according to a result. */
 import { describe, expect, it } from 'vitest';
 import { PROMISES } from '../../../config/schema.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -20,7 +20,7 @@ const RUN: RunScope = {
   unsupported: new Map(),
 };
 
-/** A trial with the given number and round, and with timers of the given lateness at p99. */
+/** A trial with the given number and round, and with the given timer lateness at p99. */
 function attemptAt(
   number: number,
   round: number,
@@ -47,7 +47,7 @@ const needless = (trials: readonly JudgedTrial[]) =>
   needlessRepeats({ run: RUN, gates: [timed], machine: BOUNDS, trials });
 
 describe('a criterion over several rounds', () => {
-  it('is judged only by the sound trials, and reports the number of rounds', () => {
+  it('is judged only by valid trials, and reports the number of rounds', () => {
     expect(
       evaluateGate(timed, [attemptAt(1, 1, 50, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(3))]),
     ).toMatchObject({
@@ -60,7 +60,7 @@ describe('a criterion over several rounds', () => {
     expect(evaluateGate(timed, [attemptAt(1, 1, 1)]).attempts).toEqual({ rounds: 1, leftOut: 0 });
   });
 
-  it('is INVALID, never FAIL, if the machine was unsound in every round', () => {
+  it('is INVALID, never FAIL, if the machine was too busy in every round', () => {
     const found = evaluateGate(timed, [
       attemptAt(1, 1, 50, valueFigure(999)),
       attemptAt(2, 2, 60, valueFigure(999)),
@@ -70,7 +70,7 @@ describe('a criterion over several rounds', () => {
     expect(found.reason).toMatch(/^drill #1: the machine was busy/);
   });
 
-  it('fails because of a sound trial, even if a repetition for another criterion passed', () => {
+  it('fails because of a valid trial, even if a repetition for another criterion passed', () => {
     const other = buildGate({ id: 'tighter', timing: { latenessP99MaxMs: 2 } });
     const trials = [attemptAt(1, 1, 4, valueFigure(999)), attemptAt(2, 2, 1, valueFigure(1))];
     expect(evaluateGate(other, trials).state).toBe('PASS');
@@ -81,7 +81,7 @@ describe('a criterion over several rounds', () => {
     });
   });
 
-  it('counts every trial if the machine never excuses the criterion', () => {
+  it('counts every trial if a busy machine is no excuse for the criterion', () => {
     const found = evaluateGate(buildGate(), [
       attemptAt(1, 1, 50, valueFigure(999)),
       attemptAt(2, 2, 1, valueFigure(1)),
@@ -89,7 +89,7 @@ describe('a criterion over several rounds', () => {
     expect(found).toMatchObject({ state: 'FAIL', measured: 999 });
   });
 
-  it('needs as many sound trials as are planned', () => {
+  it('needs as many valid trials as are planned', () => {
     const first = [attemptAt(1, 1, 1), attemptAt(2, 1, 50), attemptAt(3, 1, 50)];
     expect(evaluateGate(timed, [...first, attemptAt(4, 2, 1), attemptAt(5, 2, 50)])).toMatchObject({
       state: 'INVALID',
@@ -122,7 +122,7 @@ describe('a criterion over several rounds', () => {
     expect(evaluateGate(buildGate(), [onCalm, attemptAt(2, 2, 1)]).state).toBe('NOT_MEASURED');
   });
 
-  it('still fails because of figures that a slow machine cannot affect', () => {
+  it('still fails on figures that a slow machine cannot affect', () => {
     const held = buildGate({
       timing: { latenessP99MaxMs: 5 },
       target: { op: '==', value: 1 },
@@ -144,7 +144,7 @@ describe('a criterion over several rounds', () => {
 });
 
 describe('repetition', () => {
-  it('covers as many trials as were unsound for some criterion', () => {
+  it('covers as many trials as were invalid for some criterion', () => {
     expect(due([attemptAt(1, 1, 1)])).toEqual({});
     expect(due([attemptAt(1, 1, 50)])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 50), attemptAt(2, 1, 1), attemptAt(3, 1, 50)])).toEqual({ drill: 2 });
@@ -159,7 +159,7 @@ describe('repetition', () => {
     }
   });
 
-  it('omits gates that the machine never excuses, and gates out of scope', () => {
+  it('omits gates for which a busy machine is no excuse, and gates out of scope', () => {
     expect(due([attemptAt(1, 1, 50)], [buildGate()])).toEqual({});
     expect(
       due(
@@ -186,7 +186,7 @@ describe('repetitions in the evidence', () => {
     expect(needless([attemptAt(1, 1, 1), attemptAt(2, 1, 1)])).toEqual([]);
   });
 
-  it('are reported if the machine was sound', () => {
+  it('are reported if the machine was not too busy', () => {
     expect(needless([attemptAt(1, 1, 1, valueFigure(999)), attemptAt(2, 2, 1)])).toEqual([
       'drill has 1 trials in round 2, but the machine justifies only 0',
     ]);

@@ -12,7 +12,7 @@ import {
 } from './gate-builders.ts';
 
 describe('a claim of the full profile', () => {
-  it('bounds the ratio of good trials by Clopper-Pearson', () => {
+  it('bounds the ratio of good trials with the Clopper-Pearson method', () => {
     const claim = buildGate({ claim: { kind: 'trials', share: 0.95, confidence: 0.95 } });
     const enough = evaluateGate(
       claim,
@@ -35,7 +35,7 @@ describe('a claim of the full profile', () => {
     ).toBe('PASS');
   });
 
-  it('bounds a quantile over trials by an order statistic', () => {
+  it('bounds a quantile over trials with an order statistic', () => {
     const claim = buildGate({ claim: { kind: 'quantile', quantile: 0.9, confidence: 0.95 } });
     expect(
       evaluateGate(
@@ -69,7 +69,7 @@ describe('a claim of the full profile', () => {
 
   it('bounds the quantile of a distribution per trial, and uses the worst bound', () => {
     const p99 = within('p99', { quantile: 0.99, confidence: 0.95 });
-    // 299 is the smallest number of samples whose largest value bounds the p99 at 95 %.
+    // 299 is the smallest number of samples whose largest value bounds the p99 with 95 % confidence.
     expect(evaluateGate(p99, [buildTrial(samples(299, 7)), buildTrial(samples(299, 9))], FULL)).toMatchObject(
       {
         state: 'PASS',
@@ -119,7 +119,7 @@ describe('a claim of the full profile', () => {
     });
   });
 
-  it('bounds from below if smaller values are worse', () => {
+  it('uses a lower bound if smaller values are worse', () => {
     const least = buildGate({
       sli: { checker: 'a-checker', figure: 'figure', over: 'min', count: 'trials' },
       target: { op: '>=', value: 5 },

@@ -1,6 +1,6 @@
 /**
- * Gates judge each figure of the comparison of clients, so a bad result of the kit's own client never appears in a
- * report that says GO.
+ * Gates judge each figure in the client comparison, so a bad result for the kit's own client never appears in a report
+ * that says GO.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadGates } from '../../../config/gates.ts';
@@ -16,7 +16,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const { gates } = loadGates();
 const failovers = drills.filter(({ family }) => family === 'failover');
 
-/** Columns of the table with the figures that show the same value, one of which is judged. */
+/** Table columns with the figures that show the same value. One of the figures is judged. */
 const COLUMNS = {
   dead: ['liveness.deadClients'],
   'applied twice': ['double-applies.doubleApplied'],
@@ -37,7 +37,7 @@ describe.each(failovers)('the comparison of $id', ({ id, topologies, trials }) =
     expect(judging.length).toBeGreaterThan(0);
   });
 
-  it('is never part of a GO if the client of the kit has stopped working', () => {
+  it("is never part of a GO if the kit's client has stopped working", () => {
     const cluster = buildEnvironment({
       topology: { kind: 'cluster', masters: 3, replicas: 1, sentinels: 0 },
     });

@@ -44,7 +44,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('claims in profile quick only the observed values', () => {
+  it('claims only the observed values in the quick profile', () => {
     expect(evaluateValues(1, 1, 1)).toMatchObject({
       state: 'PASS',
       bound: null,
@@ -189,7 +189,7 @@ describe('evaluate', () => {
     });
   });
 
-  it('is not measured if a trial has a gap, but fails if this trial misses the target', () => {
+  it('is not measured if a trial has a gap, but fails if that trial misses the target', () => {
     const gaps = ['pause took effect 0 of 2 times'];
     expect(evaluateGate(buildGate(), [buildTrial(valueFigure(1), { gaps })])).toMatchObject({
       state: 'NOT_MEASURED',
@@ -219,7 +219,7 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('names the setting of the gate if the criterion fails', () => {
+    it("names the gate's setting if the criterion fails", () => {
       expect(evaluateGate(buildGate(), [buildTrial(valueFigure(999))]).remedy).toBe('change something');
       expect(evaluateGate(buildGate(), [buildTrial(undefined, {}, { validity: 'invalid' })]).remedy).toBe(
         'change something',
@@ -348,7 +348,7 @@ describe('evaluate', () => {
       return { ...one, results: [...one.results, generator, calmMachine] };
     };
 
-    it('are INVALID, whatever their values are', () => {
+    it('are INVALID regardless of their values', () => {
       expect(evaluateGate(timed, [withLateness(6, valueFigure(1))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(6, valueFigure(999))]).state).toBe('INVALID');
       expect(evaluateGate(timed, [withLateness(undefined, valueFigure(1))]).reason).toMatch(/not recorded/);
@@ -384,7 +384,7 @@ describe('evaluate', () => {
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
-  it('applies only if the environment makes every promise of its scope, or names the missing setting', () => {
+  it('applies only if the environment makes every promise in its scope; otherwise, names the missing setting', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');

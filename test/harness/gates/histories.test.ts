@@ -1,6 +1,6 @@
 /**
- * Every gate has a history that makes it fail, one that leaves it unmeasured and one with which it passes. All are
- * hand-written and judged completely. A gate of config/gates.yaml without these histories makes this test fail.
+ * Every gate has a history that makes it fail, one that leaves it unmeasured and one that makes it pass. All are
+ * hand-written and judged completely. A gate in config/gates.yaml without these histories makes this test fail.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Gate, loadGates } from '../../../config/gates.ts';
@@ -28,7 +28,7 @@ function judged({ id, workload }: Gate, ...options: readonly (RunOptions | undef
   return findCriterion(analyzeRun(dir), id);
 }
 
-/** Gates of the same drills share the report of a healthy run. */
+/** Gates on the same drills share the report of one healthy run. */
 const healthyReports = new Map<string, Report>();
 
 function judgedHealthy(gate: Gate, given: RunOptions | undefined): Criterion {
@@ -41,7 +41,7 @@ function judgedHealthy(gate: Gate, given: RunOptions | undefined): Criterion {
   return findCriterion(report, gate.id);
 }
 
-describe('the histories of gates', () => {
+describe('the gate histories', () => {
   it('exist exactly once for every gate whose drills exist, and for no other gate', () => {
     const named = GROUPS.flatMap((group) => Object.keys(group)).sort();
     expect(named).toEqual(existing.map(({ id }) => id).sort());
@@ -68,7 +68,7 @@ describe.each(existing)('the gate $id', (gate) => {
   });
 });
 
-describe('a gate of planned drills', () => {
+describe('a gate on planned drills', () => {
   it.each(gates.filter(isPlanned))('never passes without evidence: $id', (gate) => {
     for (const kind of gate.scope.runs) {
       const found = judged(gate, { manifest: { kind: kind satisfies RunKind } });

@@ -15,7 +15,7 @@ it.each([
   expect(remedy).toContain('kit drill batches --env dev');
 });
 
-it('the remedy asks only for another run if the reason is not a reply of Redis', () => {
+it('the remedy asks only for another run if the reason is not a reply from Redis', () => {
   for (const reason of [undefined, 'interrupted', 'took longer than the bound of the drill'])
     expect(completeFirst('batches', reason, run)).toMatch(/^Run kit drill batches --env dev\./);
 });

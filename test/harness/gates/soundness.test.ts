@@ -1,4 +1,4 @@
-/** Bounds on the machine are compared with its samples: each signal individually, and only signals of the machine. */
+/** Bounds on the machine are compared with its samples: each signal individually, and only machine signals. */
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -36,12 +36,12 @@ const WORST = timed({ latenessMaxMs: 50 });
 const SWITCH = timed({ fsyncMaxMs: 20 });
 const CONTROL = buildGate({ timing: { controlMaxShare: 0.5 }, target: { op: '<', value: 10 } });
 
-describe('the soundness of the machine', () => {
+describe('the machine check', () => {
   it.each([
     ['p99', P99],
     ['the worst', WORST],
     ['the control', CONTROL],
-  ])('holds on an idle machine, by %s', (_what, one) => {
+  ])('passes on an idle machine, by %s', (_what, one) => {
     expect(findUnsoundness(one, BOUNDS, seen())).toBeUndefined();
   });
 
@@ -93,13 +93,13 @@ describe('the soundness of the machine', () => {
       /hypervisor took 6 % of the CPU time, limit 5 %/,
     ],
     ['a long run queue', P99, { runnablePerCore: 2.1 }, {}, /2.1 runnable threads per core, limit 2/],
-  ])('does not hold with %s', (_what, one, machine, generator, reason) => {
+  ])('fails with %s', (_what, one, machine, generator, reason) => {
     const found = findUnsoundness(one, BOUNDS, seen(machine, generator));
     expect(found?.reason).toMatch(reason);
     expect(found?.remedy).toMatch(/Run again on an idle machine/);
   });
 
-  it('holds up to each bound', () => {
+  it('passes up to each bound', () => {
     const most = { timerP99Ms: 5, timerMaxMs: 50, waitServerMaxMs: 50, stealRatio: 0.05, runnablePerCore: 2 };
     for (const one of [P99, WORST]) {
       expect(
@@ -111,7 +111,7 @@ describe('the soundness of the machine', () => {
     ).toBeUndefined();
   });
 
-  it('reports the load of the machine', () => {
+  it('reports the load of the machine if it fails', () => {
     const found = findUnsoundness(
       P99,
       BOUNDS,
@@ -137,7 +137,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(P99, BOUNDS, { results: [...others, ...seen().results] })).toBeUndefined();
   });
 
-  it('does not hold without samples, but a script needs no samples of a generator', () => {
+  it('fails without samples, but a script needs no generator samples', () => {
     const [machine, generator] = seen().results as [CheckResult, CheckResult];
     expect(findUnsoundness(P99, BOUNDS, { results: [generator] })?.reason).toBe(
       'the machine was not sampled',
@@ -148,7 +148,7 @@ describe('the soundness of the machine', () => {
     expect(findUnsoundness(P99, BOUNDS, { results: [machine], scripted: true })).toBeUndefined();
   });
 
-  it('of an incomplete trial is judged by the strictest bounds', () => {
+  it('applies the strictest bounds to an incomplete trial', () => {
     expect(incompleteUnsoundness(BOUNDS, seen())).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, { results: [] })).toBeUndefined();
     expect(incompleteUnsoundness(BOUNDS, seen({ timerMaxMs: 101 }))?.reason).toMatch(/101 ms late at worst/);

@@ -37,7 +37,7 @@ describe('linesOf', () => {
     );
   });
 
-  it('decodes broken UTF-8 in pieces like the entire file', () => {
+  it('decodes broken UTF-8 in pieces in the same way as in the entire file', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 41 }), (content, size) => {
         expect(textsOf(piecesOf(content, size))).toEqual(textsOf(Buffer.from(content).toString('utf8')));
@@ -45,7 +45,7 @@ describe('linesOf', () => {
     );
   });
 
-  it('refuses a line that is too long before it is decoded', () => {
+  it('refuses a line that is too long before decoding it', () => {
     const content = Buffer.from(`short\n${'x'.repeat(2_000)}`);
     expect(() => textsOf(piecesOf(content, 16))).toThrow('line 2 is too long');
   });
@@ -75,7 +75,7 @@ it('parseHistory reports the same errors for pieces as for the entire text', () 
   }
 });
 
-it('parseHistory reports a broken line before inconsistent operations of the same file', () => {
+it('parseHistory reports a broken line before inconsistent operations in the same file', () => {
   const ok = '{"type":"ok","client":"kit","op":1,"atUs":3}';
   const error = catchKitError(() => parseHistory([{ path: 'kit.jsonl', text: `${ok}\n{"type":"done"}\n` }]));
   expect([error.where, error.message]).toEqual([

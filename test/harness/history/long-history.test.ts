@@ -18,7 +18,7 @@ const KIT = join(import.meta.dirname, '../../../scripts/kit.ts');
 const scratch = new ScratchRuns();
 afterAll(() => scratch[Symbol.dispose]());
 
-it(`a history of 30 MB is judged the same with a heap of ${HEAP_MB} MB as without a limit`, async () => {
+it(`a 30 MB history is judged the same with a heap of ${HEAP_MB} MB as without a limit`, async () => {
   const { dir } = scratch.createRun({ drills: [masterCrash], manifest: { kind: 'drill' } });
   const long = scratch.newPath();
   const { bytes, operations } = writeLongRun(dir, long, masterCrash.id, HISTORY_BYTES);

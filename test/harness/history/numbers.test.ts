@@ -11,7 +11,7 @@ const numberAt = (i: number): number => {
   return part === 2 ? i / 7 : -i * 1e11;
 };
 
-it('a column returns the numbers that were pushed, of any size', () => {
+it('a column returns the pushed numbers, whatever their size', () => {
   const column = new NumberColumn();
   for (let i = 0; i < COUNT; i++) column.push(numberAt(i));
   expect(column.length).toBe(COUNT);

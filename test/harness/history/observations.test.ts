@@ -31,7 +31,7 @@ describe('the observations of a history', () => {
     expect([...stored(events)]).toStrictEqual(events);
   });
 
-  it('are in order of time, and in recorded order at the same time', () => {
+  it('are ordered by time, and in the recorded order if the times are equal', () => {
     const events = [
       [3, 'a'],
       [1, 'b'],
@@ -43,7 +43,7 @@ describe('the observations of a history', () => {
     expect(seen.map(({ name }) => name)).toEqual(['b', 'e', 'd', 'a', 'c']);
   });
 
-  it('are returned with their own data when more different data were recorded than are compared', () => {
+  it('are returned with their own data even if there are too many distinct values to share equal ones', () => {
     const events = Array.from({ length: 5_000 }, (_, i) =>
       observation(i, { name: `n${i % 3_000}`, data: { i } }),
     );

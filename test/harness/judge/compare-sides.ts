@@ -1,4 +1,4 @@
-/** Sides of a comparison, built from figures of trials. */
+/** Sides of a comparison, built from trial figures. */
 import type { Gate } from '../../../config/gates.ts';
 import type { Figure } from '../../../harness/checkers/checker.ts';
 import type { Side } from '../../../harness/judge/compare/criteria.ts';
@@ -6,7 +6,7 @@ import { summarize } from '../../../harness/statistics/quantile.ts';
 import { buildTrials, evaluateGate } from '../gates/gate-builders.ts';
 
 export function sideOf(gate: Gate, figures: readonly Figure[], machineMs = 0): Side {
-  // The tests of the comparison do not depend on the soundness of the machine.
+  // The comparison tests do not depend on how busy the machine is.
   const untimed = { ...gate, timing: false as const };
   const criterion = evaluateGate(
     untimed,

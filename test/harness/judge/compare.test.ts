@@ -138,7 +138,7 @@ describe('a criterion', () => {
   });
   const spread = (from: number) => [samplesFigure(Array.from({ length: 500 }, (_, i) => from + i / 500))];
 
-  it('is within noise if the distance of the intervals is below the delay of the machine', () => {
+  it('is within noise if the distance between the intervals is smaller than the delay that the machine added', () => {
     expect(compareCriterion(sideOf(latency, spread(1)), sideOf(latency, spread(4))).change).toBe('worse');
     expect(compareCriterion(sideOf(latency, spread(1)), sideOf(latency, spread(4), 3.1))).toMatchObject({
       change: 'within-noise',
@@ -146,7 +146,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('with a share is compared by Clopper-Pearson, in the direction of its target', () => {
+  it('with a share is compared with the Clopper-Pearson method, in the direction of its target', () => {
     const share = buildGate({
       ...{ unit: 'ratio', target: { op: '>=', value: 0.5 }, timing: false },
       sli: { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' },
@@ -158,7 +158,7 @@ describe('a criterion', () => {
     expect(change(900, 890).change).toBe('within-noise');
   });
 
-  it('with one value per trial is undecided with few trials, and compared by the median with eight trials', () => {
+  it('with one value per trial is undecided with few trials; eight trials are compared by the median', () => {
     const gap = buildGate(timed);
     const trials = (n: number, from: number) => Array.from({ length: n }, (_, i) => valueFigure(from + i));
     expect(compareCriterion(sideOf(gap, trials(3, 10)), sideOf(gap, trials(3, 50)))).toMatchObject({
@@ -171,7 +171,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('that no machine excuses is decided by its state, even with one trial', () => {
+  it('for which a busy machine is no excuse is compared by its state, even with one trial', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const side = (count: number) => sideOf(lost, [valueFigure(count)]);
     expect(compareCriterion(side(0), side(3))).toMatchObject({ change: 'worse', method: 'state' });
@@ -179,7 +179,7 @@ describe('a criterion', () => {
     expect(compareCriterion(side(0), side(0)).change).toBe('within-noise');
   });
 
-  it('that no machine excuses is worse if one of many trials missed the target', () => {
+  it('for which a busy machine is no excuse is worse if one of many trials missed the target', () => {
     const lost = buildGate({ target: { op: '==', value: 0 }, unit: 'writes', timing: false });
     const trials = (last: number) =>
       sideOf(
@@ -190,7 +190,7 @@ describe('a criterion', () => {
     expect(compareCriterion(trials(0), trials(0)).change).toBe('within-noise');
   });
 
-  it('is not decided by its state if the target was changed, or if a waiver replaces a missing judgement', () => {
+  it('is not compared by its state if the target was changed, or if a waiver replaces a missing judgement', () => {
     const gate = (value: number) => buildGate({ target: { op: '<=', value }, unit: 'writes', timing: false });
     const lost = (value: number) => sideOf(gate(value), [valueFigure(3)]);
     expect(compareCriterion(lost(0), lost(9))).toMatchObject({
@@ -226,7 +226,7 @@ describe('intervals', () => {
     expect(quantileInterval([1, 2, 3, 4, 5, 6, 7, 8], 0.5, 0.99)).toEqual([1, 8]);
   });
 
-  it('are disjoint only without a common value', () => {
+  it('are disjoint only if they have no common value', () => {
     expect([areApart([1, 2], [2, 3]), areApart([1, 2], [2.1, 3]), areApart([5, 6], [1, 2])]).toEqual([
       false,
       true,

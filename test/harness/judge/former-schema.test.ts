@@ -1,5 +1,5 @@
 /**
- * A run that version 0.1.0 recorded with the manifest schema 1 (`kit drill key-versioning replies-lost --env dev`).
+ * A run that version 0.1.0 recorded with manifest schema 1 (`kit drill key-versioning replies-lost --env dev`).
  * `recorded/run-of-schema-1.json.br` contains its files by path, without reports other than `report.json`.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -32,15 +32,15 @@ function recordedRun(changes: Readonly<Record<string, string>> = {}): string {
 
 const reportJson = () => JSON.parse(files['report.json'] ?? '');
 
-describe('a run of the manifest schema 1', () => {
-  it('is verified: the evidence matches the seal, and leads to the decision and the figures of the report', () => {
+describe('a run with manifest schema 1', () => {
+  it('is verified: the evidence matches the seal, and leads to the decision and the figures in the report', () => {
     const result = verifyRun(recordedRun(), renderers);
     expect(result.problems).toEqual([]);
     expect(result.ok).toBe(true);
     expect(result.notes.join()).toMatch(/report\.json has the schema redis-cache-kit\/report\/1/);
   });
 
-  it('is verified with a report of schema 2 by the decision and the figures', () => {
+  it('is verified by the decision and the figures if its report has schema 2', () => {
     const second = canonicalJson({ ...reportJson(), schema: 'redis-cache-kit/report/2' });
     const result = verifyRun(recordedRun({ 'report.json': second }), renderers);
     expect(result).toMatchObject({ ok: true, problems: [] });
@@ -58,7 +58,7 @@ describe('a run of the manifest schema 1', () => {
     expect(report.verdict.decision).toBe(reportJson().verdict.decision);
   });
 
-  it('is refused if a digit of a history, of the manifest or of the seal was changed', () => {
+  it('is refused if a digit in a history, the manifest or the seal was changed', () => {
     for (const path of ['trials/replies-lost-1/kit.jsonl', 'manifest.json', 'seal.json']) {
       const dir = recordedRun({
         [path]: (files[path] ?? '').replace(/\d(?=\D*$)/, (digit) => `${9 - Number(digit)}`),

@@ -32,7 +32,7 @@ describe('expectations of a trial', () => {
     expect(requiredExpectations({ ...DRILL, expectations }, place)).toEqual(['seen', 'kept']);
   });
 
-  it('exclude, on an external Redis, expectations that need more than the keys of the run', () => {
+  it('exclude those that need more than the keys of the run on an external Redis', () => {
     const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], external: { except: ['clear'] } };
     expect(requiredExpectations(drill, { ...place, substrate: 'external' })).toEqual(['redis-1-seen']);
   });
@@ -45,11 +45,11 @@ describe('expectations of a trial', () => {
   });
 });
 
-describe('gaps of a trial', () => {
+describe('gaps in a trial', () => {
   const gaps = (drill: Partial<Parameters<typeof gapsOf>[0]>, ...events: readonly Events[]) =>
     gapsOf({ ...DRILL, ...drill }, buildHistory(...events), 'kit', place);
 
-  it('include faults without an observed effect or heal', () => {
+  it('include faults whose effect or healing was not observed', () => {
     const drill = { faults: [{ fault: 'pause' }, { fault: 'pause' }] };
     const twice = [fault(1000, 1500, 'redis-1', 'pause'), fault(3000, 3500, 'redis-1', 'pause')];
     expect(gaps(drill, writes(0, 100), twice)).toEqual([]);

@@ -1,4 +1,6 @@
-/** Pools of hand-written runs: the selection of runs with the same configuration, and bounds by order statistics. */
+/**
+ * Pools of hand-written runs: the selection of runs with the same configuration, and bounds based on order statistics.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -41,7 +43,7 @@ const trialOf = (writeGapMs: number, durableLost = 0, timerMaxMs = 1): PooledTri
 });
 const trials = (count: number) => Array.from({ length: count }, (_, i) => trialOf(1_000 + i));
 
-it('a pool bounds median and p95 by order statistics, and makes no claim from too few trials', () => {
+it('a pool bounds the median and the p95 with order statistics, and makes no claim from too few trials', () => {
   expect(poolFigures(trials(4)).times[0]).toMatchObject({ n: 4, medianAtMost: null, p95AtMost: null });
   expect(poolFigures(trials(5)).times[0]).toMatchObject({ medianAtMost: 1_004, p95AtMost: null });
   expect(poolFigures(trials(59)).times[0]).toMatchObject({ min: 1_000, max: 1_058, p95AtMost: 1_058 });
@@ -105,7 +107,7 @@ it('a pool names a trial that did not complete', () => {
   });
 });
 
-it('a pool combines storms with different seeds, but not different definitions of a drill', () => {
+it('a pool combines storms with different seeds, but not trials whose drill definitions differ', () => {
   createRun('seed-1', { drills: [stormOf({ seed: 1, minutes: 1 })] });
   createRun('longer', { drills: [stormOf({ seed: 1, minutes: 2 })] });
   const pool = poolRuns(createRun('seed-2', { drills: [stormOf({ seed: 2, minutes: 1 })] }).dir);

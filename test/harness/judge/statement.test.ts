@@ -1,4 +1,4 @@
-/** Statements of hand-written runs: content, signature, and the archive of a run with its statement. */
+/** Statements about hand-written runs: content, signature, and the archive of a run with its statement. */
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -97,7 +97,7 @@ describe('kit attest and kit verify', () => {
     expect(checked).toMatchObject({ exitCode: EXIT.GO, out: expect.stringContaining('signed with the key') });
   });
 
-  it('report a different key, a statement of another run, and a missing signature', async () => {
+  it('report a different key, a statement about another run, and a missing signature', async () => {
     const file = fileOf('signed.json');
     await attest('--key', fileOf('ed.pem'), '--out', file);
     const other = await verify('--statement', file, '--key', fileOf('other.pub'));
@@ -119,7 +119,7 @@ describe('kit attest and kit verify', () => {
     expect(unsigned).toMatchObject({ exitCode: EXIT.NO_GO, out: expect.stringContaining('is not signed') });
   });
 
-  it('reject other types of key with the reason', async () => {
+  it('reject other key types and state the reason', async () => {
     const { exitCode, err } = await attest('--key', fileOf('rsa.pem'));
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toMatch(/must be an Ed25519 or ECDSA key, got rsa/);
@@ -144,7 +144,7 @@ describe('kit attest and kit verify', () => {
     expect(err).toMatch(/--statement is missing/);
   });
 
-  it('create an archive that tar extracts to a run that passes verify', async () => {
+  it('create an archive that tar extracts into a run folder that passes verify', async () => {
     const archive = fileOf('run.tar.gz');
     expect((await attest('--bundle', archive)).exitCode).toBe(EXIT.GO);
     mkdirSync(fileOf('extracted'));

@@ -1,4 +1,7 @@
-/** Judgements in a thread: the same results and errors as in the calling thread, a limit, and an end on Ctrl-C. */
+/**
+ * Judgements in a thread: the same results and errors as in the calling thread, a memory limit, and termination on
+ * Ctrl-C.
+ */
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -23,7 +26,7 @@ const failureOf = (judged: Promise<unknown>) =>
   );
 
 describe('a judgement in a thread', () => {
-  it('returns the report and the verification of the calling thread', async () => {
+  it('returns the same report and verification as the calling thread', async () => {
     expect(canonicalJson(await judgeInThread('analyze', [dir], { signal }))).toBe(
       canonicalJson(analyzeRun(dir)),
     );
@@ -38,7 +41,7 @@ describe('a judgement in a thread', () => {
     expect(error).toMatchObject({ message, code, where, hint, exitCode });
   });
 
-  it('loads the modules of extensions in the thread, whose young generation is limited', async () => {
+  it('loads extension modules in the thread, whose young generation is limited', async () => {
     const module = `${scratch.newPath()}.mjs`;
     writeFileSync(
       module,
@@ -55,7 +58,7 @@ describe('a judgement in a thread', () => {
     });
   });
 
-  it('throws the reason of the signal, whether it is aborted before or during the judgement', async () => {
+  it('throws the abort reason of the signal, whether it is aborted before or during the judgement', async () => {
     const interruption = new AbortController();
     const reason = new KitError('interrupted', { code: 'INTERRUPTED' });
     const judged = failureOf(judgeInThread('analyze', [dir], { signal: interruption.signal }));

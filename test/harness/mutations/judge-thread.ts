@@ -12,7 +12,7 @@ export interface Judged {
   readonly exitCode: number;
   /** State, measurement and n of every criterion except `evidence-complete`; empty if there is an error. */
   readonly figures: string;
-  /** Stack of an error that is a defect of the judge. */
+  /** Stack trace of an error that is a defect in the judge. */
   readonly stack?: string;
 }
 

@@ -1,8 +1,8 @@
 /**
  * Evidence that was changed in every way in which a file can be changed: with the old seal, with a rewritten seal, and
- * with rewritten digests of the manifest as well. No mutation of the first two kinds is a GO. No mutation makes the
- * judge crash, hang or use unbounded memory. The run is hand-written, and every draw follows from the seed, which a
- * failure prints.
+ * with rewritten manifest digests as well. No mutation of the first two kinds leads to a GO. No mutation makes the
+ * judge crash, hang or use unbounded memory. The run is hand-written, and every random draw is derived from the seed,
+ * which is printed if the test fails.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { mutateFile, OPERATORS } from './operators.ts';
 
 const SEED = 20_261_128;
 const RANDOM_RUNS = 160;
-/** One judgement of this run takes 0.2 s; the bound ends a hang. */
+/** Judging this run once takes 0.2 s; this bound is reached only if the judge hangs. */
 const JUDGE_BOUND_MS = 20_000;
 const MEMORY_MB = 256;
 
@@ -136,7 +136,7 @@ describe('a run with one file changed', () => {
     },
   );
 
-  it('is not a GO and does not crash the judge, at any position and by any operator', {
+  it('is not a GO and does not crash the judge, for every position and operator', {
     timeout: 300_000,
   }, async () => {
     const mutation = fc.record({

@@ -1,6 +1,6 @@
 /**
- * Operators that change the bytes of an evidence file. Each uses a seeded draw, and none produces a valid file by
- * construction. Pure.
+ * Operators that change the bytes of an evidence file. Each uses a seeded random draw and, by construction, none
+ * produces a valid file. Pure.
  */
 import { type Random, seededRandom } from '../../../harness/workloads/random.ts';
 

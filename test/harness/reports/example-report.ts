@@ -192,7 +192,7 @@ const NOT_MEASURED_TRIAL: TrialView = {
   safeOutcome: 'every counter moves',
   trial: 1,
   status: 'not-measured',
-  reason: 'timed out after 12 s waiting for a reply of the exporter',
+  reason: 'timed out after 12 s waiting for a reply from the exporter',
   durationMs: 12_000,
   binMs: 200,
   timelines: {},
@@ -241,7 +241,7 @@ export function noGoReport(): Report {
   };
 }
 
-/** A conditional go because of a waiver, with an overridden gate. */
+/** A report with a conditional go, which is due to a waiver, and with an overridden gate. */
 export function conditionalReport(): Report {
   const waived = noGoReport().verdict.criteria.find(({ state }) => state === 'WAIVED');
   const criteria = alterCriteria({

@@ -24,7 +24,7 @@ export function seededDraw(seed: number): Draw {
 interface Outage {
   readonly fromMs: number;
   readonly toMs: number;
-  /** Share of the operations in the outage that have an unknown outcome; the others fail. */
+  /** Share of the operations during the outage that have an unknown outcome; the others fail. */
   readonly unknown: number;
 }
 

@@ -253,7 +253,7 @@ describe('figures from the bins', () => {
     });
   });
 
-  it('put the trial with the longest gap of the kit’s client first, and the earlier one of equal trials', () => {
+  it('put first the trial in which the kit’s client has the longest gap, or the earlier of two equal trials', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
     if (trial === undefined) throw new Error('the example must have a crash');
     const quiet = { ...trial, trial: 1, timelines: { kit: [bin(0, 1)] } };
@@ -261,7 +261,7 @@ describe('figures from the bins', () => {
     expect(worstFirst([{ ...quiet, trial: 2 }, quiet, silent]).map((each) => each.trial)).toEqual([3, 1, 2]);
   });
 
-  it('assign a mark to the client that it names, and to both clients without a name', () => {
+  it('assign a mark to the client that it names, or to both clients if it names none', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
     if (trial === undefined) throw new Error('the example must have a crash');
     const marked = {

@@ -1,6 +1,6 @@
 /**
- * The pages in a real browser: nothing is cut off or scrolls sideways on a phone, a tablet, a desktop and paper, in
- * both colour schemes. Folded parts are opened first.
+ * The pages in a real browser: nothing is cut off or scrolls sideways on a phone, a tablet, a desktop or paper, in both
+ * colour schemes. Folded parts are opened first.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,9 +25,9 @@ type Page = keyof typeof PAGES | 'hostile';
 const screen = (width: number, scheme: Screen['scheme'] = 'light'): Screen => ({
   ...{ width, scheme, media: 'screen' },
 });
-/** A4 without the default margins of a browser. */
+/** A4 without the browser's default margins. */
 const PAPER: Screen = { width: 718, scheme: 'light', media: 'print' };
-/** A phone, the narrowest screens that show tables and an additional table, and a desktop. */
+/** A phone, the narrowest screen that shows tables, the narrowest one that shows an additional table, and a desktop. */
 const SCREENS: readonly Screen[] = [
   ...[390, 821, 921, 1280].map((width) => screen(width)),
   ...[screen(1280, 'dark'), PAPER],
@@ -76,7 +76,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
   it.each([
     ['no-go', SCREENS],
     ['canary', SCREENS],
-    // Only this page has a section of overridden gates.
+    // Only this page has a section for overridden gates.
     ['conditional go', [screen(390), PAPER]],
   ] as const)('the page of %s fits a phone, a tablet, a desktop and paper', async (page, screens) => {
     await show(page, screen(390));
@@ -96,7 +96,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
     expect(page).toBe(client);
   });
 
-  it('show the comparison of the clients as a table from 1280 px on, and by client on a phone', async () => {
+  it('show the comparison of the clients as a table from 1280 px up, and by client on a phone', async () => {
     const display = `getComputedStyle(document.querySelector('.comparison')).display`;
     await show('no-go', screen(1280));
     expect(await browser.evaluate(display)).toBe('table');
@@ -104,7 +104,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
     expect(await browser.evaluate(display)).toBe('block');
   });
 
-  it('have the colours of the scheme on a screen, and the colours for paper in print', async () => {
+  it('have the colours of the colour scheme on a screen, and the colours for paper in print', async () => {
     const colour = `getComputedStyle(document.documentElement).getPropertyValue('--ink')`;
     await show('go', screen(1280, 'dark'));
     expect(await browser.evaluate(colour)).toBe(DARK.ink);

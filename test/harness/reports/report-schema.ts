@@ -1,10 +1,9 @@
 /**
  * `report/3` as a schema: the format of `report.json`, for programs that read it. `docs/report.schema.json` is
- * generated from this schema. The types at the end compare it with `Report`: a field that only one of them has does not
- * compile.
+ * generated from this schema. The types at the end compare the schema with `Report`: if only one of them has a field,
+ * the code does not compile.
  *
- * A new optional field is a change within the version. The removal of a field, or a change of its meaning, needs the
- * next version.
+ * A new optional field does not require a new version. Removing a field, or changing its meaning, does.
  */
 import { z } from 'zod';
 import type { Report } from '../../../harness/reports/report.ts';
@@ -128,7 +127,7 @@ const criterion = z.strictObject({
       rounds: count(
         'Rounds of measurement until the planned number of trials had a sound machine; all rounds if it was never reached',
       ),
-      leftOut: count('Trials left out because the machine was unsound'),
+      leftOut: count('Trials left out because the machine was too busy'),
     })
     .describe('Absent where the criterion is not judged by trials')
     .exactOptional(),
@@ -200,7 +199,7 @@ const machine = z
     unsampled: z.array(z.string()).describe('Signals that the system does not provide'),
     leftOutOf: z
       .array(z.string())
-      .describe('Criteria for which the trial is left out because the machine was unsound'),
+      .describe('Criteria for which the trial is left out because the machine was too busy'),
   })
   .describe(
     'The machine during the trial, from samples of a separate thread; null: the system does not provide it',
@@ -219,7 +218,7 @@ const canaryArm = z.strictObject({
 const canaryRollout = z.strictObject({
   limits: z
     .strictObject({ users: z.number(), slow: z.number() })
-    .describe('E-values of a rollback: for users with errors, for slow requests'),
+    .describe('E-values of a rollback: one for users with errors, one for slow requests'),
   looks: z.array(
     z.strictObject({
       atMs: ms("Time since the start of the rollout, by the drill's clock"),
@@ -239,7 +238,7 @@ const canaryRollout = z.strictObject({
             slowDeltaUpper: number('Upper bound of the difference of the shares of slow requests'),
           })
           .nullable()
-          .describe('null: the decision of an operator'),
+          .describe('null: decided by an operator'),
       }),
     }),
   ),
@@ -254,7 +253,7 @@ const trial = z.strictObject({
   round: z
     .int()
     .min(2)
-    .describe('Absent: 1. Later rounds repeat trials in which the machine was unsound')
+    .describe('Absent: 1. Later rounds repeat trials in which the machine was too busy')
     .exactOptional(),
   status: z.enum(['completed', 'not-measured', 'failed']),
   reason: text('Why it was not completed').exactOptional(),
@@ -270,7 +269,7 @@ const trial = z.strictObject({
         toMs: z.number().nullable(),
       }),
     )
-    .describe('From observed injection to observed heal, on the clock of the bins'),
+    .describe('From the observed injection to the observed healing, on the clock of the bins'),
   marks: z.array(z.strictObject({ label: z.string(), tMs: z.number() })),
   masters: z
     .array(z.strictObject({ node: z.string(), fromMs: z.number(), toMs: z.number().nullable() }))
@@ -287,7 +286,7 @@ const trial = z.strictObject({
       }),
     )
     .exactOptional()
-    .describe('Faults, heals and events of the sentinels, in order; failover drills only, at most 120'),
+    .describe('Injected and healed faults and Sentinel events, in order; failover drills only, at most 120'),
   latencies: z.array(
     z.strictObject({
       client: z.string(),
@@ -304,7 +303,7 @@ const trial = z.strictObject({
     .describe('Of scripted drills'),
   machine: machine.describe('Absent where the machine was not sampled').exactOptional(),
   canary: canaryRollout
-    .describe('Decisions of a canary rollout, in order; the drill canary-rollback only, at most 500')
+    .describe('Decisions of a canary rollout, in order; the canary-rollback drill only, at most 500')
     .exactOptional(),
 });
 
@@ -324,7 +323,7 @@ const comparison = z.strictObject({
 export const reportSchema = z
   .strictObject({
     schema: z.literal('redis-cache-kit/report/3'),
-    run: run.describe('The run: the manifest without its list of trials'),
+    run: run.describe('The run: the manifest without the list of trials'),
     verdict,
     comparison: z.array(comparison).describe('Our client and the stock one under the same faults'),
     trials: z.array(trial),

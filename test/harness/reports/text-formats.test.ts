@@ -81,7 +81,7 @@ describe.each(REPORTS)('every format of %s', (_, make) => {
     expect(Number(root?.attributes.tests)).toBe(testedCriteria(make()).length + 1);
   });
 
-  it('counts in CTRF the tests in its list', () => {
+  it('has a CTRF summary that matches the tests in its list', () => {
     const { results } = JSON.parse(renderers['ctrf.json'](make()));
     const status = (name: string) =>
       results.tests.filter((test: { status: string }) => test.status === name).length;
@@ -256,7 +256,7 @@ describe('an overridden gate', () => {
       expect(text).toContain(detail);
   });
 
-  it('is in the two JSON formats as data', () => {
+  it('is included as data in the two JSON formats', () => {
     const { override, target } =
       conditionalReport().verdict.criteria.find(({ id }) => id === 'get-latency') ?? {};
     expect(target).toEqual({ op: '<', value: 8 });
@@ -284,7 +284,7 @@ describe('Markdown', () => {
     expect(rows.length).toBeGreaterThan(20);
   });
 
-  it('omits its last parts, but not its verdict, when it exceeds the size of a comment', () => {
+  it('omits its last parts, but not its verdict, when it exceeds the size limit of a comment', () => {
     const base = noGoReport();
     const [criterion] = base.verdict.criteria;
     if (criterion === undefined) throw new Error('the example must have criteria');

@@ -1,6 +1,7 @@
 /**
- * A strict reader of tags, sufficient to prove that a text nests and quotes correctly, and to list its elements. For
- * HTML it handles void elements and treats the text of a style as no markup; for XML it does neither.
+ * A strict tag parser, sufficient to prove that the tags of a text are nested and quoted correctly, and to list its
+ * elements. For HTML, it handles void elements and does not read the content of a style element as markup; for XML, it
+ * does neither.
  */
 export interface Element {
   readonly name: string;

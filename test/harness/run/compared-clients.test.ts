@@ -33,12 +33,12 @@ it('a client that does not support the topology is not measured, and the other c
   expect(compareClients(named('cluster-master-crash'), ['glide'], 'cluster').notMeasured).toEqual([]);
 });
 
-it('a missing package is recognized without loading it', () => {
+it('a missing package is detected without loading it', () => {
   expect(isInstalled('redis')).toBe(true);
   expect(isInstalled('no-such-client')).toBe(false);
 });
 
-it('a selection of clients for drills without a comparison is an error that names the drills', () => {
+it('selecting clients for drills without a comparison is an error that names the drills', () => {
   expect(() => compareClients(named('hit-miss'), ['ioredis'], 'single')).toThrow(
     "--clients: hit-miss runs only the kit's client",
   );

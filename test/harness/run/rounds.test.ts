@@ -15,7 +15,7 @@ import { planTopology } from '../../../infra/topology.ts';
 const dir = mkdtempSync(join(tmpdir(), 'rounds-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Gates with a bound on the machine that either every trial of `ttl` exceeds or none does. */
+/** Gates with a bound on the machine that is exceeded either by every trial of `ttl` or by none. */
 function gatesWith(latenessMaxMs: number): Gates {
   const gates = loadGates().gates.map((gate) =>
     gate.id === 'ttl' ? { ...gate, timing: { latenessMaxMs } } : { ...gate, timing: false as const },
@@ -46,7 +46,7 @@ async function rounds(gates: Gates, retries: number, aborted = false) {
   return { run, lines, records, trials };
 }
 
-it('only a drill on an unsound machine is repeated, and every trial remains', async () => {
+it('only a drill on a machine that was too busy is repeated, and every trial remains', async () => {
   const { run, lines, records, trials } = await rounds(gatesWith(0.001), 2);
   expect(trials).toEqual([
     ['ttl-expiry', 1, undefined],
@@ -66,7 +66,7 @@ it('only a drill on an unsound machine is repeated, and every trial remains', as
   );
 });
 
-it('no trial is repeated on a sound machine, or without retries', async () => {
+it('no trial is repeated if the machine was not too busy, or without retries', async () => {
   const first = [
     ['ttl-expiry', 1, undefined],
     ['key-versioning', 1, undefined],

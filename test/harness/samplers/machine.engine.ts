@@ -1,6 +1,6 @@
 /**
- * Samples of the machine with servers in containers: their processes are found behind the init program of the
- * container, and waits of the engine's port forwarder are part of the machine's delay.
+ * Samples of the machine with servers in containers: their processes are found behind the container's init process, and
+ * waits of the engine's port forwarder are part of the machine's delay.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ describeOnEngine('a machine watch of containers', () => {
       });
     await using watch = openMachineWatch();
     const trial = await watch.begin(environment, openClock(), path);
-    // With the policy SCHED_IDLE, only the forwarder waits for the busy loops.
+    // With the SCHED_IDLE policy, only the forwarder waits for the busy loops.
     const forwarder = findForwarder(redis?.address ?? { host: '', port: 0 });
     const policy = await runProgram({
       command: 'chrt',

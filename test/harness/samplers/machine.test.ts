@@ -37,7 +37,7 @@ describe('/proc', () => {
     expect(parseStat('')).toBeUndefined();
   });
 
-  it('contains pressure, load and scheduling of a thread, and missing values are not read as 0', () => {
+  it('contains the pressure, load and scheduling of a thread, and does not read missing values as 0', () => {
     const pressure = 'some avg10=81.13 avg60=83.05 avg300=78.66 total=5905988614\nfull avg10=0.00 total=0\n';
     expect(parsePressure(pressure)).toBe(5_905_988.614);
     expect(parsePressure('')).toBeUndefined();
@@ -133,7 +133,7 @@ describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
     const [slowest] = pairs.toSorted(([a], [b]) => b - a);
     const [tookMs = 0, machineMs = 0] = slowest ?? [];
     expect(tookMs).toBeGreaterThan(300);
-    // The time during the pause in which threads wait for a CPU is part of machineMs.
+    // The time that threads spend waiting for a CPU during the pause is part of machineMs.
     expect(machineMs).toBeLessThan(tookMs / 2);
   });
 

@@ -26,7 +26,7 @@ describe('a redaction', () => {
     expect(redaction.digest('')).toBe('');
   });
 
-  it('uses another key in each run', () => {
+  it('uses a different key in each run', () => {
     expect(redaction.digest('secret')).not.toBe(new Redaction().digest('secret'));
   });
 
@@ -135,7 +135,7 @@ describe('the facts of an environment', () => {
     expect(JSON.stringify(seen)).not.toMatch(/[#>][0-9a-f]{64}/);
   });
 
-  it('name a node without a reply, within the command timeout', async () => {
+  it('name a node that does not reply, within the command timeout', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     try {
       const { silent, seen } = await observed();

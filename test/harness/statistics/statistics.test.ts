@@ -34,7 +34,7 @@ describe('quantiles by nearest rank', () => {
     expect(quantileOf([7], 0.01)).toBe(7);
   });
 
-  it('sort by number, not by text', () => {
+  it('sort numerically, not alphabetically', () => {
     expect(sortAscending([10, 9, 100])).toEqual([9, 10, 100]);
     expect(medianOf([10, 9, 100, 1])).toBe(9);
   });
@@ -61,7 +61,7 @@ describe('quantiles by nearest rank', () => {
     );
   });
 
-  it('have bit-identical results for every order of the samples', () => {
+  it('have bit-identical results regardless of the order of the samples', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ noNaN: true, min: 0, max: 1e4 }), { minLength: 1 }), (xs) => {
         expect(summarize(xs)).toEqual(summarize(xs.toReversed()));
@@ -128,7 +128,7 @@ describe('bounds', () => {
   });
 });
 
-describe('histograms on fixed logarithmic buckets', () => {
+describe('histograms with fixed logarithmic buckets', () => {
   it('count every sample once, in the bucket whose upper bound it does not exceed', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ noNaN: true, min: 0, max: 2e5 })), (xs) => {

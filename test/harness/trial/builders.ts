@@ -38,8 +38,8 @@ export function isMet({ relation, expected, actual }: ExpectationEvent): boolean
 }
 
 /**
- * Unmet expectations. If the samples of the trial show a slow machine, expectations that this alone can break are
- * excluded.
+ * Unmet expectations. If the samples of the trial show a slow machine, expectations that a slow machine alone can break
+ * are excluded.
  */
 export function unmetExpectations(drill: Drill, history: History): readonly ExpectationEvent[] {
   const unmet = history.expectations.filter((expectation) => !isMet(expectation));

@@ -1,5 +1,6 @@
 /**
- * The drills of profile capacity on a real Redis with small rates: each drill records its figures and removes its keys.
+ * The drills in the capacity profile on a real Redis with small rates: each drill records its figures and removes its
+ * keys.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,7 +68,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Runs a drill with other parameters. Returns all figures and reasons of its checkers. */
+/** Runs a drill with different parameters. Returns all figures and reasons of its checkers. */
 async function figuresOf(id: string, parameters: Parameters) {
   const drill = drillNamed(id);
   const workload = { ...drill.workload, parameters: { ...drill.workload.parameters, ...parameters } };
@@ -84,13 +85,13 @@ async function figuresOf(id: string, parameters: Parameters) {
   };
 }
 
-describe('a drill of profile capacity', () => {
+describe('a drill in the capacity profile', () => {
   it.each(Object.keys(SMALL))('records its figures and removes its keys: %s', async (id) => {
     const [parameters, expected] = SMALL[id] ?? [{}, []];
     const admin = await environment.admin('redis-1');
     const { figures, reasons } = await figuresOf(id, parameters);
     expect(figures, reasons.join()).toEqual(expect.arrayContaining([...expected]));
-    // A lease of an interrupted load expires 2 s after the end of its holder.
+    // A lease of an interrupted load expires 2 s after its holder has exited.
     await waitUntil('the keys to be removed', async () => (await admin.dbsize()) === 0);
     // The user of redis-benchmark exists only during the benchmark.
     expect(await admin.call('ACL', 'USERS')).not.toContainEqual(expect.stringMatching(/^bench-/));
@@ -105,7 +106,7 @@ describe('a drill of profile capacity', () => {
   });
 });
 
-describe('the limit of open files', () => {
+describe('the limit on open files', () => {
   it.each([
     ['Max open files            1024                 4096                 files', /1024 files .*10300/],
     ['Max open files            20000                20000                files', undefined],

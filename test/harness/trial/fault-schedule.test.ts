@@ -86,7 +86,7 @@ it('a node whose kill was in flight when the trial was interrupted is restarted'
   expect(done).toEqual(['killed', 'started']);
 });
 
-it('a node that ended although its kill failed is restarted', async () => {
+it('a node that exited even though its kill failed is restarted', async () => {
   const { environment, done, state } = slowEnvironment({
     afterKill: () => {
       throw new Error('the end was not observed');
@@ -117,7 +117,7 @@ it('a fault is healed after a share of down-after-milliseconds', async () => {
   const startedAt = performance.now();
   await schedule.run([{ ...KILL, heal: { shareOfDownAfter: 0.5 } }], openClock().nowUs());
   expect(done).toEqual(['killed', 'started']);
-  // 300 ms for the kill, then half of the 400 ms of down-after-milliseconds.
+  // 300 ms for the kill, then half of down-after-milliseconds, which is 400 ms.
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(495);
 });
 
@@ -160,7 +160,7 @@ it('a fault can be healed after all other faults', async () => {
   expect(done).toEqual(['kill sentinel-1', 'kill redis-1', 'start redis-1', 'start sentinel-1']);
 });
 
-it('all nodes of a fault are healed even if the trial ends before the scheduled heal', async () => {
+it('all nodes of a fault are healed even if the trial ends before the scheduled time', async () => {
   const { environment, done } = wholeEnvironment();
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000));
   const running = schedule.run([{ ...KILL, target: 'all-replicas' }], openClock().nowUs());
@@ -171,7 +171,7 @@ it('all nodes of a fault are healed even if the trial ends before the scheduled 
   await expect(running).rejects.toThrow('the trial is over');
 });
 
-it('a round starts after the heals of the previous round on a healthy topology, and keeps its intervals', async () => {
+it('a round starts once the previous one is healed and the topology is healthy, and keeps its intervals', async () => {
   const { environment, done } = wholeEnvironment();
   const healthy = async () => void done.push('healthy');
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000), healthy);
@@ -188,7 +188,7 @@ it('a round starts after the heals of the previous round on a healthy topology, 
   ]);
 });
 
-it('a fault is healed at an interval after the sentinels report another master', async () => {
+it('a fault is healed at the given interval after the sentinels report a different master', async () => {
   const { environment, done } = wholeEnvironment();
   let master = 'redis-1';
   const changing = { ...environment, masterId: async () => master } as Environment;

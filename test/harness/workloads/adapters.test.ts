@@ -1,6 +1,6 @@
 /**
- * How an adapter handles the errors of its client, and TLS. The tests of the generator and of the trial run the
- * adapters with servers.
+ * How an adapter handles client errors and TLS. The generator tests and the trial tests run the adapters against
+ * servers.
  */
 import { ReplyError } from 'ioredis';
 import { expect, it } from 'vitest';
@@ -50,7 +50,7 @@ it('a client spec contains everything that another thread needs, as plain data',
   expect(clientSpec('kit', { ...open, tls: { ca: 'CA' } }, settings).tls).toEqual({ ca: 'CA' });
 });
 
-it('the adapter of the kit derives the outcome of a command from the error', async () => {
+it('the kit adapter derives the outcome of a command from the error', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   const failures = [
@@ -68,7 +68,7 @@ it('the adapter of the kit derives the outcome of a command from the error', asy
   await adapter.close();
 });
 
-it('a batch served from memory has the source memory', async () => {
+it('a batch served from memory reports memory as its source', async () => {
   const { tls: _, ...open } = endpoints;
   const adapter = kitAdapter(clientSpec('kit', open, settings), () => undefined, ownClient);
   expect(await adapter.set('a', 'in memory', 'async')).toEqual({ source: 'memory' });

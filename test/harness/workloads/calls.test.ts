@@ -1,6 +1,6 @@
 /**
- * Calls of a cache as data: the result of each operation, equal digests for equal values, and a process that cannot
- * open its cache.
+ * Cache calls as data: the result of each operation, equal digests for equal values, and a process that cannot open its
+ * cache.
  */
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { memoryCache } from '../../../client/index.ts';
@@ -68,7 +68,7 @@ describe('the digest of a value', () => {
     expect(valueText('x'.repeat(1_000))).toMatch(/^"x{15}… 1002 characters, sha256 /);
   });
 
-  it('differs for values of another type or content', () => {
+  it('differs for values with a different type or content', () => {
     const values = [0, -0, '0', 0n, null, [], {}, [0], new Date(0), new Map(), new Set(), new Uint8Array(1)];
     const long = [`${'x'.repeat(100)}a`, `${'x'.repeat(100)}b`];
     const texts = [...values, ...long, new Float64Array(1), { 0: 0 }, 'null', undefined].map(valueText);

@@ -1,5 +1,5 @@
 /**
- * A client in a separate thread against a real Redis: its replies, its failures, its end, and a generator that it does
+ * A client in a separate thread against a real Redis: its replies, its failures, its exit, and a generator that it does
  * not delay.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -93,7 +93,7 @@ it.each(CLIENT_NAMES.filter((name) => name !== 'kit'))(
   },
 );
 
-it('a failed operation keeps the client error, including that of a loader', async () => {
+it('a failed operation keeps the client error, including a loader error', async () => {
   const { thread } = started('kit');
   await thread.ready();
   const refused = await thread.incr('~reserved').catch((error: unknown) => thread.failure('incr', error));

@@ -1,6 +1,6 @@
 /**
  * Generators in this process, with their clients in threads, against a real single Redis, so every workload and adapter
- * runs. The test of the trial covers a generator in a separate thread.
+ * runs. The trial test covers a generator in a separate thread.
  */
 import { EventEmitter } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
 import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
 
-/** Both ends of the port of a generator, in one process. */
+/** Both ends of a generator's port, in one process. */
 class Line extends EventEmitter<{ message: [ToGenerator]; said: [FromGenerator] }> implements Port {
   readonly said: FromGenerator[] = [];
 
@@ -69,7 +69,7 @@ function start(
 ) {
   const clock = openClock();
   const line = new Line();
-  // Timeouts with which a slow server on a busy machine is not suspected to hang.
+  // Timeouts long enough that a slow server on a busy machine is not suspected of hanging.
   const settings = {
     ...environment.topology.environment.client,
     ...PATIENT_LIMITS,

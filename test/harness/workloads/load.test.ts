@@ -68,7 +68,7 @@ async function openDriver(tag: string, module?: string): Promise<Opened> {
   return { driver, events };
 }
 
-/** Runs a step. Returns its outcome, and the finding of the checker for only this step. */
+/** Runs a step. Returns its outcome, and the checker's finding for this step alone. */
 async function runStep({ driver, events }: Opened, over: Partial<StepRequest> = {}) {
   const before = events.length;
   const outcome = await driver.step({ ...STEP, drainMs: 5_000, ...over });
@@ -81,7 +81,7 @@ const PLAN: StepPlan = {
   ...{ startUs: 0, fromUs: 200_000, endUs: 1_200_000 },
 };
 
-/** All intended times of a plan. */
+/** All intended times in a plan. */
 function timesOf(plan: StepPlan): readonly number[] {
   const { next } = scheduleOf(plan);
   return Array.from({ length: plan.count + 1 }, next).filter((dueUs) => dueUs !== undefined);
@@ -144,7 +144,7 @@ describe('a load step on a real Redis', () => {
   });
 });
 
-describe('an unsound load step', () => {
+describe('an invalid load step', () => {
   it('is flagged if its thread is too busy to keep the schedule', async () => {
     const { outcome, found } = await runStep(unsound, { perSecond: 600, drainMs: 100 });
     expect(outcome.lagP99Ms).toBeGreaterThan(1);
@@ -186,7 +186,7 @@ describe('an unsound load step', () => {
 });
 
 describe('a soak', () => {
-  /** Lower bound of the memory growth of the client in bytes per operation, measured by a short soak. */
+  /** Lower bound on the client's memory growth in bytes per operation, measured by a short soak. */
   async function measureGrowth({ driver, events }: Opened): Promise<number> {
     let operations = 0;
     const before = events.length;
@@ -205,7 +205,7 @@ describe('a soak', () => {
     expect(await measureGrowth(unsound)).toBeGreaterThan(2_000);
   });
 
-  it('detects no such growth in the client of the kit', async () => {
+  it("detects no such growth in the kit's client", async () => {
     expect(await measureGrowth(sound)).toBeLessThan(1_000);
   });
 });

@@ -1,4 +1,4 @@
-/** A client of an extension module in its thread: its commands, and the errors of a module that only a thread can show. */
+/** A client from an extension module in its thread: its commands, and the module errors that only a thread can show. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** A client on a map instead of Redis; `own` replaces some of its commands. */
+/** A client backed by a map instead of Redis; `own` replaces some of its commands. */
 const clientText = (own = '') => `
 const stored = new Map();
 const open = () => ({
@@ -56,7 +56,7 @@ function start(text: string, changed = '') {
   return { thread, failures };
 }
 
-describe('a client of a module', () => {
+describe('a client from a module', () => {
   it('answers with its own commands on physical keys, and classifies its own errors', async () => {
     const { thread, failures } = start(clientText());
     await thread.ready();
@@ -70,7 +70,7 @@ describe('a client of a module', () => {
     expect(failures).toEqual([]);
   });
 
-  it('computes with its own method, and its answer has the source that the loader shows', async () => {
+  it('computes with its own method; whether the loader ran determines the source of its answer', async () => {
     const { thread } = start(
       clientText(
         "getOrCompute: async (key, load, ttl) => (key === 'shop:cached' ? 'kept for ' + ttl : load()),",
@@ -111,7 +111,7 @@ describe('a client of a module', () => {
     await expect
       .poll(() => failures[0], { timeout: 10_000 })
       .toBe(`module ./ours.mjs: clients (our-cache): ${problem}`);
-    // The thread has ended.
+    // The thread has exited.
     open.delete(thread);
   });
 

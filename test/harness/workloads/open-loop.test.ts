@@ -84,7 +84,7 @@ it('the open loop has the same intended times for the same seed', async () => {
   expect(await intended()).toEqual(await intended());
 });
 
-it('the open loop keeps every intended time when it stalls itself, and reports the lateness', async () => {
+it('the open loop keeps every intended time when the loop itself stalls, and reports the lateness', async () => {
   const { clock, issuer, lateness, invokes, events } = workbench();
   const startUs = clock.nowUs();
   const stopped = new AbortController().signal;

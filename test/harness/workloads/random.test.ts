@@ -9,7 +9,7 @@ const draws = (seed: number, stream?: string) => {
   return Array.from({ length: 20 }, () => random.next());
 };
 
-it('random numbers are the same for the same seed, and differ for another seed or stream', () => {
+it('random numbers are the same for the same seed, and differ for a different seed or stream', () => {
   expect(draws(7)).toEqual(draws(7));
   expect(draws(7)).not.toEqual(draws(8));
   expect(draws(7, 'kit')).not.toEqual(draws(7, 'ioredis'));
@@ -61,7 +61,7 @@ it('value sizes have the median and the p90 of the traces', () => {
   expect(Math.max(...Array.from({ length: 1_000 }, () => valueBytes(random, 1_000)))).toBe(1_000);
 });
 
-it('parameters with full. apply only in profile full, and unknown parameters are rejected', () => {
+it('the prefix "full." limits parameters to the full profile, and unknown parameters are rejected', () => {
   const defaults = { rate: 1, size: 2 };
   const given = { 'full.rate': 9, rate: 5 };
   expect(resolveParameters('w', defaults, given, 'quick')).toEqual({ rate: 5, size: 2 });
@@ -71,7 +71,7 @@ it('parameters with full. apply only in profile full, and unknown parameters are
   );
 });
 
-it('parameters with external. apply only on an external Redis, and with external.full. only in profile full', () => {
+it('the prefix "external." limits parameters to an external Redis, and "external.full." also to profile full', () => {
   const defaults = { rate: 1 };
   const given = { 'external.full.rate': 4, 'external.rate': 3, 'full.rate': 9, rate: 5 };
   const rate = (...[profile, substrate]: ['quick' | 'full', string]) =>

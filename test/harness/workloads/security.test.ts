@@ -1,6 +1,6 @@
 /**
- * Results of the security script on a Redis that permits too much to the app. The trial and the drills cover a secure
- * Redis.
+ * Results of the security script on a Redis that gives the app too many permissions. The trial and the drills cover a
+ * secure Redis.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ScriptContext } from '../../../harness/workloads/scripted/script.ts';
@@ -55,7 +55,7 @@ it('the outcome is allowed if the app may use DEBUG, which replies ERR to an unk
   expect(seen.get('CONFIG')).toBe('denied');
 });
 
-it('the outcome of an allowed destructive command is determined without its execution', async () => {
+it('the outcome of an allowed destructive command is determined without executing it', async () => {
   await redis.admin().set('kept', 'yes');
   const seen = await recorded();
   expect(seen.get('FLUSHALL')).toBe('allowed');

@@ -70,7 +70,7 @@ it('rejects a wrong key, a changed byte, a missing end and swapped chunks', asyn
   }
 });
 
-it('reads a key as 32 bytes, as hexadecimal digits and as base64, and rejects anything else', () => {
+it('accepts a key as 32 bytes, hexadecimal digits or base64, and rejects anything else', () => {
   const bytes = randomBytes(32);
   const hex = bytes.toString('hex');
   for (const content of [bytes, hex, `${hex}\n`, `${bytes.toString('base64')}\n`])

@@ -1,4 +1,4 @@
-/** Selection of the backups that are due and of those to remove, by their names. */
+/** Selection of backups by name: whether one is due, and which ones to remove. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ it('keeps the newest backups and every file that is not a backup of the environm
   expect(pruneBackups(dir, 'dev', 1)).toEqual([]);
 });
 
-it('gives backups of the same second different names, and also lists names of earlier versions', () => {
+it('gives different names to backups made in the same second, and also lists backups named by earlier versions', () => {
   const times = ['2026-11-29T14:30:00.100Z', '2026-11-29T14:30:00.101Z'].map((time) => new Date(time));
   for (const time of times) writeFileSync(join(dir, backupName('dev', time)), '');
   writeFileSync(join(dir, 'dev-20261129T143001Z.tar'), '');
@@ -51,7 +51,7 @@ it('gives backups of the same second different names, and also lists names of ea
   ]);
 });
 
-it('is due if the newest backup is as old as the interval, or if there is no backup', () => {
+it('a backup is due if the newest backup is as old as the interval, or if there is no backup', () => {
   const found = listBackups(dir, 'dev');
   expect([1, 2, 3].map((hours) => isDue(found, hours, now))).toEqual([true, true, false]);
   expect(isDue([], 24, now)).toBe(true);

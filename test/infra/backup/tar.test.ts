@@ -16,7 +16,7 @@ beforeEach(() =>
   ]),
 );
 
-it('lists its files in order', async () => {
+it('the files of an archive are listed in order', async () => {
   expect(await listTar(path)).toEqual([
     { name: 'first', start: BLOCK, bytes: 700 },
     { name: 'second', start: 4 * BLOCK, bytes: 1 },
@@ -24,14 +24,14 @@ it('lists its files in order', async () => {
 });
 
 it.each([BLOCK - 1, BLOCK + 10, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK])(
-  'is rejected if it is truncated after %i bytes',
+  'an archive is rejected if it is truncated after %i bytes',
   async (bytes) => {
     truncateSync(path, bytes);
     expect(await listTar(path)).toBeUndefined();
   },
 );
 
-it('is rejected if a size is negative, which would lead back to an earlier header', async () => {
+it('an archive is rejected if a size is negative, which would lead back to an earlier header', async () => {
   const bytes = readFileSync(path);
   bytes.write('-0000001000', 124);
   bytes.fill(' ', 148, 156);

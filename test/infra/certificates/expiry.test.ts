@@ -8,7 +8,7 @@ import { temporaryStateDir } from '../substrates/local/fixtures.ts';
 const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 
-it('the doctor shows the expiry of a certificate, warns 30 days before, and fails afterwards', async () => {
+it('the doctor shows when a certificate expires, warns 30 days before, and fails once it has expired', async () => {
   const now = new Date('2030-01-01T00:00:00Z');
   const { cert } = await makeCertificates({ addresses: ['h'], environment: 'e', validDays: 40, now });
   mkdirSync(join(state.path, 'secure', 'tls'), { recursive: true });

@@ -38,7 +38,7 @@ async function handshake(ca: string, host: string, mutual = false): Promise<stri
 }
 
 describe('certificates', () => {
-  it('are accepted by Node for the addresses in them', async () => {
+  it('are accepted by Node.js for the addresses in them', async () => {
     expect(await handshake(made.ca, '127.0.0.1')).toBe('false');
     expect(await handshake(made.ca, '127.61.0.1')).toBe('false');
   });
@@ -47,13 +47,13 @@ describe('certificates', () => {
     expect(await handshake(made.ca, '127.0.0.1', true)).toBe('true');
   });
 
-  it('are rejected for another address, and with another CA', async () => {
+  it('are rejected for a different address, and with a different CA', async () => {
     expect(await handshake(made.ca, '127.61.0.2')).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
     const other = await makeCertificates({ addresses: ['127.0.0.1'], environment: 'test' });
     expect(await handshake(other.ca, '127.0.0.1')).toMatch(/CERT|UNABLE_TO/);
   });
 
-  it('have the requested expiry, and are valid from an hour before their creation', async () => {
+  it('have the requested expiry date, and are valid from one hour before their creation', async () => {
     const now = new Date('2030-01-01T00:00:00Z');
     const { cert, ca, notAfter } = await makeCertificates({
       addresses: ['h'],

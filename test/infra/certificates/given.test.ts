@@ -46,7 +46,7 @@ const refusal = (files: GivenCertificates, addresses = ADDRESSES, now?: Date) =>
 const daysFromNow = (days: number) => new Date(Date.now() + days * 86_400_000);
 
 describe('provided certificates', () => {
-  it('are used unchanged, with their expiry', () => {
+  it('are used unchanged, and keep their expiry date', () => {
     const read = readCertificates(given(), ADDRESSES);
     expect(read).toMatchObject({ ca: made.ca, cert: made.cert });
     expect(read.key.reveal()).toBe(made.key.reveal());

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { coalescedRead } from '../../../infra/host/coalesced-read.ts';
 
-/** Reads that end when the test resolves them, each with the number of its start. */
+/** Reads that end when the test resolves them, each with its sequence number. */
 function manualReads() {
   const ends: { resolve: (value: number) => void; reject: (error: Error) => void }[] = [];
   const read = coalescedRead(

@@ -23,7 +23,7 @@ console.log(JSON.stringify({ path, pid }));
 setInterval(() => {}, 1000);`;
 
 describe('a temporary folder', () => {
-  it('is removed, and the process that works in it ended, when the owner is killed', async () => {
+  it('is removed when its owner is killed, and the process that works in it is terminated', async () => {
     const args = ['--input-type=module', '--eval', PROGRAM, join(root, 'killed-')];
     const owner = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = (await once(owner.stdout, 'data')) as [Buffer];

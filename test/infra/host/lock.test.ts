@@ -17,7 +17,7 @@ describe('a lock', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  /** Acquires the lock many times at the same time, and expects one holder at a time. */
+  /** Acquires the lock many times concurrently, and expects one holder at a time. */
   async function expectOneHolder(attempts: number): Promise<void> {
     let holders = 0;
     await Promise.all(
@@ -32,7 +32,7 @@ describe('a lock', () => {
     expect(readdirSync(state.path)).toEqual([]);
   }
 
-  it('has one holder at a time, and leaves no file behind', async () => {
+  it('has one holder at a time, and leaves no files behind', async () => {
     await expectOneHolder(8);
   });
 
@@ -59,7 +59,7 @@ describe('a lock', () => {
     });
   });
 
-  it('ends the wait for it on abort', async () => {
+  it('is no longer waited for after an abort', async () => {
     writeFileSync(path, JSON.stringify(await ownProcess()));
     const signal = AbortSignal.abort(new Error('told to stop'));
     await expect(acquireLock(path, { ...options, signal })).rejects.toThrow('told to stop');

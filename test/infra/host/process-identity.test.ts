@@ -47,7 +47,7 @@ describe('the identity of a process', () => {
   });
 });
 
-it('of a terminated process that was not reaped (a zombie) counts as gone', async () => {
+it('a terminated process that has not been reaped (a zombie) counts as gone', async () => {
   const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -66,7 +66,7 @@ it('of a terminated process that was not reaped (a zombie) counts as gone', asyn
 describe('process identity without /proc', () => {
   afterEach(() => vi.unstubAllEnvs());
 
-  it('does not depend on the locale and the time zone', async () => {
+  it('does not depend on the locale or the time zone', async () => {
     await onDarwin(async () => {
       const before = await identify(process.pid);
       expect(before?.start).toMatch(/20\d\d$/);

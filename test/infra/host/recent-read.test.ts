@@ -22,7 +22,7 @@ function countingRead() {
   };
 }
 
-it('a recent read is repeated for a caller that accepts no age', async () => {
+it('a recent read is repeated for a caller that specifies no maximum age', async () => {
   const { recent } = countingRead();
   expect([await recent.read(), await recent.read()]).toEqual([1, 2]);
 });

@@ -1,12 +1,12 @@
 /**
- * For every alert: series with which it fires, and series close to its limit with which it does not. One sample per
- * scrape of 15 s, in the notation of promtool: `1x40` is forty-one times 1, and `0+5x40` grows by 5 per scrape.
+ * For every alert: series for which it fires, and series close to its limit for which it does not. One sample per 15 s
+ * scrape, in the notation of promtool: `1x40` is forty-one times 1, and `0+5x40` grows by 5 per scrape.
  */
 export interface AlertCase {
   readonly alert: string;
   readonly fires: Series;
   readonly quiet: Series;
-  /** Environment of the rules; default: `production`. */
+  /** Environment whose rules are tested; default: `production`. */
   readonly environment?: 'cluster';
 }
 
@@ -42,7 +42,7 @@ const memory = (used: number, policy = 'allkeys-lru'): Series => ({
   [node('redis_memory_max_bytes', 'redis-1')]: '1000x40',
   [role('redis-1', 'master', policy)]: '1x40',
 });
-/** Expiry of a certificate; promtool's clock starts at 0. */
+/** Expiry time of a certificate; promtool's clock starts at 0. */
 const expiresInDays = (days: number): Series => ({
   'kit_certificate_not_after_seconds{E,job="certificates",node="redis-1"}': `${days * 86_400 + 600}x40`,
 });
@@ -70,7 +70,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   {
     alert: 'RedisNodeDown',
     fires: { [node('redis_up', 'redis-3')]: '0x40' },
-    // The node is back after 45 s, which is less than the `for` of 1 min.
+    // The node is back after 45 s, which is less than the `for` duration of 1 min.
     quiet: { [node('redis_up', 'redis-3')]: '1x35 0x2 1' },
   },
   {
@@ -146,7 +146,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
   { alert: 'RedisCertificateNearlyExpired', fires: expiresInDays(2.9), quiet: expiresInDays(3.1) },
   { alert: 'RedisMemoryHigh', fires: memory(810), quiet: memory(790) },
   { alert: 'RedisMemoryFull', fires: memory(960, 'noeviction'), quiet: memory(960) },
-  // 150 MB more than it uses; a ratio of 1.45.
+  // Fires: 150 MB more than the memory in use. Quiet: a ratio of 1.45.
   { alert: 'RedisFragmentationHigh', fires: resident(350_000_000), quiet: resident(290_000_000) },
   {
     alert: 'RedisEvictionsHigh',
@@ -154,7 +154,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
     quiet: { [node('redis_evicted_keys_total', 'redis-1')]: '0+1400x40' },
   },
   { alert: 'RedisHitRatioLow', fires: reads('0+40x40', '0+60x40'), quiet: reads('0+60x40', '0+40x40') },
-  // Less than one read per second is ignored.
+  // Rates below one read per second are ignored.
   { alert: 'RedisHitRatioLow', fires: reads('0+0x40', '0+16x40'), quiet: reads('0+0x40', '0+14x40') },
   { alert: 'RedisLatencyHigh', fires: latency('0+150x40'), quiet: latency('0+100x40') },
   {

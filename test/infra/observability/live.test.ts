@@ -1,6 +1,6 @@
 /**
- * A real Prometheus with the real exporter: a fault fires its alert, the heal clears it, and kit down leaves no process
- * behind.
+ * A real Prometheus with the real exporter: a fault fires its alert, healing the fault clears it, and `kit down` leaves
+ * no process behind.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -75,7 +75,8 @@ describe.runIf(hasPrometheus)(
         ...recording.map(({ record }) => record),
         ...ofClient,
         ...canaryFamilies('flag', undefined).map(({ name }) => name),
-        // These metrics come from Prometheus while an alert is active, and from the certificate probe with TLS.
+        // The first comes from Prometheus itself while an alert is active, the second from the certificate probe if TLS
+        // is on.
         ...['ALERTS', 'kit_certificate_not_after_seconds'],
       ]);
       const read = new Set(expressions.flatMap(metricsIn));
@@ -83,7 +84,7 @@ describe.runIf(hasPrometheus)(
       expect([...read].filter((name) => !known.has(name))).toEqual([]);
     });
 
-    it('fires the alert of a killed replica, and clears it after the heal', async () => {
+    it('fires the alert for a killed replica, and clears it after the fault is healed', async () => {
       await environment.capabilities.kill?.('redis-3');
       await awaitAlert(environment, 'RedisReplicasMissing', 'firing', 60_000);
       const [firing] = await alertsOf(environment, 'RedisReplicasMissing');

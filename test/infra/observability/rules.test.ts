@@ -23,7 +23,7 @@ function promtool(...args: string[]): { readonly ok: boolean; readonly output: s
   return { ok: status === 0, output: stdout + stderr };
 }
 
-/** Writes the rules of an environment, and unit tests of the cases. Returns the name of the file with the tests. */
+/** Writes the rules for an environment, and unit tests for the cases. Returns the name of the file with the tests. */
 function writeTests(cases: readonly AlertCase[], environment: string): string {
   writeFileSync(join(dir, `${environment}.rules.yml`), renderRules(loadEnvironment(environment)));
   const tests = (['fires', 'quiet'] as const).flatMap((kind) =>
@@ -41,7 +41,7 @@ function writeTests(cases: readonly AlertCase[], environment: string): string {
 }
 
 /**
- * Groups cases without a common metric into one test, because they do not affect each other and each test takes half a
+ * Groups cases that have no metric in common into one test: they do not affect each other, and each test takes half a
  * second.
  */
 function packedCases(cases: readonly AlertCase[], kind: 'fires' | 'quiet'): readonly AlertCase[][] {
@@ -91,7 +91,7 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
     },
   );
 
-  it('fails the unit test of an alert with a changed expression', () => {
+  it('fails the unit test of an alert if its expression is changed', () => {
     const cases = ALERT_CASES.filter(({ alert }) => alert === 'RedisMemoryHigh');
     const file = writeTests(cases, 'production');
     const path = join(dir, 'production.rules.yml');
@@ -111,7 +111,7 @@ describe('the alert rules', () => {
     expect(all.filter(({ forScrapes }) => forScrapes < 2)).toEqual([]);
   });
 
-  it('link to a section of the runbook that exists', () => {
+  it('link to an existing section of the runbook', () => {
     const page = readFileSync('docs/runbook.md', 'utf8');
     const anchors = [...page.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
       (heading ?? '')

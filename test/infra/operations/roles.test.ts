@@ -1,4 +1,4 @@
-/** Roles of real nodes: they are read during a failover, and corrected after it. */
+/** Roles of real nodes, read during a failover and corrected after it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRoles, settleRoles } from '../../../infra/operations/roles.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
@@ -12,7 +12,7 @@ let environment: Environment;
 beforeAll(async () => {
   state = temporaryStateDir();
   const config = configuration('roles');
-  // The watchdog is off, because it would demote a returned master first.
+  // The watchdog is off, because otherwise it would be the first to demote a master that has come back.
   const topology = planTopology({ ...config, sentinel: { ...config.sentinel, watchdog: false } });
   environment = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: true });
 });
@@ -47,7 +47,7 @@ describe('settleRoles', () => {
     expect(info).toContain('role:slave');
   });
 
-  it('reports the awaited and the actual state on timeout', async () => {
+  it('reports the expected and the actual state on timeout', async () => {
     const master = await settleRoles(environment);
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(settleRoles(environment, { timeoutMs: 300 })).rejects.toMatchObject({

@@ -25,7 +25,7 @@ describe('a planned switchover', () => {
     state[Symbol.dispose]();
   });
 
-  it('loses no acknowledged write, twice in succession', async () => {
+  it('loses no acknowledged write, even twice in succession', async () => {
     const acknowledged: string[] = [];
     for (const round of [1, 2]) {
       const from = (await environment.masterId()) as string;
@@ -62,7 +62,7 @@ describe('a planned switchover', () => {
     expect(await environment.masterId()).toBe(from);
   });
 
-  it('leaves the old master writable without a delay if no sentinel can perform it', async () => {
+  it('leaves the old master writable without a delay if no sentinel can perform the failover', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
     await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('a planned switchover', () => {
     expect(await environment.masterId()).toBe(master);
   });
 
-  it('is refused if a replica is not in sync, because this replica could be promoted', async () => {
+  it('is refused if a replica is not in sync, because that replica could be promoted', async () => {
     const from = (await environment.masterId()) as string;
     const replica = environment.topology.redis.find(({ id }) => id !== from)?.id as string;
     const admin = await environment.admin(replica);

@@ -1,4 +1,4 @@
-/** Selection of the node with more data of one history, and of the node from which an environment starts. */
+/** Determines which of two nodes has more data from the same history, and from which node an environment starts. */
 import { describe, expect, it } from 'vitest';
 import { chooseSource, describeData, type NodeData } from '../../../infra/recovery/choose.ts';
 import { comparePositions, compareWindows, type Position } from '../../../infra/recovery/compare.ts';
@@ -44,7 +44,7 @@ describe('two windows of one history', () => {
     expect(compareWindows(window(0, 80), other)).toBe('unknown');
   });
 
-  it('prove no order if they repeat one command, although they are equal', () => {
+  it('prove no order if they only repeat the same commands, even if they are equal', () => {
     const repeating = new Uint32Array(100).fill(8);
     expect(compareWindows(repeating, repeating.slice(0, 90))).toBe('unknown');
     expect(compareWindows(repeating, repeating)).toBe('unknown');
@@ -52,7 +52,7 @@ describe('two windows of one history', () => {
     expect(compareWindows(turns.slice(0, 80), turns.slice(20))).toBe('unknown');
   });
 
-  it('are compared even if a command is repeated, such as the load of the library at each start', () => {
+  it('are compared even if a command is repeated, such as loading the library at each start', () => {
     const [first, last] = [Uint32Array.of(8, ...window(0, 100), 8), Uint32Array.of(8, ...window(0, 90))];
     expect(compareWindows(first, last)).toBe('ahead');
     expect(compareWindows(first, first)).toBe('same');
@@ -64,7 +64,7 @@ describe('two windows of one history', () => {
     expect(compareWindows(timed(1, 2, 3), timed(3, 4))).toBe('unknown');
   });
 
-  it('are compared at any length if both begin with an empty data set', () => {
+  it('are compared whatever their length if both begin with an empty data set', () => {
     const of = (digests: Uint32Array, isComplete = true): Position => ({
       kind: 'commands',
       digests,
@@ -76,12 +76,12 @@ describe('two windows of one history', () => {
     expect(comparePositions(of(window(0, 1)), of(window(1, 3)))).toBe('unknown');
   });
 
-  it('never prove a wrong order, whatever repetitions the history has', () => {
+  it('never prove a wrong order, however the history repeats itself', () => {
     let known = 0;
     for (let seed = 1; seed <= 4_000; seed += 1) {
       const next = numbers(seed);
       const [period, kinds] = [1 + next(12), 1 + next(200)];
-      // Some sections of the history repeat, others do not.
+      // Some sections of the history repeat; others do not.
       const history = Uint32Array.from(
         { length: 80 },
         (_, i) => 2 * (next(3) === 0 || seed % 2 === 0 ? next(kinds) + 1_000 : i % period),
@@ -99,7 +99,7 @@ describe('two windows of one history', () => {
     expect(known).toBeGreaterThan(500);
   });
 
-  it('with replication id and offset are compared only within one id', () => {
+  it('are compared by offset only if their replication ids are the same', () => {
     const at = (replicationId: string, offset: number): Position => ({
       kind: 'offset',
       replicationId,
@@ -145,7 +145,7 @@ describe('the start of an environment', () => {
     });
   });
 
-  it('uses the node with the most recent data if the named master has less data, none, or damaged data', () => {
+  it('uses the node with the most recent data if the named master has less data, no data, or damaged data', () => {
     const others = [usable('redis-2', 90), usable('redis-3', 100)];
     expect(choose([usable('redis-1', 80), ...others])).toMatchObject({
       kind: 'start',
@@ -174,7 +174,7 @@ describe('the start of an environment', () => {
     });
   });
 
-  it('uses the named master if the contents are equal, and reports the number of keys of each node otherwise', () => {
+  it('uses the named master if the contents are equal, and reports the number of keys on each node otherwise', () => {
     const nodes = [usable('redis-1', 100), usable('redis-2', 300, 200)];
     const equal = { keys: 5, digest: 'a' };
     expect(

@@ -1,4 +1,4 @@
-/** Append-only files and snapshots are read as a server loads them. A real server wrote the files. */
+/** Append-only files and snapshots are read in the same way as a server loads them. A real server wrote the files. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,14 +28,14 @@ describe('an append-only file', () => {
     command('SET', 'b', '2'),
   ].join('');
 
-  it('has one digest per command except SELECT, for any chunking', () => {
+  it('has one digest per command except SELECT, regardless of how it is split into chunks', () => {
     const scan = scanOf(whole);
     expect(scan).toMatchObject({ validBytes: whole.length, isTruncated: false });
     expect(scan.digests).toHaveLength(2);
     for (const pieceBytes of [1, 2, 3, 7]) expect(scanOf(whole, pieceBytes)).toEqual(scan);
   });
 
-  it('has different digests for the same words in another database or with other boundaries', () => {
+  it('has different digests for the same text in another database or with other argument boundaries', () => {
     const digests = [
       command('SET', 'ab', 'c'),
       command('SET', 'a', 'bc'),
@@ -45,7 +45,7 @@ describe('an append-only file', () => {
     expect(new Set(digests).size).toBe(digests.length);
   });
 
-  it('has marks on the digests of commands that contain a time in ms', () => {
+  it('marks the digests of commands that contain a time in ms', () => {
     const at = '1700000000123';
     const timed = [command('SET', 'a', '1', 'PXAT', at), command('PEXPIREAT', 'a', at)].map(
       (text) => scanOf(text).digests[0],
@@ -60,7 +60,7 @@ describe('an append-only file', () => {
     expect(others.map((text) => (scanOf(text).digests[0] ?? 1) % 2)).toEqual([0, 0, 0, 0]);
   });
 
-  it('keeps all commands before the last one if it is truncated anywhere in the last one', () => {
+  it('keeps all commands before the last one if it is truncated within the last one', () => {
     const before = whole.length;
     for (let cut = 1; cut < command('INCR', 'c').length; cut += 1) {
       const scan = scanOf(whole + command('INCR', 'c').slice(0, cut));
@@ -69,7 +69,7 @@ describe('an append-only file', () => {
     }
   });
 
-  it('is read without a transaction that lacks its EXEC, and with a complete transaction', () => {
+  it('is read with complete transactions, and without a transaction that lacks its EXEC', () => {
     const open = command('MULTI') + command('SET', 'c', '3') + command('SET', 'd', '4');
     expect(scanOf(whole + open)).toMatchObject({ validBytes: whole.length, isTruncated: true });
     expect(scanOf(whole + open).digests).toHaveLength(2);

@@ -14,7 +14,7 @@ function connectionsTo({ address }: RedisProcess, password = PASSWORD): AdminCon
   return new AdminConnections(() => ({ address, password: new Secret(password), ca: undefined }));
 }
 
-it('an admin connection to a master that replies MISCONF to PING is opened, and can read', async () => {
+it('an admin connection can be opened to a master that replies MISCONF to PING, and can read from it', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'kit-misconf-'));
   await using redis = await RedisProcess.start({ conf: [ADMIN, `dir ${dir}`, 'save 3600 1'] });
   await redis.admin().set('key', 'value');
@@ -34,7 +34,7 @@ it('an admin connection to a master that replies MISCONF to PING is opened, and 
   expect(await (await connections.get('redis-1')).get('key')).toBe('value');
 });
 
-it('an admin connection reports a node as unreachable if it rejects the login, or has ended', async () => {
+it('an admin connection reports a node as unreachable if the node rejects the login or has exited', async () => {
   const redis = await RedisProcess.start({ conf: [ADMIN] });
   using denied = connectionsTo(redis, 'another-secret');
   await expect(denied.get('redis-1')).rejects.toMatchObject({

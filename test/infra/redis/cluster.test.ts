@@ -51,7 +51,7 @@ describe('the plan of a cluster', () => {
       if (i > 0) expect(range?.[0]).toBe((ranges[i - 1]?.[1] ?? 0) + 1);
   });
 
-  it('gives every node of one address a separate bus port', () => {
+  it('gives nodes that share an address separate bus ports', () => {
     expect(busAddress(environment, { host: '127.0.0.1', port: 6384 })).toEqual({
       host: '127.0.0.1',
       port: 16_384,
@@ -68,7 +68,7 @@ describe('the nodes.conf of a node', () => {
     expect(vars).toBe('vars currentEpoch 3 lastVoteEpoch 0');
   });
 
-  it('is consistent between all nodes, and differs for another cluster', () => {
+  it('is consistent across all nodes, and differs between clusters', () => {
     const withoutMyself = (text: string) => text.replaceAll('myself,', '');
     expect(withoutMyself(nodes('redis-1'))).toBe(withoutMyself(nodes('redis-6')));
     const ids = (text: string) => text.match(/^[0-9a-f]{40}/gm) ?? [];
@@ -95,7 +95,7 @@ describe('the nodes.conf of a node', () => {
     ]);
   });
 
-  it('assigns a slot that two nodes claim to the node with the later epoch', () => {
+  it('assigns a slot claimed by two nodes to the node with the later epoch', () => {
     const line = { address: { host: '', port: 0 }, flags: [], master: undefined, migrating: [] };
     const owners = slotOwners([
       { ...line, id: 'old', configEpoch: 1, slots: [[0, 10]] },
@@ -112,7 +112,7 @@ describe('the redis.conf of a cluster node', () => {
     return clusterSettings(asked, node as RedisNode, { host: '10.0.0.1', port: 6379 });
   };
 
-  it('states a reason for every cluster directive, and has no such directive outside a cluster', () => {
+  it('states a reason for every cluster directive, none of which is used outside a cluster', () => {
     expect(lines('cluster').every((change) => 'reason' in change && change.reason !== '')).toBe(true);
     expect(lines('dev')).toEqual([]);
   });
@@ -128,7 +128,7 @@ describe('the redis.conf of a cluster node', () => {
 });
 
 describe('the health check of a cluster', () => {
-  /** Six nodes with given replies, because only the texts of the replies are under test. */
+  /** Six nodes with given replies, because only the text of the replies is under test. */
   const told = (change: (id: string, answer: string) => string) => {
     const admin = async (id: string) =>
       ({
@@ -186,13 +186,13 @@ describe('the health check of a cluster', () => {
     expect(await told(change)).toBe(missing);
   });
 
-  it('is skipped outside a cluster', () => {
+  it('is skipped if the environment is not a cluster', () => {
     const dev = planTopology(loadEnvironment('dev', {}, new Map()));
     expect(clusterView({ topology: dev, admin: () => Promise.reject(new Error('asked')) })).toBeUndefined();
   });
 });
 
-describe('the lint of a cluster', () => {
+describe('the cluster lint', () => {
   const sound = `bind 10.0.0.1
 aclfile /etc/redis/users.acl
 maxmemory 1gb

@@ -12,14 +12,12 @@ it.each([
   await using redis = await RedisProcess.start({ conf: [directive] });
   await expect(loadFunctions(['redis-1'], async () => redis.admin())).rejects.toMatchObject({
     code: 'FUNCTIONS_REFUSED',
-    message: expect.stringMatching(
-      new RegExp(`^redis-1 rejects the function library of the client: ${reply} `),
-    ),
+    message: expect.stringMatching(new RegExp(`^redis-1 rejects the client's function library: ${reply} `)),
     hint: expect.stringContaining('kit status'),
   });
 });
 
-it('a container may expect the current name of the library', () => {
+it('the script of a container expects the current name of the library', () => {
   const script = readFileSync('infra/substrates/docker/image/node.sh', 'utf8');
   const [, read] = /library=\$\((sed .*) \/kit\/redis_cache_kit\.lua\)/.exec(script) ?? [];
   const name = execFileSync('sh', ['-c', read ?? 'false'], { input: functionLibrary(), encoding: 'utf8' });

@@ -125,7 +125,7 @@ describe('the master of a replication group', () => {
     expect(reportedMasterOf(alone)).toBeUndefined();
   });
 
-  it('is, without sentinels, the only node that reports ROLE master', () => {
+  it('is the only node that reports ROLE master if there are no sentinels', () => {
     expect(stateOf({ redis: [master('redis-1')], sentinelCount: 0 })).toEqual({
       kind: 'stable',
       master: 'redis-1',

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { beforeTick } from '../../../infra/redis/sentinel-timer.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
-describe('the wait for the moment before a tick of a sentinel', () => {
+describe("the wait for the moment before a sentinel's tick", () => {
   let node: RedisProcess | undefined;
   afterEach(async () => {
     await node?.[Symbol.asyncDispose]();
@@ -24,7 +24,7 @@ describe('the wait for the moment before a tick of a sentinel', () => {
     expect(await beforeTick(node.admin(), 20)).toBe(false);
   });
 
-  it('ends with the reason of its signal', async () => {
+  it('ends with the abort reason of its signal', async () => {
     node = await RedisProcess.start();
     await expect(beforeTick(node.admin(), 20, AbortSignal.abort(new Error('called off')))).rejects.toThrow(
       'called off',

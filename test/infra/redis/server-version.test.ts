@@ -20,7 +20,7 @@ describe('the version of a server', () => {
     expect(parseBanner(text)).toEqual(server);
   });
 
-  it('is the version of the fork point for comparisons of Redis commands', () => {
+  it('is the version of the fork point if Redis commands are compared', () => {
     expect(redisCompatibility(redis('7.0.15'))).toBe('7.0.15');
     expect(redisCompatibility(valkey('9.1.2'))).toBe('7.2.4');
   });

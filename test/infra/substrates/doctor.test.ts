@@ -23,7 +23,7 @@ const sound: MachineFacts = {
 };
 
 describe('the doctor', () => {
-  it('reports nothing on a machine without a problem', () => {
+  it('reports nothing on a machine without problems', () => {
     const checks = checkMachine(sound);
     expect(checks.map(({ state }) => state)).toEqual(Array(checks.length).fill('ok'));
     expect(checks.every(({ remedy }) => remedy === '')).toBe(true);

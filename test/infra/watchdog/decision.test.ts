@@ -16,7 +16,7 @@ describe('the named master', () => {
     expect(namedMaster([report('a:1', 4), report('a:1', 4), report('b:1', 5)], 3)).toBeUndefined();
   });
 
-  it('is unknown without replies of a majority, or if replies differ at the same epoch', () => {
+  it('is unknown without replies from a majority, or if replies differ at the same epoch', () => {
     expect(namedMaster([], 3)).toBeUndefined();
     expect(namedMaster([report('b:1', 5)], 3)).toBeUndefined();
     expect(namedMaster([report('b:1', 5), report('b:1', 5)], 4)).toBeUndefined();
@@ -33,7 +33,7 @@ describe('a node that reports ROLE master', () => {
     expect(isDeposed(master('oldest'), master('new', 'old'), new Set(['oldest', 'old', 'new']))).toBe(true);
   });
 
-  it('was not deposed if it has just been promoted, although the sentinels still report its former master', () => {
+  it('was not deposed if it has just been promoted, although the sentinels still report its previous master', () => {
     const promoted = master('fresh', 'old');
     expect(isDeposed(promoted, master('old', 'older'), new Set(['older', 'old']))).toBe(false);
   });

@@ -28,11 +28,14 @@ const stable = () => settleRoles(environment);
 const isReplica = async (id: string) =>
   (await (await environment.admin(id)).info('replication')).includes('role:slave');
 
-/** A demotion closes the connections of the node, including the one that asks. */
+/** A demotion closes the node's connections, including the one that this query uses. */
 const awaitReplica = (id: string) =>
   waitUntil(`${id} to be a replica`, () => isReplica(id).catch(() => false));
 
-/** Hangs the master until another master is stable. @returns the id of the former master, and the heal */
+/**
+ * Hangs the master until another master is stable. @returns the id of the previous master, and the function that heals
+ * the fault
+ */
 async function deposeMaster(): Promise<{ readonly former: string; readonly heal: () => Promise<void> }> {
   const former = await stable();
   const heal = (await environment.capabilities.pause?.(former)) ?? (async () => undefined);
@@ -43,7 +46,7 @@ async function deposeMaster(): Promise<{ readonly former: string; readonly heal:
   return { former, heal };
 }
 
-it('the watchdog connects from its own address, so a partition can separate it like a node', async () => {
+it('the watchdog connects from its own address, so a partition can isolate it like a node', async () => {
   const [first] = await environment.status();
   const own = first?.address.host === '127.0.0.1' ? '127.0.0.1' : first?.address.host.replace(/\d+$/, '21');
   const addresses = async () => {
@@ -113,7 +116,7 @@ it('the watchdog is not needed for a failover, and demotes no node while it hang
   await awaitReplica(former);
 });
 
-it('the watchdog ends with the environment, and is started again after a crash', async () => {
+it('the watchdog exits with the environment, and is started again after a crash', async () => {
   await environment.capabilities.kill?.(WATCHDOG_ID);
   expect(await stable()).toBeDefined();
   const before = log();

@@ -40,7 +40,7 @@ describe('data of an external Redis', () => {
     expect(await master?.redis.ping()).toBe('PONG');
   });
 
-  it('is in the database given by --db, for commands and for the cache of the client', async () => {
+  it("is in the database given by --db, for commands and for the client's cache", async () => {
     await using data = await openCacheData(standalone({ db: 2, namespace: 'second' }));
     const cache = data.openCache();
     await cache.set('key', 1);
@@ -86,7 +86,7 @@ describe('data of an external cluster', () => {
 });
 
 describe('data of an environment that is not running', () => {
-  it('leads to an error with the command that starts the environment', async () => {
+  it('causes an error that names the command to start the environment', async () => {
     await expect(openCacheData({ ...DEV, substrate: 'local' })).rejects.toMatchObject({
       code: 'ENVIRONMENT_NOT_FOUND',
       exitCode: EXIT.NO_GO,
@@ -94,14 +94,14 @@ describe('data of an environment that is not running', () => {
     });
   });
 
-  it('leads to the same error for a switchover', async () => {
+  it('causes the same error for a switchover', async () => {
     const { exitCode, err } = await callKit('switchover', '--substrate', 'local');
     expect(exitCode).toBe(EXIT.NO_GO);
     expect(err).toContain("environment 'dev' is not running");
   });
 });
 
-it('cannot be combined with an address of an external Redis', async () => {
+it('the local substrate cannot be combined with the address of an external Redis', async () => {
   await expect(openCacheData(standalone({ substrate: 'local' }))).rejects.toMatchObject({
     message: '--url requires --substrate external, got local',
   });

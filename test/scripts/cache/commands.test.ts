@@ -1,6 +1,6 @@
 /**
  * `kit cache-stats`, `cache-clear` and `cache-inspect` on an external cluster, and their limits and errors.
- * `test/contracts/commands/` covers every other place.
+ * `test/contracts/commands/` tests them everywhere else.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -153,7 +153,7 @@ describe('kit cache-clear', () => {
     },
   );
 
-  it('rejects an invalid namespace with an error of one line', async () => {
+  it('rejects an invalid namespace with a one-line error', async () => {
     const { exitCode, err } = await callKit(
       ...['cache-clear', '--all', '--yes', '--url', `redis://${at(redis)}`, '--namespace', 'shop:'],
     );
@@ -213,7 +213,7 @@ describe('kit cache-inspect', () => {
     expect(foreign.out).toContain('kept (raw)');
   });
 
-  it('finds a key with arbitrary bytes by --raw', async () => {
+  it('finds a key of arbitrary bytes with --raw', async () => {
     const key = Buffer.from([0xff, 0x00, 0x5c, 0x41]);
     await redis.admin().call('SET', key, createHash('sha256').update('x').digest());
     const { out } = await onServer('cache-inspect', '--raw', '\\xff\\x00\\\\A', '--json');

@@ -1,6 +1,6 @@
 /**
  * `kit warm`, `top` and `savings` on an external cluster and on a terminal, and their errors.
- * `test/contracts/commands/` covers every other place.
+ * `test/contracts/commands/` tests them everywhere else.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,14 +48,14 @@ function moduleOf(name: string, text: string): string {
 }
 
 describe('kit warm', () => {
-  it('runs all strategies by priority on a cluster, with progress', async () => {
+  it('runs all strategies in order of priority on a cluster, and shows the progress', async () => {
     const { exitCode, out, err } = await onCluster('warm', '--module', moduleOf('all.mjs', STRATEGIES));
     expect(exitCode, err).toBe(EXIT.GO);
     expect(out).toMatch(/entries warmed: 35, strategies: 2\nusers +5 warmed .*\nprices +30 warmed /);
     expect(err).toMatch(/users: started[\s\S]*prices: 10 warmed\n[\s\S]*prices: 30 warmed\n/);
   });
 
-  it('runs the strategies from modules in kit.yaml, such as the module of the example', async () => {
+  it('runs the strategies from modules in kit.yaml, such as the module in the example', async () => {
     const example = resolve('examples/extension/kit.yaml');
     const { exitCode, out, err } = await onServer('warm', '--config', example);
     expect(exitCode, err).toBe(EXIT.GO);
@@ -79,7 +79,7 @@ describe('kit warm', () => {
     expect(none.err).toMatch(/no module with warming strategies[\s\S]*--module FILE/);
   });
 
-  it('states the problem of an invalid module or strategy', async () => {
+  it('states the problem with an invalid module or strategy', async () => {
     const missing = await onServer('warm', '--module', join(dir, 'absent.mjs'));
     expect(missing).toMatchObject({ exitCode: EXIT.USAGE });
     expect(missing.err).toContain('cannot be loaded');
@@ -137,7 +137,7 @@ describe('kit savings', () => {
     const running = onServer('savings', '--window', '8', '--json');
     await waitUntil('the command to read the counters', () => isRead);
     stop();
-    // A connection of the command may send an earlier INFO when it is opened.
+    // A connection that the command opens may send an INFO before the command reads the counters.
     await sleep(2_000);
     for (let i = 0; i < 80; i += 1) await redis.admin().get(`${NAMESPACE}:slow:${i % 4}`);
     for (let i = 0; i < 20; i += 1) await redis.admin().get('absent');

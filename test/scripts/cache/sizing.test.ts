@@ -11,7 +11,7 @@ import type { ObservedMaster } from '../../../scripts/cache/sizing/observation.t
 import { callKit } from '../../support/kit-call.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
-/** Idle times up to `seconds` of keys with the given access rates, from the exact curve. */
+/** Idle times, up to `seconds`, of keys with the given access rates, from the exact curve. */
 function idleTimes(rates: readonly number[], seconds: number): IdleKey[] {
   const within = (time: number) =>
     rates.reduce((sum, rate) => sum + 1 - Math.exp(-rate * Math.max(0, time)), 0);
@@ -31,7 +31,7 @@ const keysOf = (rates: readonly number[], seconds: number) =>
   rates.reduce((sum, rate) => sum + 1 - Math.exp(-rate * seconds), 0);
 
 describe('keysWithin', () => {
-  it('extrapolates the curve of Zipf-distributed keys to twice the time within 10 %', () => {
+  it('extrapolates the curve of Zipf-distributed keys to twice the time, accurate to within 10 %', () => {
     for (const [keys, exponent, rate] of [
       [30_000, 0.9, 800],
       [100_000, 1, 1_000],
@@ -60,7 +60,7 @@ function idleOf(keys: number, longestIdle: number): IdleKey[] {
 }
 
 describe('internalPlaceOf', () => {
-  it('recognizes internal client keys, also in a namespace with colons', () => {
+  it('recognizes internal client keys, even in a namespace with colons', () => {
     const placeOf = (key: string) => internalPlaceOf(Buffer.from(key));
     expect(placeOf('shop:~tag:9a')).toEqual({ namespace: 'shop', domain: '~tag' });
     expect(placeOf('prod:shop:~stats:hits')).toEqual({ namespace: 'prod:shop', domain: '~stats' });
@@ -102,7 +102,7 @@ describe('memoryNeed', () => {
     expect(of(2_000, 100)).toMatchObject({ known: false });
   });
 
-  it('is at least the highest memory until now, and is unknown from a server that evicts early', () => {
+  it('is at least the highest memory use so far, and is unknown for a server that evicts early', () => {
     const idle = Array.from({ length: 1_000 }, (_, i) => ({ idleSeconds: i / 10, weight: 1 }));
     const groups = [{ ...group, ttlSeconds: 300, idle }];
     const sample = { totalKeys: 1_000, sampledKeys: 1_000 };
@@ -138,7 +138,7 @@ describe('memoryNeed', () => {
     expect(memoryNeed({ ...sample, groups: [tags] })).toMatchObject({ known: false });
   });
 
-  it('counts keys without a TTL without an extrapolation', () => {
+  it('counts keys without a TTL without extrapolation', () => {
     expect(of(null, 50)).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
   });
 });
@@ -173,7 +173,7 @@ describe('kit sizing', () => {
     expect(out).toContain('redis.maxmemoryPolicy: keep allkeys-lru\n  100.0 % of the keys have no TTL');
   });
 
-  it('predicts the memory of the server from a sample within 10 %', async () => {
+  it('predicts the memory use of the server from a sample, accurate to within 10 %', async () => {
     const { need } = JSON.parse((await size('--json', '--sample', '500')).out) as {
       need: { bytesPerMaster: number };
     };

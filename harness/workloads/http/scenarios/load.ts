@@ -1,4 +1,4 @@
-/** Load: the normal rate as an open loop, then 100 callers at the same time (requirements document 003). */
+/** Load: the normal rate as an open loop, then 100 concurrent callers (requirements document 003). */
 import type { Options } from 'k6/options';
 import { rate, seconds, summaryTrendStats, thresholds, visit } from './scenario.ts';
 

@@ -32,8 +32,8 @@ export function thresholds(p95Ms: number): NonNullable<Options['thresholds']> {
 export const summaryTrendStats = ['count', 'min', 'med', 'avg', 'p(95)', 'p(99)', 'max'];
 
 /**
- * Performs one iteration: mostly reads, as in YCSB B. Keys are drawn by the square of a uniform number, so that some
- * are popular.
+ * Performs one iteration: mostly reads, as in YCSB B. Key numbers are drawn as the square of a uniform random number,
+ * so that some keys are more popular than others.
  */
 export function visit(): void {
   const key = Math.floor(Math.random() ** 2 * CATALOGUE);

@@ -1,5 +1,5 @@
 /**
- * Caches that are closed while Redis has not received their deletions. If Redis returns in time, it receives the
+ * Closes caches before Redis has received their deletions. If Redis becomes reachable again in time, it receives the
  * deletions; otherwise they are reported as lost, after at most 5 s. Values whose store is in flight are stored before
  * the cache is closed.
  */
@@ -56,7 +56,7 @@ export async function expectReplayed(
   );
 }
 
-/** Closes a cache while its stores are in flight, and one during an outage that outlasts `close()`. */
+/** Closes one cache while its stores are in flight, and another during an outage that outlasts `close()`. */
 export async function expectLost(context: Context): Promise<void> {
   const proxy = await context.proxyBeforeMaster();
   await expectStored(context, proxy);

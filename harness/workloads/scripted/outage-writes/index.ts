@@ -1,6 +1,6 @@
 /**
  * Writes and deletions while Redis is unreachable, and their effect afterwards: no value from before the outage
- * returns, and Redis serves all reads again. During the outage, `closing.ts` closes caches with deletions that Redis
+ * reappears, and Redis serves all reads again. During the outage, `closing.ts` closes caches with deletions that Redis
  * has not received.
  */
 import type { Cache } from '../../../../client/index.ts';
@@ -17,7 +17,7 @@ interface Setting {
   readonly cache: Cache;
   /** Cache that reaches Redis at all times. */
   readonly other: Cache;
-  /** Logical keys that are set, deleted, and changed by `other` during the outage. */
+  /** Logical keys that are set, that are deleted, and that `other` changes during the outage. */
   readonly set: readonly string[];
   readonly deleted: readonly string[];
   readonly changed: readonly string[];
@@ -28,7 +28,7 @@ export const outageWrites = defineScript({
   defaults,
   async run(context) {
     const { open, proxyBeforeMaster, expect, tag, parameters, remember } = context;
-    // Runs concurrently with the other checks, because closing a cache waits 5 s for Redis.
+    // Runs concurrently with the other checks, because a cache that is being closed waits 5 s for Redis.
     const closing = expectLost(context);
     closing.catch(() => undefined);
     const proxy = await proxyBeforeMaster();
@@ -82,7 +82,7 @@ async function expectAfter(setting: Setting, all: readonly string[]): Promise<vo
   const { context, cache, set, deleted, changed } = setting;
   const { expect, parameters, masterOf, signal } = context;
   let old = 0;
-  // In a cluster, each shard returns independently.
+  // In a cluster, each shard recovers independently.
   const isBack = async () => {
     const reads = [...(await cache.lookupMany<string>(all)).values()];
     old += reads.filter((read) => read.found && read.value === 'old' && read.source === 'redis').length;

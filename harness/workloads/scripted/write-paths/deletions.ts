@@ -1,4 +1,4 @@
-/** Checks the delete paths: the raw masters no longer have the keys, and another cache finds nothing. */
+/** Checks the delete paths: the masters no longer have the keys, and another cache finds nothing. */
 import type { Cache } from '../../../../client/index.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
 import { equals, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
@@ -91,7 +91,7 @@ export async function expectDeletions(context: ScriptContext, deleting: Deleting
   const kept = [...(await rawKeys(context, prefixOf(cache))).keys()].length;
   const cleared = await cache.clear();
   const left = [...(await rawKeys(context, prefixOf(cache))).values()];
-  // Versions of tags outlive a clear, so that old entries do not return.
+  // Tag versions outlive a clear, so that old entries do not reappear.
   const entries = left.filter(({ key }) => !key.startsWith(`${prefixOf(cache)}~`));
   expect('deletion/clear', 'clear removes entries, and leaves none', {
     ...equals([true, 0], [cleared > 0 && cleared <= kept, entries.length]),

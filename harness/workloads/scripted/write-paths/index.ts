@@ -1,7 +1,7 @@
 /**
- * Every write and delete path, read back on the raw masters: value and remaining time of each key, and the
- * absence of deleted keys. All keys are in a namespace of the trial, so that a scan finds keys that the client writes
- * in addition (tags, leases, wake-ups).
+ * Every write and delete path, read back directly from the masters: the value and remaining TTL of each key, and the
+ * absence of deleted keys. All keys are in the trial's own namespace, so that a scan also finds the keys that the
+ * client itself adds (tags, leases, wake-ups).
  */
 import { decodeEnvelope } from '../../../../client/envelope.ts';
 import { waitUntil } from '../../../wait.ts';
@@ -49,7 +49,7 @@ export const writePaths = defineScript({
 
 type Context = ScriptContext & { readonly parameters: { readonly storedBoundMs: number } };
 
-/** Waits until all loaded values, which are stored in the background, are stored, or until the time limit. */
+/** Waits until all loaded values have been stored in the background, or until the time limit is reached. */
 async function expectStored(
   context: Context,
   id: string,

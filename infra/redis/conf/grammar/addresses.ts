@@ -1,13 +1,13 @@
 /** Numeric addresses as `getaddrinfo` of libc reads them, with all the short forms of IPv4. */
 
-/** Normalises an address, so that two spellings can be compared; undefined for a name. */
+/** Normalises an address, so that two spellings can be compared; returns undefined for a host name. */
 export function parseAddress(text: string): string | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
 /**
  * Parses an address as `inet_aton` does: one to four parts, each decimal, octal (`0…`) or hexadecimal (`0x…`); the last
- * one fills the remaining bytes.
+ * part fills the remaining bytes.
  */
 function parseIpv4(text: string): string | undefined {
   const parts = text.split('.');

@@ -1,6 +1,6 @@
 /**
- * Servers that have a directive, a value or a command. A leaf next to `server-version.ts`: data tables define it, the
- * lint queries it.
+ * Defines which servers have a directive, a value or a command. A leaf module, like `server-version.ts`: the data
+ * tables state the availability, and the lint queries it.
  */
 import { atLeast, SERVER_FAMILIES, type ServerFamily, type ServerVersion } from '../../server-version.ts';
 
@@ -12,8 +12,8 @@ export interface Span {
 }
 
 /**
- * Version ranges per family; a family that is absent never had the feature. Several ranges describe a change that came
- * with patch releases: in order, each within one minor version except the last.
+ * Version ranges per family; a family that is absent never had the feature. Several ranges, in order, describe a change
+ * that was also made in patch releases: each range except the last is within one minor version.
  */
 export type Availability = Readonly<Partial<Record<ServerFamily, Span | readonly Span[]>>>;
 
@@ -21,7 +21,7 @@ export const EVERYWHERE: Availability = { redis: { from: '0' }, valkey: { from: 
 
 /**
  * Available since a Redis version. Valkey forked from Redis 7.2.4, so every Valkey has all older features. For newer
- * features, `valkey` is the Valkey version that has the feature too.
+ * features, `valkey` is the first Valkey version that also has the feature.
  */
 export function since(redis: string, valkey?: string): Availability {
   if (valkey !== undefined) return { redis: { from: redis }, valkey: { from: valkey } };
@@ -35,7 +35,7 @@ export function redisUntil(version: string): Availability {
   return { redis: { from: '0', until: version } };
 }
 
-/** Available only in Redis, from a version on. */
+/** Available only in Redis, starting with a version. */
 export function onlyRedis(from: string): Availability {
   return { redis: { from } };
 }
@@ -46,8 +46,8 @@ export function valkeyOnly(from: string, until?: string): Availability {
 }
 
 /**
- * Available in patch releases of older versions, and in every version from `rest` on: for security fixes that add a
- * setting.
+ * Available in patch releases of older versions, and in every version starting with `rest`: for security fixes that add
+ * a setting.
  */
 export function sincePatches(patches: readonly string[], rest: string): readonly Span[] {
   const minor = (patch: string) => patch.split('.').slice(0, 2).map(Number);
@@ -67,7 +67,7 @@ export function isAvailable(availability: Availability, { family, version }: Ser
   );
 }
 
-/** Replaces a version without a patch number by its last patch. */
+/** Replaces a version without a patch number with its last patch. */
 function latestPatch(version: string): string {
   return version.split('.').length < 3 ? `${version}.9999` : version;
 }

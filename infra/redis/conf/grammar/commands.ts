@@ -1,6 +1,7 @@
 /**
- * Command names for ACL rules and `rename-command`: a rule with an unknown name is fatal. `container|subcommand` if the
- * server checks subcommand names, which it has done since 7.0; older versions accept any word after the `|`.
+ * Command names for ACL rules and `rename-command`: a rule with an unknown name is fatal. Names have the form
+ * `container|subcommand` if the server checks subcommand names, which it has done since 7.0; older versions accept any
+ * word after the `|`.
  *
  * Source: COMMAND LIST of Redis 7.0.15, 7.2.6, 7.4.1, 8.2.3, Valkey 8.0.1 and 9.1.2, and server.c of 6.2.14. The
  * release notes show which of 8.0 and 8.1, or of 8.1 and 9.0, introduced a Valkey command. Module commands are left
@@ -83,7 +84,7 @@ const COMMANDS: readonly Row[] = [
   [valkeyOnly('9.1'), `clusterscan msetex`],
 ];
 
-/** Commands of a sentinel; its own users can have only these. */
+/** Commands that exist in a sentinel; the rules for its users can name only these. */
 const SENTINEL_COMMANDS: readonly Row[] = [
   [
     EVERYWHERE,
@@ -109,7 +110,7 @@ const SENTINEL_COMMANDS: readonly Row[] = [
   ],
 ];
 
-/** Command categories, which are the same in every version, without `@all`, which is a separate rule. */
+/** Command categories, which are the same in every version. `@all` is not included, because it is a separate rule. */
 export const CATEGORIES: ReadonlySet<string> = new Set(
   splitWords(`keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow
 blocking dangerous connection transaction scripting`),

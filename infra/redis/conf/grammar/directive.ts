@@ -1,4 +1,4 @@
-/** A directive of redis.conf or valkey.conf, and the builders with which the tables are written. */
+/** A directive of redis.conf or valkey.conf, and the builders that are used in the tables. */
 import { type Availability, EVERYWHERE } from './availability.ts';
 import { INT_MAX, INT_MIN, LONG_MAX, UINT_MAX, ULONG_MAX } from './numbers.ts';
 import type { Check, NumberFormat, ValueKind } from './value.ts';
@@ -6,7 +6,7 @@ import type { Check, NumberFormat, ValueKind } from './value.ts';
 export interface DirectiveName {
   readonly name: string;
   readonly availability: Availability;
-  /** Whether the name is accepted only for old files. */
+  /** Whether the name is accepted only for compatibility with old files. */
   readonly isOld: boolean;
 }
 
@@ -72,7 +72,7 @@ function number(
   return { kind: 'number', min: BigInt(min), max: BigInt(max), format, isUnsigned };
 }
 
-/** Kind of whole numbers, named after the C type that holds them. */
+/** Kind for integers, named after the C type that holds them. */
 export const int = (min: number, max: bigint | number = INT_MAX) => number(min, max, 'integer', false);
 export const anyInt = number(INT_MIN, INT_MAX, 'integer', false);
 export const long = (min: number) => number(min, LONG_MAX, 'integer', false);
@@ -80,7 +80,7 @@ export const unsigned = (min: number, max: bigint | number = UINT_MAX) => number
 export const size = (min = 0) => number(min, LONG_MAX, 'integer', true);
 export const port = int(0, 65_535);
 
-/** Kind of sizes in bytes, in a signed or an unsigned type. */
+/** Kind for sizes in bytes, in a signed or an unsigned type. */
 export const bytes = (min = 0) => number(min, LONG_MAX, 'memory', false);
 export const byteSize = (min = 0) => number(min, LONG_MAX, 'memory', true);
 export const anyBytes = number(0, ULONG_MAX, 'memory', true);

@@ -8,7 +8,7 @@ import * as lists from './lists.ts';
 import { type Check, problem } from './value.ts';
 
 const FLAGS = splitWords('default save nosave now force');
-/** Flags that Valkey has since 9.0. */
+/** Flags that Valkey has had since 9.0. */
 const NEWER_FLAGS = [...FLAGS, 'safe', 'failover'];
 
 const BEFORE_NEWER_FLAGS = { redis: { from: '7.0' }, valkey: { from: '0', until: '9.0' } } as const;

@@ -1,4 +1,4 @@
-/** Checks of directives with several arguments: the `setConfig…Option` functions of config.c. */
+/** Checks for directives with several arguments: the `setConfig…Option` functions in config.c. */
 import { parseAddress } from './addresses.ts';
 import { atoi, cString, parseFloatingPoint, parseMemory, parsePrefix } from './numbers.ts';
 import { type Check, type Problem, problem, quote, splitsQuotedLists } from './value.ts';
@@ -93,7 +93,9 @@ export const bindAddresses: Check = (args, server) => {
 
 const IPV4_MAPPED = '0:0:0:0:0:ffff:';
 
-/** Returns the problem of a word that no resolver accepts: the server starts only if it can listen on every address. */
+/**
+ * Returns the problem with a word that no resolver accepts: the server starts only if it can listen on every address.
+ */
 function badAddress(word: string): Problem | undefined {
   const address = word.replace(/^-/, '');
   const allowed = 'local addresses, * and ::*, each preceded by - if it is allowed to be missing';
@@ -112,7 +114,7 @@ function badAddress(word: string): Problem | undefined {
   return isName ? undefined : problem(word, allowed);
 }
 
-/** Checks the flags of shutdown-on-sigterm and shutdown-on-sigint, of which save and nosave exclude each other. */
+/** Checks the flags of shutdown-on-sigterm and shutdown-on-sigint. The flags save and nosave exclude each other. */
 export function shutdownFlags(of: readonly string[]): Check {
   return (args) => {
     const words = args.map((word) => word.toLowerCase());

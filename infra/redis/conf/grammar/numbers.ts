@@ -1,7 +1,6 @@
 /**
- * Numbers as the C code of the servers reads them: `string2ll`, `memtoull`, `strtoll`, `atoi` and `strtod` of util.c
- * and libc. They differ from JavaScript in accepted syntax (`007`, an empty word, `5s`) and in the result of an
- * overflow.
+ * Numbers as the servers' C code reads them: `string2ll`, `memtoull`, `strtoll`, `atoi` and `strtod` in util.c and
+ * libc. They differ from JavaScript in accepted syntax (`007`, an empty word, `5s`) and in the result of an overflow.
  */
 import { atLeast, type ServerVersion } from '../../server-version.ts';
 
@@ -52,8 +51,8 @@ export function parseMemory(text: string, server: ServerVersion): bigint | undef
 }
 
 /**
- * Whether the server refuses an overflow. The version of the change is not documented. Measured: 8.0.1 accepts the
- * overflow, 9.1.2 refuses it.
+ * Whether the server refuses an overflow. The version that introduced this is not documented. Measured: 8.0.1 accepts
+ * the overflow, 9.1.2 refuses it.
  */
 function refusesOverflow({ family, version }: ServerVersion): boolean {
   return family === 'valkey' && atLeast(version, '8.1');
@@ -66,12 +65,12 @@ function clamp(value: bigint, min: bigint, max: bigint): bigint {
 
 export interface Prefix {
   readonly value: bigint;
-  /** Text after the number. If the text does not begin with a number, the whole text, and `value` is 0. */
+  /** Text after the number. If the text does not begin with a number, this is the whole text, and `value` is 0. */
   readonly rest: string;
   readonly isOverflow: boolean;
 }
 
-/** Parses a text as `strtoll` does: white space, sign, digits, then anything; an overflow becomes the nearest bound. */
+/** Parses text as `strtoll` does: white space, sign, digits, then anything; an overflow returns the nearest bound. */
 export function parsePrefix(text: string, base: 8 | 10 = 10): Prefix {
   const pattern = base === 8 ? /^[ \t-\r]*([+-]?)([0-7]+)/ : /^[ \t-\r]*([+-]?)(\d+)/;
   const [all, sign, digits] = pattern.exec(text) ?? [];
@@ -82,7 +81,7 @@ export function parsePrefix(text: string, base: 8 | 10 = 10): Prefix {
   return { value: held, rest: text.slice(all.length), isOverflow: held !== value };
 }
 
-/** Parses a text as `atoi` does: the result of `strtoll`, truncated to 32 bits; the rest of the text is ignored. */
+/** Parses text as `atoi` does: the result of `strtoll`, truncated to 32 bits; the rest of the text is ignored. */
 export function atoi(text: string): number {
   return Number(BigInt.asIntN(32, parsePrefix(cString(text)).value));
 }
@@ -99,7 +98,9 @@ export function parseFloatingPoint(text: string, server: ServerVersion): number 
   return (sign === '-' ? -1 : 1) * mantissa * 2 ** Number(exponent);
 }
 
-/** Returns the text as a C string, which ends at the first zero byte, as `"\x00"` in a file produces. */
+/**
+ * Returns the text as a C string, which ends at the first zero byte, such as the one that `"\x00"` in a file produces.
+ */
 export function cString(text: string): string {
   const end = text.indexOf('\0');
   return end === -1 ? text : text.slice(0, end);

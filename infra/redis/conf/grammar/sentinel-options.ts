@@ -1,7 +1,7 @@
 /**
- * Options of Sentinel, the words after `sentinel` (`sentinelHandleConfiguration` of sentinel.c): numbers of arguments,
- * and whether they belong to a master. They are the same in Redis 6.2 to 8.2 and in Valkey, except those with an
- * availability.
+ * Sentinel options, the words after `sentinel` (`sentinelHandleConfiguration` in sentinel.c): the number of arguments
+ * of each option, and whether it belongs to a master. They are the same in Redis 6.2 to 8.2 and in Valkey, except those
+ * with an availability.
  */
 import { type Availability, EVERYWHERE, since, valkeyOnly } from './availability.ts';
 

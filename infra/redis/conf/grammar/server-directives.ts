@@ -47,7 +47,7 @@ const SWITCHES = [
   directive('vset-force-single-threaded-execution', d.SWITCH, { in: onlyRedis('8.0'), isOfModule: true }),
   directive('repl-rdb-channel', d.SWITCH, { in: onlyRedis('8.0'), ...hidden }),
   directive('lazyexpire-nested-arbitrary-keys', d.SWITCH, { in: onlyRedis('8.0'), ...hidden }),
-  // Added by the fix of CVE-2025-46817, including in Debian's 7.0.15.
+  // Added by the fix for CVE-2025-46817, which Debian's 7.0.15 also includes.
   directive('lua-enable-deprecated-api', d.SWITCH, {
     in: {
       redis: sincePatches(['6.2.20', '7.0.15', '7.2.11', '7.4.6'], '8.0.4'),

@@ -1,4 +1,4 @@
-/** Checks of single words that are more than a number or a choice: `isValid…` of config.c. */
+/** Checks for single-word values other than numbers and choices: `isValid…` in config.c. */
 import { atLeast, type ServerVersion } from '../../server-version.ts';
 import { isIpv6, isStrictIpv4 } from './addresses.ts';
 import { cString } from './numbers.ts';
@@ -37,7 +37,7 @@ export const appendDirectory: Check = ([word = '']) => {
   return text === '' || !isFileName(text) ? problem(text, 'a directory name without a path') : undefined;
 };
 
-/** NET_HOST_STR_LEN is 256 with the closing zero. */
+/** NET_HOST_STR_LEN is 256, including the terminating zero. */
 const HOST_NAME_MAX_BYTES = 255;
 
 export const hostName: Check = ([word = '']) => {
@@ -68,10 +68,10 @@ function isForbiddenInAddress(character: string): boolean {
   return ADDRESS_FORBIDDEN.test(character) || character < ' ' || character === '\x7f';
 }
 
-/** NET_IP_STR_LEN is 46 with the closing zero. */
+/** NET_IP_STR_LEN is 46, including the terminating zero. */
 const ADDRESS_MAX_BYTES = 45;
 
-/** Checks cluster-announce-ip: Valkey 9.1 checks it, older servers accept any text. */
+/** Checks cluster-announce-ip: Valkey 9.1 checks it; older servers accept any text. */
 export const announcedAddress: Check = ([text = ''], server) => {
   if (!valkeyFrom(server, '9.1')) return undefined;
   if (byteLength(text) > ADDRESS_MAX_BYTES) {
@@ -100,7 +100,7 @@ export const notEmptyInValkey: Check = ([text = ''], server) =>
 export const directory: Check = ([text = '']) =>
   cString(text) === '' ? problem('', 'a directory that exists') : undefined;
 
-/** sun_path of Linux, with the closing zero. */
+/** Size of sun_path on Linux, including the terminating zero. */
 const SOCKET_PATH_MAX_BYTES = 107;
 
 /** Checks the path of a socket. Servers up to 6.2 truncate a longer path. */

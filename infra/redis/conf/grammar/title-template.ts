@@ -6,7 +6,7 @@ const VARIABLES = ['title', 'listen-addr', 'server-mode', 'config-file', 'port',
 
 const ALLOWED = `text with ${VARIABLES.map((name) => `{${name}}`).join(', ')}; {{ for a brace; not empty`;
 
-/** Checks the template. Whether the title is empty also depends on other lines: see `together.ts` of the lint. */
+/** Checks the template. Whether the title is empty also depends on other lines: see the lint's `together.ts`. */
 export const titleTemplate: Check = ([word = '']) => {
   const template = cString(word);
   return isTemplate(template) ? undefined : problem(template, ALLOWED);

@@ -1,6 +1,6 @@
 /**
- * Kinds of values and the check of one value against its kind, as `config.c` of the servers does it.
- * Left out: combinations of several lines (`infra/redis/conf/lint/start/`), and facts of the machine (paths, ports).
+ * Defines the kinds of values and checks a value against its kind, as the servers' `config.c` does. Left out:
+ * combinations of several lines (`infra/redis/conf/lint/start/`), and facts about the machine (paths, ports).
  */
 
 import { atLeast, type ServerVersion } from '../../server-version.ts';
@@ -20,7 +20,7 @@ export type NumberFormat =
   | 'integer'
   /** Bytes, with or without a unit. */
   | 'memory'
-  /** Bytes, or -1 for no limit; only one directive of Valkey uses it. */
+  /** Bytes, or -1 for no limit; used by only one Valkey directive. */
   | 'memory-or-minus-1'
   | 'memory-or-percent'
   | 'octal';
@@ -36,11 +36,11 @@ export type ValueKind =
       readonly isUnsigned: boolean;
     }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
-  /** One argument of any text, judged by `check` if there is one. */
+  /** One argument of any text, checked by `check` if it is present. */
   | { readonly kind: 'text'; readonly check?: Check }
   /** Several arguments, or one quoted word that holds them all. */
   | { readonly kind: 'list'; readonly check: Check }
-  /** Accepted with one argument of any text, without effect. */
+  /** Accepted with one argument of any text, but has no effect. */
   | { readonly kind: 'ignored' };
 
 export const quote = (text: string) => `'${text}'`;
@@ -49,12 +49,12 @@ export function problem(value: string, allowed: string): Problem {
   return { reason: `${quote(value)} is not allowed`, allowed };
 }
 
-/** Returns the rules by which a server reads quotes: Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
+/** Returns the quoting rules of a server: Valkey 9.0 reads `a"b"c` as one word (valkey-io/valkey#2098). */
 export function quoteOptions({ family, version }: ServerVersion): QuoteOptions {
   return { allowsMixedWords: family === 'valkey' && atLeast(version, '9.0') };
 }
 
-/** Whether the server splits a single quoted word into a list, as it does since 7.0 (MULTI_ARG_CONFIG). */
+/** Whether the server splits a single quoted word into a list, as servers have done since 7.0 (MULTI_ARG_CONFIG). */
 export function splitsQuotedLists({ family, version }: ServerVersion): boolean {
   return family === 'valkey' || atLeast(version, '7.0');
 }
@@ -114,7 +114,7 @@ function isNumber(text: string, kind: NumberKind, server: ServerVersion): boolea
     const unsigned = BigInt.asUintN(64, signed);
     return unsigned >= kind.min && unsigned <= kind.max;
   }
-  // A percentage is kept as a negative number, so bytes above 2^63 count as one.
+  // A percentage is kept as a negative number, so a size above 2^63 bytes counts as a percentage.
   if (kind.format === 'memory-or-percent' && signed < 0n) return signed >= kind.min;
   return signed >= kind.min && signed <= kind.max;
 }

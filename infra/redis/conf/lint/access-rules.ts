@@ -25,7 +25,7 @@ export function accessRules(conf: Conf, servers: readonly ServerVersion[]): read
   ];
 }
 
-/** Whether the default user is defined by rules, which a requirepass does not change. */
+/** Whether the default user is defined by rules, which requirepass does not change. */
 function hasOwnDefault(conf: Conf): boolean {
   return conf.value('aclfile', '') !== '' || defaultUserLine(conf) !== undefined;
 }

@@ -12,7 +12,7 @@ export interface Finding {
   /** Whether every target server refuses to start with the line. */
   readonly refusesStart: boolean;
   readonly reason: string;
-  /** Source of the reason: Redis's documents or source code, an issue, a measurement of the kit. */
+  /** Source of the reason: the Redis documentation or source code, an issue, or a measurement by the kit. */
   readonly source: string;
   readonly remedy: string;
 }
@@ -23,7 +23,7 @@ export interface Place {
   readonly directive: string;
 }
 
-/** Creates a finding from a row of a table of rules. */
+/** Creates a finding from a row of a rule table. */
 export function finding(
   severity: Severity,
   place: Place,

@@ -1,6 +1,6 @@
 /**
  * Reports the errors of a redis.conf, valkey.conf or sentinel.conf: line, reason with its source, remedy. Pure: it
- * reads only the text, so included files, ACL files and facts of the machine are out of scope.
+ * reads only the text, so included files, ACL files and facts about the machine are out of scope.
  *
  * text + servers ─▶ lines ─▶ start rules (does each server start?) ─▶ rules of its kind over the accepted lines
  *                                                                  ─▶ findings by line, worst first on each
@@ -67,7 +67,7 @@ export function lintConf(text: string, options: LintOptions = {}): Finding[] {
         ? sentinelRules(conf, servers)
         : redisRules(conf, { servers, cores: options.cores })),
     ];
-    // A missing line is not a finding if the line exists but was refused.
+    // A directive does not count as missing if one of its lines was refused.
     return found.filter(({ line, directive }) => line !== 0 || !names.has(directive));
   }
 }

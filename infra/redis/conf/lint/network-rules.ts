@@ -73,20 +73,23 @@ function boundAddresses(conf: Conf): readonly string[] {
   return conf.value('bind', '* -::*').split(' ');
 }
 
-/** Whether a server ignores protected mode: up to 6.2 it has an effect only without a bind address (networking.c). */
+/**
+ * Whether a server ignores protected mode: up to 6.2, the mode has an effect only without a bind address
+ * (networking.c).
+ */
 function ignoresProtectedMode(conf: Conf, servers: readonly ServerVersion[]): boolean {
   return (
     conf.has('bind') && servers.some(({ family, version }) => family === 'redis' && !atLeast(version, '7.0'))
   );
 }
 
-/** Returns whether the server verifies a certificate of every client. */
+/** Returns whether the server verifies a certificate from every client. */
 function asksForCertificates(conf: Conf): boolean {
   const isTlsAlone = conf.number('port', 6379) === 0 && conf.number('tls-port', 0) !== 0;
   return isTlsAlone && conf.value('tls-auth-clients', 'yes').toLowerCase() === 'yes';
 }
 
-/** Rules for plain text next to TLS, and for connections that the server opens. */
+/** Rules for plain-text access alongside TLS, and for connections that the server opens. */
 export function tlsRules(conf: Conf): readonly Finding[] {
   if (conf.number('tls-port', 0) === 0) return [];
   const found: Finding[] = [];

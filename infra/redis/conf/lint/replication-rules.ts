@@ -20,7 +20,7 @@ export function replicationRules(conf: Conf): readonly Finding[] {
 function acknowledgementRules(conf: Conf): readonly Finding[] {
   const found: Finding[] = [];
   const guarded = conf.number('min-replicas-to-write', 0) > 0 && conf.number('min-replicas-max-lag', 10) > 0;
-  // An isolated master of a cluster stops accepting writes without these settings: see cluster-rules.ts.
+  // In a cluster, an isolated master stops accepting writes even without these settings: see cluster-rules.ts.
   if (!guarded && !conf.on('cluster-enabled', false)) {
     found.push(
       finding(
@@ -101,7 +101,7 @@ function bufferRules(conf: Conf): readonly Finding[] {
   const { hard, soft } = stated ?? DEFAULT_LIMITS;
   const backlog = conf.bytes('repl-backlog-size', 2 ** 20);
   const isHard = hard > 0 && hard < backlog;
-  // Judges a soft limit only if the file sets it: its default is far above the default of the backlog.
+  // Checks a soft limit only if the file sets it: the default limit is far above the default size of the backlog.
   const isSoft = stated !== undefined && soft > 0 && soft < backlog;
   if (!isHard && !isSoft) return [];
   const place = { line: stated?.line ?? 0, directive: 'client-output-buffer-limit' };

@@ -10,7 +10,7 @@ import { networkRules, tlsRules } from './network-rules.ts';
 
 const SENTINEL_CONF = 'sentinel.conf of Redis 7.0';
 const SENTINEL_C = 'src/sentinel.c';
-/** Failover target, as in the gates. */
+/** Target time for a failover, as in the gates. */
 const TARGET_MS = 30_000;
 
 /** Directives of redis.conf that have an effect in a sentinel. */

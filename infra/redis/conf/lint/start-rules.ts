@@ -1,4 +1,4 @@
-/** Combines the refusals of all servers of the target: an error if no server starts, a warning if some do. */
+/** Combines the refusals by all target servers: an error if no server starts, a warning if some do. */
 
 import { formatServer, type ServerVersion } from '../../server-version.ts';
 import type { ConfLine } from '../text.ts';

@@ -52,7 +52,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on its own line')];
 }
 
-/** Words of which Sentinel reads only the digits at the start, by option, with their unit. */
+/** Words in which Sentinel reads only the leading digits, by option, with their unit. */
 const SENTINEL_NUMBERS: Readonly<Record<string, readonly (readonly [at: number, what: string])[]>> = {
   monitor: [
     [2, 'as the port'],
@@ -87,7 +87,7 @@ function ignoredArguments(line: ConfLine): readonly Finding[] {
   return [finding('warning', placeOf(line), reason, SENTINEL_C, 'write a whole number without a unit')];
 }
 
-/** Finds repeated directives: a later line overrides an earlier one without a message. */
+/** Finds repeated directives: a later line silently overrides an earlier one. */
 function findRepetitions(conf: Conf): readonly Finding[] {
   const first = new Map<string, number>();
   return conf.lines.flatMap((line): Finding[] => {

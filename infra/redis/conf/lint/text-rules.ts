@@ -12,7 +12,8 @@ const EXAMINED_MAX = 65_536;
 /** Maximum number of lines that are checked in a binary file: the server stops at the first line that it refuses. */
 const LINES_MAX = 20;
 /**
- * Maximum share of control characters in text. Random bytes contain 10 %; text contains none, except in rare passwords.
+ * Maximum share of control characters in text. In random bytes the share is 10 %; text contains none, except in rare
+ * passwords.
  */
 const CONTROL_CHARACTERS_MAX_SHARE = 0.02;
 

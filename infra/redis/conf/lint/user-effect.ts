@@ -11,7 +11,7 @@ export interface UserEffect {
   readonly hasAllKeys: boolean;
   /** Whether the user has all commands, possibly with exceptions. */
   readonly hasAllCommands: boolean;
-  /** Commands and categories that were added and not removed. */
+  /** Commands and categories that were added and not removed again. */
   readonly grants: readonly string[];
 }
 
@@ -33,7 +33,10 @@ const OPEN_DEFAULT: UserEffect = {
   hasAllCommands: true,
 };
 
-/** Returns the rights of a new user, or of the default user after its reset, with the rules of its line. */
+/**
+ * Returns the rights of a new user, or of the default user after its reset, once the rules of its line have been
+ * applied.
+ */
 export function effectOf({ args }: ConfLine): UserEffect {
   return args.slice(1).reduce(withRule, NOTHING);
 }

@@ -1,6 +1,6 @@
 /**
- * Stores the applied configuration in the state, for `kit status`: the YAML file may have changed since. Contains no
- * secret.
+ * Stores the applied configuration in the state, for `kit status`, because the YAML file may have changed since then.
+ * Contains no secret.
  */
 import { DataResource, type ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';

@@ -1,4 +1,4 @@
-/** Terraform backend of the state: the backend of the environment file, with its settings unchanged. */
+/** Terraform backend for the state: the backend in the environment file, with its settings unchanged. */
 import { TerraformBackend, type TerraformRemoteState } from 'cdktf';
 import type { Construct } from 'constructs';
 

@@ -1,5 +1,5 @@
 /**
- * Puts configuration and secrets on volumes, without a trace in the state. A short-lived container mounts every
+ * Puts configuration and secrets on volumes, without leaving a trace in the state. A short-lived container mounts every
  * configuration volume, Terraform copies one archive of all files into it (`upload.source`), and the container unpacks
  * the archive, sets owner and mode, and exits. Each service mounts only its own volume, read-only.
  */
@@ -25,7 +25,7 @@ export interface ConfigurationProps extends Labelled {
   readonly host: PlannedHost;
   readonly on: OnEngine;
   /**
-   * Archive, whose path is relative to the stack's folder, so that the synthesised text is independent of the machine.
+   * Archive; its path is relative to the stack's folder, so that the synthesised text is independent of the machine.
    */
   readonly archive: Archive;
   readonly imageId: string;
@@ -75,7 +75,7 @@ export class Configuration extends Construct {
     });
   }
 
-  /** Returns the mount of a service, which contains only its own configuration. */
+  /** Returns the mount for a service; it contains only that service's configuration. */
   mount(configVolume: string) {
     const volume = this.#volumes.get(configVolume);
     if (volume === undefined) throw new Error(`no configuration volume ${configVolume}`);

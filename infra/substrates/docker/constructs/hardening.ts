@@ -1,13 +1,13 @@
-/**
- * Settings of every container of the kit: minimal resources and privileges.
- */
+/** Settings for every container that the kit creates: minimal resources and privileges. */
 import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index.js';
 import type { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
 import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
 
-/** Provider of a resource: the alias of its host; empty without `hosts`, for the only provider. */
+/**
+ * Provider for a resource: the alias of the resource's host; empty without `hosts`, where there is only one provider.
+ */
 export interface OnEngine {
   readonly provider?: DockerProvider;
 }
@@ -20,9 +20,9 @@ export function hardenedSettings(memoryMb: number) {
     capabilities: { drop: ['ALL'], add: [] },
     securityOpts: ['no-new-privileges'],
     memory: memoryMb,
-    // Equal: no swap. With different values the provider's plan never converges.
+    // Equal values disable swap. With different values the provider's plan never converges.
     memorySwap: memoryMb,
-    // Each connection needs a file descriptor: enough for 10,000 clients and the persistence files.
+    // Each connection needs a file descriptor. The limit is enough for 10,000 clients and the persistence files.
     ulimit: [{ name: 'nofile', soft: 16_384, hard: 16_384 }],
     logDriver: 'json-file',
     logOpts: { 'max-size': '10m', 'max-file': '3' },
@@ -30,7 +30,7 @@ export function hardenedSettings(memoryMb: number) {
   } satisfies Partial<ContainerConfig>;
 }
 
-/** Settings of a short-lived container that Terraform waits for, and whose output it reports. */
+/** Settings for a short-lived container that Terraform waits for, and whose output it reports. */
 export const ONE_SHOT = {
   securityOpts: ['no-new-privileges'],
   logDriver: 'json-file',
@@ -47,7 +47,10 @@ export interface Labelled {
   readonly owner: Owner;
 }
 
-/** Returns the labels of every part, by which the kit finds its own parts and refuses the parts of another checkout. */
+/**
+ * Returns the labels of every part; the kit uses them to find its own parts and to refuse the parts of another
+ * checkout.
+ */
 export function ownLabels({ plan, owner }: Labelled) {
   return [
     { label: LABEL.environment, value: plan.environment.name },
@@ -69,7 +72,10 @@ export function containerLabels(labelled: Labelled, node: string, configSha256?:
 export const protectedLabels = ({ plan }: Labelled) =>
   plan.environment.docker.protected ? [{ label: LABEL.protected, value: 'yes' }] : [];
 
-/** Ignores label changes of volumes and networks: the provider would replace a volume, and its data would be lost. */
+/**
+ * Ignores label changes on volumes and networks: otherwise the provider would replace the volume, and its data would be
+ * lost.
+ */
 export const KEEPS_LABELS = { ignoreChanges: ['labels'] } satisfies TerraformResourceLifecycle;
 
 /** Formats a resource for `replace_triggered_by`: an address in plain text, not an expression. */

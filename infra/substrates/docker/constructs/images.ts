@@ -10,7 +10,7 @@ export class Images extends Construct {
   readonly #images: Partial<Readonly<Record<ImageRole, Image>>>;
   readonly #on: OnEngine;
 
-  /** @param roles images that the containers of the engine use */
+  /** @param roles images that the containers on the engine use */
   constructor(scope: Construct, id: string, set: ImageSet, roles: readonly ImageRole[], on: OnEngine) {
     super(scope, id);
     this.#on = on;

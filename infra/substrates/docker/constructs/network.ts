@@ -1,11 +1,12 @@
 /**
- * Two networks: the nodes communicate in an internal one without any other access; the other one publishes ports on
+ * Two networks: the nodes communicate through an internal one, which has no other access; the other publishes ports on
  * this host's loopback address, since an internal network alone cannot publish ports. With `hosts` each engine has only
  * the second one: the nodes communicate through the published ports of their hosts.
  *
  * A network exists immediately, but the provider reports it 2 s after the request (`docker_network` sleeps before it
- * looks). In a first deploy (`cold`) the containers poll the engine instead. Later deploys wait for Terraform: a
- * network may have to be replaced there, with its containers detached before and attached to the new one afterwards.
+ * checks). In a first deploy (`cold`) the containers poll the engine instead. Later deploys wait for Terraform: they
+ * may have to replace a network, and its containers must be detached before that and attached to the new network
+ * afterwards.
  */
 import { Network as DockerNetwork } from '@cdktf/provider-docker/lib/network/index.js';
 import { DataResource, type ITerraformDependable } from 'cdktf';
@@ -16,7 +17,7 @@ import { KEEPS_LABELS, type Labelled, type OnEngine, ownLabels, triggerOf } from
 
 /**
  * Maximum wait for a network. The engine creates one within about 0.2 s; if it refuses, Terraform reports the refusal
- * when this wait has timed out.
+ * after this wait times out.
  */
 const WAIT_SECONDS = 10;
 
@@ -76,25 +77,28 @@ export class Network extends Construct {
     return [...(this.#data === undefined ? [] : [this.#data]), this.#publish];
   }
 
-  /** Resources for which a container waits. */
+  /** Resources that a container waits for. */
   get dependencies(): (DockerNetwork | DataResource)[] {
     return this.#cold ? [this.#awaited] : [this.#awaited, ...this.#networks];
   }
 
   /**
-   * Triggers that replace a container when its network is replaced. Terraform does not do so for a lost network that it
-   * creates again.
+   * Triggers that replace a container when its network is replaced. Terraform does not do this if a network was lost
+   * and is created again.
    */
   get replaceTriggeredBy(): string[] {
     return this.#cold ? [] : this.#networks.map(triggerOf);
   }
 
-  /** Attaches a container to the network of the nodes. It uses names, because a reference would wait for Terraform. */
+  /**
+   * Attaches a container to the nodes' network. Uses names, because with a reference the container would wait for
+   * Terraform's network resource.
+   */
   attached({ address }: Pick<PlannedContainer, 'address'>): Attachment[] {
     return this.#data === undefined ? [{ name: this.#names.publish.name }] : [this.#inside(address.host)];
   }
 
-  /** Attaches a container to the network of the nodes with a name, and to the one that publishes its port. */
+  /** Attaches a container to the nodes' network under a name, and to the network that publishes its port. */
   published({ id, address }: Pick<PlannedContainer, 'id' | 'address'>): Attachment[] {
     const publish = { name: this.#names.publish.name };
     if (this.#data === undefined) return [{ ...publish, aliases: [id] }];

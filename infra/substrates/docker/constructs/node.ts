@@ -6,7 +6,7 @@ import type { PlannedNode } from '../plan.ts';
 import { containerLabels, hardenedSettings, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
 import type { StackParts } from './stack-parts.ts';
 
-/** Grace period of a stop: on shutdown Redis waits for its replicas (`shutdown-timeout`, 10 s), then saves. */
+/** Grace period for a stop: on shutdown Redis waits for its replicas (`shutdown-timeout`, 10 s), then saves. */
 const STOP_GRACE_SECONDS = 20;
 
 export class Node extends Construct {

@@ -1,6 +1,7 @@
 /**
- * Last step of a deploy: a short-lived container that waits until all sentinels report the same master, its replicas in
- * sync and the other sentinels. A successful deploy has a quorum; a failed one reports the missing condition.
+ * Last step of a deploy: a short-lived container that waits until all sentinels agree on the master, report all its
+ * replicas as in sync, and have discovered each other. A successful deploy has a quorum; a failed one reports the
+ * condition that was not met.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Op, TerraformSelf } from 'cdktf';

@@ -1,7 +1,7 @@
 /**
  * Removes the passwords together with the environment: `cdktf destroy` deletes their files as `kit down` does. All
  * other resources depend on this one, so that Terraform destroys it last: a failed destroy keeps the passwords of the
- * containers that still run.
+ * containers that are still running.
  */
 import { DataResource } from 'cdktf';
 import { Construct } from 'constructs';

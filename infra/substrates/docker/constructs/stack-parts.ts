@@ -1,4 +1,4 @@
-/** Input of the constructs that a stack composes. A leaf: the stack and the constructs import it. */
+/** Input of the constructs that a stack composes. A leaf module: the stack and the constructs import it. */
 import type { ITerraformDependable } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
 import type { DockerPlan, PlannedContainer } from '../plan.ts';
@@ -18,9 +18,9 @@ export interface StackParts {
   readonly hashes: ReadonlyMap<string, string>;
   /** Whether Terraform refuses the removal of a data volume. */
   readonly keepsData: boolean;
-  /** Resource of the passwords, which is destroyed after all resources that use them. */
+  /** Resource for the passwords, which is destroyed after all resources that use them. */
   readonly secrets: ITerraformDependable;
 }
 
-/** Returns the parts on the engine of a container. */
+/** Returns the parts on a container's engine. */
 export type PartsFor = (planned: Pick<PlannedContainer, 'engine'>) => StackParts;

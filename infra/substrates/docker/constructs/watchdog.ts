@@ -1,6 +1,6 @@
 /**
  * The watchdog: one container for all nodes, in the data network only. It uses the Redis Commander image, which
- * contains Node, so it needs no separate image.
+ * contains Node.js, so it needs no separate image.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the exporter so that /metrics always follows the master: the exporter has one fixed address, while the master
 # changes. Queries the sentinels through the exporter itself (it supports TLS and ACL; a shell does not), and restarts
-# it on a change.
+# it when the master changes.
 set -eu
 . /kit/exporter.env
 

@@ -3,11 +3,11 @@
 #
 #   run      finds the master from the sentinels (a majority), the volume or the template, in this order;
 #            a cluster node uses the nodes.conf on its volume, or queries the other nodes if it has none
-#   health   checks whether the server answers PING, also with MISCONF or LOADING
+#   health   checks whether the server answers PING, even with MISCONF or LOADING
 #   ready    waits until the environment works as a whole and loads the functions; last step of a deploy
 #
-# /kit is read-only and holds the rendered files (node.env has no secret, auth/ has); /data is the node's volume. Uses
-# POSIX shell only: the published images have dash or busybox.
+# /kit is read-only and holds the rendered files (node.env contains no secret, auth/ does); /data is the node's volume.
+# Uses POSIX shell only: the published images have dash or busybox.
 set -eu
 umask 077
 . /kit/node.env
@@ -20,7 +20,7 @@ patient() {
   [ "$(date +%s)" -lt "$deadline" ]
 }
 
-# ask redis|sentinel|functions HOST PORT COMMAND…: runs one command, at most 2 s; prints nothing without a reply.
+# ask redis|sentinel|functions HOST PORT COMMAND…: runs one command, at most 2 s; prints nothing if there is no reply.
 ask() {
   who=$1 host=$2 port=$3
   shift 3
@@ -81,7 +81,7 @@ successor_in_sight() {
 }
 
 # Derives this node's nodes.conf from the view of a peer: as a replica of the current owner of its first slots, or with
-# its own slots if no other node took over and its data exists ($1: yes). Prints nothing while that is undecided.
+# its own slots if no other node took over and its data exists ($1: yes). Prints nothing until this can be determined.
 adopted() {
   awk -v self="${SELF% *}:${SELF#* }@" -v slot="$FIRST_SLOT" -v keep="$1" '
     NF < 8 || $3 ~ /handshake/ { next }
@@ -121,8 +121,8 @@ await_followers() {
   done
 }
 
-# Redis maintains nodes.conf: a node that has one starts with it, and the other nodes send it the changes since. A node
-# without one is new, or has lost its volume. In the second case an empty master would wipe its replicas.
+# Redis maintains nodes.conf: a node that has one starts with it, and the other nodes send it the changes made since
+# then. A node without one is new, or has lost its volume. In the second case an empty master would wipe its replicas.
 run_cluster() {
   if [ -f /data/nodes.conf ]; then
     readdressed /data/nodes.conf >/data/nodes.conf.next
@@ -167,7 +167,7 @@ await_master() {
   while patient 3 && [ -z "$(ask redis "${1% *}" "${1#* }" PING)" ]; do sleep 0.1; done
 }
 
-# Succeeds if the server would refuse the files of the volume.
+# Succeeds if the server would refuse the files on the volume.
 damaged() {
   command -v redis-check-aof >/dev/null && command -v redis-check-rdb >/dev/null || return 1
   if [ -f /data/appendonlydir/appendonly.aof.manifest ]; then
@@ -179,8 +179,8 @@ damaged() {
   fi
 }
 
-# A replica copies its master, so files that its server refuses are renamed and kept, once. The files are checked only
-# if the last start did not reach a reply to PING (`health` removes the mark).
+# A replica copies its master's data, so files that its server refuses are renamed and kept, but only once. The files
+# are checked only if the server did not reply to PING after the last start (`health` removes the mark).
 set_damaged_aside() {
   [ -f /data/starting ] && has_data || return 0
   damaged || return 0
@@ -244,8 +244,8 @@ await_replicas() {
   done
 }
 
-# The kit owns the template, Sentinel owns the state: its id, its epochs, its master and the nodes that it has
-# discovered. A new sentinel gets the other sentinels, and the replicas of the first master.
+# The kit owns the template; Sentinel owns the state: its id, its epochs, its master and the nodes that it has
+# discovered. A new sentinel is given the other sentinels and the replicas of the first master.
 run_sentinel() {
   kept=/data/sentinel.conf
   monitored=
@@ -298,7 +298,7 @@ view() {
   echo "$master $synced"
 }
 
-# Prints the first unmet condition of a cluster node; nothing if it is healthy.
+# Prints the first unmet condition of a cluster node; prints nothing if the node is healthy.
 cluster_complaint() {
   info=$(ask redis "$1" "$2" CLUSTER INFO | tr -d '\r')
   for wanted in cluster_state:ok cluster_slots_ok:16384 "cluster_known_nodes:$NODES"; do

@@ -159,7 +159,7 @@ describe('batches', () => {
       (_, batch) => done.push(batch[0] as number),
     );
     expect(started).toEqual([0, 500, 1000, 1500]);
-    // End the batches in reverse order.
+    // Complete the batches in reverse order.
     for (const end of waiting.splice(0).reverse()) end();
     while (done.length < 6) {
       await Promise.resolve();
@@ -169,7 +169,7 @@ describe('batches', () => {
     expect(done).toEqual([0, 500, 1000, 1500, 2000, 2500]);
   });
 
-  it('end with the first error, after the started batches have ended', async () => {
+  it('fail with the first error, after the batches in flight have completed', async () => {
     let ended = 0;
     let started = 0;
     const all = inBatches(

@@ -1,6 +1,4 @@
-/**
- * Read-through, write-through and write-behind over a source that is a Map, and that fails, hangs or refuses on demand.
- */
+/** Read-through, write-through and write-behind with a Map as the source, which fails, hangs or refuses on demand. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChangeQueue } from '../../../../client/extras/through/queue.ts';
@@ -27,7 +25,7 @@ class Table implements Source<unknown>, Sink<unknown> {
   readonly rows = new Map<string, unknown>();
   readonly batches: (readonly Change<unknown>[])[] = [];
   loads = 0;
-  /** Called by each store before its work; may throw or hang. */
+  /** Called by each store before it does its work; may throw or hang. */
   fails: (changes: readonly Change<unknown>[]) => Promise<void> | void = () => {};
 
   load(key: string): unknown {
@@ -59,7 +57,7 @@ const failing = (): never => {
 };
 
 describe('read-through', () => {
-  it('loads a missing value once, and queries the source again for a value that it did not have', async () => {
+  it('loads a missing value once, and queries the source again for a value that the source did not have', async () => {
     const table = new Table();
     const store = readThrough(cacheOf(), table);
     expect(await store.get('k')).toBeUndefined();
@@ -70,7 +68,7 @@ describe('read-through', () => {
 });
 
 describe('write-through', () => {
-  it('writes the source, then the cache', async () => {
+  it('writes to the source, then to the cache', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table);
     expect(await store.set('k', 1)).toEqual({ source: 'memory' });
@@ -166,7 +164,7 @@ describe('write-behind', () => {
     const { table, cache, store } = opened({ maxDelayMs: 60_000 });
     table.rows.set('k', 'old');
     await store.delete('k');
-    // Another process loads the key without knowledge of the removal.
+    // Another process loads the key because it has not seen the removal.
     expect(await cache.getOrCompute('k', () => table.load('k'))).toBe('old');
     await store.flush();
     expect(await store.get('k')).toBeUndefined();
@@ -186,7 +184,7 @@ describe('write-behind', () => {
     await store.close();
   });
 
-  it('keeps a change that arrives while an older one of its key is being sent', async () => {
+  it('keeps a change that arrives while an older change to the same key is being sent', async () => {
     const { table, store } = opened();
     const gate = Promise.withResolvers<void>();
     table.fails = ([change]) => (change?.sequence === 1 ? gate.promise : undefined);
@@ -233,7 +231,7 @@ describe('write-behind', () => {
     expect([...table.rows]).toEqual([['k', 1]]);
   });
 
-  it('flushes at close within the close timeout, and counts the changes that a hung source did not store', async () => {
+  it('flushes on close within the close timeout, and counts the changes that a hung source did not store', async () => {
     const { table, store, events } = opened({ maxDelayMs: 60_000, closeTimeoutMs: 50, batchSize: 2 });
     table.fails = () => new Promise(() => {});
     for (const key of ['a', 'b', 'c']) await store.set(key, 1);
@@ -242,7 +240,7 @@ describe('write-behind', () => {
     await expect(store.set('k', 1)).rejects.toThrowError(ClosedError);
   });
 
-  it('sends at close the changes in flight to the cache, and acknowledges no lost change', async () => {
+  it('on close, also stores changes that are in flight to the cache, and acknowledges no lost change', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     const [set, removed] = [store.set('a', 1), store.delete('b')];
     expect(await store.close()).toMatchObject({ stored: 2, lost: 0 });
@@ -280,7 +278,7 @@ describe('write-behind', () => {
     expect(table.rows.get('k')).toEqual(was);
   });
 
-  it('rejects a change that exceeds the limit of pending bytes', async () => {
+  it('rejects a change that exceeds the limit for pending bytes', async () => {
     const { store } = opened({ maxDelayMs: 60_000, queueBytes: 1000 });
     await store.set('a', 'x'.repeat(600));
     await expect(store.set('b', 'x'.repeat(600))).rejects.toThrowError(
@@ -316,7 +314,8 @@ describe('the queue of changes', () => {
           if (step.refused) queue.withdraw(change);
           else queue.release(change);
         };
-        // The cache may accept or reject a change after all changes are added, but always in their order.
+        // The cache may accept or reject a change after all changes have been added, but always in the order in which
+        // they were added.
         for (const [i, change] of changes.entries()) {
           queue.add(change);
           if (!list[i]?.late) settle(i);

@@ -1,4 +1,4 @@
-/** Prediction of reads from past days, and the warming that uses the prediction. */
+/** Prediction of reads based on past days, and warming that uses the prediction. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   AccessHistory,
@@ -26,14 +26,14 @@ function historyOf(
 }
 
 describe('AccessHistory', () => {
-  it('expects the keys that were read in the same hour of past days, most reads first', () => {
+  it('expects the keys that were read in the same hour of past days, most-read keys first', () => {
     const history = historyOf([1, 'often', 10], [1, 'seldom', 2], [2, 'often', 10]);
     expect(history.expected(NINE + HOUR / 2).map(({ key }) => key)).toEqual(['often', 'seldom']);
     expect(history.expected(NINE)[0]?.reads).toBeCloseTo(10);
     expect(history.expected(NINE + HOUR)).toEqual([]);
   });
 
-  it('gives more weight to recent days, and to the same day of the week as much as to yesterday', () => {
+  it('gives more weight to recent days, and weights the same day last week as much as yesterday', () => {
     const reads = (daysAgo: number) =>
       historyOf([daysAgo, 'key', 10], ...[1, 2, 5, 7].map((day) => [day, 'other', 1] as const))
         .expected(NINE, 0)
@@ -47,7 +47,7 @@ describe('AccessHistory', () => {
     expect(historyOf([3, 'key', 4]).expected(NINE)).toEqual([{ key: 'key', reads: 4 }]);
   });
 
-  it('keeps the keys with the most reads per hour, and drops hours after the configured days', () => {
+  it('keeps the keys with the most reads per hour, and drops hours after the configured number of days', () => {
     const history = new AccessHistory({ days: 2, keysPerHour: 3 });
     for (let i = 0; i < 50; i += 1) for (let n = 0; n <= i; n += 1) history.record(`key:${i}`, NINE - DAY);
     history.record('later', NINE);

@@ -164,7 +164,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('does not count entries as warmed that are only in the memory of this process', async () => {
+  it('does not count entries that are only in the memory of this process as warmed', async () => {
     const gone = await RedisProcess.start();
     const cache = redisCache({ address: gone.address, commandTimeoutMs: 50, connectTimeoutMs: 50 });
     await gone[Symbol.asyncDispose]();
@@ -174,7 +174,7 @@ describe('warming', () => {
     expect(report.error?.message).toMatch(/Redis is unreachable/);
   });
 
-  it('runs a strategy only once at a time, and gives concurrent callers the same report', async () => {
+  it('never runs a strategy twice at the same time, and gives concurrent callers the same report', async () => {
     const gate = Promise.withResolvers<void>();
     let runs = 0;
     const { warmer } = openWarming([

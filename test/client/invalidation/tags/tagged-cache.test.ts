@@ -119,7 +119,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
     await waitUntil('the entry of this round', async () => (await patient.get('k')) === -1);
   });
 
-  it('removes the entries of a domain with a new version of the domain', async () => {
+  it('removes the entries of a domain by giving the domain a new version', async () => {
     await cache.set('product:1', 1);
     await cache.set('elsewhere', 2);
     await cache.invalidation.domain('catalogue');
@@ -179,7 +179,7 @@ describe('tags over Redis', () => {
     expect((await cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`))).size).toBe(0);
   });
 
-  it('open a listener only at their first use', async () => {
+  it('open a listener only on first use', async () => {
     const cache = closeAfterTest(kinds['a cache over Redis']());
     const listeners = async (): Promise<number> =>
       String(await redis.admin().call('CLIENT', 'LIST', 'TYPE', 'PUBSUB')).match(/redir=\d/g)?.length ?? 0;
@@ -192,7 +192,7 @@ describe('tags over Redis', () => {
     await waitUntil('no listener is left', async () => (await listeners()) === 0);
   });
 
-  it('are invalidated in the first tier of the other process', async () => {
+  it('are invalidated in the first tier of another process', async () => {
     const [here, there] = [
       closeAfterTest(kinds['a tiered cache']()),
       closeAfterTest(kinds['a tiered cache']()),
@@ -257,7 +257,7 @@ describe('tags over Redis', () => {
     expect(await cache.get('old')).toBeUndefined();
   });
 
-  it('are not written with versions that only this process has, which no other process could invalidate', async () => {
+  it('are not written with versions known only to this process, which no other process could invalidate', async () => {
     const own = await RedisProcess.start({ host: '127.61.24.1' });
     const here = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));
     const there = closeAfterTest(redisCache({ address: own.address, namespace: 't', compute }));

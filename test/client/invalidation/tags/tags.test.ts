@@ -28,7 +28,7 @@ const resolved = () =>
   resolveConnection({ mode: 'standalone', address: redis.address, commandTimeoutMs: 300 });
 
 function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
-  // The journal of an earlier test replays over the connection of that test, which is closed.
+  // The journal of an earlier test replays over that test's own connection, which is closed.
   const own = connection;
   journal = new Journal({ unlink: (keys) => own.request('UNLINK', keys, { failFast: true }) });
   own.on((event) => journal.noticed(event));
@@ -41,7 +41,7 @@ function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
   });
 }
 
-/** Number of calls per command that the server has executed. */
+/** Number of calls that the server has executed, per command. */
 async function commands(): Promise<ReadonlyMap<string, number>> {
   const text = await redis.admin().info('commandstats');
   return new Map(
@@ -127,7 +127,7 @@ describe('tags that are checked in Redis each time', () => {
     expect(await spent(() => clustered.invalidate([]))).toEqual({});
   });
 
-  it('ignore a foreign value in the key of a version', async () => {
+  it('ignore a foreign value in a version key', async () => {
     for (const spoil of [
       () => redis.admin().set(`ns:~tag:${tagId('a')}`, 'nonsense'),
       () =>
@@ -220,7 +220,7 @@ describe('tags with coherence', () => {
     const stamps = await known(names);
     const current: unknown[] = [];
     const read: unknown[] = [];
-    // No assertion inside the loops: a thousand assertions block the event loop, and after such a stall versions are
+    // No assertion inside the loops: a thousand assertions block the event loop, and after such a stall, versions are
     // read again.
     const used = await spent(async () => {
       for (let i = 0; i < 1000; i++) current.push(tags.current(stamps));
@@ -254,13 +254,13 @@ describe('tags with coherence', () => {
     }
   });
 
-  it('are invalid immediately when this process invalidates them', async () => {
+  it('become invalid as soon as this process invalidates them', async () => {
     const stamps = await known(['a']);
     await tags.invalidate(['a']);
     expect(await tags.current(stamps)).toBe(false);
   });
 
-  it('are checked in Redis again while Redis does not reply', async () => {
+  it('fall back to a check in Redis while Redis does not reply', async () => {
     const stamps = await known(['a']);
     redis.pause();
     await waitUntil('coherence is lost', () => !coherence.live);
@@ -288,7 +288,7 @@ describe('tags with coherence', () => {
   });
 });
 
-describe('tags of entries that are only in this process', () => {
+describe('tags of entries that exist only in this process', () => {
   it('are valid until they are invalidated, evicted or cleared', async () => {
     const tags = new LocalTags(2);
     const [a, b] = [await tags.stamps(['a', 'a']), await tags.stamps(['a', 'b'])];

@@ -71,7 +71,7 @@ describe('a connection to a cluster whose masters fail', () => {
     expect(await wrongOn(promoted.node, results[0]?.acknowledged ?? [])).toEqual([]);
   });
 
-  it('leaves a hung master when its replica is promoted, and ignores it when it replies again', async () => {
+  it('abandons a hung master when its replica is promoted, and ignores the master when it replies again', async () => {
     const former = await set.owner(slotOf('{b}'));
     former.pause();
     const promoted = await successor(former);

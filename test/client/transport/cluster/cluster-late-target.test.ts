@@ -1,6 +1,6 @@
 /**
- * Keys that migrated to a node to which the client connects late: the redirection is retried until the deadline of the
- * call.
+ * Reads of keys that migrated to a node to which the client connects late: the redirection is retried until the
+ * deadline of the call.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache } from '../../../../client/index.ts';

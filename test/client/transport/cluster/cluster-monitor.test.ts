@@ -1,4 +1,7 @@
-/** Polls of a cluster whose nodes all refuse. A refusal may need no I/O, so no other delay paces the polls. */
+/**
+ * Polling of a cluster whose nodes all refuse the client. A refusal may need no I/O, so nothing else limits the polling
+ * rate.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { resolveConnection } from '../../../../client/options/connection-options.ts';

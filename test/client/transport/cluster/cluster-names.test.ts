@@ -1,4 +1,4 @@
-/** Nodes of a cluster that redirections name differently, or not at all: a slot migration loses no read. */
+/** Cluster nodes that redirections name differently, or not at all: no read fails because of a slot migration. */
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   type Cache,
@@ -97,7 +97,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     for (const proxy of proxies) await proxy.close();
   });
 
-  it('is reached only through the proxies, also after redirections', async () => {
+  it('is reached only through the proxies, even after redirections', async () => {
     const natMap = Object.fromEntries(
       set.nodes.map(({ address: { host, port } }, i) => [
         `${mapped === 'ip' ? host : `node-${i}.cluster.test`}:${port}`,
@@ -130,7 +130,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
     expect(masters.filter((master) => !reached.has(master))).toEqual([]);
     expect(troubleEvents(events)).toEqual([]);
     expect(cache.stats().errors).toBe(0);
-    // A replica is recognized as a replica of its master, whatever their names are.
+    // A replica is recognized as a replica of its master, regardless of their names.
     const reads = async (): Promise<number> => {
       await cache.get(keys[0] as string);
       const counts = await Promise.all(
@@ -146,7 +146,7 @@ describe.each<['hostname' | 'ip', 'hostname' | 'ip']>([
   });
 });
 
-it('reads from a node that was unknown to this client after a slot moves to that node', async () => {
+it('reads from a previously unknown node after a slot moves to that node', async () => {
   await announce('unknown-endpoint');
   await using more = await RedisProcess.start({
     host: '127.61.0.12',
@@ -179,7 +179,7 @@ it('reads from a node that was unknown to this client after a slot moves to that
   for (const key of keys) expect(await cache.getEntry(key)).toEqual({ value: key, source: 'redis' });
   expect(troubleEvents(events)).toEqual([]);
   expect(cache.stats()).toMatchObject({ errors: 0, breakerTransitions: 0 });
-  // Returns the slot and its keys, so the cluster is unchanged for other tests.
+  // Moves the slot and its keys back, so that the cluster is unchanged for other tests.
   const { address } = from;
   await more.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');
   await from.admin().call('CLUSTER', 'SETSLOT', slot, 'STABLE');

@@ -24,7 +24,7 @@ function view(...lines: readonly Line[]): ClusterView {
 }
 
 describe('slots', () => {
-  it('equal the slots that Redis computes, also for hash tags', () => {
+  it('equal the slots that Redis computes, including for keys with hash tags', () => {
     expect(slotOf('123456789')).toBe(12_739);
     expect(slotOf('{user1000}.following')).toBe(slotOf('user1000'));
     expect(slotOf('foo{{bar}}zap')).toBe(slotOf('{bar'));
@@ -71,7 +71,7 @@ describe('CLUSTER NODES', () => {
     }
   });
 
-  it('gives no topology if it has no addresses or comes from a node outside a cluster', () => {
+  it('yields no topology if it has no addresses or comes from a node outside a cluster', () => {
     const context = { asked: address(1), names: false, at: 0 };
     expect(parseNodes(line, context)).toBeUndefined();
     expect(parseNodes('ERR This instance has cluster support disabled', context)).toBeUndefined();
@@ -152,7 +152,7 @@ describe('the topology', () => {
     expect(target('', 7009, 'asking', 7)).toBe(two);
   });
 
-  it('marks a master as failing when a node reports it', () => {
+  it('marks a master as failing when a node reports the failure', () => {
     const topology = new Topology();
     topology.update([before]);
     const shard = topology.owner(0) as NonNullable<ReturnType<Topology['owner']>>;

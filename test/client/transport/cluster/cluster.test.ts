@@ -45,7 +45,7 @@ describe('a connection to a cluster', () => {
   afterEach(() => connection.close());
   afterAll(() => set[Symbol.asyncDispose]());
 
-  it('sends each key to its master, from one seed node', async () => {
+  it('sends each key to its master, starting from one seed node', async () => {
     const c = open({ nodes: [set.nodes[4]?.address as RedisProcess['address']] });
     await Promise.all(keys.map((key) => c.call('SET', key, `v ${key}`)));
     expect(await Promise.all(keys.map((key) => c.call('GET', key)))).toEqual(keys.map((key) => `v ${key}`));
@@ -78,7 +78,7 @@ describe('a connection to a cluster', () => {
     await c.call('DEL', 'list', '{t}a', '{t}b');
   });
 
-  it('sends a command for all masters to each master', async () => {
+  it('sends commands that concern all masters to each of them', async () => {
     const c = open();
     expect(await c.call('PING')).toBe('PONG');
     await Promise.all(keys.map((key) => c.call('SET', key, 1)));
@@ -96,7 +96,7 @@ describe('a connection to a cluster', () => {
     expect(String(await c.callBuffer('CLUSTER', 'INFO'))).toContain('cluster_state:ok');
   });
 
-  it('meets the durability of each write on its own shard', async () => {
+  it('ensures the requested durability of each write on its own shard', async () => {
     const c = open();
     const durability = { replicas: 1, timeoutMs: 1000 };
     const writes = await Promise.all(keys.map((key) => c.callDurable(durability, 'SET', key, 'd')));
@@ -110,7 +110,7 @@ describe('a connection to a cluster', () => {
     await c.call('UNLINK', 'k:1');
   });
 
-  it('rejects unsupported commands in a cluster with the reason', async () => {
+  it('rejects commands that a cluster does not support, and states the reason', async () => {
     const c = open();
     await expect(c.call('MULTI')).rejects.toThrowError(/MULTI: belongs to one connection/);
     await expect(c.call('SCAN', 'x')).rejects.toThrowError(/x is not a cursor/);

@@ -5,8 +5,8 @@ import { waitUntil } from '../../../support/redis-process.ts';
 import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
 /**
- * A folder has the name of the snapshot, so a new snapshot cannot replace it. A replica that may not accept writes
- * after a failed snapshot would stop itself.
+ * A folder occupies the file name of the snapshot, so a new snapshot cannot replace it. A replica that may not accept
+ * writes after a failed snapshot would stop itself.
  */
 export const fault = changeFault(
   {

@@ -4,7 +4,7 @@ import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 /** Less than an empty server needs, so the server rejects every write. */
 const FULL = '1mb';
 
-/** Takes effect at the first batch read, so the load can store its values before. */
+/** Takes effect at the first batch read, so the load can store its values first. */
 export const fault = changeFault(
   {
     what: 'The memory is full once batches are read and written',

@@ -1,6 +1,6 @@
 /**
- * Hand-written facts of nodes: the facts of a healthy environment, made by the real renderers and the defaults of a
- * server. Tests change or remove one fact of one node.
+ * Hand-written node facts: the facts of a healthy environment, produced by the real renderers and from a server's
+ * defaults. Tests change or remove one fact of one node.
  */
 import { readFileSync } from 'node:fs';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
@@ -72,8 +72,8 @@ export interface Planted {
 }
 
 /**
- * All records of the sampler in a run: the rendered files, a probe at the start, one between trials, and one at the
- * end.
+ * All records that the sampler writes in a run: the rendered files, a probe at the start, one between trials, and one
+ * at the end.
  */
 export function healthyNodes(
   environment: EnvironmentConfig = smallEnvironment(),

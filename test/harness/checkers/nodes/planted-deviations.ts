@@ -1,4 +1,6 @@
-/** Wrong values on nodes, each with the checker that must detect it, and the texts of the reason and the remedy. */
+/**
+ * Wrong values on nodes, each with the checker that must detect it and the expected texts of the reason and the remedy.
+ */
 import type { buildEnvironment } from '../history-builders.ts';
 import type { Planted } from './node-builders.ts';
 

@@ -60,7 +60,7 @@ describe('a deviating value on a node', () => {
     },
   );
 
-  it('is counted once, with the first probe, although every probe shows it', () => {
+  it('is counted once, with the first probe, even though every probe shows it', () => {
     const finding = check('flush', [configReply({ appendfsync: 'no' })]);
     expect(figureNumber(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
@@ -86,7 +86,7 @@ describe('a deviating value on a node', () => {
     expect(cluster.remedies?.join()).toMatch(/cluster-node-timeout is '15000', rendered '5000'/);
   });
 
-  it('is detected for a directive without a rule that differs between nodes', () => {
+  it('is detected for a directive that has no rule but differs between nodes', () => {
     const on = (node: string, value: string) => configReply({ 'a-later-directive': value }, node);
     const same = ['redis-1', 'redis-2', 'redis-3'].map((node) => on(node, '1'));
     expect(check('drift', same).validity).toBe('valid');
@@ -96,7 +96,7 @@ describe('a deviating value on a node', () => {
     ]);
   });
 
-  it('is reported with the file if the rendered file has it', () => {
+  it('is reported with the file name if the rendered file contains it', () => {
     const rendered: readonly (readonly [string, Overrides, RegExp])[] = [
       [
         'persistence',
@@ -130,13 +130,15 @@ describe('a deviating value on a node', () => {
     }
   });
 
-  it('is not reported if a majority of a cluster, or only snapshots, protect durable writes', () => {
+  it('is not reported if durable writes are protected by a majority of a cluster, or only by snapshots', () => {
     expect(check('write-guard', [], CLUSTER).validity).toBe('valid');
     expect(check('persistence', [], { redis: { appendonly: false } }).validity).toBe('valid');
   });
 });
 
-/** The facts that each checker needs, on a node whose missing reply the checker must detect. */
+/**
+ * Facts that each checker needs, each with a node that omits it in the test. The checker must detect the missing fact.
+ */
 const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>[]>> = {
   drift: [
     { node: 'redis-2', name: 'config' },
@@ -213,7 +215,7 @@ describe('a missing fact', () => {
     },
   );
 
-  it('can be the place of a node in its cluster, or the replicas that a sentinel reports', () => {
+  it("can be a node's position in its cluster, or the replicas that a sentinel reports", () => {
     const unplaced = check('roles', [{ node: 'redis-2', name: 'cluster-nodes', when: 'end' }], CLUSTER);
     expect(unplaced).toMatchObject({ validity: 'unknown', figures: {} });
     const alone = ['sentinel-replica-count', 'sentinel-replica'].map((name) => ({
@@ -249,7 +251,7 @@ describe('a missing fact', () => {
     }
   });
 
-  it('can be a directive of the file that a node does not report', () => {
+  it('can be a directive that the file contains but the node does not report', () => {
     const finding = check('drift', [{ node: 'redis-2', name: 'config', data: { maxmemory: null } }]);
     expect(finding).toMatchObject({ validity: 'unknown', figures: {} });
     expect(finding.reasons.join()).toMatch(/redis-2 did not answer CONFIG GET maxmemory/);

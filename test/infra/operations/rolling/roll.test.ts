@@ -1,4 +1,4 @@
-/** A rolling change of local processes: under durable writes, interrupted, and refused. */
+/** A rolling change to local processes: during durable writes, interrupted, and refused. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
 import { roll } from '../../../../infra/operations/rolling/roll.ts';
@@ -46,7 +46,7 @@ describe('a rolling change', () => {
 
     await using second = await prepare(40);
     expect(second.changes.map(({ nodeId }) => nodeId)).toEqual(nodeIds.filter((id) => id !== replaced[0]));
-    // The state after a SIGKILL between the end and the start of a node.
+    // The state after a SIGKILL that arrives after a node has been stopped and before it is started again.
     const [killed = ''] = second.changes.map(({ nodeId }) => nodeId).filter((id) => id !== master());
     second.mark?.write(killed);
     await environment.capabilities.stop?.(killed);
@@ -87,7 +87,7 @@ describe('a rolling change', () => {
     expect(again.settings).toEqual([]);
   });
 
-  it('is refused while a node is down that needs no change, and replaces no node', async () => {
+  it('is refused, and replaces no node, while a node that needs no change is down', async () => {
     const replica = environment.topology.redis.map(({ id }) => id).find((id) => id !== master()) as string;
     await environment.capabilities.kill?.(replica);
     const before = await pids();
@@ -101,7 +101,7 @@ describe('a rolling change', () => {
     expect(await pids()).toEqual(before);
   });
 
-  it('begins with a node that is down, if this node needs the change', async () => {
+  it('begins with a node that is down, if that node needs the change', async () => {
     const status = await environment.status();
     const [down] = status.filter(({ state }) => state === 'stopped');
     await using change = await prepare(56, { downAfterMs: 1_800 });
@@ -110,9 +110,9 @@ describe('a rolling change', () => {
     expect(await maxmemories()).toEqual(Array(3).fill(String(56 * MIB)));
   });
 
-  it('reports the switch, without times, if the former master cannot synchronize with the new one', async () => {
+  it('reports the switch, without times, if the previous master cannot synchronize with the new one', async () => {
     const former = (await environment.masterId()) as string;
-    // Its data could also be of an earlier version than the snapshot of the new master.
+    // Another cause could be a previous master whose version is too old for the snapshot of the new master.
     await (await environment.admin(former)).config('SET', 'masterauth', 'wrong');
     await using change = await prepare(64, { downAfterMs: 1_800 });
     const report = await complete(change);

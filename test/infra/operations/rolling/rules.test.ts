@@ -15,7 +15,7 @@ describe('the order of a rolling change', () => {
   const groups = [{ master: 'redis-2', replicas: ['redis-1', 'redis-3'] }];
   const sentinels = ['sentinel-1', 'sentinel-2'];
 
-  it('is: replicas, then the master after a switchover, then sentinels', () => {
+  it('is replicas first, then the master after a switchover, then sentinels', () => {
     const all = new Set(['sentinel-1', 'redis-1', 'redis-2', 'redis-3', 'sentinel-2']);
     const steps = rollingSteps(all, groups, sentinels);
     expect(steps.map(({ nodeId }) => nodeId)).toEqual([
@@ -118,14 +118,14 @@ describe('versions of servers', () => {
   });
 });
 
-it('are compared by the RDB version that a server writes if it is newer than in the table', () => {
+it('versions are compared by the RDB version that a server writes if that is newer than in the table', () => {
   expect(versionProblem(redis('9.0.0'), redis('8.8.0'))).toBeUndefined();
   expect(versionProblem(redis('9.0.0'), redis('8.8.0'), 15)).toBe(
     'Redis 9.0.0 writes RDB version 15, Redis 8.8.0 reads up to 14',
   );
 });
 
-describe('the renewed file of a sentinel', () => {
+describe('the rewritten file of a sentinel', () => {
   const rendered = [
     'port 26379',
     'sentinel monitor mymaster 127.0.0.1 6379 2',
@@ -140,7 +140,7 @@ describe('the renewed file of a sentinel', () => {
     'sentinel current-epoch 7',
   ].join('\n');
 
-  it('has the new settings and quorum, and keeps the former master, id, epochs and nodes', () => {
+  it('has the new settings and quorum, and keeps the previous master, id, epochs and nodes', () => {
     expect(renewSentinelConf(rendered, kept, 'mymaster').trim().split('\n')).toEqual([
       'port 26379',
       'sentinel monitor mymaster 127.0.0.2 6380 2',

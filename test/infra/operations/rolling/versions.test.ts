@@ -1,6 +1,6 @@
 /**
  * A rolling version change on local processes (`KIT_TEST_SERVERS`) from the installed server to a newer one: under
- * load, reversed before the switchover, refused in reverse after it, and with a failover in between.
+ * load, reversed before the switchover, not reversible after it, and with a failover in between.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
@@ -25,7 +25,8 @@ import {
 const servers = await listTestServers();
 
 /**
- * A suite on the test server of a version. If the list has no such server, the suite is reported as skipped by name.
+ * Declares a suite that runs on the test server of the given version. If there is no such server in the list, the suite
+ * is reported as skipped by name.
  */
 function describeOn(wanted: string, body: (server: TestServer) => void): void {
   const server = servers.find(({ name }) => name.startsWith(`${wanted}.`));
@@ -102,7 +103,7 @@ describeOn('Redis 8.2', (server) => {
     state[Symbol.dispose]();
   });
 
-  it('can be reversed after the first replica, which then copies the data of the master again', async () => {
+  it('can be reversed after the first replica, which then copies the data from the master again', async () => {
     const master = await environment.admin((await environment.masterId()) as string);
     await master.set('before', 'kept');
     await using forth = await prepare(server);
@@ -122,7 +123,7 @@ describeOn('Redis 8.2', (server) => {
     expect(await (await environment.admin(first)).get('before')).toBe('kept');
   });
 
-  it('loses no durable write and serves every read, with 500 of each per second', async () => {
+  it('loses no durable write and serves every read, at 500 of each per second', async () => {
     const before = (await environment.masterId()) as string;
     const cache = openApplicationCache(environment);
     await cache.ping();

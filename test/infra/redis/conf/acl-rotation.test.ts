@@ -1,4 +1,4 @@
-/** Users with two passwords, as rendered, and as changed in a file that ACL SAVE wrote. */
+/** Users with two passwords: as rendered, and as changed in a file written by ACL SAVE. */
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { type EnvironmentSecrets, unknownSecrets } from '../../../../config/secrets.ts';
@@ -22,7 +22,7 @@ const secrets: EnvironmentSecrets = {
 };
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-it('the renderer writes both passwords of rotated users and of users derived from them, and one of the others', () => {
+it('the renderer writes both passwords of rotated and derived users, and one password of the others', () => {
   const text = renderRedisAcl(secrets, 'cache', '7.0.15', { watchdog: true });
   for (const set of [secrets, former]) {
     expect(acceptsPassword(text, 'app', set.redis.app)).toBe(true);
@@ -41,7 +41,7 @@ it('the rotated users of each kind of node are listed', () => {
   expect(rotatedAccounts('redis', former)).toEqual([]);
 });
 
-it('a password is added to and removed from a file, and unknown users and rules are kept', () => {
+it('adding a password to a file, or removing one, keeps unknown users and rules', () => {
   const saved = [
     'user default off resetpass ~* &* +@all',
     `user app on sanitize-payload #${sha256(former.redis.app.reveal())} #${sha256('of an operator')} ~* -@all +get (%R~x* -@all +set)`,

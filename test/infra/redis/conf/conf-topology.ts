@@ -1,6 +1,6 @@
 /**
- * A topology from the rendered files alone, for tests of these files: real redis-server processes on separate loopback
- * addresses. `infra/substrates/local/` does this in the product.
+ * A topology made only from the rendered files, for tests of these files: real redis-server processes on separate
+ * loopback addresses. `infra/substrates/local/` does this in the product.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -30,7 +30,7 @@ export const baseSentinel = readFileSync(join(root, 'sentinel.conf'), 'utf8');
 
 export const installedVersion =
   /v=(\d+\.\d+\.\d+)/.exec(execFileSync('redis-server', ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
-/** Without defragmentation, so the files work with any build. */
+/** Facts without defragmentation, so that the files work with any build. */
 export const facts: BinaryFacts = { version: installedVersion, activedefrag: false, tls: true };
 
 export interface ConfTopology extends AsyncDisposable {
@@ -38,14 +38,14 @@ export interface ConfTopology extends AsyncDisposable {
   readonly secrets: EnvironmentSecrets;
   readonly tls: { readonly ca: string } | undefined;
   address(id: string): Address;
-  /** Opens a connection as `user`, which is closed with the topology. */
+  /** Opens a connection as `user`. It is closed together with the topology. */
   connect(id: string, user: string, options?: RedisOptions): Redis;
   kill(id: string): void;
   log(id: string): string;
   conf(id: string): string;
 }
 
-/** Polls a condition. The error of a timeout names the condition. */
+/** Polls a condition. The timeout error names the condition. */
 export async function waitUntil<T>(
   what: string,
   check: () => Promise<T | undefined | false>,
@@ -124,8 +124,8 @@ export async function startConfTopology(environment: EnvironmentConfig): Promise
       const info = await started.connect('redis-1', 'admin').info('replication');
       return (info.match(/state=online/g) ?? []).length === topology.redis.length - 1;
     });
-    // Sentinels start after the replicas: a sentinel queries a master for its replicas at its start, and then only 10 s
-    // later.
+    // Sentinels start after the replicas: a sentinel asks a master for its replicas when the sentinel starts, and then
+    // not again for 10 s.
     topology.sentinels.forEach(start);
     return started;
   } catch (error) {

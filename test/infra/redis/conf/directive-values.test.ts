@@ -53,8 +53,8 @@ describe('a normalized directive value', () => {
 });
 
 /**
- * Starts a server on all addresses, as without a configuration. If another test uses the port on one of the addresses,
- * the server ends, and another port is tried.
+ * Starts a server on all addresses, as it would start without a configuration. If another test uses the port on one of
+ * the addresses, the server exits, and another port is tried.
  */
 async function startWithDefaults(cwd: string) {
   for (let attempt = 1; ; attempt++) {
@@ -102,7 +102,7 @@ describe('the directive defaults', () => {
     }
   });
 
-  it('of Valkey match the defaults of Redis, except for the listed ones', () => {
+  it('are the same for Valkey and Redis, except for the listed ones', () => {
     expect(defaultValue('lazyfree-lazy-user-del', 'redis')).toBe('no');
     expect(defaultValue('lazyfree-lazy-user-del', 'valkey')).toBe('yes');
     expect(defaultValue('replica-priority', 'valkey')).toBe('100');

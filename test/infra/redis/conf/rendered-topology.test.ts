@@ -69,7 +69,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
   });
   afterAll(async () => await topology[Symbol.asyncDispose]());
 
-  it('lead to the replication of a write to both replicas, under the announced addresses', async () => {
+  it('cause a write to be replicated to both replicas, under the announced addresses', async () => {
     await topology.connect('redis-1', 'app').set('greeting', 'hello');
     for (const id of ['redis-2', 'redis-3']) {
       const replica = topology.connect(id, 'app');
@@ -123,7 +123,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
     await expect(probe.get('greeting')).rejects.toThrow(/NOPERM/);
   });
 
-  it('allow the exporter to read figures, but no secret', async () => {
+  it('allow the exporter to read metrics, but no secrets', async () => {
     const exporter = topology.connect('redis-1', 'exporter');
     expect(await exporter.info()).toContain('used_memory');
     await expect(exporter.latency('LATEST')).resolves.toBeDefined();
@@ -194,7 +194,7 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 
 /**
  * Writes once with a new stock ioredis: the test checks that the permissions of the app users are sufficient for it. A
- * client that is kept over the failover may end permanently if the switch happens between two sockets
+ * client that stays open across the failover may stop permanently if the switch happens between two sockets
  * (redis/ioredis#1683).
  */
 async function writeAsStock(topology: ConfTopology, key: string): Promise<string> {

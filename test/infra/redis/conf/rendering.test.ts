@@ -124,13 +124,13 @@ describe('the redis.conf of a node', () => {
     },
   );
 
-  it('leaves one core without io-threads', () => {
+  it('leaves one core free of io-threads', () => {
     const { text, deviations } = redis('production', { cores: 5, tls: true });
     expect(value(text, 'io-threads')).toEqual(['4']);
     expect(deviations).toEqual([]);
   });
 
-  it('omits activedefrag if the binary lacks it, and states that', () => {
+  it('omits activedefrag if the binary lacks it, and states the omission', () => {
     const { text, deviations } = redis('dev', { facts: { ...able, activedefrag: false } });
     expect(value(text, 'activedefrag')).toEqual([]);
     expect(deviations[0]).toContain('activedefrag is omitted');
@@ -165,7 +165,7 @@ describe('the redis.conf of a node', () => {
     expect(value(text, 'appendonly')).toEqual(['no']);
   });
 
-  it('is not rendered for a server that is too old, or lacks the required TLS', () => {
+  it('is not rendered for a server that is too old or lacks the required TLS support', () => {
     expect(() => redis('dev', { facts: { ...able, version: '6.2.14' } })).toThrow(
       expect.objectContaining({ code: 'REDIS_TOO_OLD' }),
     );
@@ -300,8 +300,8 @@ describe('the base files', () => {
 
   it('are accepted unchanged by the installed redis-server, except for machine-specific lines', () => {
     writeFileSync(join(dir, 'users.acl'), renderRedisAcl(secrets, 'shop', '7.0.15'));
-    // Debian's build refuses defragmentation. Redis ends at the first line that it refuses, which is here the last
-    // line.
+    // Debian's build refuses defragmentation. Redis exits at the first line that it refuses, which is the last line
+    // here.
     const text = `${baseRedis.replace('activedefrag yes', '')}aclfile ${join(dir, 'users.acl')}\nport 0\ndir ${dir}\nmaxmemory 10mb\nrdbchecksum perhaps\n`;
     let output = '';
     try {

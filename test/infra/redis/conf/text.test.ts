@@ -62,7 +62,7 @@ describe('applying changes to a base file', () => {
     expect(text).toMatch(/^# reason\nport 2\nsave 1 1\nsave 2 2\n# end\n\n# -- Here -+\n\ndir "\/a b"\n$/);
   });
 
-  it('replaces several lines with one line, and uses the last change of a directive', () => {
+  it('replaces several lines with one line, and uses the last change to a directive', () => {
     const text = overrideDirectives(
       base,
       [
@@ -74,7 +74,7 @@ describe('applying changes to a base file', () => {
     expect(text).toBe('# reason\nport 1\nsave ""\n# end\n');
   });
 
-  it('replaces an omitted directive with the reason, and does not append an absent one', () => {
+  it('replaces an omitted directive with the reason, and does not append one that is absent', () => {
     const text = overrideDirectives(
       base,
       [

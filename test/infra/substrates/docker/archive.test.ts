@@ -15,7 +15,7 @@ const FILES = [
   { path: 'block', text: 'x'.repeat(512) },
 ];
 
-it('tar unpacks an archive to the same files, without access for other users', () => {
+it('tar unpacks an archive into the same files, which other users cannot access', () => {
   mkdirSync(state.path, { recursive: true });
   const file = join(state.path, 'files.tar');
   writeFileSync(file, tarOf(FILES));

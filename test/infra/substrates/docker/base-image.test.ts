@@ -1,4 +1,4 @@
-/** Packages from apt on a machine without package lists. The configuration of apt redirects its folders. */
+/** Packages from apt on a machine without package lists. The apt configuration redirects its folders. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';

@@ -15,7 +15,7 @@ afterAll(() => {
 });
 
 describeOnEngine('a bundle', () => {
-  it('a bundle transfers the images and the plugin to a machine without them', async () => {
+  it('a bundle transfers the images and the plugin to a machine that lacks them', async () => {
     const file = join(here.path, 'kit.tar.gz');
     const saved = await saveBundle(file, here.path);
     expect(saved.plugin).toMatch(/kreuzwerker\/docker\/4\.5\.0\//);
@@ -31,7 +31,7 @@ describeOnEngine('a bundle', () => {
     await loadBundle(file, there.path, there.path);
   });
 
-  it('an invalid bundle is rejected, and a bundle without content is not saved', async () => {
+  it('an invalid bundle is rejected, and an empty bundle is not saved', async () => {
     await expect(loadBundle(join(here.path, 'none.tar.gz'), there.path)).rejects.toMatchObject({
       code: 'BUNDLE_INVALID',
     });

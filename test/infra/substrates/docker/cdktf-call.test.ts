@@ -17,7 +17,7 @@ afterAll(() => temporary[Symbol.dispose]());
 const NAMES = ['dev', 'staging', 'production'];
 const namesOf = (line: string) => namesIn(parseCall(line.split(' ')), NAMES);
 
-describe('the command line of cdktf', () => {
+describe('the cdktf command line', () => {
   it.each([
     ['node /x/node_modules/.bin/cdktf deploy dev', ['dev']],
     ['npm exec cdktf deploy --auto-approve dev staging', ['dev', 'staging']],

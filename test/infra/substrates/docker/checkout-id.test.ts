@@ -24,7 +24,7 @@ afterAll(() => temporary[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
 describe('the owner of a checkout', () => {
-  it('is random and constant, and contains host and path', () => {
+  it('is random but stable, and contains host and path', () => {
     const [one, other] = [stateDir(), stateDir()];
     expect(findOwner(local, one)).toBeUndefined();
     const owner = ownerOf(local, one);
@@ -66,7 +66,7 @@ describe('the owner of a checkout', () => {
     expect(ownerOf(local, path)).toEqual(owner);
   });
 
-  it('is the value of KIT_OWNER if this variable is set', () => {
+  it('is the value of KIT_OWNER if that variable is set', () => {
     vi.stubEnv('KIT_OWNER', 'ci-runner-3');
     expect(ownerOf(local, stateDir())).toEqual({ id: 'ci-runner-3', place: 'KIT_OWNER=ci-runner-3' });
     vi.stubEnv('KIT_OWNER', 'not a name');
@@ -89,7 +89,7 @@ describe('the owner of a checkout', () => {
 describe('the owner of a state in a backend', () => {
   const address = 'https://states.example/dev';
 
-  it('is the same for all checkouts that use this state, with every login', () => {
+  it('is the same for all checkouts that use that state, regardless of the login', () => {
     const expected = idOf({ address });
     expect(idOf({ address, username: 'one', password: 'secret' })).toBe(expected);
     expect(idOf({ address: 'https://kit:secret@states.example/dev', retry_max: '3' })).toBe(expected);

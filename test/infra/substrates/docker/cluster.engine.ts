@@ -60,7 +60,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await waitUntil('no drift', async () => (await drift()).length === 0);
   });
 
-  it('a cluster provides the endpoints for a client, and no secret', async () => {
+  it('a cluster provides the endpoints for a client, and no secrets', async () => {
     const { mode, redis, natMap } = environment.endpoints;
     expect({ mode, seeds: redis.length, mapped: Object.keys(natMap ?? {}).length }).toEqual({
       ...{ mode: 'cluster', seeds: 6, mapped: 6 },
@@ -125,7 +125,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     expect(await docker(['logs', first.container])).toMatch(/source: view of 10\./);
   });
 
-  it('a master that is isolated with its clients stops serving, and follows the new master after the heal', async () => {
+  it('a master that is isolated with its clients stops serving, and follows the new master after healing', async () => {
     const heal = await environment.capabilities.partition?.(['redis-2'], { clientsStillReach: true });
     try {
       const write = async () => (await environment.admin('redis-2')).set('{foo}:late', 'x').catch(String);

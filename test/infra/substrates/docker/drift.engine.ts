@@ -1,6 +1,6 @@
 /**
- * Every kind of drift on a real engine is reported without any change, and with the same next apply that
- * Terraform plans.
+ * Every kind of drift on a real engine is reported without changing anything, and the reported effect of the next apply
+ * is what Terraform plans.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,8 +39,8 @@ async function drift(): Promise<readonly DriftFinding[]> {
 const noDrift = () => waitUntil('no drift', async () => (await drift()).length === 0);
 
 /**
- * The plan of Terraform, in terms of the findings. Excluded are the wait at the end of a deploy, and the limit of
- * processes, which is set again on a replaced container.
+ * The Terraform plan, expressed in the terms of the findings. The wait at the end of a deploy is excluded, and so is
+ * the process limit, which is set again on a replaced container.
  */
 const ACTIONS: Readonly<Record<string, NextApply>> = {
   create: 'creates it',
@@ -64,7 +64,7 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
       .map(({ action, address }) => [nameOf(address), ACTIONS[action] ?? 'does not change it']),
   );
 }
-/** Actions of Terraform that the findings predict. Differences that Terraform ignores have no action. */
+/** Terraform actions that the findings predict. Differences that Terraform ignores have no action. */
 const claimed = (found: readonly DriftFinding[]): Readonly<Record<string, NextApply>> =>
   Object.fromEntries(
     found
@@ -89,8 +89,8 @@ describeOnEngine('drift', () => {
   const stray = ['kit-drifting-stray', ...deployLabels(config, state.path), '--entrypoint', 'true'];
 
   /**
-   * Each damage with the commands that cause it and the commands that undo it: the finding's remedy, or a manual repair
-   * if the next apply would undo it.
+   * Each kind of damage with the commands that cause it and the commands that undo it: the finding's remedy, or a
+   * manual repair if the next apply would undo it.
    */
   const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], repair: string[][]]>> = {
     paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
@@ -126,7 +126,7 @@ describeOnEngine('drift', () => {
         const found = await drift();
         expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
         expect(await planned()).toEqual(claimed(found));
-        // Neither the first check nor the plan of Terraform changed anything.
+        // Neither the first check nor the Terraform plan changed anything.
         expect(await drift()).toEqual(found);
       } finally {
         for (const args of repair) await docker(args);
@@ -145,7 +145,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('drift reports which containers a changed password or setting replaces, and recommends nothing', async () => {
+  it('drift reports the containers to be replaced for a changed password or setting, and recommends nothing', async () => {
     vi.stubEnv('KIT_REDIS_APP_PASSWORD', 'another-password-of-today');
     const found = await drift();
     expect(kindsOf(found).sort()).toEqual(

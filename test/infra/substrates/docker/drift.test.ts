@@ -48,11 +48,11 @@ function container(change: (facts: Mutable) => unknown = () => {}): ContainerFac
 type Mutable = { -readonly [K in keyof ContainerFacts]: Loose<ContainerFacts[K]> };
 type Loose<T> = T extends object ? { -readonly [K in keyof T]: Loose<T[K]> } : T;
 
-it('drift finds nothing in a container that matches its plan', () => {
+it('drift reports nothing for a container that matches its plan', () => {
   expect(compareContainer(container(), expectation)).toEqual([]);
 });
 
-/** Each function damages one part. Its name consists of the kind of the finding and the effect of the next apply. */
+/** Each function damages one part. Its name consists of the kind of finding and the effect of the next apply. */
 const DAMAGES: Readonly<Record<string, (facts: Mutable) => unknown>> = {
   'paused: does not change it': ({ State }) => Object.assign(State, { Status: 'paused' }),
   'stopped: replaces it': ({ State }) => Object.assign(State, { Status: 'exited' }),

@@ -1,5 +1,5 @@
 /**
- * Outputs of the docker command and their handling. A script replaces `docker`, because no engine produces all of these
+ * Handling of the output of the docker command. A script replaces `docker`, because no engine produces all of these
  * outputs.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -21,7 +21,7 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-/** Installs a `docker` that is the given shell script. */
+/** Installs the given shell script as `docker`. */
 function engine(script: string): void {
   const bin = join(state.path, 'bin');
   mkdirSync(bin, { recursive: true });
@@ -47,7 +47,7 @@ it.each([
   expect(engineTrouble(stderr)).toMatchObject({ code, where });
 });
 
-it('a reachable engine is not reported as unreachable, whatever its error text is', () => {
+it('a reachable engine is not reported as unreachable, whatever its error text says', () => {
   expect(
     engineTrouble('Error response from daemon: dial tcp 127.0.0.1:443: connection refused'),
   ).toBeUndefined();

@@ -1,5 +1,5 @@
 /**
- * Helpers of tests on the engine: a state directory with this machine's images, and small environments on separate
+ * Helpers for tests on the engine: a state directory with this machine's images, and small environments on separate
  * ports.
  */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ export function engineStateDir(): StateDir {
   return state;
 }
 
-/** Labels that a deploy from a state directory sets, as options of `docker create` and `docker network create`. */
+/** Labels that a deploy from a state directory sets, as options for `docker create` and `docker network create`. */
 export function deployLabels(environment: EnvironmentConfig, stateDir: string): readonly string[] {
   const labels = [
     `${LABEL.environment}=${environment.name}`,
@@ -55,7 +55,7 @@ export async function runPlainCdktf(
     env: {
       ...{ KIT_STACKS: file, KIT_STATE_DIR: stateDir, CHECKPOINT_DISABLE: '1', TMPDIR: stateDir },
       PATH: [bin, process.env.PATH ?? ''].join(delimiter),
-      // A path that does not exist would cause a warning on every line, also in OpenTofu's JSON.
+      // A path that does not exist would cause a warning on every line, even in OpenTofu's JSON output.
       ...(existsSync(process.env.TF_CLI_CONFIG_FILE ?? '') ? {} : { TF_CLI_CONFIG_FILE: '' }),
     },
     timeoutMs: 120_000,
@@ -80,7 +80,7 @@ export function configuration(
 }
 
 /**
- * A cluster of three masters with one replica each, which detects a failed master after a second, on separate ports.
+ * A cluster of three masters with one replica each, on separate ports, that detects a failed master after one second.
  */
 export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
   const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });

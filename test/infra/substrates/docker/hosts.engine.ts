@@ -25,7 +25,7 @@ const state = engineStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
 const MAIN = 'unix:///var/run/docker.sock';
 
-/** Target of the environment for the time until writes resume after the loss of the master, in ms. */
+/** The environment's target, in ms, for the time until writes resume after the master is lost. */
 function failoverGoalMs(): number {
   const gate = loadGates().gates.find(({ id }) => id === 'failover-time-master-crash');
   return gate?.target.value ?? Number.NaN;
@@ -139,7 +139,7 @@ describeOnEngine('an environment on three hosts', () => {
     expect(err).toContain("the Docker engine of host 'b' is not reachable");
   });
 
-  it('the node of a host that returns becomes a replica of the new master', async () => {
+  it('the node on a host that returns becomes a replica of the new master', async () => {
     await lost.restore();
     await waitUntil('the environment to be healthy', async () => (await status()).view.healthy, 90_000);
     expect(['redis-2', 'redis-3']).toContain(await environment.masterId());

@@ -112,7 +112,7 @@ describe('the stack of an environment on several hosts', () => {
   });
 });
 
-it('has without hosts one provider without an alias, which no resource names', async () => {
+it('a stack without hosts has one provider without an alias, which no resource names', async () => {
   const app = new App({ outdir: join(state.path, 'out') });
   const options = { stateDir: state.path, allowDestroy: undefined, ordered: false };
   const text = Testing.synth(await addEnvironment(app, configuration('plain'), options));
@@ -139,7 +139,7 @@ describe('the command line of an engine', () => {
     ]);
   });
 
-  it('names the host in the error of an engine that does not reply', () => {
+  it('names the host in the error for an engine that does not reply', () => {
     const engine = { host: 'b', url: 'ssh://kit@10.0.0.12' };
     const stderr =
       'error during connect: Get "http://docker.example.com/_ping": command [ssh] exited with 255';

@@ -74,7 +74,7 @@ describeOnEngine(
       state[Symbol.dispose]();
     });
 
-    it('an image of another version, or one that no registry has, is refused before a deploy', async () => {
+    it('an image with another version, or one that no registry has, is refused before a deploy', async () => {
       const state = temporaryStateDir();
       await buildImages({ stateDir: state.path });
       const { redis, facts } = chooseImages(state.path);
@@ -106,7 +106,7 @@ describeOnEngine(
       const { redis, exporter } = chooseImages(state.path);
       expect(redis).toMatchObject({ kind: 'dockerfile', base: expect.stringMatching(/^redis:\d/) });
       expect(exporter).toMatchObject({ kind: 'published', reference: expect.stringContaining(':v1.88.0') });
-      // The doctor queries the registry at this address, on which no process listens.
+      // The doctor queries the registry at this address, where no process listens.
       vi.stubEnv('KIT_IMAGE_REGISTRY', '127.0.0.1:1');
       for (const role of ['redis', 'exporter', 'commander'])
         expect(await stateOf(`image-${role}`, state.path)).toBe('fail');

@@ -93,10 +93,10 @@ describeOnEngine('an environment on the engine', () => {
     for (const text of texts) expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
   });
 
-  it('the exporter serves metrics of the master and of any node, and the Commander requires a login', async () => {
+  it('the exporter serves metrics for the master and for any node, and the Commander requires a login', async () => {
     const url = `http://127.0.0.1:${plan.exporter.published.port}`;
     await waitUntil('the exporter to answer for the master', async () => {
-      // The exporter was just replaced, and may not listen yet.
+      // The exporter has just been replaced, and may not be listening yet.
       const answer = await fetch(`${url}/metrics`).catch(() => undefined);
       const metrics = (await answer?.text()) ?? '';
       return /^redis_up 1$/m.test(metrics) && /^redis_instance_info.*role="master"/m.test(metrics);
@@ -131,7 +131,7 @@ describeOnEngine('an environment on the engine', () => {
     expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
   });
 
-  it('an environment with changed settings and passwords is found as applied, and the differences are reported', async () => {
+  it('an environment is found as applied after settings and passwords change, and differences are reported', async () => {
     const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
     const found = await substrate.find(config.name, today);
     expect(found?.environment.topology.environment).toEqual(config);
@@ -175,7 +175,7 @@ describeOnEngine('an environment on the engine', () => {
     await waitUntil('a failover', deposed, 90_000);
     const successor = await environment.masterId();
     await heal?.();
-    // For about 10 s, the former master reports ROLE master, while the sentinels report the new one.
+    // For about 10 s, the previous master reports ROLE master, while the sentinels report the new one.
     expect(await environment.masterId()).toBe(successor);
     const again = await substrate.apply(topology, { ephemeral: false });
     expect(String(await (await again.admin(former)).call('ROLE'))).toMatch(/^slave/);
@@ -185,7 +185,7 @@ describeOnEngine('an environment on the engine', () => {
 
   it('kit up starts all stopped nodes at the same time, so a replica can become master', async () => {
     const former = (await environment.masterId()) as string;
-    // In a sequential start, the former master would wait for sentinels that start after it.
+    // In a sequential start, the previous master would wait for sentinels that start after it.
     for (const id of [former, 'sentinel-2', 'sentinel-3']) await environment.capabilities.kill?.(id);
     const lines: string[] = [];
     const progress = (line: string) => void lines.push(line);
@@ -289,7 +289,7 @@ describeOnEngine('an environment on the engine', () => {
     }
   });
 
-  it('a destroy needs no passwords, so it removes an environment with a damaged secrets file', async () => {
+  it('a destroy needs no passwords, so it can remove an environment with a damaged secrets file', async () => {
     await environment[Symbol.asyncDispose]();
     writeFileSync(secretsFile(config.name, join(state.path, 'docker')), '{"redis":');
     const { ended } = await substrate.destroy(config.name);

@@ -1,6 +1,6 @@
 /**
- * Alerts on Docker: a real Prometheus with the rules of the environment scrapes the exporter's container. Each fault of
- * the containers fires its alerts, and its heal clears them.
+ * Alerts on Docker: a real Prometheus with the rules of the environment scrapes the exporter's container. Each
+ * container fault fires its alerts, and healing it clears them.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environmentSchema } from '../../../../config/schema.ts';
@@ -42,7 +42,7 @@ const clear = (...names: readonly string[]) =>
 /** Nodes that an alert names. */
 const nodesIn = async (alert: string) => (await alertsOf(watched, alert)).map(({ labels }) => labels.node);
 const containerOf = (id: string) => plan.nodes.find((node) => node.id === id)?.container ?? '';
-/** Suspends nodes in this order; the heal resumes them in the reverse order. */
+/** Suspends nodes in this order; healing resumes them in the reverse order. */
 async function suspend(...ids: readonly string[]): Promise<() => Promise<void>> {
   const heals: Heal[] = [];
   for (const id of ids) {
@@ -56,7 +56,7 @@ async function suspend(...ids: readonly string[]): Promise<() => Promise<void>> 
 
 describeOnEngine('alerts on the engine', () => {
   describe.runIf(hasPrometheus)(`Prometheus${hasPrometheus ? '' : ' [skipped: not installed]'}`, () => {
-    // The body of a skipped suite runs, its hooks do not: nothing would remove the directory.
+    // The body of a skipped suite runs, but its hooks do not, so no hook would remove the directory.
     const state = hasPrometheus ? engineStateDir() : NOWHERE;
     const substrate = dockerSubstrate({ stateDir: state.path });
     let master: string;
@@ -81,7 +81,7 @@ describeOnEngine('alerts on the engine', () => {
       state[Symbol.dispose]();
     });
 
-    it('a killed replica fires RedisNodeDown and RedisReplicasMissing; its start clears both', async () => {
+    it('a killed replica fires RedisNodeDown and RedisReplicasMissing; starting it clears both', async () => {
       // The exporter's own metrics contain those of the master: they must not count as a second master.
       await clear('RedisSplitBrain', 'MetricsMissing', 'RedisNodeDown', 'RedisReplicasMissing');
       await environment.capabilities.kill?.(replica);
@@ -103,7 +103,7 @@ describeOnEngine('alerts on the engine', () => {
       await clear('RedisNodeDown', 'RedisReplicasMissing');
     });
 
-    it('a hung master without a quorum fires RedisNoMaster, RedisNoQuorum and RedisNodeDown; its resumption clears them', async () => {
+    it('a hung master without a quorum fires RedisNoMaster, RedisNoQuorum and RedisNodeDown; resuming it clears them', async () => {
       const resume = await suspend('sentinel-2', 'sentinel-3', master);
       try {
         await fire('RedisNoMaster', 'RedisNoQuorum', 'RedisNodeDown', 'RedisSentinelDown');
@@ -115,7 +115,7 @@ describeOnEngine('alerts on the engine', () => {
       expect(await environment.masterId()).toBe(master);
     });
 
-    it('a master that cannot save fires RedisPersistenceFailing; it is reachable, and its container healthy', async () => {
+    it('a master that cannot save fires RedisPersistenceFailing; it stays reachable, and its container healthy', async () => {
       // The sentinels would replace a master that replies MISCONF to PING.
       const resume = await suspend('sentinel-2', 'sentinel-3');
       const inContainer = (script: string) => docker(['exec', containerOf(master), 'sh', '-c', script]);

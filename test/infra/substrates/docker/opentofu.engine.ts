@@ -31,7 +31,7 @@ describeOnEngine('OpenTofu alone', () => {
     let bin: string;
 
     beforeAll(async () => {
-      // A search path as on a machine that has `tofu` and no `terraform`.
+      // A search path as on a machine that has `tofu` but no `terraform`.
       bin = mkdtempSync(join(tmpdir(), 'kit-test-bin-'));
       for (const name of ['docker', 'tofu', 'node', 'sh', 'tar', 'ps'])
         symlinkSync((await findProgram(name)) ?? `/nowhere/${name}`, join(bin, name));
@@ -46,7 +46,7 @@ describeOnEngine('OpenTofu alone', () => {
       state[Symbol.dispose]();
     });
 
-    it('is found, and the doctor names the plugin with the registry of OpenTofu', async () => {
+    it('is found, and the doctor names the plugin from the OpenTofu registry', async () => {
       expect(await terraformProgram()).toBe('tofu');
       const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
       expect(checks.get('terraform')?.found).toContain('tofu at ');

@@ -55,7 +55,7 @@ describeOnEngine('an environment of another checkout', () => {
   afterEach(() => vi.unstubAllEnvs());
 
   afterAll(async () => {
-    // Which checkout owns the environment depends on the test that failed.
+    // Which checkout owns the environment depends on which test failed.
     vi.stubEnv('KIT_ALLOW_DESTROY', NAME);
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);
     await down(one.path, yes);

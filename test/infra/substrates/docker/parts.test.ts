@@ -34,7 +34,7 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-it('an environment has no owner process, or it is this one, another running one, or one that has ended', async () => {
+it('the owner process of an environment is absent, this one, another running one, or one that has ended', async () => {
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   const owner = (record: unknown) => {
     mkdirSync(dirname(file), { recursive: true });
@@ -49,10 +49,10 @@ it('an environment has no owner process, or it is this one, another running one,
   const own = await ownProcess();
   expect(await owner(await identify(process.ppid))).toBe('alive');
   expect(await owner({ ...own, start: 'another start time' })).toBe('gone');
-  // The same number of ticks after another boot identifies another process.
+  // The same number of clock ticks since a different boot identifies a different process.
   expect(await owner({ ...own, start: own.start.replace(/@.*/, '@another') })).toBe('gone');
   expect(await owner({ pid: 2 ** 30, start: '1' })).toBe('gone');
-  // Without a start time, a process with this pid may be the owner, so its run is not ended.
+  // Without a start time, a process with this pid may be the owner, so the owner counts as alive.
   expect(await owner({ pid: process.ppid, start: 'unknown' })).toBe('alive');
 });
 
@@ -81,7 +81,7 @@ it('settings are read from variables, with defaults', () => {
   expect(given({ TF_CLI_ARGS: '-no-color -parallelism=2' }).ordered).toBe(true);
 });
 
-it('doctor and deploy report missing Docker and Terraform, and what to install', async () => {
+it('doctor and deploy report that Docker and Terraform are missing, and what to install', async () => {
   vi.stubEnv('PATH', '/nowhere');
   vi.stubEnv('TERRAFORM_BINARY_NAME', '');
   const checks = await dockerChecks(state.path);
@@ -122,7 +122,7 @@ it('an undeployed environment has no outputs, owns nothing and replaces nothing'
   });
 });
 
-it('a deploy is the first one only if the local state proves it', () => {
+it('a deploy counts as the first one only if the local state proves it', () => {
   const config = configuration('first');
   const file = join(state.path, 'docker', 'first', 'terraform.tfstate');
   const lock = join(file, '..', '.terraform.tfstate.lock.info');

@@ -1,4 +1,7 @@
-/** Password rotation on a real engine: restarted containers keep both passwords, and the next deploy replaces none. */
+/**
+ * Password rotation on a real engine: restarted containers keep both passwords, and the next deploy replaces no
+ * container.
+ */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { rotatePasswords } from '../../../../infra/operations/password-rotation.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
@@ -60,7 +63,7 @@ describeOnEngine('a rotation of passwords on the engine', () => {
     state[Symbol.dispose]();
   });
 
-  it('a rotation keeps both passwords over restarts and a switchover, and then refuses the previous ones', async () => {
+  it('a rotation keeps both passwords across restarts and a switchover, then refuses the previous ones', async () => {
     const before = await startsOf();
     const former = passwords();
     await rotatePasswords(environment, { step: 'begin' });

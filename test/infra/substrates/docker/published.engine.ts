@@ -158,7 +158,7 @@ describeOnEngine('published images', () => {
       expect(readFileSync(lockFile, 'utf8')).toBe(before);
     });
 
-    it('published images are the only remains after a destroy', async () => {
+    it('published images are all that remains after a destroy', async () => {
       await substrate.destroy(NAME);
       for (const kind of ['container', 'volume', 'network'] as const) {
         expect(await listLabelled(kind, `${LABEL.environment}=${NAME}`)).toEqual([]);
@@ -172,7 +172,7 @@ const REFERENCE = '{{.Repository}}{{if ne .Tag "<none>"}}:{{.Tag}}{{else}}@{{.Di
 const tagOf = (choice: ReturnType<typeof chooseImages>['redis']): string =>
   choice.kind === 'published' ? choice.reference : choice.tag;
 
-/** Returns the built base image with whose layers the node image begins. */
+/** Returns the built base image whose layers are the first layers of the node image. */
 async function baseOf(node: ReturnType<typeof chooseImages>['redis']): Promise<string> {
   const layers = (image: string) =>
     docker(['image', 'inspect', '--format', '{{json .RootFS.Layers}}', image]);

@@ -45,7 +45,7 @@ async function write(): Promise<void> {
  * is no failover. Containers are killed one after the other, because several containers that leave a network at once
  * can deadlock Docker 20.10.
  *
- * @returns the former master
+ * @returns the previous master
  */
 async function killAll(): Promise<string> {
   const master = (await environment.masterId()) as string;
@@ -75,8 +75,8 @@ async function allHave(keys: number): Promise<void> {
 const onData = (id: string, script: string) => runInVolume(nodeOf(id).dataVolume, image, script);
 const INCR = '/v/appendonlydir/*.incr.aof';
 /**
- * Overwrites the header of at least one of the last commands. The values of other commands, such as the text of the
- * functions, may contain anything.
+ * Overwrites the header of at least one of the last commands. Damage to a value, such as the text of the functions,
+ * might not be detected, because a value may contain anything.
  */
 const DAMAGE = 'n=$(($(wc -c <$f) - 600)); printf %080d 0 | dd of=$f bs=1 seek=$n conv=notrunc 2>/dev/null';
 
@@ -95,7 +95,7 @@ describeOnEngine('an environment on the engine that was down', () => {
 
   it('recovery loses no key that WAIT acknowledged if redis-check-aof truncated the file of the named master', async () => {
     const master = await killAll();
-    // Overwrites a command in the middle of the file, where the tool then truncates the file.
+    // Overwrites a command in the middle of the file; redis-check-aof then truncates the file at that point.
     await onData(master, `f=$(echo ${INCR}); ${DAMAGE}; echo y | redis-check-aof --fix $f >/dev/null`);
     const [inspection] = (await substrate.inspectData?.(topology)) ?? [];
     expect(inspection).toMatchObject({ named: master, choice: { kind: 'start' } });
@@ -128,7 +128,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await allHave(written);
   });
 
-  it('recovery starts no node if no data is usable, and starts from usable data of a node that the user names', async () => {
+  it('recovery starts no node if no data is usable, and starts from usable data on a node that the user names', async () => {
     await write();
     await killAll();
     for (const { id } of topology.redis)
@@ -144,7 +144,7 @@ describeOnEngine('an environment on the engine that was down', () => {
     await expect(up('redis-3')).rejects.toMatchObject({ code: 'RECOVERY_REFUSED' });
   });
 
-  it('a former master with damaged data returns as a replica without intervention', async () => {
+  it('a previous master with damaged data returns as a replica without intervention', async () => {
     await write();
     const master = (await environment.masterId()) as string;
     await docker(['kill', nodeOf(master).container]);
@@ -154,7 +154,7 @@ describeOnEngine('an environment on the engine that was down', () => {
       90_000,
     );
     await onData(master, `for f in ${INCR}; do ${DAMAGE}; done`);
-    // The engine restarts the container each time that its server ends.
+    // The engine restarts the container each time its server exits.
     await docker(['start', nodeOf(master).container]);
     await waitUntil(
       `${master} to answer`,

@@ -49,7 +49,7 @@ describeOnEngine('refusals', () => {
     state[Symbol.dispose]();
   });
 
-  it('an unreachable engine is reported with its address, and how to start an engine', async () => {
+  it('an unreachable engine is reported with its address and a hint on how to start one', async () => {
     vi.stubEnv('DOCKER_HOST', 'unix:///nowhere/docker.sock');
     await expect(apply()).rejects.toMatchObject({
       code: 'DOCKER_NO_ENGINE',
@@ -58,7 +58,7 @@ describeOnEngine('refusals', () => {
     });
   });
 
-  it('an engine that denies this user is reported with the remedy', async () => {
+  it('an engine that denies access to this user is reported with the remedy', async () => {
     const socket = join(state.path, 'docker.sock');
     const server = createServer().listen(socket);
     await waitUntil('the socket', async () => existsSync(socket));
@@ -220,7 +220,9 @@ describeOnEngine('refusals', () => {
   });
 
   const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
-  /** Restores the state after a kill before the provider has read the networks that it created. */
+  /**
+   * Restores the state that results if a deploy is killed before the provider has read the networks that it created.
+   */
   const forgetNetworks = () => {
     const known: { resources: { type: string }[] } = JSON.parse(readFileSync(file(), 'utf8'));
     const resources = known.resources.filter(({ type }) => type !== 'docker_network');
@@ -251,7 +253,7 @@ describeOnEngine('refusals', () => {
     const known = readFileSync(file());
     const calls: ProgramRecord[] = [];
     await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
-    // All steps of Terraform succeeded, so Terraform was not run again for each of them.
+    // All Terraform steps succeeded, so Terraform was not run again for each of them.
     expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
     expect(await traces()).toEqual([]);
     expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });

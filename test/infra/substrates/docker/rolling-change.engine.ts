@@ -1,5 +1,5 @@
 /**
- * A rolling change of containers, settings and the version (`KIT_TEST_SERVERS`), and plain deploys that would replace
+ * A rolling change to containers, settings and the version (`KIT_TEST_SERVERS`), and plain deploys that would replace
  * several nodes at the same time or give them a server that cannot read their data.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -67,7 +67,7 @@ describe('the node image', () => {
     expect(exporter).toEqual(chooseImages(state.path).exporter);
   });
 
-  it('is built on docker.image, also on a machine with locally built images', () => {
+  it('is built on docker.image, even on a machine with locally built images', () => {
     const image = 'registry.example/cache/redis:8.4';
     expect(nodesOf('redis@8.4', image).redis).toMatchObject({ kind: 'dockerfile', base: image });
     writeImages(state.path, own);
@@ -84,7 +84,7 @@ describe('the node image', () => {
     expect(nodesOf('redis@7.4').facts).toEqual(facts);
   });
 
-  it('is an image on this machine with the server if there is one', () => {
+  it('is an image on this machine that has the server, if there is one', () => {
     writeImages(state.path, own);
     expect(nodesOf('redis@7.0').redis).toEqual({ kind: 'local', tag: 'own/redis:1' });
     expect(nodesOf('valkey@9.1')).toMatchObject({

@@ -64,7 +64,7 @@ describe('the synthesised environment', () => {
     );
   });
 
-  it('pins the provider above the version of the bindings', () => {
+  it('pins the provider to a newer version than that of the bindings', () => {
     const { terraform }: Synthesised = JSON.parse(text);
     expect(terraform.required_providers.docker.version).toBe('4.5.0');
   });
@@ -115,7 +115,7 @@ describe('the synthesised environment', () => {
     expect(triggers.containers).toHaveLength(services().length);
   });
 
-  it('leaves a Redis node memory above maxmemory for a fork and for buffers', () => {
+  it('leaves each Redis node memory beyond maxmemory for a fork and for buffers', () => {
     const maxmemoryMb = configuration('synth').redis.maxmemory / 1024 ** 2;
     const node = containers.find(({ name }) => name === 'kit-synth-redis-1');
     expect(Number(node?.memory)).toBeGreaterThan(1.5 * maxmemoryMb);
@@ -129,7 +129,7 @@ describe('the synthesised environment', () => {
     expect(new Set(configurations.map(({ volume_name: name }) => name)).size).toBe(9);
   });
 
-  it('passes only the two variables of the Commander to containers, and no secret', () => {
+  it("passes only the Commander's two variables to containers, and no secrets", () => {
     expect(services().flatMap(({ env }) => env ?? [])).toEqual([
       'NODE_CONFIG_DIR=/redis-commander/config:/kit',
       'NODE_ENV=production',
@@ -140,7 +140,7 @@ describe('the synthesised environment', () => {
     }
   });
 
-  it('contains no path of this machine except the location of the owner on labels', () => {
+  it('contains no path of this machine except the location of the owner in labels', () => {
     const place = JSON.stringify(`${hostname()}:${state.path}`);
     expect(text).toContain(place);
     const rest = text.replaceAll(place, '""');
@@ -157,8 +157,8 @@ describe('the synthesised environment', () => {
       expect(parts.length).toBeGreaterThan(1);
       for (const { labels, lifecycle } of parts) {
         expect(labels).toContainEqual({ label: 'redis-cache-kit.owner', value: id });
-        // Labels of a volume or network of an earlier version or another checkout are kept, because the provider would
-        // replace it.
+        // Labels of a volume or network from an earlier version or another checkout are kept, because the provider
+        // would otherwise replace it.
         if (type !== 'docker_container') expect(lifecycle).toMatchObject({ ignore_changes: ['labels'] });
       }
     }
@@ -224,7 +224,7 @@ describe('the two networks', () => {
       ) as Joined[],
     };
   };
-  /** Saves the state of a deploy, which may be interrupted. */
+  /** Saves the state of a deploy that may have been interrupted. */
   const remember = (resources: readonly object[]) => {
     const file = join(state.path, 'docker', 'synth', 'terraform.tfstate');
     mkdirSync(dirname(file), { recursive: true });
@@ -243,7 +243,7 @@ describe('the two networks', () => {
     }
   });
 
-  it('precede the containers, and replace them, if Terraform manages the networks', async () => {
+  it('precede the containers, and trigger their replacement, if Terraform manages the networks', async () => {
     const fresh = await synthesise();
     remember([{ type: 'docker_network', name: 'network_data', instances: [{ attributes: {} }] }]);
     const { networks, gate, services } = parts(await synthesise());
@@ -319,6 +319,6 @@ it('production has TLS on every link, and its data is protected until the user n
   expect(files('kit-production-redis-1-conf/redis.conf')).toMatch(/^tls-replication yes$/m);
   expect(files('kit-production-sentinel-1-conf/sentinel.conf')).toMatch(/^port 0$/m);
   expect(files('kit-production-exporter-conf/exporter.env')).toContain("SCHEME='rediss'");
-  // Less than the timeout of a scrape, which would fail as a whole if a node hangs.
+  // Less than the scrape timeout, because otherwise the entire scrape would fail if a node hung.
   expect(files('kit-production-exporter-conf/exporter.env')).toContain("TIMEOUT='5000ms'");
 });

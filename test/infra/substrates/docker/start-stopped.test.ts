@@ -1,4 +1,4 @@
-/** Parts that are started together: the order of their start, and their errors. */
+/** Parts that are started together: the order in which they start, and their errors. */
 import { expect, it } from 'vitest';
 import { KitError } from '../../../../config/errors.ts';
 import { startAll } from '../../../../infra/substrates/docker/start-stopped.ts';
@@ -26,7 +26,7 @@ it('the start waits for every part, and throws the error of the part that failed
   expect(running).toEqual(['redis-2']);
 });
 
-it('the start names every part that failed in one error', async () => {
+it('the start names all failed parts in one error', async () => {
   const start = async (id: string) => {
     throw new KitError(`timed out waiting for ${id} to reply`, { code: 'NOT_HEALTHY', exitCode: 3 });
   };

@@ -1,4 +1,6 @@
-/** The webhook, whose path is a secret, is never in the state, and is no difference of an environment on Docker. */
+/**
+ * The webhook, whose path is a secret, is never in the state, and causes no difference for an environment on Docker.
+ */
 import { App, Testing } from 'cdktf';
 import { afterAll, expect, it } from 'vitest';
 import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';

@@ -45,7 +45,7 @@ it('the folder for temporary files is also removed after an interruption', async
   expect(existsSync(readFileSync(said, 'utf8').trim())).toBe(false);
 });
 
-it('the path of the folder for temporary files is short enough for the name of a socket', () => {
+it('the path of the folder for temporary files is short enough for a socket name', () => {
   expect(shortTempDir('/tmp/somewhere')).toBe('/tmp/somewhere');
   expect(shortTempDir(`/${'x'.repeat(90)}`)).toBe('/tmp');
 });

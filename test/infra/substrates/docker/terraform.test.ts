@@ -49,7 +49,7 @@ it('an unrecognised error is returned in Terraform’s words', () => {
   expect(error).toMatchObject({ code: 'TERRAFORM_FAILED', message: "deploy of 'dev' failed: something new" });
 });
 
-it('output without Error results in an error with its last line', () => {
+it('output without an Error line results in an error with the last line of the output', () => {
   expect(explainTerraformError('plan', 'dev', 'noise\nkilled\n', 'plan.log').message).toBe(
     "plan of 'dev' failed: killed",
   );

@@ -1,5 +1,5 @@
 /**
- * The settings of `production` (TLS on every link, users of least privilege) with interrupted links, and an environment
+ * The settings of `production` (TLS on every link, least-privilege users) with interrupted links, and an environment
  * with a single node.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -51,7 +51,7 @@ describeOnEngine('an environment with TLS', () => {
         const roles = await Promise.all(
           environment.topology.redis
             .filter(({ id }) => id !== old)
-            // A sentinel that reconfigures a node closes its connections, including this one: ask again.
+            // A sentinel that reconfigures a node closes the node's connections, including this one: ask again.
             .map(({ id }) =>
               environment
                 .admin(id)
@@ -76,7 +76,7 @@ describeOnEngine('an environment with TLS', () => {
       60_000,
     );
 
-  it('an environment with TLS is reached by the commands on cached data, by its name', async () => {
+  it('commands on cached data reach an environment with TLS by its name', async () => {
     const file = join(state.path, 'secure.yaml');
     writeFileSync(file, JSON.stringify(config));
     vi.stubEnv('KIT_STATE_DIR', state.path);
@@ -93,7 +93,7 @@ describeOnEngine('an environment with TLS', () => {
     vi.unstubAllEnvs();
   });
 
-  it('a node accepts durable writes over TLS, and no connection in plain text', async () => {
+  it('a node accepts durable writes over TLS, and no plain-text connection', async () => {
     const { endpoints } = environment;
     const cache = sentinelCache({
       ...{
@@ -179,7 +179,7 @@ describeOnEngine('an environment with TLS', () => {
 });
 
 describeOnEngine('a single node', () => {
-  it('a single node with TLS is deployed, replies, keeps its data over a crash, and leaves nothing behind', async () => {
+  it('a single node with TLS is deployed, replies, keeps its data across a crash, and leaves nothing behind', async () => {
     const single = loadEnvironment('single');
     const ports = { redis: 27_700, sentinel: 27_710, exporter: 27_720, commander: 27_721 };
     const alone = environmentSchema.parse({ ...single, name: 'alone', docker: { ports } });

@@ -161,14 +161,14 @@ describe('an unsupported target', () => {
     expect(target({ url: 'redis://h:1/2?db=2' }).db).toBe(2);
   });
 
-  it('is a database that does not exist, also if it is given as ?db=', async () => {
+  it('is a database that does not exist, even if it is given as ?db=', async () => {
     expect(await refusal({ url: `redis://:owner@${at(redis)}?db=99` })).toMatchObject({
       code: 'EXTERNAL_DENIED',
       message: 'the server does not have that database',
     });
   });
 
-  it('is a set of sentinels that reject the login, whose error names only the sentinel variables', async () => {
+  it('is a set of sentinels that reject the login; the error names only the sentinel variables', async () => {
     await using guarded = await RedisProcess.start({ sentinel: true, password: 'secret', conf: [] });
     for (const [env, code] of [
       [{}, 'EXTERNAL_DENIED'],
@@ -183,14 +183,14 @@ describe('an unsupported target', () => {
       expect(error.hint).toContain('REDIS_SENTINEL_PASSWORD');
       expect(error.hint).not.toMatch(/REDIS_PASSWORD|--password-file|URL/);
     }
-    // A mistake in the input is reported instead of an unreachable address, because it is more helpful.
+    // A mistake in the input is reported instead of an unreachable address, because that is more helpful.
     const gone = `${HOST}:${await findFreePort(HOST)}`;
     const both = await refusal({ sentinels: `${gone},${at(guarded)}` });
     expect(both).toMatchObject({ code: 'EXTERNAL_DENIED', exitCode: 2, where: at(guarded) });
     expect(both.message).toContain(gone);
   });
 
-  it('is a server with a renamed command, which is not reported as refused writes', async () => {
+  it('is a server with a renamed command; this is not reported as refused writes', async () => {
     await using renamed = await RedisProcess.start({
       conf: ['rename-command UNLINK ""', 'rename-command PTTL hidden'],
     });
@@ -205,7 +205,7 @@ describe('an unsupported target', () => {
     });
     expect(await refusal({ cluster: at(node) })).toMatchObject({
       code: 'EXTERNAL_COMMAND',
-      message: 'the server has no command CLUSTER',
+      message: 'the server has no CLUSTER command',
     });
   });
 
@@ -232,7 +232,7 @@ describe('an unsupported target', () => {
     }
   });
 
-  it('is a replica, a sentinel or a cluster node, whose error names the suitable option', async () => {
+  it('is a replica, a sentinel or a cluster node; the error names the suitable option', async () => {
     const { host, port } = redis.address;
     await using replica = await RedisProcess.start({
       conf: [`replicaof ${host} ${port}`, 'masterauth owner'],
@@ -302,8 +302,8 @@ describe('an unsupported target', () => {
     });
   });
 
-  it('is a remote host, before anything is sent to it', async () => {
-    // An address of TEST-NET-1: no server has this address, and no connection is attempted.
+  it('is a remote host, which is refused before anything is sent to it', async () => {
+    // An address in TEST-NET-1: no server has this address, and no connection is attempted.
     const error = await refusal({ url: 'redis://192.0.2.1:6379' });
     expect(error).toMatchObject({ code: 'EXTERNAL_UNCONFIRMED', exitCode: 2, where: '192.0.2.1:6379' });
     expect(error.hint).toMatch(/only keys redis-cache-kit:\*.*600 commands per second.*--yes/);

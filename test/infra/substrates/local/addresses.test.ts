@@ -14,7 +14,7 @@ import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 describe('address blocks', () => {
   let state: StateDir;
-  // Environments of other tests take blocks from the same addresses, so these ports are used by no other test.
+  // Environments of other tests take blocks from the same addresses, so this test uses ports that no other test uses.
   const ports = configuration('blocks', { port: 26_601 });
   const topology = planTopology({ ...ports, sentinel: { ...ports.sentinel, port: 26_701 } });
   const claim = (only?: number) =>
@@ -51,7 +51,7 @@ describe('address blocks', () => {
     expect(readdirSync(registry).sort()).toEqual(['0.json', '1.json']);
   });
 
-  it('are rejected, with the name of the owner, if they are requested by number and in use', async () => {
+  it('are rejected, with the name of the owner, if they are requested by number and are in use', async () => {
     await claim(3);
     await expect(claim(3)).rejects.toMatchObject({
       code: 'ADDRESS_IN_USE',

@@ -50,7 +50,7 @@ describe('a found redis-server', () => {
     }
   });
 
-  it('has TLS only if it fails because of a certificate, whatever directives it accepts', async () => {
+  it('counts as having TLS only if it fails because of a certificate, whatever directives it accepts', async () => {
     using state = temporaryStateDir();
     for (const [words, tls] of [
       ['Failed to load certificate: /nonexistent/kit-probe.pem', true],
@@ -107,7 +107,7 @@ describe('a found redis-server', () => {
       ...{ ...dev, redis: { ...dev.redis, server } },
       ...(local !== undefined && { local: { server: local } }),
     });
-    /** Sets a search path with folders that each contain a server of another version. */
+    /** Sets a search path with folders that each contain a server of a different version. */
     const stubPath = (dir: string): readonly string[] => {
       const programs = [
         ['redis-server', 'Redis server v=7.0.15 malloc=libc'],
@@ -136,7 +136,7 @@ describe('a found redis-server', () => {
       expect(await find('valkey@8.1')).toBe(valkey8);
     });
 
-    it('leads, if it is not on the search path, to an error that lists the servers there', async () => {
+    it('leads to an error that lists the servers on the search path if it is not among them', async () => {
       using state = temporaryStateDir();
       const [redis7] = stubPath(state.path);
       await expect(
@@ -200,7 +200,7 @@ describe('a found redis-server', () => {
 describe('a missing redis-server', () => {
   const debian: HostKind = { root: true, packages: 'apt-get' };
 
-  it('is installed by root on Debian with redis-tools, which has no service, and this is reported', async () => {
+  it('is installed from redis-tools, which has no service, by root on Debian, and this is reported', async () => {
     const { ran, run } = runner([0]);
     const lines: string[] = [];
     await installRedisServer({ host: debian, run, progress: (line) => lines.push(line) });
@@ -243,7 +243,7 @@ describe('a missing redis-server', () => {
     expect(ran).toEqual([]);
   });
 
-  it('is searched again after the installation, and leads to an error if it is still missing', async () => {
+  it('is searched for again after the installation, and leads to an error if it is still missing', async () => {
     using state = temporaryStateDir();
     const server = (await findProgram('redis-server')) as string;
     const looked: string[] = [];

@@ -55,7 +55,7 @@ describe('a cluster on 127.0.0.1 with TLS', () => {
   });
 });
 
-describe('a cluster after all nodes were down', () => {
+describe('a cluster after all its nodes have been down', () => {
   const substrate = localSubstrate({ stateDir: state.path });
   const configuration = clusterConfiguration('fallen');
   const topology = planTopology({

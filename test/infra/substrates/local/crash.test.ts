@@ -1,4 +1,4 @@
-/** However the owner of an environment ends, it leaves no process behind. */
+/** No process is left behind, however the owner of an environment ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,21 +27,21 @@ describe('an environment of a dead owner', () => {
     state[Symbol.dispose]();
   });
 
-  it('is ended by its reaper when the owner is killed with SIGKILL', async () => {
+  it('is stopped by its reaper when the owner is killed with SIGKILL', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     owner.kill('SIGKILL');
     await nothingLeft(ledger);
   });
 
-  it('is ended when the owner exits with an uncaught error', async () => {
+  it('is stopped when the owner exits with an uncaught error', async () => {
     const owner = await start('throw', 'up');
     await waitUntil('the owner to end', () => owner.exitCode !== null);
     expect(owner.exitCode).toBe(1);
     await waitUntil('the environment to be gone', () => !existsSync(join(state.path, 'environments', NAME)));
   });
 
-  it('is ended when the owner is killed during the start, even if the environment is to be kept', async () => {
+  it('is stopped when the owner is killed during the start, even if the environment is to be kept', async () => {
     const owner = await start('hang-while-starting', 'half');
     const ledger = recorded();
     expect(ledger.phase).toBe('starting');
@@ -49,7 +49,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended by the next start if the reaper was also killed', async () => {
+  it('is stopped by the next start if the reaper was also killed', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -66,7 +66,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended by destroy if the reaper was also killed, including paused nodes', async () => {
+  it('is stopped by destroy if the reaper was also killed, including paused nodes', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -78,7 +78,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is ended, including a node that was spawned but not yet recorded', async () => {
+  it('is stopped, including a node that was spawned but not yet recorded', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');

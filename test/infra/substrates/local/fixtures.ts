@@ -54,9 +54,7 @@ export function clusterConfiguration(name: string): EnvironmentConfig {
   };
 }
 
-/**
- * Processes with a working directory below `dir`, as the kernel reports it. The working directory of a node always is.
- */
+/** Processes whose working directory is below `dir`, as the kernel reports it. This is always true of nodes. */
 export function listPidsBelow(dir: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;

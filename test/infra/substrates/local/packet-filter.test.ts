@@ -1,4 +1,4 @@
-/** Rules of the packet filter, on addresses that no environment uses. */
+/** Packet filter rules, on addresses that no environment uses. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -60,7 +60,7 @@ describe.runIf(missing === '')(`separated addresses${missing}`, () => {
     return { isConnected: () => connected, connected: once(socket, 'connect') };
   };
 
-  it('do not reach each other until the heal, while a client reaches both', async () => {
+  it('do not reach each other until the fault is healed, while a client reaches both', async () => {
     const heal = await separate(separation(true));
     const other = connectFrom(B);
     await connectFrom(CLIENT).connected;
@@ -94,7 +94,7 @@ describe.runIf(missing === '')(`separated addresses${missing}`, () => {
     await connectFrom(B).connected;
   });
 
-  it('are refused with the output of nft if it does not accept the rules', async () => {
+  it('lead to an error if nft rejects the rules, and the log contains its output', async () => {
     await expect(separate({ ...separation(true), group: ['no-address'] })).rejects.toMatchObject({
       message: expect.stringContaining('the packet filter to separate the nodes'),
     });

@@ -41,7 +41,7 @@ async function write(prefix: string, count: number): Promise<void> {
   expect(await master.wait(2, 30_000)).toBe(2);
 }
 
-/** Kills all nodes, like a power failure. */
+/** Kills all nodes, to simulate a power failure. */
 async function killAll(only: (id: string) => boolean = () => true): Promise<void> {
   const sentinelsFirst = [...nodesOf(topology)].reverse();
   for (const { id } of sentinelsFirst) if (only(id)) await environment.capabilities.kill?.(id);
@@ -62,7 +62,7 @@ const appendOnly = (id: string) => {
   return join(dir, readdirSync(dir).find((name) => name.endsWith('.incr.aof')) ?? '');
 };
 
-/** Overwrites the middle of the file at the header of a command. */
+/** Overwrites the header of a command in the middle of the file. */
 function corrupt(path: string): void {
   const text = readFileSync(path, 'latin1');
   const at = text.indexOf('*3\r\n', Math.floor(text.length / 2));
@@ -78,7 +78,7 @@ async function allHave(keys: number): Promise<void> {
   }
 }
 
-describe('kit up after all nodes have ended', () => {
+describe('kit up after all nodes have stopped', () => {
   it('starts from a replica if the named master has lost its data', async () => {
     await withData();
     await killAll();
@@ -119,7 +119,7 @@ describe('kit up after all nodes have ended', () => {
     expect(said.join('\n')).toMatch(/the last known master is redis-1; redis-2(?: and redis-3)? has more/);
   });
 
-  it('starts from the replica with more data if the sentinels still run and the other replica was isolated', async () => {
+  it('starts from the replica with more data if sentinels are still running and the other replica was isolated', async () => {
     await withData();
     const heal = await environment.capabilities.pause?.('redis-2');
     const master = await environment.admin('redis-1');
@@ -133,7 +133,7 @@ describe('kit up after all nodes have ended', () => {
     await allHave(KEYS + 100);
   });
 
-  it('starts from the named master when no node has more, and when the nodes have only snapshots', async () => {
+  it('starts from the named master when no node has more data, and when the nodes have only snapshots', async () => {
     await withData({ appendonly: false });
     const later = await environment.admin('redis-3');
     await (await environment.admin('redis-1')).save();
@@ -147,7 +147,7 @@ describe('kit up after all nodes have ended', () => {
     await allHave(KEYS + 50);
   });
 
-  it('starts nothing if it is not proven which node has more data, and then follows the choice of the user', async () => {
+  it("starts nothing if it is not proven which node has more data, and then follows the user's choice", async () => {
     await withData();
     await killAll();
     // The base is from another time, and the files have no command in common.

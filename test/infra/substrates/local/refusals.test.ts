@@ -1,4 +1,4 @@
-/** Starts that cannot succeed lead to one clear error each, leave no process running, and leave no file on disk. */
+/** A start that cannot succeed leads to one clear error, and leaves neither a running process nor a file behind. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -84,7 +84,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('shows the last output of a node that ends during its start', async () => {
+  it('shows the last output of a node that exits during its start', async () => {
     const broken = singleConfiguration('dies', { extra: { 'proc-title-template': '{no-such-variable}' } });
     await refused(
       broken,

@@ -1,6 +1,6 @@
 /**
  * The local substrate on other versions of Redis and on Valkey (`KIT_TEST_SERVERS`): the contract of a substrate with
- * replication, sentinels and access rules, the contract of a cluster on Valkey, and the recovery of data.
+ * replication, sentinels and access rules, the contract of a cluster on Valkey, and data recovery.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

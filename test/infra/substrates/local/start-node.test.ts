@@ -1,6 +1,5 @@
 /**
- * Starts of nodes when no other node runs that could report a role, and of a kept environment whose processes have all
- * ended.
+ * Starts nodes when no running node can report a role, and starts a kept environment whose processes have all ended.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +13,8 @@ import { configuration, type StateDir, singleConfiguration, temporaryStateDir } 
 describe('restarting nodes', () => {
   let state: StateDir;
   let environment: Environment;
-  // Writes reach the disk before they are acknowledged; otherwise a replica may have more data than the killed master.
+  // Writes reach the disk before they are acknowledged; otherwise a replica could have more data than the killed
+  // master.
   const topology = planTopology(configuration('back', { appendfsync: 'always' }));
 
   beforeEach(async () => {
@@ -52,7 +52,7 @@ describe('restarting nodes', () => {
     await oneMasterWithData(successor);
   });
 
-  it('is also done by applying the environment again', async () => {
+  it('also works by applying the environment again', async () => {
     await killAll();
     expect((await environment.status()).every(({ state }) => state === 'stopped')).toBe(true);
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
@@ -60,7 +60,7 @@ describe('restarting nodes', () => {
     await oneMasterWithData('redis-1');
   });
 
-  it('is also done by applying the environment again if a node is paused', async () => {
+  it('also works by applying the environment again if a node is paused', async () => {
     await environment.capabilities.pause?.('redis-2');
     await using again = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
     await waitUntil(

@@ -1,6 +1,6 @@
 /**
- * Reason why one server does not start with a file. A leaf: the checks of `start/` return it, `start-rules.ts` reports
- * it.
+ * Reason why one server does not start with a file. A leaf module: the checks in `start/` return it, `start-rules.ts`
+ * reports it.
  */
 
 import type { ServerVersion } from '../../../server-version.ts';
@@ -29,7 +29,7 @@ export interface Reading {
   readonly lines: readonly ConfLine[];
   readonly server: ServerVersion;
   readonly mode: Mode;
-  /** Whether the file loads modules or further files, which may define directives and commands. */
+  /** Whether the file loads modules or other files, which may define directives and commands. */
   readonly isOpenEnded: boolean;
 }
 
@@ -47,7 +47,7 @@ export function refusal(
   return { line: line.line, directive: line.name ?? '', reason, remedy, source, isOfLine: true, isCertain };
 }
 
-/** Returns the last line of a directive that has a value, under any of its names. */
+/** Returns the last line that sets a directive, under any of its names. */
 export function lastOf(lines: readonly ConfLine[], isNamed: (name: string) => boolean): ConfLine | undefined {
   return lines.findLast((line) => line.name !== undefined && isNamed(line.name));
 }

@@ -150,7 +150,8 @@ function checkNotNegative(text: string): Fault | undefined {
 function checkMonitor(args: readonly string[], state: State): Fault | undefined {
   const [name = '', host = '', port = '', quorum = ''] = args;
   const isDuplicate = state.masters.has(name);
-  // The master is defined from here on even if its line has an error, so that its options are not reported, too.
+  // From here on, the master counts as defined even if its line has an error, so that its options are not reported as
+  // well.
   if (!isDuplicate)
     state.masters.set(name, { replicas: new Set(), sentinels: new Set(), renamed: new Set() });
   if (atoi(quorum) <= 0) return fault(`the quorum '${quorum}' is not allowed`, 'allowed: 1 or more');

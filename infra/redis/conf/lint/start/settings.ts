@@ -31,7 +31,8 @@ export function settingRefusals(reading: Reading): readonly Refusal[] {
 }
 
 /**
- * Maximum number of refusals. The server stops at the first one; above the maximum the rest of the file is not read.
+ * Maximum number of refusals. The server stops at the first one; once the maximum is reached, the rest of the file is
+ * not read.
  */
 const REFUSALS_MAX = 1000;
 
@@ -90,7 +91,10 @@ function unknownName(line: ConfLine, reading: Reading, guess: Guess): Refusal | 
   return refusal(line, reason, remedy, { isCertain });
 }
 
-/** Whether a sentinel drops the line: it stores module settings too, and does not check whether a module used them. */
+/**
+ * Whether a sentinel drops the line. A sentinel also stores module settings, but does not check whether a module used
+ * them.
+ */
 function isDroppedBySentinel(line: ConfLine, { server, mode }: Reading): boolean {
   return mode === 'sentinel' && line.args.length > 0 && queuesUnknown(line.name ?? '', server);
 }

@@ -146,7 +146,7 @@ function busPort(settings: Settings, port: number, tlsPort: number): number | un
   return own > 0 ? own : (settings.isOn('tls-cluster') ? tlsPort : port) + 10_000;
 }
 
-/** Finds two listeners with the same address and port, or one on all addresses next to one on a single address. */
+/** Finds two listeners on the same address and port, or one on all addresses in addition to one on a single address. */
 function repeatedAddress(settings: Settings): readonly Refusal[] {
   const line = settings.line('bind');
   const seen: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * The rules of one ACL user, applied in sequence as `ACLSetUser` and `ACLSetSelector` of acl.c do. Tracks the state
+ * The rules of one ACL user, applied in sequence as `ACLSetUser` and `ACLSetSelector` in acl.c do. Tracks the state
  * that affects later rules: all keys, all channels, existing passwords. Left out: the resulting rights.
  */
 import { createHash } from 'node:crypto';
@@ -204,7 +204,7 @@ function addedCommand(name: string, context: RuleContext): RuleFault | undefined
   return isContainer ? checkCommand(name, context) : undefined;
 }
 
-/** Checks the databases of a user, since Valkey 9.1: integers from 0 to 2^31 - 1. */
+/** Checks the databases of a user (Valkey 9.1 and newer): integers from 0 to 2^31 - 1. */
 function checkDatabases(word: string): RuleFault | undefined {
   if (word === 'alldbs' || word === 'resetdbs') return undefined;
   const isList = word

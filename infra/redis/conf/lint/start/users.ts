@@ -55,7 +55,7 @@ const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLe
 
 const isPubsubDefault = (line: ConfLine) => line.name === 'acl-pubsub-default';
 
-/** Whether new users may use all channels; by default they may up to 6.2. */
+/** Whether new users may use all channels, which is the default up to 6.2. */
 function pubsubDefault(line: ConfLine | undefined, server: ServerVersion): boolean {
   return line === undefined ? !is70(server) : line.args[0]?.toLowerCase() === 'allchannels';
 }
@@ -82,7 +82,7 @@ function mergeSelectors(rules: readonly string[], server: ServerVersion): readon
   let open: string | undefined;
   for (const rule of rules) {
     const opens = rule.startsWith('(') && !rule.endsWith(')');
-    // 7.0 discards an open selector when another one opens; later versions make the word part of it.
+    // 7.0 discards an open selector when another one opens; later versions append the new word to the open one.
     if (opens && (open === undefined || !keepsOpenSelector(server))) open = rule;
     else if (open === undefined) merged.push(rule);
     else {
@@ -100,7 +100,7 @@ function keepsOpenSelector({ family, version }: ServerVersion): boolean {
   return family === 'valkey' || atLeast(version, '7.2');
 }
 
-/** Refuses users in the file together with an ACL file, because they exclude each other. */
+/** Refuses `user` lines in a file that also names an ACL file, because the two exclude each other. */
 export function userSourceRefusals({ lines }: Reading): readonly Refusal[] {
   const user = lines.find((line) => line.name === 'user');
   const file = lines.findLast((line) => line.name === 'aclfile')?.args[0] ?? '';

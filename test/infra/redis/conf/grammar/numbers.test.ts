@@ -54,7 +54,7 @@ describe('numbers parsed as in C', () => {
     expect(atoi(text)).toBe(value);
   });
 
-  it('strtoll returns the rest of the text, and clamps an overflow', () => {
+  it('are returned by strtoll with the rest of the text, and are clamped on overflow', () => {
     expect(parsePrefix('12ab')).toEqual({ value: 12n, rest: 'ab', isOverflow: false });
     expect(parsePrefix('')).toEqual({ value: 0n, rest: '', isOverflow: false });
     expect(parsePrefix('789', 8)).toEqual({ value: 7n, rest: '89', isOverflow: false });

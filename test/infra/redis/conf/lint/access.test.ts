@@ -1,10 +1,10 @@
-/** Access rules of the lint, which judge the combined effect of all lines. */
+/** The lint's access rules, which judge the combined effect of all lines. */
 import { describe, expect, it } from 'vitest';
 import { type Finding, type LintOptions, lintConf } from '../../../../../infra/redis/conf/lint/index.ts';
 
 const brief = ({ severity, directive }: Finding) => `${severity} ${directive}`;
 
-describe('the access rules of the lint', () => {
+describe('the access rules in the lint', () => {
   const open = 'bind 0.0.0.0\nprotected-mode no\n';
   const access = (text: string, options?: LintOptions) =>
     lintConf(text, options)
@@ -47,7 +47,7 @@ describe('the access rules of the lint', () => {
     expect(access(text)).not.toContain('error protected-mode');
   });
 
-  it('judge a server on loopback the same with and without protected mode', () => {
+  it('judge a server on loopback in the same way with and without protected mode', () => {
     const of = (mode: string) => access(`bind 127.0.0.1\nprotected-mode ${mode}\n`);
     expect(of('no')).toEqual(['warning aclfile']);
     expect(of('yes')).toEqual(['warning aclfile']);
@@ -59,7 +59,7 @@ describe('the access rules of the lint', () => {
     expect(access(text)).toEqual(['warning aclfile']);
   });
 
-  it('report a user with all permissions and no password, from the effect of all rules', () => {
+  it('report a user with all permissions and no password, based on the effect of all rules', () => {
     const users = (rules: string) =>
       lintConf(`${open}user app ${rules}\n`)
         .filter(({ directive, severity }) => directive === 'user' && severity === 'error')

@@ -12,7 +12,7 @@ import { installedVersion, startConfTopology } from '../conf-topology.ts';
 const dir = mkdtempSync(join(tmpdir(), 'kit-lint-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-/** A configuration without findings, so the lint reports only lines that a test adds. */
+/** A configuration without findings, so that the lint reports only the lines that a test adds. */
 const sound = `bind 127.0.0.1
 aclfile /etc/redis/users.acl
 maxmemory 1gb
@@ -50,7 +50,7 @@ const lintSentinel = (lines: string) =>
 const brief = ({ severity, directive }: Finding) => `${severity} ${directive}`;
 
 /**
- * Returns whether the installed server refuses the text. The server listens on no address; if it starts, it ends after
+ * Returns whether the installed server refuses the text. The server listens on no address; if it starts, it exits after
  * it has read the last line.
  */
 function refuses(text: string, mode: string[] = []): boolean {
@@ -63,7 +63,7 @@ function refuses(text: string, mode: string[] = []): boolean {
   return `${stdout}${stderr}`.includes('FATAL CONFIG FILE ERROR');
 }
 
-describe('the lint of a redis.conf', () => {
+describe('the redis.conf lint', () => {
   it('accepts a correct file', () => {
     expect(lintConf(sound)).toEqual([]);
     expect(refuses(replaced(sound, 'aclfile ""'))).toBe(false);
@@ -223,7 +223,7 @@ describe('the lint of a redis.conf', () => {
     expect(refuses(line)).toBe(!atLeast(installedVersion, '7.2'));
   });
 
-  it('finds the errors of a sample file', () => {
+  it('finds the errors in a sample file', () => {
     const seed = `maxmemory 2gb
 maxmemory-policy allkeys-lru
 appendonly yes
@@ -265,8 +265,8 @@ io-threads-do-reads yes
   });
 });
 
-describe('the lint of a sentinel.conf', () => {
-  it('reports only the missing location of a correct one', () => {
+describe('the sentinel.conf lint', () => {
+  it('reports only the missing location in a correct file', () => {
     expect(lintConf(soundSentinel).map(brief)).toEqual(['info sentinel monitor']);
     expect(refuses(replaced(soundSentinel, 'aclfile ""'), ['--sentinel'])).toBe(false);
   });
@@ -366,7 +366,7 @@ describe('the lint of binary data', () => {
     ]);
   });
 
-  it('also detects binary data from control characters', () => {
+  it('also recognizes binary data by its control characters', () => {
     const bytes = Array.from({ length: 4096 }, (_, i) => String.fromCharCode(1 + ((i * 7919) % 255))).join(
       '',
     );

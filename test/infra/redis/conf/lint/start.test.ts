@@ -1,4 +1,4 @@
-/** Compares the lint's predictions of whether a server starts with the server itself. */
+/** Compares the lint's prediction of whether a server starts with what the server actually does. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DIRECTIVES } from '../../../../../infra/redis/conf/grammar/index.ts';
@@ -159,7 +159,7 @@ describe('a text that the installed server accepts', () => {
   });
 });
 
-/** Expected results are measured with `npm run lint-truth` on the binaries of these versions. */
+/** The expected results were measured with `npm run lint-truth` on the binaries of these versions. */
 describe('the prediction for another server', () => {
   it.each([
     ['set-max-listpack-entries 128', 'redis@7.0', false],
@@ -228,7 +228,7 @@ describe('a file for several servers', () => {
     expect(brief('set-max-listpack-entries 128', 'redis@7.2')).toEqual([]);
   });
 
-  it('is treated as a file of Valkey if a line is specific to Valkey', () => {
+  it('is treated as a Valkey file if a line is specific to Valkey', () => {
     expect(brief('dual-channel-replication-enabled yes')).toEqual([]);
     expect(brief('dual-channel-replication-enabled yes', 'redis')[0]).toMatch(
       /^error .*Valkey 8\.0 and newer/,
@@ -242,7 +242,7 @@ describe('a file for several servers', () => {
     expect(brief('commandlog-request-larger-than 1', 'valkey@9')).toEqual([]);
   });
 
-  it('may contain an unknown name for a module, an included file or a newer server', () => {
+  it('may contain an unknown name that a module, an included file or a newer server could define', () => {
     expect(brief('bogus-setting 1')[0]).toMatch(/^error/);
     expect(brief('bogus-setting 1', 'redis@99.0')[0]).toMatch(/^warning/);
     expect(brief('loadmodule /x.so\nbf-error-rate 0.01\nuser a on >x +bf.add')).toEqual(
@@ -278,7 +278,7 @@ it('the lint agrees with the installed server about generated values', async () 
     fc.bigInt(-(2n ** 65n), 2n ** 65n).map(String),
     fc.integer({ min: -5, max: 2000 }).map(String),
   );
-  // Values are left out if they use memory, time, a directory or a port of the machine.
+  // Values are left out if they use memory, time, a directory or a port on the machine.
   const heavy =
     /^(?:databases|cluster-|io-threads|dir|unixsocket|aclfile|tls-|activedefrag|locale-collate|bind|port)/;
   const name = fc.constantFrom(
