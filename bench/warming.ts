@@ -40,7 +40,7 @@ interface Result {
   readonly hitRatio: number;
   /** Number of reads that had to wait for a load. */
   readonly misses: number;
-  /** Number of loads by warming; `unread` are those whose entry was not read. */
+  /** Number of loads by warming; `unread` is the number of those whose entry was never read. */
   readonly warmed: number;
   readonly unread: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Switches of a canary. Both must be on; otherwise every user is served without the pattern cache. The service reads
- * them again every few seconds, so a change needs no deployment.
+ * Switches that control a canary. Both must be on; otherwise every user is served without the pattern cache. The
+ * service reads them again every few seconds, so a change needs no deployment.
  */
 import { parseSwitch, readVariables } from '../config/env.ts';
 import { KitError } from '../config/errors.ts';
@@ -12,15 +12,16 @@ export interface Flags {
   readonly patternCache: boolean;
 }
 
-/** Source of the switches. If reading fails, the last known values remain in effect. */
+/** Source of the switch values. If a read fails, the last known values remain in effect. */
 export interface FlagSource {
   read(): Flags | Promise<Flags>;
 }
 
 /**
- * Reads the switches from the environment variables and from `.env`, each time. A switch that is not set is off.
+ * Reads the switches from the environment variables and from `.env` on every call. A switch that is not set is off.
  *
- * @param read reads the variables; default: from the environment, then from `.env` in the working directory
+ * @param read function that reads the variables; the default reads the environment, then `.env` in the working
+ * directory
  */
 export function environmentFlags(read: typeof readVariables = readVariables): FlagSource {
   return {

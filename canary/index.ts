@@ -1,4 +1,4 @@
-/** Entry point: a canary rollout whose judge stays valid for any number of looks. See docs/canary.md. */
+/** Entry point: a canary rollout whose statistics stay valid for any number of looks. See docs/canary.md. */
 
 export { type CanaryConfig, loadCanary } from '../config/canary.ts';
 export { type Arm, armOf, hashOf } from './assignment/assignment.ts';

@@ -15,7 +15,7 @@ import { Rollout } from './rollout.ts';
 export interface CanaryView {
   readonly flag: string;
   readonly status: Decision['status'] | 'not started';
-  /** Share of the users in the canary, 0 to 1. */
+  /** Share of users assigned to the canary, from 0 to 1. */
   readonly share: number;
   readonly stages: readonly number[];
   readonly generation: number | null;
@@ -38,7 +38,7 @@ export interface CanaryView {
 
 export interface Inspection {
   readonly view: CanaryView;
-  /** Texts of the log entries that are kept, in order. */
+  /** Texts of the retained log entries, in order. */
   readonly lines: readonly string[];
 }
 
@@ -85,7 +85,7 @@ export async function inspectCanary(
   };
 }
 
-/** Returns the e-values at or above which the settings require a rollback. */
+/** Returns the rollback thresholds that follow from the settings: a stage is rolled back at or above these e-values. */
 export function limitsOf({ judge }: Pick<Rules, 'judge'>): RollbackLimits {
   return { users: limitOf(judge.errorAlpha), slow: limitOf(judge.latencyAlpha) };
 }

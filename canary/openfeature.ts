@@ -1,8 +1,8 @@
 /**
- * OpenFeature, in both directions. The types follow the interfaces `Provider` and `Client` of `@openfeature/server-sdk`
- * 1.x by structure: an application that uses the SDK passes its own objects, and this project does not depend on it. A
- * provider may return an error code, whose enum exists only in the SDK, or throw an error with a `code`: this provider
- * throws.
+ * OpenFeature integration in both directions. The types are structurally compatible with the interfaces `Provider` and
+ * `Client` of `@openfeature/server-sdk` 1.x: an application that uses the SDK passes its own objects, and this project
+ * does not depend on the SDK. A provider may return an error code, whose enum exists only in the SDK, or throw an error
+ * with a `code`: this provider throws.
  *
  *   application ─▶ OpenFeature client ─▶ CanaryProvider ─▶ CanaryTestingService      the canary as a flag
  *   CanaryTestingService ─▶ openFeatureFlags ─▶ OpenFeature client ─▶ the team's own flag system      the switches

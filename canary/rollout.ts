@@ -1,6 +1,6 @@
 /**
- * Looks of the judge: reads the counts of all processes, judges them, and appends the decision to the log. Each method
- * may run in any number of processes; one of them appends an entry, the others adopt it.
+ * Runs the judge: reads the counts of all processes, judges them, and appends the decision to the log. Each method may
+ * run in any number of processes: one of them appends an entry, and the others adopt it.
  */
 import type { CanaryConfig } from '../config/canary.ts';
 import { INITIAL_STATE, nextGeneration, shareOf } from './judge/state.ts';
@@ -14,7 +14,7 @@ import type { CanaryKeys } from './metrics/keys.ts';
 
 /** Maximum number of attempts to append while other processes append as well. */
 const ATTEMPTS = 10;
-/** Fraction of the interval after which a look is due, so that timers that drift do not skip looks. */
+/** Fraction of the interval after which a look is already due, so that timer drift does not cause a skipped look. */
 const DUE_SHARE = 0.8;
 
 interface Looked {
@@ -58,18 +58,18 @@ export class Rollout {
     return controlOf(await this.#current());
   }
 
-  /** Returns the head with the rules of this process applied, and a look at the current counts. Records nothing. */
+  /** Returns the head with the rules of this process, and a look at the current counts. Records nothing. */
   async observe(): Promise<{ readonly head: Head; readonly look: LookEvent }> {
     const { head } = this.#prepared(await this.#log.read());
     return { head, look: await this.#lookAt(head) };
   }
 
-  /** Judges and records the decision. If another process recorded one first, returns that decision. */
+  /** Runs the judge and records its decision. If another process recorded a decision first, returns that one. */
   async look(): Promise<Decision> {
     return (await this.#look(0)).decision;
   }
 
-  /** Judges, unless there was a look in this interval. Returns the decision, if this process recorded it. */
+  /** Judges unless a look has already been taken in this interval. Returns the decision if this process recorded it. */
   async lookIfDue(): Promise<Decision | undefined> {
     const { decision, isOwn } = await this.#look(this.#config.judge.lookMs * DUE_SHARE);
     return isOwn ? decision : undefined;
@@ -83,7 +83,7 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** Reads the counts of the generation in the state. */
+  /** Reads the counts of the generation that the state names. */
   collect({ generation, window }: JudgeState): Promise<LookEvent> {
     const { maxProcesses } = this.#config.metrics;
     return collect(this.#send, this.#keys, { generation, window }, { maxProcesses, atMs: this.#now() });
@@ -96,8 +96,8 @@ export class Rollout {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const head = await this.#current();
       const { lastLookAtMs } = head.state;
-      // If this clock is far behind the time of the last look, the clock of another process is ahead. In this case the
-      // look is taken anyway.
+      // If this clock is far behind the time of the last look, the clock of another process is ahead. The look is then
+      // taken anyway.
       const distanceMs = Math.abs(this.#now() - (lastLookAtMs ?? Number.NEGATIVE_INFINITY));
       if (head.decision !== null && (distanceMs === 0 || distanceMs < gapMs))
         return { decision: head.decision, isOwn: false };
@@ -108,7 +108,7 @@ export class Rollout {
     throw new Error(`canary log: other processes appended an entry first in all ${ATTEMPTS} attempts`);
   }
 
-  /** Takes a look at the current counts. Its time is always later than that of the last look. */
+  /** Returns a look at the current counts. The time of a look is always later than that of the previous one. */
   async #lookAt({ state }: Head): Promise<LookEvent> {
     const look = await this.collect(state);
     return { ...look, atMs: Math.max(look.atMs, (state.lastLookAtMs ?? 0) + 1) };

@@ -36,8 +36,8 @@ export interface CanaryOptions {
   /** Source of the switches; default: the variables `ENABLE_REDIS_CACHE` and `ENABLE_PATTERN_CACHE`. */
   readonly flags?: FlagSource;
   /**
-   * Whether this process also judges, every `judge.lookMs`. One such process is enough; more than one is harmless.
-   * Default false.
+   * Whether this process also runs the judge, every `judge.lookMs`. One such process is enough; more than one is
+   * harmless. Default false.
    */
   readonly judges?: boolean;
   /** Returns the Unix time in ms; default: `Date.now`. */
@@ -118,7 +118,7 @@ export class CanaryTestingService implements AsyncDisposable {
     return service;
   }
 
-  /** Whether the user or session is served with the pattern cache. Sends no command, never throws. */
+  /** Whether the user or session is served with the pattern cache. Sends no command and never throws. */
   isEnabled(id: string): boolean {
     return this.assign(id).arm === 'canary';
   }
@@ -147,7 +147,7 @@ export class CanaryTestingService implements AsyncDisposable {
 
   /**
    * Judges the current counts, records the decision and applies it: every process reads the share with its next flush.
-   * If another process judged in the meantime, its decision is returned.
+   * If another process judged in the meantime, the decision of that process is returned.
    *
    * @throws CacheError if Redis does not reply
    */
@@ -189,7 +189,7 @@ export class CanaryTestingService implements AsyncDisposable {
   }
 
   /**
-   * Returns the texts of the decisions that are kept, in order, for `replay`.
+   * Returns the texts of the retained log entries, in order, for `replay`.
    *
    * @throws CacheError if Redis does not reply
    */

@@ -91,7 +91,7 @@ function redisOptions(variables: Variables): RedisOptions {
   const sentinels = readVariable(variables, 'REDIS_SENTINEL_HOSTS');
   const url = readVariable(variables, 'REDIS_URL');
   const fromUrl = url === undefined ? undefined : parsedUrl(url);
-  // A URL only enables TLS, so a CA that is given separately is kept.
+  // A URL can enable TLS but cannot name a CA, so a CA that is given separately is kept.
   const secure = fromUrl?.tls && common.tls ? { tls: common.tls } : {};
   if (sentinels !== undefined) {
     const { address: _, ...credentials } = fromUrl ?? { address: undefined };

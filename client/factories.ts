@@ -55,7 +55,7 @@ export function redisCache(options: RedisCacheOptions = {}): Cache {
   assertOptions('', options, REDIS_CACHE_OPTIONS);
   const { url, address = { host: '127.0.0.1', port: 6379 }, ...rest } = options;
   const parsed: Partial<ReturnType<typeof parseUrl>> = url === undefined ? {} : parseUrl(url);
-  // A URL only enables TLS, so a CA that is given separately is kept.
+  // A URL can enable TLS but cannot name a CA, so a CA that is given separately is kept.
   const tls = parsed.tls && rest.tls ? { tls: rest.tls } : {};
   return openCache({ ...rest, mode: 'standalone', address, ...parsed, ...tls });
 }
@@ -90,8 +90,8 @@ function inMemory(resolved: ResolvedCache): Cache {
 }
 
 /**
- * Opens a cache with two tiers: memory in this process on top of Redis, coherent with all writers. The values that it
- * returns are frozen.
+ * Opens a cache with two tiers: memory in this process on top of Redis. The memory is kept coherent with the writes of
+ * all clients. The values that the cache returns are frozen.
  */
 export function tieredCache(options: TieredCacheOptions): Cache {
   if (Object(options).mode === undefined) assertOptions('', options, REDIS_CACHE_OPTIONS);
@@ -125,7 +125,7 @@ export function openCache(options: CacheOptions & RedisOptions): Cache {
 
 /**
  * Returns the key prefixes that the listener subscribes to. Each write under a prefix costs Redis one message per
- * listener, so without a first tier only the keys of tags are subscribed.
+ * listener, so without a first tier the listener subscribes only to the keys of tags.
  */
 function listenedTo({ namespace, l1 }: ResolvedCache): readonly string[] {
   const tags = `${namespace}:~tag:`;

@@ -39,7 +39,7 @@ const SIZE = 'a size such as 512mb, above 0 (units b, k, kb, m, mb, g, gb)';
 /**
  * Returns a schema for a size in bytes, in the notation of redis.conf.
  *
- * @param least minimum size; a smaller value usually lacks a unit, because `512` is 512 bytes
+ * @param least minimum size; a smaller value usually means that the unit was forgotten: `512` is 512 bytes
  */
 export function bytesSchema(least = 1) {
   return z

@@ -86,7 +86,7 @@ function notEditable({ file, keys, value }: Change): KitError {
   );
 }
 
-/** Returns the insertion of a key that the file does not have, after the last key of its map. */
+/** Returns the edit that inserts a key missing from the file after the last key of its map. */
 function insertion(map: YAMLMap, text: string, keys: Path, value: string): Replacement {
   const [first = '', ...rest] = keys;
   const entry = `${first}: ${rest.reduceRight<string>((inner, key) => `{ ${key}: ${inner} }`, value)}`;

@@ -1,15 +1,15 @@
 /**
- * Describes the health of an environment in words, for the commands. This module is separate from the drills, which
- * `kit status` does not need.
+ * Describes the health of an environment in words, for the commands. This module is separate from the drills because
+ * `kit status` does not need them.
  */
 import { readRoles } from '../infra/operations/roles.ts';
 import { describeRoles } from '../infra/redis/role-state.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 
 /**
- * Describes why an environment is not healthy: the nodes that are not running and the consequence for the master; if
- * all nodes are running, the defects that remain at the end of the wait (a replica without its master, a sentinel that
- * has not discovered all nodes).
+ * Describes why an environment is not healthy: names the nodes that are not running and the consequence for the master
+ * or, if all nodes are running, the defects that remain when the wait ends (a replica without its master, a sentinel
+ * that has not discovered all nodes).
  */
 export async function describeHealthProblem(
   environment: Environment,

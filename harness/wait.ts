@@ -1,5 +1,5 @@
 /**
- * Bounded waiting. Every wait of the acting side has a description and a time limit, ends immediately when its signal
+ * Bounded waiting. Every wait on the acting side has a description and a time limit, ends immediately when its signal
  * aborts, and includes the last observation in its error.
  */
 import { KitError } from '../config/errors.ts';

@@ -48,7 +48,8 @@ export async function findAnywhere(
       const { found } = await findOn(substrate, name, topology);
       if (found !== undefined) return { found, notes };
     } catch (error) {
-      // The local substrate has no requirements, so its error is final; Docker may not be installed.
+      // The local substrate has no requirements, so its error is final. An error of Docker is not, because Docker might
+      // simply not be installed.
       if (!(error instanceof KitError) || substrate === 'local') throw error;
       const isForeign = error.code === 'ENVIRONMENT_FOREIGN';
       if (!isForeign && !/^(DOCKER|PROGRAM)_/.test(error.code)) throw error;

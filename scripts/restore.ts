@@ -47,7 +47,7 @@ export function restore(program: Command, session: Session): void {
     )
     .action(async (file: string, options: RestoreOptions) => {
       const path = resolve(file);
-      // The key of the schedule encrypts the backups of this environment, and the copy of its current keys.
+      // The schedule's key encrypts this environment's backups and the copy of its current keys.
       const { keyFile: scheduled } = requestedEnvironment(options).topology?.environment.backup ?? {};
       const isEncrypted = (await readManifest(path)).encryption !== undefined;
       await using opened = await openBackup(

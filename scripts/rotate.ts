@@ -81,7 +81,7 @@ function parseUser(name: string, before: readonly string[] = []): readonly strin
 
 /**
  * Asks for confirmation. @throws KitError UNCONFIRMED if the environment is protected and there is no terminal, or if
- * the user gives any other answer
+ * the user does not confirm
  */
 async function confirmRotation(
   session: Session,

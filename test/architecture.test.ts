@@ -285,8 +285,8 @@ const ROOMS: readonly rules.Room[] = [
 ];
 
 /**
- * The entries on the design card, then the other entries; docs/decisions/001-top-level.md gives the reasons for the
- * latter.
+ * The entries on the design card, then all other entries. For the other entries, docs/decisions/001-top-level.md gives
+ * the reasons.
  */
 const TOP_LEVEL = [
   ...['infra', 'config', 'harness', 'scripts', 'test'],
@@ -341,7 +341,7 @@ it('the top level contains only the entries on the approved list', () => {
   expect(rules.unlistedEntries(TOP_LEVEL, entries)).toEqual([]);
 });
 
-it('the type check excludes every folder that commands write', () => {
+it('the type check excludes every folder that commands write to', () => {
   const { exclude } = JSON.parse(read('tsconfig.json')) as { readonly exclude: readonly string[] };
   const written = ignored.filter((name) => !/[*]|^\.env$/.test(name));
   expect(written.filter((name) => !exclude.includes(name))).toEqual([]);

@@ -1,4 +1,4 @@
-/** A fault used to prove the alerts, and the objects that it acts on. */
+/** A fault used to verify that the alerts fire, and the objects that it acts on. */
 import type { Server } from 'node:http';
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../client/index.ts';

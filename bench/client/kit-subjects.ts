@@ -6,7 +6,7 @@ export interface Target {
 }
 
 /**
- * Operations of a client; an operation that is absent is not supported. Keys are logical keys, values are plain data.
+ * Operations of a client; an operation that is absent is not supported. Keys are logical keys; values are plain data.
  */
 export interface Subject {
   readonly name: string;

@@ -11,7 +11,7 @@ export interface Row {
   /** Median over the rounds, in the unit of the scenario. */
   readonly median: number;
   readonly best: number;
-  /** Median over the rounds of the ratio of this figure to the figure of the base in the same round. */
+  /** Median, over all rounds, of the ratio of this figure to the base's figure in the same round. */
   readonly ratio: number;
 }
 

@@ -48,7 +48,8 @@ export function restarted(process: EProcess): EProcess {
 }
 
 /**
- * Adds a look. A new copy starts `restartMs` after the newest one, and includes this look.
+ * Updates the process with the events since the last look. If the newest copy is at least `restartMs` old, a new copy
+ * starts and includes these events.
  *
  * @param atMs time of the look
  */

@@ -1,4 +1,4 @@
-/** Figures for a look, computed from the state after it. Pure. */
+/** Computes the figures for a look from the state after that look. Pure. */
 import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
 import { roundNumbers } from '../../harness/statistics/round.ts';
 import { logEvidence } from './e-process.ts';
@@ -54,7 +54,7 @@ export function boundsOf({ judge }: Rules, state: JudgeState): Bounds {
   };
 }
 
-/** Returns the p-value of the share of users; 1 if there is no share to test. */
+/** Returns the p-value of the sample-ratio test, or 1 if there is no share to test. */
 export function sampleRatioOf(rules: Rules, state: JudgeState): number {
   const { canary, control } = state.users;
   return sampleRatioP(canary.seen, canary.seen + control.seen, shareOf(rules, state));

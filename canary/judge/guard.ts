@@ -5,13 +5,13 @@
 import { quantileMs } from './latency.ts';
 import type { JudgeState, RedisFacts, Rules } from './types.ts';
 
-/** Describes the limits that this look exceeds. */
+/** Returns descriptions of the limits that were exceeded at this look. */
 export function breachesOf({ guard }: Rules, before: JudgeState, after: JudgeState): readonly string[] {
   const redis = after.redis;
   const seconds = secondsBetween(before, after);
   const rate = (name: 'evictedKeys' | 'rejectedConnections') => {
     const [from, to] = [before.redis?.[name] ?? null, redis?.[name] ?? null];
-    // A lower counter value comes from another server, after a failover or a restart.
+    // A counter that is lower than before was reset by a restart, or comes from another server after a failover.
     return from === null || to === null || to < from ? null : to - from;
   };
   const evicted = rate('evictedKeys');

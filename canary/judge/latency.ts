@@ -4,7 +4,7 @@
  */
 import { BUCKETS_MS } from '../../harness/statistics/histogram.ts';
 
-/** Counts per bucket; a missing index is 0. */
+/** Number of observations per bucket. A missing index counts as 0. */
 export type Histogram = readonly number[];
 
 /** Returns the first bucket up to which the cumulative share is at least p; undefined for an empty histogram. */
@@ -24,7 +24,7 @@ export function quantileMs(histogram: Histogram, p: number): number | null {
   return bucket === undefined ? null : (BUCKETS_MS[bucket] ?? null);
 }
 
-/** Returns the number of observations in buckets above the index. */
+/** Returns the number of observations in buckets above the given index. */
 export function countAbove(histogram: Histogram, bucket: number): number {
   return sumOf(histogram.slice(bucket + 1));
 }

@@ -11,14 +11,14 @@ import { countAbove, type Histogram, quantileBucket, sumOf } from './latency.ts'
 import { shareOf } from './state.ts';
 import type { ArmCounts, ArmUsers, JudgeState, LookEvent, Rules } from './types.ts';
 
-/** Minimum number of control requests for a threshold. */
+/** Minimum number of control requests that are needed to derive a threshold. */
 const LEAST_PAST = 500;
 /** Number of past requests above which the past counts are halved, so that the threshold follows a changing load. */
 const MOST_PAST = 100_000;
 const PERCENTILE = 0.95;
 /**
- * Maximum number of looks with lower counts before the missing requests count as lost. By default, this is one minute,
- * which is longer than a failover and the flush after it.
+ * Maximum number of looks with lower counts before the missing requests count as lost. By default, these looks span one
+ * minute, which is longer than a failover and the flush after it.
  */
 const MOST_LOW_LOOKS = 12;
 

@@ -37,7 +37,7 @@ export function deltaUpperBound(
   return Math.min(1, p - q + Math.hypot(above, below));
 }
 
-/** Returns the counts of independent observations that contain the same information. */
+/** Returns the counts reduced to as many independent observations as carry the same information. */
 function thinned({ events, n }: Proportion, effect: number): Proportion {
   const size = Math.floor(n / effect);
   return { n: size, events: Math.min(size, Math.round(events / effect)) };

@@ -27,7 +27,7 @@ export const INITIAL_STATE: JudgeState = {
   since: null,
 };
 
-/** Returns the share of the users in the canary, 0 to 1. */
+/** Returns the share of users assigned to the canary, from 0 to 1. */
 export function shareOf({ rollout }: Pick<Rules, 'rollout'>, { status, stage }: JudgeState): number {
   return status === 'running' ? (rollout.stages[stage] ?? 0) / 100 : 0;
 }

@@ -6,8 +6,8 @@
  *   running ──proven harm──▶ rolled-back ──an operator clears──▶ running, first stage
  *   running ──guard──▶ paused ──clear looks──▶ running, same stage
  *
- * At a share of 100 % there is no control arm, so only the guard judges. A rollback takes precedence over a pause, so
- * that harm that also overloads Redis leads to a rollback, which stays until an operator clears it.
+ * At a share of 100 % there is no control arm, so only the guard judges. A rollback takes precedence over a pause, so a
+ * harmful canary that also overloads Redis is rolled back. A rollback stays in effect until an operator clears it.
  */
 import { harmsOf, holdsOf, unprovenOf } from './criteria.ts';
 import { type Bounds, boundsOf, evidenceOf, figuresOf, sampleRatioOf } from './figures.ts';
@@ -23,8 +23,8 @@ export interface Step {
 
 export interface StepOptions {
   /**
-   * Whether the decision includes figures, whose bounds take a millisecond to compute; default true. They do not affect
-   * the decision.
+   * Whether the decision includes figures; default true. Computing their bounds takes a millisecond. The figures do
+   * not affect the verdict.
    */
   readonly figures?: boolean;
 }
@@ -49,7 +49,7 @@ export function step(rules: Rules, state: JudgeState, event: CanaryEvent, option
   };
 }
 
-/** Decision of a look, before it is applied to the state. */
+/** Decision made at a look, before it is applied to the state. */
 interface Ruling {
   readonly verdict: Verdict;
   readonly reasons: readonly string[];

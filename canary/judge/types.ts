@@ -1,4 +1,4 @@
-/** Contract of the judge: input of a look, state of the judge, and decision. Everything is JSON. */
+/** Contract of the judge: the input to a look, the state of the judge, and the decision. All values are JSON. */
 import type { CanaryConfig } from '../../config/canary.ts';
 import type { EProcess } from './e-process.ts';
 import type { Histogram } from './latency.ts';
@@ -20,7 +20,7 @@ export interface ArmUsers {
   readonly affected: number;
 }
 
-/** Facts about the shared Redis. A fact that Redis does not report is null, which is not a breach. */
+/** Facts about the shared Redis. A fact that Redis does not report is null and does not count as a breach. */
 export interface RedisFacts {
   /** Ratio of used memory to maxmemory. */
   readonly memoryRatio: number | null;
@@ -33,7 +33,7 @@ export interface RedisFacts {
 export interface LookEvent {
   readonly type: 'look';
   readonly atMs: number;
-  /** Generation and window of the counts. A look at another generation or window is rejected. */
+  /** Generation and window of the counts. A look with a different generation or window is rejected. */
   readonly generation: number;
   readonly window: number;
   readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
@@ -60,14 +60,14 @@ export interface JudgeState {
   readonly status: Status;
   /** Index in `rollout.stages`; it stays the same during a pause. */
   readonly stage: number;
-  /** Increases with every change to the share, so counts of two shares never mix. */
+  /** Increases with every change to the share, so that counts from two different shares are never mixed. */
   readonly generation: number;
   /** Increases when the sets of distinct users are emptied. */
   readonly window: number;
   readonly generationStartedAtMs: number | null;
   readonly windowStartedAtMs: number | null;
   readonly lastLookAtMs: number | null;
-  /** Number of consecutive looks with lower counts than at an earlier look. */
+  /** Number of consecutive looks at which the counts were lower than at an earlier look. */
   readonly lowLooks: number;
   /** Counts at the last look of this generation. */
   readonly arms: { readonly canary: ArmCounts; readonly control: ArmCounts };
@@ -76,7 +76,7 @@ export interface JudgeState {
   readonly failuresBeforeWindow: number;
   /** Latencies of the control arm at past looks; the next look derives its threshold from them. */
   readonly pastControl: Histogram;
-  /** Number of requests that were slower than the threshold at their look, since the start of the generation. */
+  /** Number of requests since the start of the generation that were slower than the threshold in force at the time. */
   readonly slow: {
     readonly canary: number;
     readonly control: number;
@@ -86,9 +86,9 @@ export interface JudgeState {
   readonly evidence: { readonly requests: EProcess; readonly users: EProcess; readonly slow: EProcess };
   readonly sampleRatioAlarm: boolean;
   readonly redis: RedisFacts | null;
-  /** Number of consecutive looks, up to the last one, at which the guard was breached. */
+  /** Number of consecutive looks, up to and including the last one, at which the guard was breached. */
   readonly breachLooks: number;
-  /** Number of consecutive looks, up to the last one, without a breach. */
+  /** Number of consecutive looks, up to and including the last one, at which the guard was not breached. */
   readonly clearLooks: number;
   /** Reason for the last change to the share. */
   readonly since: {
@@ -98,7 +98,7 @@ export interface JudgeState {
   } | null;
 }
 
-/** Figures of one look, as printed. */
+/** Figures for one look, as printed. */
 export interface Figures {
   readonly canary: ArmFigures;
   readonly control: ArmFigures;
@@ -125,7 +125,7 @@ export interface ArmFigures {
 
 export interface Decision {
   readonly verdict: Verdict;
-  /** Share of the users in the canary from now on, 0 to 1. */
+  /** Share of users assigned to the canary from now on, from 0 to 1. */
   readonly share: number;
   readonly status: Status;
   readonly reasons: readonly string[];

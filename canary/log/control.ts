@@ -8,7 +8,7 @@ export interface Control {
   readonly index: number;
   readonly generation: number;
   readonly window: number;
-  /** Share of the users in the canary, 0 to 1. */
+  /** Share of users assigned to the canary, from 0 to 1. */
   readonly share: number;
   readonly status: Status;
 }

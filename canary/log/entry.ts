@@ -57,7 +57,7 @@ export function snapshotAfter(head: Head | undefined, rules: Rules, state: Judge
   return { entry, head: { index, digest, rules, state, decision: head?.decision ?? null } };
 }
 
-/** Returns the entry and the head after an event. @throws RangeError in the same cases as `step` */
+/** Returns the log entry for an event, and the head after it. @throws RangeError in the same cases as `step` */
 export function eventAfter(head: Head, event: CanaryEvent): Appended {
   const { state, decision } = step(head.rules, head.state, event);
   const entry = link(head, { kind: 'event', event, decision, stateDigest: digestOf(state) });

@@ -1,7 +1,8 @@
 /**
  * Replays a decision log: verifies the chain of hashes and recomputes every decision byte for byte. Pure.
  *
- * Hashes show changes, not origin: anyone who can write to the log can forge a complete one.
+ * The hashes reveal changes, but do not prove the origin of a log: anyone who can write to the log can forge a complete
+ * one.
  */
 import {
   digestOf,
@@ -18,7 +19,7 @@ export interface Replay {
   /** Number of decisions that were recomputed. */
   readonly decisions: number;
   readonly head: Head | undefined;
-  /** Description of the first difference, at which the replay ends; undefined if there is none. */
+  /** Description of the first difference, where the replay stops; undefined if there is none. */
   readonly problem: string | undefined;
 }
 

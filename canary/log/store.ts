@@ -5,8 +5,8 @@
  *                                              └▶ state and control keys: caches of the log, replaced by each look
  *
  * A failover may lose the newest entries. A process that has seen them writes them again before it continues. If the
- * log was lost, or was restarted by another process, it continues from the entries that a process remembers. Therefore
- * neither case undoes a rollback.
+ * log was lost, or another process restarted it, the log continues from the entries that a process remembers. Neither
+ * case therefore undoes a rollback.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryKeys } from '../metrics/keys.ts';
@@ -17,8 +17,8 @@ import { follow } from './replay.ts';
 type Send = SupervisedConnection['call'];
 
 /**
- * Number of entries that a process keeps in memory to restore them after a failover. They cover minutes of looks, more
- * than a failover can lose.
+ * Number of entries that a process keeps in memory so that it can restore them after a failover. They cover several
+ * minutes of looks, which is more than a failover can lose.
  */
 const REMEMBERED = 200;
 const CHANGES_KEPT = 500;
@@ -44,7 +44,8 @@ export class DecisionLog {
   /** Reads the head; undefined if there is no log yet. @throws CacheError; Error if the log is damaged */
   async read(): Promise<Head | undefined> {
     let head = await this.#cachedHead();
-    // Without the cached head, the log may begin after index 0, because old entries are dropped.
+    // Without a cached head, the log is read from its first entry, whose index may be above 0 because old entries are
+    // dropped.
     if (head === undefined) for (const line of await this.lines()) head = this.#followed(head, line, 0);
     for (;;) {
       const from = head === undefined ? 0 : head.index + 1;
@@ -75,7 +76,7 @@ export class DecisionLog {
     return true;
   }
 
-  /** Returns the texts of all entries that are kept, in order. The first is a snapshot. */
+  /** Returns the texts of all retained entries, in order. The first is a snapshot. */
   async lines(): Promise<readonly string[]> {
     const indices = ((await this.#send('HKEYS', this.#keys.log)) as string[])
       .map(Number)

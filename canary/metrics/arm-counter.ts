@@ -31,7 +31,7 @@ export class ArmCounter {
     this.latency[bucket] = (this.latency[bucket] ?? 0) + 1;
   }
 
-  /** Returns the fields that are not zero, with their values, as arguments of HSET. */
+  /** Returns the nonzero fields with their values, as arguments for HSET. */
   fields(arm: Arm): (string | number)[] {
     const prefix = PREFIX[arm];
     const fields: (string | number)[] = [];
@@ -43,7 +43,7 @@ export class ArmCounter {
   }
 }
 
-/** Sums the hashes of all processes. */
+/** Adds up the counts of one arm over the hashes of all processes. */
 export function countsOf(arm: Arm, hashes: readonly Readonly<Record<string, string>>[]): ArmCounts {
   const sum = (field: string) =>
     hashes.reduce((total, hash) => total + Number(hash[`${PREFIX[arm]}.${field}`] ?? 0), 0);

@@ -1,4 +1,4 @@
-/** Reads the counts of all processes and the facts about Redis: the input of a look. */
+/** Reads the counts of all processes and the facts about Redis: the input to a look. */
 import type { Arm } from '../assignment/assignment.ts';
 import type { ArmUsers, LookEvent, RedisFacts } from '../judge/types.ts';
 import { countsOf } from './arm-counter.ts';
@@ -10,14 +10,14 @@ export interface At {
   readonly window: number;
 }
 
-/** Reads the input of a look. @throws CacheError if Redis does not reply */
+/** Reads the input to a look. @throws CacheError if Redis does not reply */
 export async function collect(
   send: Send,
   keys: CanaryKeys,
   { generation, window }: At,
   options: { readonly maxProcesses: number; readonly atMs: number },
 ): Promise<LookEvent> {
-  // RESP2 replies with a list, RESP3 with a set.
+  // The reply is a list in RESP2 and a set in RESP3.
   const members = [...((await send('SMEMBERS', keys.members(generation))) as Iterable<string>)].sort();
   const counted = members.slice(0, options.maxProcesses);
   const hashes = await Promise.all(
@@ -42,7 +42,7 @@ export async function collect(
   };
 }
 
-/** Returns the reply to HGETALL as an object: RESP2 replies with a flat list, RESP3 with a map. */
+/** Returns the reply to HGETALL as an object: it is a flat list in RESP2 and a map in RESP3. */
 function recordOf(reply: unknown): Readonly<Record<string, string>> {
   if (reply instanceof Map) return Object.fromEntries(reply);
   if (!Array.isArray(reply)) return (reply ?? {}) as Record<string, string>;
@@ -60,7 +60,7 @@ function withoutPermission(error: unknown): string {
   throw error;
 }
 
-/** Returns the facts about one master; in a cluster, about the node that replies, which is one of several. */
+/** Returns the facts about one master. In a cluster, they describe only the node that replies. */
 async function redisFacts(send: Send): Promise<RedisFacts> {
   const startedAt = performance.now();
   await send('PING');

@@ -2,7 +2,7 @@
 import type { MetricFamily } from '../../client/types.ts';
 import type { Control } from '../log/control.ts';
 
-/** Returns the metrics, which have no samples before the first reading. */
+/** Returns the metrics. They have no samples until this process has read the state for the first time. */
 export function canaryFamilies(flag: string, control: Control | undefined): readonly MetricFamily[] {
   const gauge = (name: string, help: string, read: (of: Control) => number): MetricFamily => ({
     name: `cache_canary_${name}`,

@@ -3,9 +3,9 @@
  *
  *   record ─▶ absolute counts in memory ─flush─▶ HSET of this process's hash, SADD of new users
  *
- * A hash has one writer and absolute values, so sending twice changes nothing, and a flush after a failover replaces
- * what the failover lost. The number of the last acknowledged flush is read before each flush: a different number means
- * that writes were lost, and the user sets are sent again.
+ * Each hash has one writer and holds absolute values, so sending them twice changes nothing, and a flush after a
+ * failover replaces what the failover lost. The number of the last acknowledged flush is read before each flush: a
+ * different number means that writes were lost, and the user sets are sent again.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { Arm } from '../assignment/assignment.ts';
@@ -13,7 +13,7 @@ import { ArmCounter, type Outcome } from './arm-counter.ts';
 import type { CanaryKeys } from './keys.ts';
 import { UserSet } from './user-set.ts';
 
-/** TTL, in seconds, of the keys of an ended generation, and of a process that no longer reports. */
+/** TTL, in seconds, of the keys that belong to an ended generation or to a process that no longer reports. */
 const TTL_SECONDS = 7 * 24 * 3600;
 const UPKEEP_EVERY_FLUSHES = 100;
 const ARMS = ['canary', 'control'] as const;
@@ -104,7 +104,7 @@ export class GenerationCounts {
     return batch.length;
   }
 
-  /** Whether the last flush detected that Redis had lost writes, so another flush is needed. */
+  /** Whether another flush is needed because the last one detected that Redis had lost writes. */
   get hasUnsentUsers(): boolean {
     return this.#seen.hasUnsent || this.#affected.hasUnsent;
   }

@@ -2,8 +2,8 @@
  * Reports the counts of this process, generation by generation, and reads the share in the same batch.
  *
  * A flush consists of 3 to 11 commands (`bench/canary/assignment.ts` counts them), so a flush waits until there are
- * `minBatch` requests, but at most `maxDelayMs`. With 120 requests and 10 s: at most 0.1 commands per request at any
- * rate above 12 requests/s per process. A process with a lower rate sends at most 1.2 commands per second.
+ * `minBatch` requests, but for at most `maxDelayMs`. With 120 requests and 10 s, a process sends at most 0.1 commands
+ * per request if it handles more than 12 requests/s. A process with a lower rate sends at most 1.2 commands per second.
  */
 import type { SupervisedConnection } from '../../client/types.ts';
 import type { CanaryConfig } from '../../config/canary.ts';
@@ -20,7 +20,8 @@ import type { CanaryKeys } from './keys.ts';
 const MAX_UNSENT = 8;
 /**
  * Time, in ms, after which an older share is accepted. After a failover, Redis may return an older share until a judge
- * restores the log at its next look. If Redis still returns it after this time, the log was started again.
+ * restores the log at its next look. If Redis still returns the older share after this time, the log is assumed to have
+ * been restarted.
  */
 const OLDER_ACCEPTED_AFTER_MS = 60_000;
 /** Maximum duration of `close`, in ms, including the pauses between its flushes: a failover takes seconds. */
@@ -86,7 +87,7 @@ export class Reporter {
 
   /**
    * Whether the stored log was restarted from scratch. This is assumed once Redis has been reporting an older log for a
-   * long time. The counts of its generations then differ from those in memory.
+   * long time. The counts of the log's generations then differ from those in memory.
    */
   #isStartedAgain(): boolean {
     this.#olderSinceMs ??= this.#now();
@@ -110,7 +111,7 @@ export class Reporter {
   }
 
   /**
-   * Flushes sequentially.
+   * Sends the counts. Flushes run one after another, never at the same time.
    * @throws CacheError if a command failed; the next flush sends everything again
    */
   flush(): Promise<void> {

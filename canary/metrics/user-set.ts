@@ -27,7 +27,7 @@ export class UserSet {
     return this.#unsent.canary.size + this.#unsent.control.size > 0;
   }
 
-  /** Returns the users to send. They count as sent until `resend`. */
+  /** Returns the users to send. They count as sent until `resend` is called. */
   take(arm: Arm): readonly number[] {
     const taken = [...this.#unsent[arm]];
     this.#unsent[arm].clear();

@@ -1,4 +1,6 @@
-/** A rollout as one HTML page without scripts and without requests: arms, evidence over time, decisions. Pure. */
+/**
+ * Renders a rollout as one HTML page without scripts or external resources: arms, evidence over time, decisions. Pure.
+ */
 import type { CanaryView } from '../inspection.ts';
 import { eventsOf } from '../log/entry.ts';
 import { armsTable, changesTable, escapeHtml, evidencePlot, reasonsList } from './sections.ts';

@@ -1,7 +1,4 @@
-/**
- * The looks of a rollout, in the form that the pages show: `kit canary-status --html`, and the report of a run. Types
- * only.
- */
+/** The looks of a rollout, in the form shown by `kit canary-status --html` and by the report of a run. Types only. */
 import type { Decision, Figures } from '../judge/types.ts';
 
 export type ShownFigures = Pick<

@@ -35,7 +35,7 @@ ${changes
   .join('\n')}</tbody></table>`;
 }
 
-/** Draws the e-values of the looks on a logarithmic axis, with the limits for a rollback. */
+/** Draws the e-values of the looks on a logarithmic axis, with the rollback thresholds. */
 export function evidencePlot(
   rollout: readonly RolloutLook[],
   limits: RollbackLimits,
@@ -47,7 +47,7 @@ export function evidencePlot(
   const [first, last] = [looks[0], looks.at(-1)];
   if (first === undefined || last === undefined) return '<p>No look yet.</p>';
   const span = Math.max(1, last.atMs - first.atMs);
-  // More points than the width has units would not be visible.
+  // More than one point per unit of width would not be visible.
   const every = Math.max(1, Math.ceil(looks.length / WIDTH));
   const high = Math.max(LEAST_HIGH, Math.ceil(Math.log10(Math.max(limits.users, limits.slow))) + 1);
   const y = (value: number) => {

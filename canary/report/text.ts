@@ -1,4 +1,4 @@
-/** A rollout as text for a terminal: share, arms, evidence, decision and reasons. Pure. */
+/** Renders a rollout as text for a terminal: share, arms, evidence, decision and reasons. Pure. */
 import type { CanaryView } from '../inspection.ts';
 import type { ArmFigures } from '../judge/types.ts';
 import type { ShownDecision } from './rollout-view.ts';

@@ -1,13 +1,13 @@
-/** Options for individual calls, and the arguments of loaders. Re-exported by `types.ts`. */
+/** Options for individual calls, and the arguments passed to loaders. Re-exported by `types.ts`. */
 import type { Durability } from './connection.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
 /** Read options that validate the stored value. */
 export interface ReadOptions<T = unknown> {
   /**
-   * Validates the value on reads; a value that fails validation is purged and counts as a miss. An entry that was
-   * stored with a different shape is treated in the same way, if the schema has a name for its shape (zod, arktype,
-   * joi: `schemaIdOf`). An entry without a shape name is validated.
+   * Validates the value on reads; a value that fails validation is purged and counts as a miss. If the schema has a
+   * name for its shape (zod, arktype, joi: `schemaIdOf`), an entry that was stored with a different shape is also
+   * purged and counts as a miss. An entry without a shape name is validated.
    */
   readonly schema?: StandardSchema<T>;
   /**
@@ -56,9 +56,10 @@ export interface LoadContext {
    */
   readonly setTtlSeconds: (ttlSeconds: number | null) => void;
   /**
-   * Adds tags to those of the call. Invalidations take effect from this call on: if this process has invalidated one of
-   * the tags since the load began, the result is not stored. If possible, call and await this function before reading
-   * the data, because an earlier invalidation by another process is not detected.
+   * Adds tags to those of the `getOrCompute` call. Once this function has been called, invalidations of these tags take
+   * effect. If this process has already invalidated one of the tags since the load began, the result is not stored. If
+   * possible, call and await this function before reading the data, because an invalidation by another process before
+   * this call is not detected.
    *
    * @returns a promise that resolves when the versions of the tags are known; it never rejects
    * @throws ConfigurationError if the name of a tag is invalid
@@ -92,13 +93,13 @@ export interface ComputeOptions {
    */
   readonly staleWhileRevalidateSeconds?: number;
   /**
-   * Number of seconds after TTL expiry during which a value is returned if the loader fails or takes too long; default
-   * 0.
+   * Number of seconds after TTL expiry during which the stale value is returned if the loader fails or takes too long;
+   * default 0.
    */
   readonly graceSeconds?: number;
   /**
    * Time, in ms, to wait before the loader is called again after a load has failed and a stale value was returned.
-   * Doubles with each subsequent failure, up to 30000, or up to this value if that is longer; default 1000.
+   * Doubles with each subsequent failure, up to 30000 or this value, whichever is greater; default 1000.
    */
   readonly graceBackoffMs?: number;
   /**
@@ -113,13 +114,14 @@ export interface ComputeOptions {
    */
   readonly hardTimeoutMs?: number;
   /**
-   * Refreshes a value before its TTL expires. The probability rises as expiry approaches and with the duration of the
-   * load (beta of XFetch): 1 is usual, a higher value refreshes earlier, 0 never refreshes early; default 0.
+   * Refreshes a value before its TTL expires. The probability of a refresh rises as expiry approaches, and is higher
+   * for slower loads. The value is the beta of XFetch: 1 is usual, a higher value refreshes earlier, 0 never refreshes
+   * early; default 0.
    */
   readonly earlyRefresh?: number;
   /**
-   * Shortens each TTL by a random share of up to this value, so that entries stored together expire at different times;
-   * 0 to 1; default 0.
+   * Shortens each TTL by a random fraction, at most this value, so that entries stored together expire at different
+   * times; 0 to 1; default 0.
    */
   readonly ttlJitter?: number;
   /**
@@ -138,8 +140,8 @@ export interface ComputeDefaults extends ComputeOptions {
   readonly leaseMs?: number;
   /**
    * Time, in ms, that a connected Redis may take to reply before a process loads without Redis and keeps the value in
-   * memory; at least five times the usual latency; default 70. While a large value is being sent or received, the time
-   * restarts with each part.
+   * memory; default 70. The limit in effect is never less than five times the usual latency. While a large value is
+   * being sent or received, the time restarts with each part.
    */
   readonly replyTimeoutMs?: number;
 }

@@ -6,11 +6,11 @@
  */
 export interface Codec {
   /**
-   * Id of the codec, stored in each entry: 3 is the binary codec, applications use 5 to 15. Existing entries stay
+   * Id of the codec, stored in each entry: 3 is the binary codec; applications use 5 to 15. Existing entries stay
    * readable when a key is assigned a different codec.
    */
   readonly id: number;
-  /** Encodes a value; throws if it cannot be restored exactly. */
+  /** Encodes a value; throws if the value cannot be restored exactly. */
   encode(value: unknown): Uint8Array;
   /** Decodes a value; throws on bytes that `encode` did not produce. */
   decode(bytes: Buffer): unknown;
@@ -22,8 +22,8 @@ export type CodecName = 'json' | 'binary';
 /** Assigns a codec to keys. */
 export interface CodecRule {
   /**
-   * Keys to which this rule applies: a substring, a pattern with `*` for the whole key, or a RegExp without the flags
-   * `g` and `y`.
+   * Keys to which this rule applies: a substring of the key, a pattern with `*` that matches the whole key, or a RegExp
+   * without the `g` and `y` flags.
    */
   readonly pattern: string | RegExp;
   /** Codec for the values of these keys. */

@@ -57,9 +57,9 @@ export interface ConnectionOptions {
    */
   readonly commandTimeoutMs?: number;
   /**
-   * Time, in ms, after which a connection becomes suspect, and other nodes are queried, if the server has sent no bytes
-   * while a reply is due; at most 5000; default 150, or four times the usual latency if that is longer. Received bytes
-   * restart this interval. For a command of more than 16 kB, one more millisecond per 1000 bytes is allowed.
+   * Time, in ms, without any bytes from the server while a reply is due, after which the connection becomes suspect and
+   * other nodes are queried; at most 5000; default 150, or four times the usual latency if that is longer. Received
+   * bytes restart this interval. For a command of more than 16 kB, one more millisecond per 1000 bytes is allowed.
    */
   readonly hangSuspectedMs?: number;
   /**
@@ -89,8 +89,8 @@ export interface StandaloneOptions extends ConnectionOptions {
 }
 
 /**
- * Options for reads from replicas. Such a read may return older data than a read from the master, and may miss writes
- * by this process, within `maxStalenessMs`.
+ * Options for reads from replicas. Such a read may return data that is up to `maxStalenessMs` older than the data on
+ * the master, and may miss recent writes, including those by this process.
  */
 export interface ReplicaReads {
   /** Maximum time, in ms, during which a read may miss an acknowledged write; 20 to 60000, default 1000. */
@@ -144,7 +144,10 @@ export type ConnectionState =
   | { readonly kind: 'suspect'; readonly since: number; readonly master: Address; readonly reason: string }
   | { readonly kind: 'closed' };
 
-/** State that the sentinels report. Each sentinel is polled once per second, so reading this state sends no command. */
+/**
+ * State that the sentinels report. The connection polls each sentinel once per second, so reading this state sends no
+ * command.
+ */
 export interface SentinelStatus {
   /** Number of sentinels in the options. */
   readonly configured: number;
@@ -168,7 +171,7 @@ export interface SentinelStatus {
  * A write that was sent and got no reply is rejected with `OutcomeUnknownError`; it is never sent twice.
  */
 export interface SupervisedConnection {
-  /** Current state. Listeners added with `on` are called for each change. */
+  /** Current state. Listeners added with `on` are called on each change. */
   readonly state: ConnectionState;
   /** Returns the state that the sentinels report; undefined without sentinels. */
   sentinels?(): SentinelStatus | undefined;

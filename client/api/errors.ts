@@ -1,6 +1,6 @@
 /**
  * Errors, with one class per cause. Every error that the client throws is a `CacheError`. Its `outcome` states whether
- * the command was applied, and therefore whether it is safe to repeat.
+ * the command was applied, and therefore whether the command is safe to repeat.
  */
 
 /**
@@ -97,7 +97,7 @@ export class OutcomeUnknownError extends CacheError {
   }
 }
 
-/** Codes of error replies after which the same command may succeed later. */
+/** Codes of temporary error replies: the same command may succeed later. */
 const PASSING = new Set([
   'LOADING',
   'READONLY',
@@ -112,7 +112,7 @@ const PASSING = new Set([
 
 /** Commands that may have made some of their changes before they failed. */
 const PARTIAL = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EXEC']);
-/** Codes of error replies that reject a command before it runs, unless the script itself returned the error. */
+/** Codes of error replies that reject a command before it runs, unless a command inside a script caused the error. */
 const REFUSED = new Set(
   (
     'NOSCRIPT NOPERM NOAUTH READONLY LOADING MASTERDOWN NOREPLICAS BUSY OOM MISCONF EXECABORT ' +
@@ -123,14 +123,15 @@ const REFUSED_CALL = /^ERR (unknown command|wrong number of arguments|Function n
 
 function outcomeOf(command: string, code: string, message: string): Outcome {
   if (!PARTIAL.has(command.toUpperCase())) return 'not-applied';
-  // The reply names the script if a command inside it failed. The commands before that one were applied.
+  // If a command inside a script fails, the error reply contains `script: `, and the commands before the failed one
+  // were applied.
   const inside = /\bscript: /.test(message);
   return !inside && (REFUSED.has(code) || REFUSED_CALL.test(message)) ? 'not-applied' : 'unknown';
 }
 
 /**
- * Redis replied with an error; `code` is its first word. `outcome` is `not-applied`, or `unknown` for a script or
- * transaction that may have written before it failed.
+ * Redis replied with an error; `code` is the first word of the reply. `outcome` is `not-applied`, or `unknown` for a
+ * script or transaction that may have written before it failed.
  */
 export class CommandError extends CacheError {
   override readonly name = 'CommandError';
@@ -197,7 +198,7 @@ export class QueueFullError extends CacheError {
   }
 }
 
-/** Error codes of nodes that do not serve any command, or do not serve this key. */
+/** Codes of error replies from nodes that serve no commands at all, or do not serve this key. */
 const AWAY = new Set(['LOADING', 'READONLY', 'BUSY', 'CLUSTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN']);
 
 /** Error codes that occur during a slot migration: another node serves the key, or this node will serve it soon. */

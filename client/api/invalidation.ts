@@ -3,7 +3,7 @@
 /** Names as arguments, or as one list. A call accepts about 100,000 arguments; a list may have any number of names. */
 export type Names = readonly string[] | readonly [names: readonly string[]];
 
-/** Logical keys of each domain, as Redis patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
+/** Logical keys in each domain, as Redis patterns: `{ catalogue: ['product:*', 'category:*'] }`. */
 export type DomainPatterns = Readonly<Record<string, readonly string[]>>;
 
 /** Keys, tags, patterns and domains to invalidate. Keys and patterns are logical. */
@@ -12,7 +12,7 @@ export interface Outdated {
   readonly keys?: readonly string[];
   /** Tags. */
   readonly tags?: readonly string[];
-  /** Redis patterns of logical keys (`user:*`). SCAN finds the matching keys. */
+  /** Redis patterns for logical keys (`user:*`). SCAN finds the matching keys. */
   readonly patterns?: readonly string[];
   /** Domains declared in the `domains` option. */
   readonly domains?: readonly string[];
@@ -22,8 +22,8 @@ export interface Outdated {
 export type Mapping<P = unknown> = (payload: P) => Outdated | Promise<Outdated>;
 
 /**
- * Result of an invalidation. `pending`: Redis was unreachable for a part of the invalidation. That part applies in this
- * process now, and in all processes once it has been replayed.
+ * Result of an invalidation. `pending`: Redis was unreachable for a part of the invalidation. That part takes effect in
+ * this process immediately, and in all processes once it has been replayed.
  */
 export interface InvalidationReceipt {
   readonly outcome: 'applied' | 'pending';
@@ -52,27 +52,27 @@ export interface Invalidation {
    */
   domain(name: string): Promise<InvalidationReceipt>;
   /**
-   * Declares that the entry of `key` depends on the entries of `on`: a change to any of them invalidates the entry of
-   * `key`.
+   * Declares that the entry for `key` depends on the entries for the keys in `on`: a change to any of them invalidates
+   * the entry for `key`.
    *
    * @throws ConfigurationError if there is a cycle, or there are too many dependencies
    */
   depend(key: string, on: readonly string[]): void;
   /**
-   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes
+   * Maps an event to the entries that it invalidates. All mappings for an event apply. Returns a function that removes
    * the mapping.
    */
   on<P>(event: string, mapping: Mapping<P>): () => void;
   /**
-   * Invalidates everything that the mappings of the event return. Without a mapping, nothing is invalidated, and the
+   * Invalidates everything that the mappings for the event return. Without a mapping, nothing is invalidated, and the
    * receipt is `applied`.
    *
    * @throws any error thrown by a mapping, before anything is invalidated
    */
   emit(event: string, payload?: unknown): Promise<InvalidationReceipt>;
   /**
-   * Returns the tags with which an entry of this key is stored: `tags`, the tags of its domains and the tags of the
-   * keys it depends on.
+   * Returns the tags that are stored with an entry for this key: `tags`, the tags of its domains, and the tags of the
+   * keys that it depends on.
    */
   tagsOf(key: string, tags?: readonly string[]): readonly string[];
   /**

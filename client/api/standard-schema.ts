@@ -1,4 +1,7 @@
-/** A schema with the property `~standard` of Standard Schema (zod, valibot, arktype): https://standardschema.dev */
+/**
+ * A schema with the `~standard` property that Standard Schema defines (zod, valibot, arktype):
+ * https://standardschema.dev
+ */
 export interface StandardSchema<T = unknown> {
   readonly '~standard': {
     readonly version: 1;

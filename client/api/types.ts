@@ -19,7 +19,7 @@ export type { StandardResult, StandardSchema } from './standard-schema.ts';
 export interface BreakerOptions {
   /** false: every operation calls Redis, even after many failures; default true. */
   readonly enabled?: boolean;
-  /** Number of consecutive failures that opens the breaker; default 5. */
+  /** Number of consecutive failures after which the breaker opens; default 5. */
   readonly threshold?: number;
   /** Also opens the breaker if a large share of the calls fails, even if some succeed. Default: off. */
   readonly sampling?: {
@@ -54,7 +54,7 @@ export interface L1Options {
   readonly maxEntries?: number;
   /**
    * Maximum memory in bytes, 1 to 10^12; default 67108864 (64 MiB). The size of an entry is estimated from its key, its
-   * encoded value, and three bytes per byte of JSON for its decoded value. An entry larger than the maximum is not
+   * encoded value and, for its decoded value, three bytes per byte of JSON. An entry larger than the maximum is not
    * kept.
    */
   readonly maxBytes?: number;
@@ -62,8 +62,8 @@ export interface L1Options {
   readonly ttlSeconds?: number;
   /**
    * Prefixes of the keys to keep; default: all keys. Redis notifies every process with a first tier about each write to
-   * such a key, so prefixes save work if most writes go to keys that are rarely read. `['v']` covers all keys of `wrap`
-   * and of `buildKey` without a `namespace`, and excludes leases and shared statistics.
+   * such a key, so excluding keys that are often written but rarely read saves work. `['v']` covers all keys that are
+   * built by `wrap`, or by `buildKey` without a `namespace`, and excludes leases and shared statistics.
    */
   readonly prefixes?: readonly string[];
   /** Maximum time, in ms, that an overwritten value may be served, even if connections fail; default 500. */
@@ -112,7 +112,7 @@ export interface CacheOptions {
    * cache.
    */
   readonly fallbackBytes?: number;
-  /** Default guarantee of writes; default `async`. */
+  /** Default guarantee for writes; default `async`. */
   readonly durability?: Durability;
   /**
    * Groups of keys that are invalidated together, as Redis patterns: `{ prices: ['price:*'] }` and
@@ -130,7 +130,8 @@ export interface CacheOptions {
    */
   readonly defaultCodec?: CodecName | Codec;
   /**
-   * Minimum size, in bytes, of a payload that is deflated, if that makes it smaller; default: no payload is deflated.
+   * Minimum size, in bytes, of the payloads to deflate. A payload is deflated only if that makes it smaller; default:
+   * no payload is deflated.
    */
   readonly deflateAboveBytes?: number;
   /** Defaults of `getOrCompute`. */
@@ -167,7 +168,7 @@ export interface WriteReceipt {
 
 /**
  * Result of a read and its source. `l1`: the first tier of this process, coherent with Redis. `memory`: the fallback,
- * while Redis is unreachable; an entry that is missing here may exist in Redis.
+ * while Redis is unreachable; an entry that the fallback lacks may still exist in Redis.
  */
 export type Lookup<T> =
   | { readonly found: true; readonly value: T; readonly source: 'l1' | 'redis' | 'memory' }
@@ -198,8 +199,8 @@ export interface CacheStatistics {
   /** Number of operations that failed or that Redis rejected. */
   readonly errors: number;
   /**
-   * Number of operations that Redis refused (OOM, NOREPLICAS, BUSY, …) and that a loader or the memory fallback
-   * answered instead; included in `errors`.
+   * Number of operations that Redis refused (OOM, NOREPLICAS, BUSY, …) and for which a loader or the memory fallback
+   * provided the result; included in `errors`.
    */
   readonly refusals: number;
   /**
@@ -240,8 +241,8 @@ export type CacheEvent =
     }
   | { readonly type: 'purged'; readonly key: string; readonly reason: string }
   /**
-   * `getOrCompute` returned a value past its TTL, because the value is being refreshed, or its load is slow, has
-   * failed, or is paused after failures.
+   * `getOrCompute` returned a value past its TTL, because the value is being refreshed, or because its load is slow,
+   * has failed or is paused after failures.
    */
   | {
       readonly type: 'stale';
@@ -260,10 +261,10 @@ export type CacheEvent =
    */
   | { readonly type: 'unstorable'; readonly reason: string }
   /**
-   * Redis refused a step of an operation, which was then completed by a loader or from memory: reading the entry,
-   * acquiring its lease, reading the versions of its tags, or storing the value. `code` is the first word of the reply
-   * (`OOM`, `NOREPLICAS`, `NOPERM`, …). There is at most one event per second for each operation, step and code;
-   * `count` is the number of refusals since the last event, including this one.
+   * Redis refused a step of an operation (reading the entry, acquiring its lease, reading the versions of its tags, or
+   * storing the value), and a loader or the memory fallback provided the result instead. `code` is the first word of
+   * the reply (`OOM`, `NOREPLICAS`, `NOPERM`, …). There is at most one event per second for each operation, step and
+   * code; `count` is the number of refusals since the last event, including this one.
    */
   | {
       readonly type: 'refused';
@@ -289,20 +290,20 @@ export interface Cache {
   /**
    * Stores the value; `undefined` cannot be stored.
    *
-   * @throws SerializationError if the value cannot be stored without being changed: JSON stores plain data without
-   * `undefined`, the binary codec also rich values; neither stores class instances
+   * @throws SerializationError if the value cannot be stored without being changed: JSON can store plain data without
+   * `undefined`; the binary codec can also store rich values; neither can store class instances
    * @throws DurabilityError if Redis has stored the value, but fewer replicas confirmed it than `durability` requires
    * @throws OutcomeUnknownError if a durable write, or a write with the fallback off, was sent and got no reply
    * @throws NotSentError if such a write was not sent; the value was definitely not stored
    */
   set<T>(key: string, value: T, options?: WriteOptions): Promise<WriteReceipt>;
   /**
-   * Removes entries, and prevents running loads of these keys, in all processes, from storing their results. While
-   * Redis is unreachable the entries are removed in this process at once, and in Redis before this process reads from
-   * it again.
+   * Removes entries, and prevents any process that is loading one of these keys from storing the result. While Redis is
+   * unreachable the entries are removed in this process at once, and in Redis before this process reads from it again.
    *
    * Takes several keys as arguments or as one list; use a list for more than about 100,000 keys. More than 500 keys are
-   * deleted in batches of 500; a value that is set before the batch containing its key is sent is also deleted.
+   * deleted in batches of 500; a value that is set during the call is also deleted if the batch with its key has not
+   * been sent yet.
    *
    * @returns the number of entries that existed; while Redis is unreachable, the number that existed in memory
    * @throws CacheError if Redis did not receive the deletion, and the fallback is off or full
@@ -310,12 +311,9 @@ export interface Cache {
   delete(...keys: Names): Promise<number>;
   /** Returns the values found; a missing key is absent from the map. Sends one command per 500 keys. */
   getMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, T>>;
-  /** Like `getMany`, with a result for every key, including misses, and with its source. */
+  /** Like `getMany`, but returns a result and its source for every key, including misses. */
   lookupMany<T>(keys: readonly string[], options?: ReadOptions<T>): Promise<ReadonlyMap<string, Lookup<T>>>;
-  /**
-   * Stores all entries with the same options, in batches of 500. Returns the receipt of the entry with the weakest
-   * result.
-   */
+  /** Stores all entries with the same options, in batches of 500. Returns the weakest of their receipts. */
   setMany<T>(entries: ReadonlyMap<string, T>, options?: WriteOptions): Promise<WriteReceipt>;
   /**
    * Returns the value, or the result of `load`. There is one load per key at a time in this process and, while Redis
@@ -330,8 +328,8 @@ export interface Cache {
   getOrComputeEntry<T>(key: string, load: Load<T>, options?: ComputeCallOptions<T>): Promise<Entry<T>>;
   /**
    * Like `getOrCompute` for many keys. Calls `load` once per 500 keys, with the keys that Redis does not have and that
-   * no other load provides. `load` returns the values it finds; a key without a result has no value. The result is in
-   * the order of the keys.
+   * no other load provides. `load` returns the values it finds; a key that is missing from its result has no value. The
+   * result is in the order of the keys.
    */
   getOrComputeMany<T>(
     keys: readonly string[],
@@ -345,9 +343,9 @@ export interface Cache {
   invalidateTags(...tags: Names): Promise<InvalidationReceipt>;
   /** Invalidation by tag, pattern, domain, dependency and event. */
   readonly invalidation: Invalidation;
-  /** Like `getEntry`, with the remaining seconds; null if there is no expiry. */
+  /** Like `getEntry`, with the remaining TTL in seconds; null if there is no expiry. */
   getWithTtl<T>(key: string, options?: ReadOptions<T>): Promise<TimedEntry<T> | undefined>;
-  /** Returns the remaining seconds; null if there is no expiry, undefined if `get` would find nothing. */
+  /** Returns the remaining TTL in seconds; null if there is no expiry, undefined if `get` would find nothing. */
   ttl(key: string): Promise<number | null | undefined>;
   /** Returns the number of keys that `get` would find; a repeated key is counted once. */
   exists(...keys: Names): Promise<number>;
@@ -366,13 +364,13 @@ export interface Cache {
   expire(key: string, ttlSeconds: number | null): Promise<boolean>;
   /** Removes all keys of the namespace in batches, with SCAN. Returns the number of entries. */
   clear(): Promise<number>;
-  /** Measures the latency of Redis in ms. @throws CacheError when Redis does not reply */
+  /** Measures the latency of Redis in ms. @throws CacheError if Redis does not reply */
   ping(): Promise<number>;
   /** Returns the counters since the cache was opened. Sends no command. */
   stats(): CacheStatistics;
   /** Returns the metrics in the Prometheus text format (`cache_redis_hits_total`, …). */
   metrics(): string;
-  /** Returns the same metrics as data, without the label `namespace`. */
+  /** Returns the same metrics as data, without the `namespace` label. */
   metricFamilies(): readonly MetricFamily[];
   /** Returns the physical key in Redis for a logical key. */
   physicalKey(key: string): string;
@@ -382,7 +380,7 @@ export interface Cache {
   on(listener: (event: CacheEvent) => void): () => void;
   /**
    * Waits for stores in flight and replays pending deletions, for up to 5000 ms in total, then closes the connections
-   * and stops the timers. The result and the event `deletions-lost` report the deletions that could not be replayed.
+   * and stops the timers. The result and the `deletions-lost` event report the deletions that could not be replayed.
    * Calls to a closed cache throw `ClosedError`.
    */
   close(): Promise<CloseReport>;

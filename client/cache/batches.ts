@@ -8,7 +8,8 @@ import type { Names } from '../api/invalidation.ts';
 /** Number of keys per batch. UNLINK of 500 keys with their leases takes Redis less than 1 ms. */
 export const BATCH_KEYS = 500;
 /**
- * Number of concurrent batches. More than one, so that a slow network is used while the first replies are in transit.
+ * Number of concurrent batches. More than one, so that a slow network stays busy while the first replies are in
+ * transit.
  */
 const BATCHES_AHEAD = 4;
 
@@ -18,9 +19,9 @@ export function namesIn(names: Names): readonly string[] {
 }
 
 /**
- * Calls `start` for each batch, and `done` with its result, in the order of the items. The first batch starts before
- * this function returns. After an error no more batches start, and the error is thrown once all started batches have
- * ended.
+ * Calls `start` for each batch, and `done` with the result of each batch, in the order of the items. The first batch
+ * starts before this function returns. After an error no more batches start, and the error is thrown once all started
+ * batches have ended.
  */
 export async function inBatches<T, R>(
   items: Iterable<T>,

@@ -60,7 +60,7 @@ export class Breaker {
     return this.#transitions;
   }
 
-  /** Number and total duration of the outages, from opening to closing. */
+  /** Number and total duration of the outages. An outage lasts from the opening of the breaker until it closes. */
   get recoveries(): { readonly count: number; readonly totalMs: number } {
     return this.#recoveries;
   }

@@ -1,4 +1,4 @@
-/** Operations on many keys, in batches (`batches.ts`). Each batch is one call of the operation for several keys. */
+/** Operations on many keys, in batches (`batches.ts`), with one call of the underlying operation per batch. */
 
 import type { Lookup, ReadOptions, WriteOptions, WriteReceipt } from '../api/types.ts';
 import { BATCH_KEYS, inBatches } from './batches.ts';
@@ -39,7 +39,9 @@ export async function lookupMany<T>(
   return found;
 }
 
-/** Returns the worst receipt: `none`, then `memory`, then the receipt with the fewest replicas. */
+/**
+ * Stores all entries. Returns the weakest receipt: `none`, then `memory`, then the receipt with the fewest replicas.
+ */
 export async function setMany<T>(
   writer: Writer,
   entries: ReadonlyMap<string, T>,

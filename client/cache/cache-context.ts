@@ -11,7 +11,7 @@ import type { Refusals } from './refusals.ts';
 import type { Remote } from './remote.ts';
 import type { Statistics } from './statistics.ts';
 
-/** Tag versions. An entry is valid while each of its stamps equals the current version of that tag. */
+/** Tag versions. An entry is valid while each of its stamps equals the current version of the stamp's tag. */
 export interface Tags {
   /** Returns the current stamps of these tags and creates the missing ones. */
   stamps(tags: readonly string[]): Promise<readonly TagStamp[]>;

@@ -155,7 +155,7 @@ export class SupervisedCache implements Cache {
     return lookup.found ? { value: lookup.value, source: lookup.source } : undefined;
   }
 
-  /** Looks up a key. Not async, which saves one promise per read; errors still reject the promise. */
+  /** Looks up a key. Not async, which saves one promise per read; errors still reject the returned promise. */
   lookup<T>(key: string, options?: ReadOptions<T>): Promise<Lookup<T>> {
     try {
       this.#assertCall(options);
@@ -223,7 +223,10 @@ export class SupervisedCache implements Cache {
     return this.#compute.many(keys, load, options);
   }
 
-  /** Runs work in the background. If the work fails, the failure has already been counted, and no caller is waiting. */
+  /**
+   * Runs work in the background. If it fails, only an event is emitted: the failure has already been counted, and no
+   * caller is waiting.
+   */
   #later(work: Promise<unknown>): void {
     const tracked = work
       .catch((error: unknown) => {

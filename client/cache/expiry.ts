@@ -123,7 +123,7 @@ export class Expiry {
       if (isForeignType(error)) return false;
       if (options.fallbackEntries === 0 || !isConnectivityError(error)) throw error;
       events.emit({ type: 'fallback', operation: 'expire', reason: (error as Error).message });
-      // Redis may keep the entry longer than requested, so it is deleted there.
+      // If Redis has not received the new TTL, it may keep the entry longer than requested, so the entry is deleted.
       fallback.remember([physical]);
       return await this.#expireInMemory(key, physical, ttl);
     } finally {
@@ -156,7 +156,7 @@ export class Expiry {
     }
   }
 
-  /** Stores the entry in the order of this process's writes to the key. */
+  /** Stores the entry, and preserves the order of this process's writes to the key. */
   async #setIfAbsentInOrder(
     remote: Remote,
     key: string,
@@ -267,7 +267,7 @@ const endOf = (ttlSeconds: number | null): number =>
   ttlSeconds === null ? ENDLESS_MS : Date.now() + ttlSeconds * 1000;
 
 /**
- * Returns the remaining time for which readers see the entry: until Redis drops it or it is no longer fresh; undefined
+ * Returns how much longer readers will see the entry, that is, until Redis drops it or it is no longer fresh; undefined
  * if there is no entry.
  */
 function remainingTtl(

@@ -38,9 +38,9 @@ export function renderExposition(
 }
 
 /**
- * Merges the families of several namespaces: each metric appears once, with the label `namespace` on its samples.
- * Concatenating two results of `renderExposition` is not valid, because Prometheus requires all samples of a metric in
- * one group.
+ * Merges the families of several namespaces: each metric appears once, with a `namespace` label on its samples.
+ * Concatenating two results of `renderExposition` is not valid, because Prometheus requires all samples of a metric to
+ * be in one group.
  *
  * @throws ConfigurationError if two groups have the same namespace, because their samples could not be distinguished
  */

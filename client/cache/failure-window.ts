@@ -1,5 +1,5 @@
 /**
- * Number of time slices of the window over which the failure ratio of recent calls is computed. A high ratio opens the
+ * Number of time slices in the window over which the failure ratio of recent calls is computed. A high ratio opens the
  * breaker even if some calls succeed. A call is counted in the slice in which it ended; a slice expires as a whole.
  */
 const SLICES = 10;
@@ -11,7 +11,7 @@ interface Slice {
 }
 
 export interface FailureWindowOptions {
-  /** Ratio of failed calls that opens the breaker, above 0 and up to 1. */
+  /** Ratio of failed calls at which the breaker opens, above 0 and up to 1. */
   readonly failureRatio: number;
   /** Minimum number of calls in the window. */
   readonly minCalls: number;

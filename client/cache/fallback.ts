@@ -51,14 +51,14 @@ export class Fallback {
     return this.journal.isPending(key);
   }
 
-  /** Mark for `wasDirty`; must be taken before a read is sent. */
+  /** Mark to pass to `wasDirty`; must be obtained before a read is sent. */
   get mark(): number {
     return this.journal.ends;
   }
 
   /**
-   * Like `isDirty`, but covers the whole time since the mark, because a reply from Redis may be older than the
-   * deletion.
+   * Whether the key was dirty at any time since the mark. If so, the reply to a read that was sent after the mark may
+   * still contain the old value.
    */
   wasDirty(key: string, mark: number): boolean {
     return this.journal.wasPending(key, mark);
@@ -83,14 +83,17 @@ export class Fallback {
   }
 
   /**
-   * Adds the key to the journal again because the write that replaced the deletion has failed, so the value in Redis is
-   * outdated again. The journal never refuses this call.
+   * Adds the key to the journal again. Called when the write that replaced the deletion has failed, because Redis may
+   * then still have the outdated value. The journal never refuses this call.
    */
   restore(key: string, place: number): void {
     this.journal.restore(key, place);
   }
 
-  /** Removes the key from the journal, because a new value is being sent to Redis after all replays. */
+  /**
+   * Removes the key from the journal. The deletion is no longer needed, because a new value is being sent to Redis,
+   * after all replays.
+   */
   forget(key: string): void {
     if (!this.pending) return;
     this.journal.forget(key);

@@ -90,7 +90,7 @@ export class MemoryStore {
     return slot !== undefined && slot.expiresAt > this.#now();
   }
 
-  /** Deletes all entries with a matching key. Returns the number of them that were live. */
+  /** Deletes all entries with a matching key. Returns how many of them were live. */
   deleteWhere(matches: (key: string) => boolean): number {
     return [...this.#slots.keys()].filter((key) => matches(key) && this.delete(key)).length;
   }

@@ -206,7 +206,7 @@ export class Reader {
       return { kind: 'value', value: entry.value as T, source, freshness: entry.freshness };
     const decoded = decodeEnvelope(entry.payload, expectedBy(options, this.#context.codecs.byId));
     if (!decoded.ok) {
-      // The read uses a different schema, so the entry is read from Redis.
+      // The entry does not have the shape that this read expects, so it is dropped and read from Redis.
       this.#context.local?.forget([key]);
       return { kind: 'absent', source };
     }

@@ -1,6 +1,6 @@
 /**
- * Counts the refusals by Redis that lead to an answer from a loader or from memory. Events are limited to one per
- * second for each operation, step and code, because a full server refuses every write.
+ * Counts refusals by Redis after which a loader or memory provides the result. For each combination of operation, step
+ * and code, at most one event per second is emitted, because a full server refuses every write.
  */
 
 import { CommandError } from '../api/errors.ts';

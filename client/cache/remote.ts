@@ -1,6 +1,6 @@
 /**
- * Redis operations of the cache. Every operation goes through the breaker and is timed and counted; each is one command
- * if the server runs procedures (`functions/procedures.ts`).
+ * Redis operations of the cache. Every operation goes through the breaker and is timed and counted. If the server runs
+ * procedures, each operation sends one command (`functions/procedures.ts`).
  */
 import { createHash } from 'node:crypto';
 import {
@@ -31,7 +31,7 @@ export class Remote {
   readonly setOrGet: SetOrGet;
   readonly #breaker: Breaker;
   readonly #statistics: Statistics;
-  /** Time at which the current master was connected (monotonic clock, in ms). */
+  /** Time at which the client connected to the current master (monotonic clock, in ms). */
   #readyAt = Number.NEGATIVE_INFINITY;
   /** Options for reads that memory can answer. Such reads do not wait for a master. */
   readonly #read: CallOptions;
@@ -62,8 +62,8 @@ export class Remote {
   }
 
   /**
-   * Returns one element per key. An element is undefined if, in a cluster with the memory fallback, only the shard of
-   * its key is unreachable.
+   * Returns one element per key. In a cluster with the memory fallback, the element for a key is undefined if the shard
+   * of the key is unreachable while another shard replies.
    */
   async getMany(keys: readonly string[]): Promise<readonly (Buffer | null | undefined)[]> {
     return (await this.guarded('getMany', () =>
@@ -141,8 +141,8 @@ export class Remote {
   }
 
   /**
-   * Changes the remaining TTL of an entry that has not changed since it was read. `payload`: the new bytes of the
-   * entry, if they change.
+   * Changes the remaining TTL of an entry, unless the entry has changed since it was read. `payload`: the new bytes of
+   * the entry, if they change.
    *
    * @returns false if the entry has changed and nothing was written
    */
@@ -185,12 +185,12 @@ export class Remote {
     return now() - startedAt;
   }
 
-  /** Deletes without the breaker, for recovery before the first read. */
+  /** Deletes keys without going through the breaker, for recovery before the first read. */
   async replay(keys: readonly string[]): Promise<void> {
     await this.connection.request('UNLINK', keys, { failFast: true });
   }
 
-  /** Deletes an entry if it has not changed since it was read. */
+  /** Deletes an entry, unless it has changed since it was read. */
   async purge(key: string, read: Buffer): Promise<boolean> {
     const { connection, procedures, transactions } = this;
     if (connection.at(key).state.kind !== 'ready') return false;
@@ -204,7 +204,7 @@ export class Remote {
   }
 
   /**
-   * Runs an operation, which is counted, timed and guarded by the breaker. Not async, because an additional promise per
+   * Runs an operation through the breaker, and counts and times it. Not async, because an additional promise per
    * command would add latency.
    */
   guarded<T>(operation: string, run: () => Promise<T>): Promise<T> {
@@ -227,7 +227,7 @@ export class Remote {
         this.#statistics[error instanceof ClientLimitError ? 'limited' : 'errors'] += 1;
         // A shard that is known to be unreachable fails immediately, and does not count against the other shards.
         const away = error instanceof NotSentError && this.connection.serves?.() === true;
-        // A call that began with the previous master does not count against its successor.
+        // A call that began while the previous master was in use does not count against its successor.
         const isOutdated = startedAt < this.#readyAt;
         if (error instanceof ClientLimitError || isOutdated) this.#breaker.abstain(permit);
         else if (!isServerFailure(error)) this.#breaker.success(permit);

@@ -1,8 +1,7 @@
 /**
  * Writes values as envelopes to Redis, or to memory while Redis is unreachable. A durable write never goes to memory.
  *
- * The first tier drops its entry for the key regardless of the outcome, and keeps the new value if Redis acknowledged
- * it.
+ * The first tier always drops its previous entry for the key, and keeps the new value if Redis acknowledged it.
  */
 
 import { isConnectivityError, SerializationError } from '../api/errors.ts';
@@ -17,11 +16,13 @@ import type { CacheContext } from './cache-context.ts';
 import { resolveDurability, resolveTtl } from './options.ts';
 
 export interface StoreOptions extends Omit<WriteOptions, 'tags'> {
-  /** Number of seconds for which Redis keeps the entry, if that is longer than the entry stays fresh. */
+  /**
+   * Number of seconds for which Redis keeps the entry, if this is longer than the time for which the entry is fresh.
+   */
   readonly keepSeconds?: number | null;
   readonly freshness?: Freshness | undefined;
   readonly stamps?: readonly TagStamp[] | undefined;
-  /** Whether the caller's value is newer than the one that Redis may have. If so, the older value must not return. */
+  /** Whether the caller's value is newer than the one that Redis may have. If so, the older value must not reappear. */
   readonly outdates: boolean;
   /** Whether `undefined` is stored, as an entry for "no value". */
   readonly nothing?: boolean;
@@ -68,7 +69,7 @@ export class Writer {
       const asked = named.length === 0 ? undefined : () => tags.stamps(named);
       return await this.#inTurn([physical], asked, store);
     } finally {
-      // Called even after a failure, because Redis may have applied the write.
+      // Dependent entries are invalidated even after a failure, because Redis may have applied the write.
       const dependents = tags.changed([key]);
       if (dependents) await dependents;
     }
@@ -76,8 +77,8 @@ export class Writer {
 
   /**
    * Runs a write after the earlier writes to the key have been sent. A write that first needs the versions of its tags
-   * is not sent immediately. Later calls for the same key wait until it has been sent, so that all writes take effect
-   * in the order of the calls.
+   * is not sent immediately; later writes to the same key wait for it, so that all writes take effect in the order of
+   * the calls.
    */
   #inTurn<R>(
     physical: readonly string[],
@@ -120,7 +121,7 @@ export class Writer {
     const { options: resolved, codecs, local } = this.#context;
     const ttlSeconds = resolveTtl('ttlSeconds', options.ttlSeconds, resolved.defaultTtlSeconds);
     if (ttlSeconds === 0) return undefined;
-    // The first tier must know when the entry expires, and GET does not return the TTL.
+    // GET does not return the TTL, so the time of expiry is stored in the entry, for the first tier.
     const ends = local && ttlSeconds !== null ? Date.now() + ttlSeconds * 1000 : undefined;
     const freshness = options.freshness ?? (ends ? { freshUntilMs: ends, loadMs: 0 } : undefined);
     const payload = encodeEntry(key, value, {

@@ -1,8 +1,9 @@
 /**
  * Format of the binary codec: a type byte, followed by lengths as LEB128 and the data, little-endian.
  *
- * The bytes 0x80 to 0xff are the whole numbers 0 to 127. An object is written as its names and values, in their order
- * in the object. A value that occurs twice is written twice, as in JSON; a cyclic value is rejected.
+ * The bytes 0x80 to 0xff represent the whole numbers 0 to 127. An object is written as its property names and values,
+ * in the order in which the object has them. A value that occurs twice is written twice, as in JSON; a cyclic value is
+ * rejected.
  */
 import { isDeepStrictEqual, types } from 'node:util';
 import { hasOnlyNames } from './plain.ts';
@@ -56,7 +57,7 @@ const view = (type: BinaryConstructor, width: 1 | 2 | 4 | 8): BinaryKind => ({
   of: (buffer) => new type(buffer),
 });
 
-/** Kinds of bytes. Values contain positions in this list, so it is append-only. */
+/** Kinds of bytes. Encoded values contain indexes into this list, so it is append-only. */
 export const KINDS: readonly BinaryKind[] = [
   { name: 'ArrayBuffer', prototype: ArrayBuffer.prototype, width: 1, of: (buffer) => buffer },
   { name: 'Buffer', prototype: Buffer.prototype, width: 1, of: (buffer) => Buffer.from(buffer) },
@@ -75,8 +76,8 @@ export const KINDS: readonly BinaryKind[] = [
 ];
 
 /**
- * Kinds by prototype. Prototypes are compared rather than names, because a subclass, or a class from another realm,
- * would otherwise be read back as one of these classes.
+ * Kinds by prototype. Prototypes are compared rather than names, because a subclass, or a class from another realm, may
+ * have the same name, but would be read back as one of these classes.
  */
 const KIND_BY_PROTOTYPE: ReadonlyMap<unknown, number> = new Map(
   KINDS.map(({ prototype }, kind) => [prototype, kind]),

@@ -132,8 +132,8 @@ class Reader {
     for (let left = this.#count(2); left > 0; left--) {
       const name = this.#text(this.#byte());
       const value = this.#solid(depth);
-      // Names of Object.prototype may be setters (`__proto__`) or frozen, so the property is defined instead of
-      // assigned.
+      // A property of Object.prototype may be a setter (`__proto__`) or frozen, so the property of the new object is
+      // defined instead of assigned.
       if (name in Object.prototype)
         Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
       else object[name] = value;

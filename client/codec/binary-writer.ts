@@ -19,7 +19,7 @@ let spare: Buffer | undefined;
 /** Encodes a value. @throws SerializationError with the part of the value that cannot be stored */
 export function writeBinary(value: unknown, maxBytes = BYTES_MAX): Buffer {
   const writer = new Writer(spare ?? Buffer.allocUnsafeSlow(KEPT), maxBytes);
-  // A getter in the value may call this function again, and must not get the same buffer.
+  // A getter in the value may call this function again; the nested call must not get the same buffer.
   spare = undefined;
   try {
     writer.value(value, 0);
@@ -240,7 +240,7 @@ class Writer {
 
 const HIDDEN = 'Hidden and symbol-named properties cannot be stored';
 
-/** Checks that a value has no properties in addition to its entries. @throws SerializationError if it does */
+/** Checks that a value has no properties other than its entries. @throws SerializationError if it has others */
 function assertOnly(value: object): void {
   if (!hasOnlyNames(value, 0)) throw new SerializationError(HIDDEN);
 }

@@ -101,7 +101,7 @@ function knownCodec(path: string, codec: CodecName | Codec, byId: Map<number, Co
 }
 
 function matcherOf(path: string, pattern: string | RegExp): (key: string) => boolean {
-  // The RegExp may come from any realm: Jest and `node:vm` have a separate RegExp class.
+  // The RegExp may come from another realm: Jest and `node:vm` have their own RegExp class.
   if (types.isRegExp(pattern)) {
     if (pattern.global || pattern.sticky)
       throw new ConfigurationError(`${path}: must not have the flag g or y, got ${String(pattern)}`);
@@ -117,8 +117,8 @@ function matcherOf(path: string, pattern: string | RegExp): (key: string) => boo
 }
 
 /**
- * Whether a key matches a pattern, in which `*` matches any text. The time is linear in the length of the key, so no
- * key can make the match slow.
+ * Whether a key matches a pattern, in which `*` matches any text. Matching takes time linear in the length of the key,
+ * so no key can make it slow.
  */
 function matchesParts(key: string, parts: readonly string[]): boolean {
   const [first, last] = [parts[0] as string, parts.at(-1) as string];

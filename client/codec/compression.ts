@@ -1,6 +1,6 @@
 /**
- * Compresses large payloads with raw deflate, which has no header, and which Node and most languages provide. The level
- * is 1: compression delays the caller, and level 1 achieves most of the gain.
+ * Compresses large payloads with raw deflate, which has no header and is available in Node and most languages. The
+ * level is 1: compression delays the caller, and level 1 achieves most of the gain.
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { BYTES_MAX } from './binary-format.ts';

@@ -32,10 +32,7 @@ export interface EnvelopeFacts {
   readonly freshness?: Freshness;
   readonly tags: readonly TagStamp[];
   readonly headerBytes: number;
-  /**
-   * Length of the payload that is present; if the bytes are truncated, it is less than the length of the entry's
-   * payload.
-   */
+  /** Number of payload bytes that are present; less than the length of the payload if the entry is truncated. */
   readonly payloadBytes: number;
   /** Whether the checksum matches the bytes. The checksum of truncated bytes never matches. */
   readonly intact: boolean;
@@ -53,14 +50,14 @@ const NAMES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Length of the longest header, in bytes. This many bytes of an entry are enough for `describeEnvelope`, except for the
- * checksum.
+ * Length of the longest header, in bytes. `describeEnvelope` needs only this many bytes of an entry, except to verify
+ * the checksum.
  */
 export const ENVELOPE_HEADER_MAX: number = HEADER + FRESHNESS + TAG * TAGS_MAX;
 
 /**
- * Reads the header of an entry; undefined if the bytes are not an envelope, or end before its header does. Never
- * throws.
+ * Reads the header of an entry; undefined if the bytes are not an envelope, or do not contain its complete header.
+ * Never throws.
  *
  * @param bytes the entry, or at least its first `ENVELOPE_HEADER_MAX` bytes
  */

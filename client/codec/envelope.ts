@@ -48,11 +48,14 @@ const ENVELOPE_BYTES_MAX = 512 * 1024 * 1024;
  */
 export type DecodeFailure = 'foreign' | 'format' | 'corrupt' | 'schema' | 'codec';
 
-/** Time at which a value becomes stale, and the duration of its load. Early refresh and grace use them. */
+/** Time at which a value becomes stale, and the duration of its load. Both are used for early refresh and grace. */
 export interface Freshness {
   /** Unix time in ms. */
   readonly freshUntilMs: number;
-  /** Duration of the load, in ms; kept up to 65535. 0: unknown, and the entry expires with its TTL in Redis. */
+  /**
+   * Duration of the load, in ms; a longer load is stored as 65535. 0: unknown, and the entry expires with its TTL in
+   * Redis.
+   */
   readonly loadMs: number;
 }
 
@@ -240,7 +243,7 @@ export function plainValue(buffer: Buffer, at: number): unknown {
   }
 }
 
-/** Whether a valid envelope contains JSON, whose value can be frozen. */
+/** Whether a valid envelope contains JSON. A value decoded from JSON can be frozen. */
 export function isJson(envelope: Buffer): boolean {
   return ((envelope[2] as number) & 0x0f) === CODEC.json;
 }
@@ -305,7 +308,7 @@ export function readFreshness(buffer: Buffer, at: number): Freshness {
   };
 }
 
-/** Freshness without limit: the latest time that the header can hold. */
+/** Unlimited freshness: the latest time that the header can hold. */
 export const ENDLESS_MS = 2 ** 48 - 1;
 
 /** Returns the same entry, fresh until a different time; undefined if the entry has no freshness. */

@@ -45,7 +45,7 @@ function isUsual(value: unknown, depth: number): boolean {
     case 'boolean':
       return true;
     case 'number':
-      // For NaN and infinities the difference is NaN; 1 / -0 is negative.
+      // `value - value` is NaN for NaN and infinities; `1 / value` is negative for -0.
       return value === 0 ? 1 / value > 0 : value - value === 0;
     case 'object':
       return value === null || isUsualObject(value, depth + 1);
@@ -60,7 +60,8 @@ function isUsualObject(value: object, depth: number): boolean {
   if (prototype === Object.prototype) {
     const fields = value as Record<string, unknown>;
     let parts = 0;
-    // `for … in` is faster than Object.keys. With inherited names the counts differ, and the slow check decides.
+    // `for … in` is faster than Object.keys. If there are inherited names, the counts differ, and the slow check
+    // decides.
     for (const name in fields) {
       parts += 1;
       if (!isUsual(fields[name], depth)) return false;

@@ -25,7 +25,7 @@ export function encodePlaceholder(token: string): Buffer {
   return sealEnvelope(placeholder);
 }
 
-/** Returns the token of the lease whose placeholder has these first bytes; undefined if the bytes are an entry. */
+/** Returns the token of the lease whose placeholder begins with these bytes; undefined if the bytes are an entry. */
 export function tokenOf(head: Buffer): string | undefined {
   if (head.length !== PLACEHOLDER_BYTES) return undefined;
   const isBlank =
@@ -33,8 +33,10 @@ export function tokenOf(head: Buffer): string | undefined {
   return isBlank ? head.toString('latin1', TOKEN_AT, TOKEN_AT + TOKEN_LENGTH) : undefined;
 }
 
-/** Whether a process waits for the load of this placeholder. */
+/** Whether another process waits for the load that this placeholder represents. */
 export const isAwaited = (placeholder: Buffer): boolean => placeholder[PLACEHOLDER_BYTES - 1] === 1;
 
-/** Whether an entry for "no value" is a placeholder: no loaded value is fresh until 1970. */
+/**
+ * Whether an entry for "no value" is a placeholder: only a placeholder is fresh until 1970, a loaded value never is.
+ */
 export const isPlaceholder = (freshness: Freshness | undefined): boolean => freshness?.freshUntilMs === 0;

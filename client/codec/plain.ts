@@ -3,7 +3,7 @@
  * keys and the first tier use these checks.
  */
 
-/** Whether an object is `{}` of any realm. */
+/** Whether an object is a plain object (such as `{}`), no matter which realm it comes from. */
 export function isPlainObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || (prototype !== null && isForeignRoot(prototype as object));
@@ -14,8 +14,8 @@ export const isBareObject = (value: object): value is Record<string, unknown> =>
   Object.getPrototypeOf(value) === null;
 
 /**
- * Whether an object is an array of any realm, but not an instance of a subclass. `Array.prototype` of every realm is an
- * array itself.
+ * Whether an object is an array, from this or another realm, and not an instance of a subclass. An array from another
+ * realm is recognised by its prototype: `Array.prototype` is itself an array in every realm.
  */
 export function isPlainArray(value: object): value is readonly unknown[] {
   if (!Array.isArray(value)) return false;
@@ -30,11 +30,13 @@ export function isPlainArray(value: object): value is readonly unknown[] {
 export const hasOnlyElements = (array: readonly unknown[], elements: number): boolean =>
   Object.keys(array).length === elements && Object.getOwnPropertySymbols(array).length === 0;
 
-/** Whether an object has this number of own properties, including hidden ones, and none whose name is a symbol. */
+/**
+ * Whether an object has exactly this number of own properties, including hidden ones, and no symbol-named properties.
+ */
 export const hasOnlyNames = (value: object, names: number): boolean =>
   Object.getOwnPropertyNames(value).length === names && Object.getOwnPropertySymbols(value).length === 0;
 
-/** Whether a prototype is `Object.prototype` of another realm. */
+/** Whether a prototype is the `Object.prototype` of another realm. */
 function isForeignRoot(prototype: object): boolean {
   return (
     Object.getPrototypeOf(prototype) === null &&

@@ -21,7 +21,7 @@ export function refusalOf(value: unknown, codec: CarrierName): string | undefine
 
 class Inspection {
   readonly #codec: CarrierName;
-  /** Objects without a refused part, so that a shared object is visited once. */
+  /** Objects in which no part was refused, recorded so that a shared object is visited only once. */
   readonly #cleared = new Set<object>();
 
   constructor(codec: CarrierName) {
@@ -107,7 +107,7 @@ function whyNotNames(value: object): string | undefined {
 
 const isIndex = (name: string): boolean => String(Number(name) >>> 0) === name && Number(name) < 2 ** 32 - 1;
 
-/** Yields the parts of a container, in the order of encoding. */
+/** Yields the parts of a container, in the order in which they are encoded. */
 function* partsOf(value: object): Generator<Part> {
   if (Array.isArray(value)) for (const name of Object.keys(value)) yield [`[${name}]`, value[Number(name)]];
   else if (isMap(value))

@@ -18,8 +18,8 @@ interface WithJsonSchema {
 }
 
 /**
- * Options for the export. zod throws for a part that JSON Schema cannot represent (such as a Date), unless it is
- * configured to omit such parts; the other parts still have a shape.
+ * Options for the export. By default, zod throws for a part that JSON Schema cannot represent (such as a Date). With
+ * `unrepresentable: 'any'` it does not throw, so the other parts still have a shape.
  */
 const REQUEST = { target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } } as const;
 const derived = new WeakMap<object, string | null>();

@@ -58,9 +58,9 @@ export interface Health {
 
 /** Options for a check: the thresholds for its warnings. */
 export interface HealthOptions {
-  /** Ratio of used to maximum memory at and above which the check warns; default 0.8. */
+  /** The check warns if the ratio of used to maximum memory is at least this value; default 0.8. */
   readonly memoryWarnRatio?: number;
-  /** Number of connected replicas below which the check warns; default 0. */
+  /** The check warns if fewer replicas than this are connected; default 0. */
   readonly minReplicas?: number;
   /**
    * false: while Redis is unreachable, the status is `degraded` (memory answers) instead of `unhealthy`; default true.
@@ -185,7 +185,7 @@ function breakerCheck(cache: Cache): Health['checks']['circuitBreaker'] {
   };
 }
 
-/** Fields of INFO, or a check with the reason why they are missing. */
+/** Fields of the INFO reply, or a check that states why they are missing. */
 type Answer = RedisInfo | 'denied' | Check;
 function missingCheck(answer: Answer): Check | undefined {
   if (answer === 'denied') return unknown('the command is denied or not available');

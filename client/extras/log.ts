@@ -11,7 +11,7 @@ import { namespaceOf } from './metrics/server.ts';
 /** One event as a record. */
 export interface LogRecord {
   readonly level: 'debug' | 'info' | 'warn';
-  /** Name of the event: `cache.` and its type. */
+  /** Name of the event: `cache.` followed by its type. */
   readonly event: string;
   /** Time of the event, ISO 8601. */
   readonly time: string;
@@ -33,7 +33,7 @@ const LEVELS: Readonly<Partial<Record<CacheEvent['type'], LogRecord['level']>>> 
 };
 
 /**
- * Passes one record per event to `write`, until the returned function is called. Events of individual operations
+ * Passes one record per event to `write`, until the returned function is called. Events for individual operations
  * (`fallback`, `stale`) have the level `debug`, because during an outage every operation emits one.
  */
 export function logEvents(cache: Cache, write: (record: LogRecord) => void): () => void {

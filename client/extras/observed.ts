@@ -167,8 +167,8 @@ const many = (keys: readonly string[], has: (key: string) => boolean): Found => 
 });
 
 /**
- * Returns the read methods. Their results are `never`, because the result type of a generic method is known only when
- * it is called.
+ * Returns the read methods. Their results have the type `never`, because the result type of a generic method is known
+ * only when it is called.
  */
 function readsOf(cache: Cache, watch: Watch): Partial<Cache> {
   return {

@@ -79,7 +79,7 @@ export class SharedStatistics {
   /** Returns the totals of all processes up to their last flush. @throws CacheError if Redis does not reply */
   async read(): Promise<SharedTotals> {
     const { connection } = this.#cache;
-    // A memory cache exists only in this process.
+    // A memory cache is used only by this process, so its own counters are the totals.
     if (!connection) return totalsOf(this.#cache.stats());
     // Individual GETs instead of MGET, because the keys are in different slots of a cluster. They are sent together.
     const values = await Promise.all(COUNTERS.map((name) => connection.call('GET', this.key(name))));

@@ -1,6 +1,6 @@
 /**
- * OpenTelemetry: a span for each operation, and the statistics as metrics. The caller passes the tracer and the meter
- * of `@opentelemetry/api`, which is not imported here.
+ * OpenTelemetry: a span for each operation, and the statistics as metrics. The caller passes a tracer and a meter from
+ * `@opentelemetry/api`; the package is not imported here.
  *
  * @module telemetry
  */
@@ -40,8 +40,7 @@ const CLIENT = 2;
 const ERROR = 2;
 
 /**
- * Meters and tracers that are already registered for each cache, because a second registration would count operations
- * twice.
+ * Meters and tracers that are already registered for each cache. A second registration would count operations twice.
  */
 const sinks = new WeakMap<Cache, ReadonlySet<object>>();
 

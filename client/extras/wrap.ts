@@ -28,13 +28,15 @@ const WRAP = allNames(CALL_OPTIONS, new Set(['cache', 'domain', 'version', 'part
 /** Function with cached results. */
 export interface Wrapped<This, A extends unknown[], T> {
   (this: This, ...args: A): Promise<T>;
-  /** Returns the key of a call. */
+  /** Returns the key for a call. */
   keyOf(this: unknown, ...args: A): string;
   /** Removes the result of a call; returns true if it existed. */
   forget(this: unknown, ...args: A): Promise<boolean>;
 }
 
-/** Returns the function with cached results. Errors of the function are thrown and not stored. */
+/**
+ * Returns the function with cached results. Errors thrown by the function are passed on to the caller and not stored.
+ */
 export function wrap<This, A extends unknown[], T>(
   fn: (this: This, ...args: A) => T | Promise<T>,
   options: WrapOptions<This, A, T>,
@@ -45,7 +47,7 @@ export function wrap<This, A extends unknown[], T>(
   assertCache(options.cache);
   const { cache, domain, version = 1, parts, ...rest } = options;
   const { schema, schemaId } = rest;
-  // Key and envelope contain the same name, so entries with a different shape are neither found nor accepted.
+  // The key and the envelope contain the same name, so entries with a different shape are neither found nor accepted.
   const keyFor = (self: This, args: A): string =>
     buildKey(domain, parts ? parts.apply(self, args) : args, { version, schema, schemaId });
   // Not an arrow function, because the `this` of the caller is needed. Async, so that an invalid key causes a

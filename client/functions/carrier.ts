@@ -1,6 +1,6 @@
 /**
  * Connections for transactions: the shared connection, and lanes, which are separate links to the same master. A
- * transaction stays on one connection, because WATCH applies to a connection.
+ * transaction stays on one connection, because WATCH applies only to the connection on which it was sent.
  */
 
 import { CommandError, OutcomeUnknownError } from '../api/errors.ts';
@@ -21,9 +21,7 @@ export type Send = (name: string, ...args: readonly Argument[]) => Promise<unkno
 
 export interface Carrier {
   readonly send: Send;
-  /**
-   * Returns the connection for a transaction: a different object after a reconnect, undefined if there is no master.
-   */
+  /** Returns the connection for a transaction: after a reconnect, a different object; without a master, undefined. */
   readonly session: () => object | undefined;
 }
 

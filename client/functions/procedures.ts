@@ -7,8 +7,8 @@
  *
  * The first call on a connection detects the mode; calls made in the meantime wait for the detection. A reconnect
  * repeats the detection, except that functions are tried immediately. A command that is denied, renamed or unknown
- * excludes its mode. An error caused by the server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and excludes
- * no mode.
+ * excludes its mode. An error caused by the server's state (OOM, NOREPLICAS, BUSY) is thrown to the caller and does not
+ * exclude a mode.
  */
 
 import { ClosedError, CommandError } from '../api/errors.ts';
@@ -139,7 +139,7 @@ export class Procedures {
       return reply;
     } catch (error) {
       if (!excludesMode(error)) {
-        // The procedure has run, so the mode is available, although this call was rejected.
+        // The procedure has run, so the mode is available even though this call was rejected.
         if (error instanceof CommandError && PASSED_ON.test(error.message)) this.#mode = mode;
         throw error;
       }
@@ -152,7 +152,7 @@ export class Procedures {
 
   /**
    * Loads the library. Returns false if the user lacks the permission, or if the server accepts no writes; in a
-   * cluster, one failed shard is enough.
+   * cluster, also if loading fails on any shard.
    */
   async #loadLibrary(): Promise<boolean> {
     try {

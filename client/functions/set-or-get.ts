@@ -1,7 +1,9 @@
 import { CommandError } from '../api/errors.ts';
 import type { Argument } from '../transport/commands.ts';
 
-/** Sends one command. `run` returns the replies to `GET` and `SET` in the type of this function, Buffer or text. */
+/**
+ * Sends one command. `run` returns the replies to `GET` and `SET` as this function returns them, as Buffers or as text.
+ */
 export type Send = (command: string, args: readonly Argument[]) => Promise<unknown>;
 
 export class SetOrGet {

@@ -1,6 +1,6 @@
 /**
  * Text of `redis_cache_kit.lua`, as a function library and as one script. The text is part of the code, so that a
- * bundle contains it. A test checks that it matches the file, which provisioning reads.
+ * bundle contains it; provisioning reads the file instead. A test checks that the two are equal.
  */
 import { createHash } from 'node:crypto';
 

@@ -11,7 +11,7 @@ export interface Change {
   /** Keys, all in one slot. */
   readonly keys: readonly string[];
   readonly looks: readonly Command[];
-  /** Determines the writes from the replies (Buffers) to the reads; undefined if nothing is to be written. */
+  /** Determines the writes from the replies (Buffers) to the reads; undefined if there is nothing to write. */
   readonly decide: (replies: readonly unknown[]) => readonly Command[] | undefined;
 }
 
@@ -29,7 +29,7 @@ type Outcome = 'conflict' | readonly (boolean | Error)[];
 
 /** Maximum number of changes in one transaction. */
 const BATCH_MAX = 200;
-/** Maximum number of attempts of a change that conflicts. */
+/** Maximum number of attempts for a change, if other clients change its keys at the same time. */
 const ATTEMPTS = 3;
 /** Another connection is opened once this many changes are waiting for one connection. */
 const LANE_BACKLOG = 8;
@@ -52,7 +52,7 @@ export class Transactions {
   #isWatchDenied = false;
   /**
    * Connections on which EXEC is known to be allowed. Without EXEC, a MULTI would never end, and would swallow the
-   * replies of all later commands.
+   * replies to all later commands.
    */
   readonly #checked = new WeakSet<object>();
 
@@ -121,7 +121,7 @@ export class Transactions {
     try {
       link = await queue.connection.subscriber();
     } catch {
-      // The shared connection carries all changes, as before.
+      // Without this lane, the existing connections carry all changes, as before.
       return;
     }
     queue.lanes.add(link);
@@ -130,7 +130,7 @@ export class Transactions {
     link.destroy('no transaction waits');
   }
 
-  /** Drops an empty queue, because a shard of a cluster may be replaced. */
+  /** Drops an empty queue, so that no queue remains for a cluster shard that has been replaced. */
   #forget(queue: Queue): void {
     if (!queue.isDraining && queue.opened === 0 && queue.waiting.length === 0)
       this.#queues.delete(queue.connection);
@@ -169,7 +169,7 @@ export class Transactions {
       await send('EXEC');
     } catch (error) {
       if (isUnavailable(error)) this.#isWatchDenied = true;
-      // Without a MULTI, EXEC is refused with a different message.
+      // EXEC without MULTI always fails. If the error does not report a missing permission, EXEC is allowed.
       else if (error instanceof CommandError) this.#checked.add(current);
       else throw error;
     }
@@ -189,8 +189,8 @@ export class Transactions {
 }
 
 /**
- * Takes the longest prefix of the queue in which no key occurs twice; in a cluster, only changes in the slot of the
- * first change.
+ * Takes the changes that can share one transaction: no key occurs twice, and in a cluster all changes are in the slot
+ * of the first one. The other changes stay in the queue.
  */
 function takeBatch(queue: Waiting[], slotOf: CacheConnection['slotOf']): readonly Waiting[] {
   const slot = slotOf?.(queue[0]?.keys[0] ?? '');
@@ -219,7 +219,7 @@ async function runTransaction({ send, session }: Carrier, batch: readonly Waitin
   ];
   try {
     const [, ...replies] = await Promise.all(asked);
-    // The WATCH is not set on a new connection.
+    // The connection was replaced, so the WATCH is no longer in effect.
     if (session() !== before) throw new NotSentError('MULTI: the connection was replaced');
     const decided = decideWrites(batch, replies);
     if (decided.every((writes) => writes === undefined)) {

@@ -1,4 +1,4 @@
-/** Composes the tags and the invalidation of one cache. For a memory cache, both work in memory. */
+/** Sets up the tags and the invalidation for one cache. For a memory cache, both work in memory. */
 
 import type { DomainPatterns, Invalidation } from '../api/invalidation.ts';
 import { inBatches } from '../cache/batches.ts';

@@ -49,7 +49,7 @@ export class Dependencies {
     this.#replace(key, undefined);
   }
 
-  /** Returns the tags that an entry of this key carries. */
+  /** Returns the tags that an entry for this key carries. */
   tagsOf(key: string): readonly string[] {
     return this.#on.has(key) ? [...this.#closure(key)].map(keyTag) : [];
   }

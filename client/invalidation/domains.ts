@@ -1,7 +1,7 @@
 /**
  * Versions of whole domains. Every entry whose key belongs to a domain carries the tag of the domain. One command
- * therefore invalidates all of these entries, regardless of their number (for example after a new price list, or a
- * change to a table's schema).
+ * therefore invalidates all of these entries, regardless of their number (for example after a price list or the schema
+ * of a table has changed).
  *
  * An entry that was stored before the domain was configured has no such tag and stays valid.
  */
@@ -27,7 +27,7 @@ export class Domains {
     );
   }
 
-  /** Returns the tags that an entry of this key carries. */
+  /** Returns the tags that an entry for this key carries. */
   tagsOf(key: string): readonly string[] {
     if (this.#globs.size === 0) return [];
     const tags: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * Matches Redis patterns (`*`, `?`, `[a-z]`, `[^a]`, `\x`) against bytes, like MATCH in SCAN. After a mismatch,
- * matching resumes only at the last star, so the time is at most pattern length times text length. Left out: ranges
- * with non-ASCII characters, which Redis handles differently on different platforms.
+ * matching resumes only at the last star, so the running time is at most proportional to the product of pattern length
+ * and text length. Left out: ranges with non-ASCII characters, which Redis handles differently on different platforms.
  */
 import { assertName } from '../keys/identity.ts';
 

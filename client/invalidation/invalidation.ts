@@ -80,7 +80,7 @@ export class CacheInvalidation implements Invalidation {
     return this.invalidate({ tags: namesIn(tags) });
   }
 
-  /** Deletes the keys that match a Redis pattern: `user:*`. */
+  /** Deletes the keys that match a Redis pattern, such as `user:*`. */
   pattern(pattern: string): Promise<InvalidationReceipt> {
     return this.invalidate({ patterns: [pattern] });
   }
@@ -104,7 +104,7 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Maps an event to the entries that it invalidates. All mappings of an event apply. Returns a function that removes
+   * Maps an event to the entries that it invalidates. All mappings for an event apply. Returns a function that removes
    * the mapping.
    */
   on<P>(event: string, mapping: Mapping<P>): () => void {
@@ -118,7 +118,7 @@ export class CacheInvalidation implements Invalidation {
   }
 
   /**
-   * Invalidates everything that the mappings of the event return. Without a mapping, nothing is invalidated, and the
+   * Invalidates everything that the mappings for the event return. Without a mapping, nothing is invalidated, and the
    * receipt is `applied`.
    *
    * @throws any error thrown by a mapping, before anything is invalidated

@@ -1,14 +1,13 @@
 /**
- * Journal of the keys whose old value must not return: deletions, and invalidations of tags, which are deletions of tag
- * keys.
+ * Journal of the keys whose old value must not return: deleted keys, and the keys of invalidated tags.
  *
  *   acknowledged ─▶ recent (kept for `windowMs`) ──the master was replaced──▶ pending ─▶ replayed, forgotten
  *   failed (Redis is unreachable, or the outcome is unknown) ──────────────────▲
  *
- * A deposed master may have acknowledged deletions that its successor never received. The deletions from its last
- * `windowMs` are repeated on the successor. The window stops while the connection is suspect: a master that hung for a
- * minute acknowledged its last deletion a minute ago. A pool and a cluster have several connections, each of which
- * covers its own keys.
+ * A deposed master may have acknowledged deletions that its successor never received. The deletions that it
+ * acknowledged in its last `windowMs` are repeated on the successor. The window does not advance while the connection
+ * is suspect: after a master has hung for a minute, its last acknowledged deletion is a minute old, but must still be
+ * repeated. A pool and a cluster have several connections, each of which covers its own keys.
  *
  * Bounds: replay starts when the connection emits `ready` or Redis replies, and is retried every 250 ms, with 500 keys
  * per command. A key is pending until it has been replayed, and this process must not use its value in Redis
@@ -59,7 +58,7 @@ export interface JournalOptions {
 }
 
 interface Pending {
-  /** Sequence number of the last change, so that a replay does not settle a later change. */
+  /** Sequence number of the last change. A replay that began earlier does not settle this change. */
   readonly change: number;
   /** Position of the write that deleted the key. */
   readonly place: number;
@@ -97,12 +96,15 @@ export class Journal {
   readonly #doubts = new Map<ConnectionPart, number>();
   /** Keys that are being replayed, with the promise of the replay. */
   #replaying: { readonly keys: ReadonlySet<string>; readonly done: Promise<unknown> } | undefined;
-  /** Time of the next scan when all pending keys are unreachable, so that they are not scanned again on every reply. */
+  /** Earliest time of the next scan while all pending keys are unreachable. Prevents a scan on every reply. */
   #notBefore = 0;
   #running = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
-  /** Number of acknowledged keys that were dropped because the window was full, and that would not be replayed. */
+  /**
+   * Number of acknowledged keys that were dropped because the window was full. They will not be replayed after a
+   * failover.
+   */
   dropped = 0;
   /** Number of replayed keys. */
   replayed = 0;
@@ -141,7 +143,7 @@ export class Journal {
     return this.#recent.size;
   }
 
-  /** Handles an event of a part of the connection. Must be called with each event, before any other listener. */
+  /** Handles an event from one part of the connection. Must be called with each event, before any other listener. */
   noticed(event: ConnectionEvent, part: ConnectionPart = WHOLE): void {
     switch (event.type) {
       case 'lost':
@@ -293,8 +295,8 @@ export class Journal {
   }
 
   /**
-   * Retries without waiting for an event, because a connection that was never lost emits no `ready`, and reads of
-   * pending keys send nothing.
+   * Retries without waiting for an event: a connection that was never lost does not emit `ready`, and reads of pending
+   * keys do not send a command whose reply could trigger the replay.
    */
   #recoverSoon(): void {
     if (this.#running || this.#closed || this.#retry) return;
@@ -314,7 +316,8 @@ export class Journal {
   }
 
   /**
-   * Marks as pending the last deletions that the previous master acknowledged, because the new master may lack them.
+   * Makes recent deletions pending again if the previous master acknowledged them, because the new master may lack
+   * them.
    */
   #moved(part: ConnectionPart): void {
     const oldest = (this.#doubts.get(part) ?? this.#now()) - this.#windowMs;
@@ -360,7 +363,7 @@ export class Journal {
       const pending = this.#pending.get(key);
       if (pending?.change !== change) continue;
       this.#end(key);
-      // This master may be replaced as well.
+      // Recorded as recent again, because this master may be replaced as well.
       this.#remember(key, { at, place: pending.place });
       this.replayed += 1;
       this.#options.settled?.(key);

@@ -2,9 +2,9 @@
  * Deletion by pattern: SCAN in batches, each followed by its UNLINK, so Redis is never blocked for long. While a load
  * is in flight, its lease takes the place of the entry. The lease is deleted like an entry, so the load stores nothing.
  *
- * The deletion is complete for keys that exist from its beginning to its end. A cursor is valid only on the server that
- * returned it: after a lost connection or a failover the scan restarts, a bounded number of times. The cost is one pass
- * over the keys, N / 500 SCANs; in a cluster, on every master.
+ * Every matching key that exists throughout the scan is deleted. A cursor is valid only on the server that returned it:
+ * after a lost connection or a failover the scan restarts, a bounded number of times. The cost is one pass over the
+ * keys, N / 500 SCANs; in a cluster, on every master.
  */
 import { isUtf8 } from 'node:buffer';
 import { isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -66,7 +66,8 @@ export function deleteMatching(pattern: string, options: PatternOptions): Promis
 
 /**
  * Like `deleteMatching`, for all keys of the namespace. Internal keys of the cache are also deleted, but not counted.
- * Keys of a canary rollout remain: they are not cache data, and a rollback must outlast the deletion of bad entries.
+ * Keys of a canary rollout remain: they are not cache data, and a rollback must stay in effect after bad entries have
+ * been deleted.
  */
 export function deleteAll(options: PatternOptions): Promise<PatternResult> {
   const match = `${escapeGlob(`${options.namespace}:`)}*`;
@@ -98,7 +99,7 @@ async function scanAndDelete(
 class Scan {
   readonly #options: PatternOptions;
   readonly #unfollow: () => void;
-  /** Number of connections so far: a cursor is not valid on the next connection. */
+  /** Number of connections established so far: a cursor is not valid on the next connection. */
   #generation = 0;
   #answeredAt: number;
   restarts = 0;
@@ -135,7 +136,7 @@ class Scan {
     return deleted;
   }
 
-  /** Reads one page of keys. undefined means that Redis is unreachable, but for less than the allowed time so far. */
+  /** Reads one page of keys. Returns undefined if Redis is unreachable but the allowed time has not passed yet. */
   async #page(cursor: string, match: string): Promise<Page | undefined> {
     const { send, batch = BATCH, maxOutageMs = MAX_OUTAGE_MS, signal } = this.#options;
     try {
@@ -156,7 +157,7 @@ class Scan {
   }
 
   /**
-   * Deletes keys that are not UTF-8. Neither the journal nor the first tier has such keys, so a failed deletion ends
+   * Deletes keys that are not UTF-8. The journal cannot record such keys for a later replay, so a failed deletion ends
    * the scan.
    */
   async #unlinkForeign(keys: readonly Buffer[]): Promise<number> {

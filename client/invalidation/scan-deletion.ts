@@ -1,6 +1,6 @@
 /**
- * A deletion in progress as part of a scan; a scan sends one deletion at a time. The deletion is ordered with this
- * process's writes to the same keys.
+ * Deletion in progress for a scan, which sends one deletion at a time. The deletion is ordered with this process's
+ * writes to the same keys.
  */
 import { isConnectivityError } from '../api/errors.ts';
 import type { WriteOrder } from '../cache/write-order.ts';

@@ -1,7 +1,7 @@
 /**
  * Checks names in Redis: keys, tags, namespaces, patterns, domains, shapes. UTF-8 cannot encode a lone surrogate: two
- * names that differ only in lone surrogates would have the same bytes, so process and server would use different
- * keys.
+ * names that differ only in lone surrogates would have the same bytes, so the process and the server would use
+ * different keys.
  */
 import { ConfigurationError } from '../api/errors.ts';
 

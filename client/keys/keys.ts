@@ -54,7 +54,7 @@ function assembleKey(options: KeyOptions, rest: string): string {
   return options.namespace === undefined ? key : `${keySegment('namespace', options.namespace)}:${key}`;
 }
 
-/** Builds the key `v{version}:batch:{size}:{hash of items}`, for a request for many items. */
+/** Builds the key `v{version}:batch:{size}:{hash of items}`, for one request that covers many items. */
 export function buildBatchKey(items: readonly unknown[], version = 1, namespace?: string): string {
   const key = `${versionPart(version)}:batch:${items.length}:${hashOf(items, BATCH_HASH_LENGTH)}`;
   return namespace === undefined ? key : `${keySegment('namespace', namespace)}:${key}`;
@@ -105,7 +105,7 @@ export function buildVectorKey(
   const { vector } = search;
   if (vector.length === 0) throw new ConfigurationError('vector: must have at least one component');
   const cells = Array.from(vector, (component, i) => cellOf(component, decimals, i));
-  // The number of decimals is part of the key, because the cells of one precision differ from the cells of another.
+  // The number of decimals is part of the key, because vectors that were rounded differently must not share a key.
   const parts = [search.namespace, search.topK, search.params, decimals, cells.join()];
   return assembleKey(key, `vector:${hashOf(parts, HASH_LENGTH)}`);
 }

@@ -7,9 +7,9 @@
  *                                   └─ PING ─▶ `live`: may entries be served without a query to Redis?
  *
  * Bound: an entry is served only while `live` is true, which means that every message that the master sent up to
- * `boundMs` ago has certainly arrived. Therefore no value is served that was overwritten more than `boundMs` ago, even
- * if the listener hangs or is disconnected, or this process is too busy to read. Usually the value is dropped within
- * 0.2 ms.
+ * `boundMs` ago has certainly arrived. Therefore a value that was overwritten more than `boundMs` ago is never served,
+ * even if the listener hangs or is disconnected, or this process is too busy to read. Usually the value is dropped
+ * within 0.2 ms.
  *
  * Use:
  *   read:   if `live`, look into the first tier. Otherwise, and on a miss: `fill = begin(key)`, read from the master,
@@ -62,7 +62,8 @@ export interface Followed {
 
 export interface CoherenceOptions {
   /**
-   * Prefixes of the physical keys whose changes are reported; none may be a prefix of another. Other keys are not kept.
+   * Prefixes of the physical keys whose changes are reported; none may be a prefix of another. Keys without one of
+   * these prefixes are not kept.
    */
   readonly prefixes: readonly string[];
   /** Opens a RESP2 link to a master. `dedicatedConnections(options)` returns such a function. */
@@ -78,7 +79,7 @@ export type CoherenceEvent =
   | { readonly type: 'live' }
   | { readonly type: 'lost'; readonly reason: string };
 
-/** Master with its listener. The listener is reopened while the master is followed. */
+/** Master with its listener. If the listener ends while the master is still followed, another one is opened. */
 interface Post {
   readonly address: Address;
   readonly left: AbortController;
@@ -94,7 +95,7 @@ export class Coherence {
   readonly #posts = new Map<string, Post>();
   readonly #timer: NodeJS.Timeout;
   readonly #unfollow: () => void;
-  /** Whether every master has a listener, without a gap since the last reset. */
+  /** Whether every master has a listener, and there has been no gap since the last reset. */
   #whole = false;
   /** Reason for the current gap, which lasts until a reset; undefined if there is no gap. */
   #gap: string | undefined = 'the first connection';
@@ -116,7 +117,10 @@ export class Coherence {
     this.#follow();
   }
 
-  /** Whether entries may be served. Reads the clock, so that a blocked event loop does not serve old values. */
+  /**
+   * Whether entries may be served. Reads the clock, so that no old values are served after the event loop has been
+   * blocked.
+   */
   get live(): boolean {
     return this.#serving && now() - this.#provenAt < this.boundMs;
   }
@@ -138,9 +142,7 @@ export class Coherence {
     return false;
   }
 
-  /**
-   * Drops keys that this process has changed, or may have changed, immediately, as if Redis had reported the change.
-   */
+  /** Immediately drops keys that this process has changed, or may have changed, as if Redis had reported the change. */
   forget(keys: readonly string[]): void {
     this.#changed(keys, true);
   }
@@ -186,7 +188,9 @@ export class Coherence {
     this.#assess(event.type === 'lost' || event.type === 'suspect' ? event.reason : event.type);
   }
 
-  /** Keeps listeners for exactly the current masters, and for a master that is only temporarily unknown. */
+  /**
+   * Keeps one listener for each current master and for a master that is only temporarily unknown; closes all others.
+   */
   #follow(): void {
     const masters = this.#masters();
     if (masters === undefined || this.#closed) return;

@@ -36,7 +36,9 @@ export class Fills {
     };
   }
 
-  /** Returns a fill that keeps nothing, for a read that began while invalidations of its key were not reported. */
+  /**
+   * Returns a fill that never keeps the value, for a read that began while invalidations of its key were not reported.
+   */
   refused(): Fill {
     return REFUSED;
   }

@@ -5,8 +5,8 @@
  *
  * The connection redirects to itself, so that tracking, subscription and socket share one lifetime. None of them can
  * fail without the others (the server does not report a redirect whose target died), and one reply to PING proves that
- * all three work. BCAST needs no memory per key on the server. Without NOLOOP the node builds one message for all of
- * its listeners, and the process's own writes are handled like any others.
+ * all three work. With BCAST, the server needs no memory per key. Without NOLOOP, the node builds one message for all
+ * of its listeners, and the process's own writes are handled like any others.
  */
 import type { Link } from '../transport/link.ts';
 import { isReply } from '../transport/reply-error.ts';
@@ -14,7 +14,7 @@ import { now, withTimeout } from '../transport/timing.ts';
 
 const CHANNEL = '__redis__:invalidate';
 
-/** Age of the last reply to PING after which the next PING is sent, as a share of the allowed silence. */
+/** Age of the last reply to PING, as a share of the allowed silence, after which the next PING is sent. */
 const ASKED_AFTER = 0.4;
 
 export class Listener {
@@ -70,7 +70,8 @@ export class Listener {
   beat(allowedSilenceMs: number, proven: () => void): void {
     const at = now();
     if (this.#askedAt !== undefined) {
-      // Arriving messages precede the reply: a slow connection is not hung, although nothing is served in the meantime.
+      // Messages that are still arriving precede the reply: the connection is slow, not hung. Nothing is served
+      // meanwhile.
       const silentMs = at - Math.max(this.#askedAt, this.#link.progress.heardAt);
       if (silentMs > allowedSilenceMs) this.close(`no reply to PING for ${Math.round(silentMs)} ms`);
       return;

@@ -1,8 +1,8 @@
 /**
  * The first tier: entries in this process, kept as payloads and decoded once.
  *
- * A JSON value is decoded, when first used, into a private, deeply frozen copy: every hit returns the same object, and
- * no caller can change it. Bytes and rich values cannot be frozen, so they are decoded on every hit.
+ * When a JSON value is first used, it is decoded into a private, deeply frozen copy: every hit returns the same object,
+ * and no caller can change it. Bytes and rich values cannot be frozen, so they are decoded on every hit.
  *
  * A fill begins before Redis is read and ends with the reply; it keeps nothing if the key was invalidated in the
  * meantime. While coherence is not live, no entry is served as current, but entries can still be read (`remembered`)
@@ -29,7 +29,10 @@ export interface LocalEntry {
   readonly freshness: Freshness | undefined;
   /** Time of expiry on the monotonic clock. */
   readonly expiresAt: number;
-  /** Frozen value, after the schema if one was given; not valid until `ready`. Never set for bytes and rich values. */
+  /**
+   * Frozen value, as returned by the schema if one was given; not valid until `ready` is true. Never set for bytes and
+   * rich values.
+   */
   value: unknown;
   ready: boolean;
   schema: StandardSchema | undefined;
@@ -38,7 +41,7 @@ export interface LocalEntry {
 
 /** State of a value that this process wrote, until a read from Redis has confirmed it. */
 interface Own {
-  /** Time on the monotonic clock until which any overwrite of the value is at most `boundMs` old. */
+  /** Until this time on the monotonic clock, any write that replaced the value happened at most `boundMs` ago. */
   readonly untilMs: number;
   /**
    * Whether the server has reported a change, presumably this write. A second report means a write by another client.
@@ -71,7 +74,7 @@ interface Slot extends LocalEntry {
   older: Slot | undefined;
 }
 
-/** Data of an entry that a fill keeps. */
+/** Data of an entry to be kept by a fill. */
 export type EntryData = Pick<LocalEntry, 'payload' | 'tags' | 'freshness'>;
 
 /** Fill in flight. `end` must be called; it keeps the entry unless its key was changed in the meantime. */
@@ -91,7 +94,7 @@ export interface LocalTierOptions {
   readonly maxEntries: number;
   /** Maximum estimated memory of all entries; default: no limit. */
   readonly maxBytes?: number;
-  /** Maximum time, in ms, that an entry is kept without a read from Redis. */
+  /** Maximum time, in ms, that an entry is kept without being read from Redis again. */
   readonly ttlMs: number;
   /** Prefix of the physical keys: `ns:`. */
   readonly prefix: string;
@@ -118,7 +121,7 @@ export class LocalTier {
   /** Last write of each key. */
   readonly #writes = new Map<string, Writing>();
   readonly #leases = new Map<string, LocalLease>();
-  /** Start of the period, on the monotonic clock, during which nothing has been served as current. */
+  /** Time, on the monotonic clock, at which coherence was lost; since then, nothing has been served as current. */
   #lostAt: number | undefined;
   #newest: Slot | undefined;
   #oldest: Slot | undefined;
@@ -182,7 +185,7 @@ export class LocalTier {
     return slot;
   }
 
-  /** Returns an entry that was current when coherence was last live, as a fallback. */
+  /** Returns, as a fallback, an entry that was current when coherence was last live. */
   remembered(key: string): LocalEntry | undefined {
     const slot = this.#slots.get(key);
     if (slot === undefined || slot.expiresAt <= this.#clock()) return undefined;
@@ -275,7 +278,7 @@ export class LocalTier {
       this.#remove(slot);
       return false;
     }
-    // A check before the invalidation of this process's own write has arrived would prove nothing.
+    // Until the invalidation of this process's own write has arrived, a check would prove nothing.
     if (own.told && !own.asked) this.#confirm(slot, own);
     return true;
   }

@@ -1,4 +1,4 @@
-/** Sends all background reads of one tick together, after the tick's replies. */
+/** Sends all background reads of one tick together, after the replies that arrived in the tick have been processed. */
 export class ReadBatcher {
   readonly #ask: (key: string) => Promise<Buffer | null>;
   #waiting: (() => void)[] = [];

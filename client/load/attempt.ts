@@ -1,10 +1,10 @@
 /**
- * Gives one load access to its entry, on behalf of the engine: through the first tier, through Redis with a lease, or
+ * Gives one load access to its entry on behalf of the engine: through the first tier, through Redis with a lease, or
  * through the memory fallback.
  *
- * While Redis is unreachable, memory answers and stores loaded values. If Redis refuses commands (memory limit, too few
- * replicas, no permission), entries are still read from it, and loaded values are returned but not stored. A refusal is
- * reported by an event and a counter, never as an error to the caller.
+ * While Redis is unreachable, reads are served from memory, and loaded values are stored there. If Redis refuses
+ * commands (memory limit, too few replicas, no permission), entries are still read from it, and loaded values are
+ * returned but not stored. A refusal is reported by an event and a counter, never as an error to the caller.
  */
 
 import { CommandError, isConnectivityError, NotSentError } from '../api/errors.ts';
@@ -218,7 +218,7 @@ export class CacheAttempt<T> implements Attempt<T> {
   }
 
   async wait(held: HeldByOther, maxMs: number): Promise<WaitResult<T>> {
-    // The entry has changed, so the caller does not wait.
+    // The key has changed, so there is no lease to wait for, and the caller reads it again.
     if (held.token === '') return { kind: 'again' };
     const notification = (await this.#handle?.wait(held, maxMs)) ?? { kind: 'silent' };
     if (notification.kind === 'silent' || notification.outcome === 's') return { kind: 'again' };
@@ -236,14 +236,14 @@ export class CacheAttempt<T> implements Attempt<T> {
     }
   }
 
-  /** Reads the versions of the tags before the load: if a tag is invalidated during the load, the result is a miss. */
+  /** Records the versions of the tags before the load, so that invalidating one during the load causes a miss. */
   prepare(): Promise<void> | undefined {
     const tags = this.#cache.context.tags.namesOf(this.#key, this.#options.tags);
     this.#tags = new Set(tags);
     return tags.length === 0 ? undefined : this.#stamp(tags);
   }
 
-  /** Keeps the versions known now, so that the result is a miss if a tag is invalidated later. */
+  /** Adds tags and records their current versions, so that invalidating one of them later causes a miss. */
   addTags(tags: readonly string[]): Promise<void> {
     const further = this.#cache.context.tags.namesOf(this.#key, tags).filter((tag) => !this.#tags.has(tag));
     assertFewTags([...this.#tags, ...further]);
@@ -384,7 +384,7 @@ export class CacheAttempt<T> implements Attempt<T> {
       return this.#fromMemory();
     }
     this.#refused('lease', error);
-    // A full Redis may still have the value.
+    // A server that refuses writes, for example because its memory is full, may still have the value.
     return this.#fromReader('nowhere');
   }
 

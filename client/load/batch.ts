@@ -1,7 +1,7 @@
 /**
  * Combines the loads of individual keys into one call of a bulk loader. The call starts when every key of the round has
- * either requested a load or been passed (the key was found, another process loads it, or a running load is awaited).
- * Background refreshes form a separate round. Later requests are loaded in additional calls.
+ * either requested a load or been passed (the key was found, another process is loading it, or a running load is
+ * awaited). Background refreshes form a separate round. Later requests are loaded in additional calls.
  */
 import { ConfigurationError } from '../api/errors.ts';
 import type { LoadContext, LoadManyContext } from '../api/types.ts';
@@ -29,8 +29,8 @@ class Round<T> {
   }
 
   /**
-   * Records that a key of this round needs to be loaded (`wish`) or not. Returns false if the key is not waiting in
-   * this round.
+   * Records whether a key of this round needs to be loaded; if so, `wish` is given. Returns false if the key is not
+   * waiting in this round.
    */
   decide(key: string, wish?: Wish<T>): boolean {
     if (!this.undecided.delete(key)) return false;
@@ -64,7 +64,7 @@ export class Batch<T> {
     });
   }
 
-  /** Reports that the caller of the key has a value, or waits for another load. */
+  /** Reports that the caller of the key has a value, or is waiting for another load. */
   pass(key: string): void {
     this.#asked.decide(key);
   }
@@ -89,7 +89,7 @@ export class Batch<T> {
   }
 
   /**
-   * Calls the bulk loader. All loads started together with the same options, so they share the signal of the first
+   * Calls the bulk loader. All loads were started together with the same options, so they share the signal of the first
    * load.
    */
   async #call(keys: readonly string[], context: LoadManyContext): Promise<ReadonlyMap<string, T>> {

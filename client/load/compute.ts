@@ -132,8 +132,8 @@ export class Compute {
   }
 
   /**
-   * Reads several keys at once. undefined means that Redis does not reply; `refused` means that each key is read
-   * separately.
+   * Reads several keys at once. Returns undefined if Redis does not reply, and `refused` if it refuses the command, in
+   * which case each key is read separately.
    */
   #readMany<T>(
     keys: readonly string[],
@@ -157,8 +157,8 @@ export class Compute {
     const { options: defaults } = this.#context;
     const physical = this.#context.physical(key);
     const { terms } = defaults.compute;
-    // Invalid names are refused here, not later when another caller invalidates tags; too many tags are refused before
-    // the store.
+    // Invalid names are refused here, rather than later when another caller invalidates tags. If there are too many
+    // tags, they are refused before the value is stored.
     if (options.tags) assertFewTags(this.#context.tags.namesOf(key, options.tags));
     return {
       key: physical,

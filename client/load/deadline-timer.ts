@@ -1,9 +1,9 @@
 /**
  * Limits how long `getOrCompute` waits for Redis before it loads without Redis. Its callers have an alternative, and a
- * hung Redis must not delay them until hang detection reacts. All waits share one timer, which runs only while there
- * are waits, because one timer per wait would take a tenth of the time of a hit.
+ * hung Redis must not delay them until hang detection reacts. All waits share one timer, because one timer per wait
+ * would take a tenth of the time of a hit. The timer runs only while there are waits.
  *
- * Time is counted in ticks, and a late tick counts only as two: if this process was stalled, or the machine is
+ * Time is counted in ticks, and a late tick counts as only two: if this process was stalled, or the machine is
  * overloaded, missing replies do not indicate a problem with Redis. The timer fires after the replies in the socket
  * have been read.
  */

@@ -7,8 +7,8 @@
  *         └▶ absent, expired ─▶ loaded: with the lease, by the lease holder, or without a lease while Redis does not reply
  *
  * There is one load per key and process; the options of its first caller apply to all callers. The result of a load
- * does not overwrite a set, deletion or clear during the load. Left out: location of entries (`attempt.ts`), leases
- * (`lease.ts`).
+ * does not override a set, deletion or clear that happens during the load. Left out: location of entries
+ * (`attempt.ts`), leases (`lease.ts`).
  */
 import { LoadTimeoutError } from '../api/errors.ts';
 import type { Entry, LoadContext } from '../api/types.ts';
@@ -29,7 +29,7 @@ export interface Known<T> {
 /**
  * Load that provides the value. `mine`: this load, with the lease. `held`: the load of another lease holder. `alone`:
  * this load, without a lease, because Redis does not reply. `refused`: this load, without a lease, because Redis
- * refuses the lease; the value is stored nowhere.
+ * refuses the lease; the value is not stored.
  */
 export type LeaseState = { readonly kind: 'mine' | 'alone' | 'refused' } | HeldByOther;
 export type WaitResult<T> = Known<T> | { readonly kind: 'again' } | { readonly kind: 'failed' };
@@ -103,9 +103,7 @@ export class Engine {
     return result;
   }
 
-  /**
-   * Runs a job. Not async, because a hit ends with the first promise, and each additional promise delays the caller.
-   */
+  /** Runs a job. Not async: a hit needs only one promise, and each additional promise would delay the caller. */
   #run<T>(job: Job<T>, flight: Flight): Promise<Entry<T>> {
     const attempt = job.attempt();
     if (job.tags) flight.tags = job.tags;
@@ -185,7 +183,7 @@ export class Engine {
   /**
    * Loads the value, or waits for the load of the lease holder.
    *
-   * @param replaceable a stale value exists, so a load that failed in another process is not repeated
+   * @param replaceable whether a stale value exists; if so, a load that failed in another process is not repeated
    */
   async #obtain<T>(
     job: Job<T>,

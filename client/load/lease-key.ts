@@ -14,8 +14,8 @@ export function hashTagOf(key: string): string {
 }
 
 /**
- * Returns the name of an entry's lease. A key with a `}` and no hash tag has no lease in its own slot: Cluster refuses
- * the pair (CROSSSLOT), and such a key is loaded without a lease.
+ * Returns the name of an entry's lease. A key with a `}` and no hash tag has no lease in its own slot: Redis Cluster
+ * would refuse a command with both keys (CROSSSLOT), so such a key is loaded without a lease.
  *
  * @param physical `namespace:key`
  */

@@ -12,11 +12,11 @@ export interface HeldByOther {
 export type AcquireResult = { readonly kind: 'mine'; readonly head?: Buffer | undefined } | HeldByOther;
 export type Fetched = { readonly kind: 'value'; readonly payload: Buffer } | AcquireResult;
 
-/** Number of first bytes that identify an entry: its header with the checksum, and more. */
+/** Number of leading bytes that identify an entry; they include the header with the checksum. */
 export const HEAD_BYTES = PLACEHOLDER_BYTES + 1;
 export const headOf = (payload: Buffer): Buffer => payload.subarray(0, HEAD_BYTES);
 
-/** Result if the key changed during every attempt, after which the caller tries again. */
+/** Result if the key changed during every attempt; the caller then tries again. */
 export const CHANGED: HeldByOther = { kind: 'held', token: '', leftMs: 0 };
 
 /** Place of the lease. `entry`: in place of the entry. `beside`: a separate key. */

@@ -6,10 +6,10 @@
  *         └▶ held ─▶ wait ─▶ notified (value, settled, nothing, failed), or the lease has expired ─▶ fetch again
  *
  * The lease of an absent entry is a placeholder in its place (`placeholder.ts`): a set or a deletion of the entry ends
- * the lease, and a load in flight stores nothing. The lease of an entry to replace is a separate key (`lease-key.ts`),
- * and the value replaces the entry only if the entry is still the one that was read. The token is random: it fences a
- * holder that was too slow. A lease is renewed until the value is stored. If the holder dies, waiters wait until the
- * lease expires.
+ * the lease, and a load in flight stores nothing. If an existing entry is to be replaced, the lease is a separate key
+ * (`lease-key.ts`), and the value is stored only if the entry is still the one that was read. The token is random: it
+ * fences a holder that was too slow. A lease is renewed until the value is stored. If the holder dies, waiters wait
+ * until the lease expires.
  *
  * Left out: whether a value is fresh (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
  */
@@ -29,7 +29,7 @@ import { type Notification, Signals } from './signals.ts';
 /** Reasons to release a lease without a value: see `Outcome`. */
 const LETTERS = { failed: 'f', nothing: 'n', again: 's' } as const;
 
-/** A holder renews its lease after this fraction of the lease time: one third. */
+/** Fraction of the lease time after which a holder renews its lease: one third. */
 const RENEWALS = 3;
 /** Polling intervals, in ms, for waiters that receive no notifications. */
 const POLL = { first: 10, growth: 1.5, last: 250 } as const;
@@ -303,7 +303,7 @@ export class LeaseHandle {
     return token === this.#token;
   }
 
-  /** Writes to the keys, depending on their first bytes. */
+  /** Passes the first bytes of the keys to `decide`, and executes the commands that it returns, if any. */
   #transact(
     keys: readonly string[],
     decide: (heads: readonly unknown[]) => readonly Command[] | undefined,
@@ -339,7 +339,8 @@ export class LeaseHandle {
   }
 
   /**
-   * Sets the token, which is the same for all attempts of a load, so that a lease whose reply was lost is recognised.
+   * Sets the token. All attempts of a load use the same token: if the reply to an attempt was lost, the next attempt
+   * recognises the lease as its own.
    */
   #name(): void {
     this.#askedAt = now();

@@ -1,5 +1,5 @@
 /**
- * Collects what a loader requests for its result: a TTL, tags, or that the result is not stored.
+ * Collects the settings that a loader chooses for its result: its TTL, its tags, and whether it is stored.
  *
  *   loader ─▶ setTtlSeconds, skip ─▶ how the result is kept
  *          └▶ addTags ─▶ versions of the tags, from this moment on
@@ -56,7 +56,7 @@ export class LoadRequests {
     };
   }
 
-  /** Called when the loader has returned. Later calls have no effect. */
+  /** Called when the loader has returned. After that, calls to the context have no effect. */
   end(): void {
     this.#isOver = true;
   }
@@ -72,7 +72,7 @@ export class LoadRequests {
     this.#flight.tags = () => [...(carried?.() ?? []), ...tags];
     if (this.#singleFlight.wasInvalidated(this.#flight, tags)) this.#flight.invalidated = true;
     this.#versions = Promise.all([this.#versions, taken]);
-    // If the load has failed, no caller awaits the versions.
+    // If the load has failed, no caller awaits the versions, so a rejection is ignored here.
     this.#versions.catch(() => {});
     return taken;
   }

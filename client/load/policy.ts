@@ -31,8 +31,8 @@ export type FreshnessState = 'fresh' | 'early' | 'revalidate' | 'grace' | 'expir
 
 /**
  * Evaluates the freshness of a value. Early refresh is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
- * Probabilistic Cache Stampede Prevention", VLDB 2015): its probability rises as the TTL runs out and with the duration
- * of the load.
+ * Probabilistic Cache Stampede Prevention", VLDB 2015): the probability of a refresh rises as the TTL runs out, and is
+ * higher for slower loads.
  */
 export function evaluateFreshness(
   freshness: Freshness | undefined,

@@ -15,7 +15,7 @@ export type Notification =
   | { readonly kind: 'silent' };
 
 const TOKEN_LENGTH = 16;
-/** Number of recent notifications without a waiter that are kept; their values are not. */
+/** Maximum number of recorded notifications that arrived without a waiter. Their values are not recorded. */
 const RECENT_MAX = 4096;
 const OPEN_TIMEOUT_MS = 1000;
 /** Pause after a failed attempt, in ms. */
@@ -106,7 +106,7 @@ export class Signals {
       if (this.#closed || connection.current() !== before) throw new Error('the connection was replaced');
     } catch {
       this.#failedAt = now();
-      // This also covers a link that opens too late.
+      // A link that opens after the timeout is closed as well.
       opening.then(
         (link) => link.destroy('SUBSCRIBE failed'),
         () => {},
@@ -132,7 +132,7 @@ export class Signals {
 
   #remember(token: string, outcome: Outcome): void {
     this.#recent.delete(token);
-    // The value is read from Redis.
+    // The value itself is not kept; a waiter reads it from Redis.
     this.#recent.set(token, { outcome: outcome === 'v' ? 's' : outcome, at: now() });
     const [oldest] = this.#recent.keys();
     if (this.#recent.size > RECENT_MAX && oldest !== undefined) this.#recent.delete(oldest);

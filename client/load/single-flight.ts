@@ -16,7 +16,8 @@ export interface Flight<T = unknown> {
 }
 
 /**
- * Maximum number of invalidations that are kept, one per tag, because a running loader may still add one of these tags.
+ * Maximum number of invalidated tags that are recorded. They are needed because a running loader may still add one of
+ * these tags.
  */
 const INVALIDATIONS_MAX = 10_000;
 
@@ -52,11 +53,14 @@ export class SingleFlight {
     for (const [key] of this.#all()) if (matches(key)) this.invalidate(key);
   }
 
-  /** Like `invalidate`, for all keys with one of the tags, because the running loads began before the invalidation. */
+  /**
+   * Like `invalidate`, for each running load whose result has one of the tags. Such a load began before the
+   * invalidation, so its result may be outdated.
+   */
   invalidateTagged(tags: readonly string[]): void {
     const flights = this.#all();
     this.#last += 1;
-    // Loads that start later are not affected.
+    // There is nothing to record: loads that start after the invalidation are not affected.
     if (flights.length === 0) return;
     const invalidated = new Set(tags);
     for (const tag of invalidated) this.#remember(tag);

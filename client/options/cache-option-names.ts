@@ -24,7 +24,7 @@ const TERMS = {
   negativeTtlSeconds: true,
 } as const satisfies Record<keyof ComputeOptions, true>;
 
-/** Options for all calls, because `get`, `set` and `getOrCompute` may share one options object. */
+/** Names of the options that any call accepts, because `get`, `set` and `getOrCompute` may share one options object. */
 export const CALL_OPTIONS = optionNames<ComputeCallOptions<unknown>>({
   ...TERMS,
   ttlSeconds: true,

@@ -46,7 +46,9 @@ function checkAddress(path: string, value: Address | undefined): Address {
   });
 }
 
-/** Removes the brackets of an IPv6 address from a URL, because a host name with brackets does not resolve. */
+/**
+ * Removes the brackets from an IPv6 address written as in a URL, because a host name with brackets does not resolve.
+ */
 function hostOf(path: string, value: unknown): string {
   const host = checkName(path, value, '127.0.0.1').replace(/^\[(.+)\]$/, '$1');
   if (/[[\]\s/@]/.test(host) || (host.includes(':') && !isIPv6(host)))

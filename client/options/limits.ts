@@ -7,7 +7,7 @@ export const LIMITS = {
   openMs: 60_000,
   /** Maximum TTL, in seconds: ten years. */
   ttlSeconds: 315_360_000,
-  /** Maximum value for the number of consecutive failures that opens a breaker. */
+  /** Maximum number of consecutive failures that can be set as the threshold for opening a breaker. */
   threshold: 1000,
   /** Maximum database number. */
   db: 1_000_000,

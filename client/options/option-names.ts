@@ -1,9 +1,9 @@
 /**
- * Checks the names of options. TypeScript rejects an unknown name; in JavaScript, without this check, the default would
- * be used silently.
+ * Checks the names of options. TypeScript rejects an unknown name. In JavaScript, an unknown name would be ignored
+ * silently without this check, and the default would be used.
  *
- * Each file that reads options lists their names with `optionNames`, which the compiler compares with the type, and
- * calls `assertOptions`.
+ * Each file that reads options lists their names with `optionNames`, so that the compiler compares the names with the
+ * type, and calls `assertOptions`.
  */
 
 import { ConfigurationError } from '../api/errors.ts';
@@ -96,7 +96,7 @@ function closestName(name: string, known: OptionNames): string | undefined {
   return contained;
 }
 
-/** Returns the edit distance, with swaps of adjacent characters (Damerau-Levenshtein). */
+/** Returns the edit distance; a swap of adjacent characters counts as one edit (Damerau-Levenshtein). */
 function distanceOf(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

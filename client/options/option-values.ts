@@ -1,5 +1,5 @@
 /**
- * Checks individual option values. Each function returns the value, or the default if the value is undefined, or throws
+ * Checks individual option values. Each function returns the value (or the default if the value is undefined) or throws
  * a `ConfigurationError`.
  */
 

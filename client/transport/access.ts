@@ -18,7 +18,7 @@ import { jittered, now, withTimeout } from './timing.ts';
 /** Minimum delay between a rejection and the next attempt at the same server, in ms. */
 const REST_MIN_MS = 250;
 const REST_MAX_MS = 5000;
-/** Key for the delay after a function has failed, when no server was contacted. */
+/** Key for the delay after a credential function has failed; no server was contacted in this case. */
 const CREDENTIALS = 'credentials';
 
 export interface Login {

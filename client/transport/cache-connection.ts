@@ -14,8 +14,8 @@ export interface CacheConnection extends SupervisedConnection {
   /** Returns the connection to the master of this key, for sequences that need one connection (transactions). */
   at(key: string): CacheConnection;
   /**
-   * Counter that changes while a part of a reply arrives or a large command is being sent. A command that waits behind
-   * such a transfer is not hung. For a pool and a cluster the counter is the sum of all connections; for one key use
+   * Counter that changes while a reply is arriving or a large command is being sent. A command that waits behind such a
+   * transfer is not hung. For a pool and a cluster the counter is the sum over all connections; for one key, use
    * `at(key).pieces`.
    */
   readonly pieces?: number;
@@ -44,8 +44,8 @@ export interface CacheConnection extends SupervisedConnection {
    */
   probe?(): Promise<unknown>;
   /**
-   * Returns the masters that may receive commands, known before the first command is sent; undefined while one is
-   * unknown. Only in a cluster.
+   * Returns the masters that may receive commands. A master is listed before the first command is sent to it. Returns
+   * undefined while a master is unknown. Only in a cluster.
    */
   masters?(): readonly Address[] | undefined;
 }

@@ -24,11 +24,11 @@ export type Argument = string | number | Buffer;
 
 export interface CallOptions {
   readonly buffers?: boolean;
-  /** Fails at once instead of waiting for a master, once a first master has been found. */
+  /** Once a first master has been found, fails at once instead of waiting for a master. */
   readonly failFast?: boolean;
   /**
-   * Whether the command is part of a sequence on one connection, and therefore sent now or not at all, never postponed
-   * or repeated.
+   * Whether the command is part of a sequence on one connection. If so, it is sent now or not at all, and is never
+   * postponed or repeated.
    */
   readonly once?: boolean;
   /**

@@ -28,7 +28,7 @@ export class ConnectionFactory {
     });
   }
 
-  /** Range of timeouts: connecting takes at least two round trips, a reply one. */
+  /** Range of timeouts: connecting takes at least two round trips, and a reply takes at least one. */
   get timeoutRange(): TimeoutRange {
     const minMs = Number.isFinite(this.#quickestMs) ? this.#quickestMs * 2 : 0;
     return { minMs, maxMs: this.#options.connectTimeoutMs };

@@ -1,10 +1,10 @@
 /**
  * Commands in flight: those that are waiting for a master, and those that were sent and have no reply yet, each until
  * its deadline. While the link is held (a reply is overdue), new commands wait here instead of in the socket, so that
- * they can be sent to another master, or are guaranteed not to have been sent. While the sentinels replace a healthy
- * master, only writes wait, because this master serves reads until another one is found. When the client moves from a
- * demoted master to its successor, all commands wait for a short time, because the successor is usually connected
- * within milliseconds.
+ * they can be sent to another master, or are guaranteed not to have been sent. While the sentinels are replacing a
+ * healthy master, only writes wait, because this master serves reads until another one is found. When the client moves
+ * from a demoted master to its successor, all commands wait for a short time, because the successor is usually
+ * connected within milliseconds.
  */
 import {
   ClientLimitError,
@@ -45,7 +45,7 @@ const WAITING_MAX = 10_000;
 /** Maximum time to wait for the error replies of a previous master, in ms. */
 export const DRAIN_MS = 500;
 /**
- * Maximum time, in ms, for which commands with `failFast` wait for the successor of a demoted master. In a planned
+ * Maximum time, in ms, that commands with `failFast` wait for the successor of a demoted master. In a planned
  * switchover, the client connects to the successor 2 ms after it has left the previous master.
  */
 export const MOVE_MS = 100;
@@ -86,7 +86,7 @@ export class Dispatcher implements Receiver<Operation> {
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
   /** Previous links on which replies to writes are still missing. */
   readonly #retired = new Map<Link, { readonly until: number; readonly reason: string }>();
-  /** Replies on a link after a long silence. They are accepted if no other master is found. */
+  /** Replies received on a link after a long silence. They are accepted if no other master is found. */
   #doubted: { readonly operation: Operation; readonly link: Link; readonly reply: unknown }[] | undefined;
 
   constructor(options: {
@@ -120,7 +120,8 @@ export class Dispatcher implements Receiver<Operation> {
   }
 
   /**
-   * Whether a command is held. Commands that belong to one link, such as a transaction, cannot wait for another link.
+   * Whether a command must wait. Commands that belong to one link, such as those of a transaction, do not wait with the
+   * writes, because they could not be sent on another link later.
    */
   #isHeld({ read, once }: Operation): boolean {
     return this.#held === 'all' || (this.#held === 'writes' && !read && !once);
@@ -203,13 +204,15 @@ export class Dispatcher implements Receiver<Operation> {
     else link.destroy(reason);
   }
 
-  /** Extends the deadlines of earlier commands by the time for which this process was stalled. */
+  /** Extends the deadlines of earlier commands by the time during which this process was stalled. */
   forgive(ms: number, at: number): void {
     const all = [...this.#inflight, ...this.#waiting, ...this.#postponed.map(({ operation }) => operation)];
     for (const operation of all) operation.deadline += Math.max(0, Math.min(ms, at - operation.startedAt));
   }
 
-  /** Ends commands that are past their deadline, and previous links without missing replies. */
+  /**
+   * Ends commands that are past their deadline. Closes previous links when their replies have arrived or are overdue.
+   */
   tick(at: number): void {
     for (const operation of [...this.#inflight]) {
       if (at >= operation.deadline) this.#late(operation);
@@ -320,7 +323,7 @@ export class Dispatcher implements Receiver<Operation> {
     else this.#wait(operation);
   }
 
-  /** Whether only writes wait, while a master serves reads. */
+  /** Whether only writes are waiting, while a master serves reads. */
   get #isElecting(): boolean {
     return this.#held === 'writes' && this.#link !== undefined;
   }

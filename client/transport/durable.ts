@@ -1,8 +1,8 @@
 /**
  * Durable writes, on separate connections (WAIT blocks its connection), with one WAIT for many writes. All waiting
  * writes with the same guarantee (replicas and timeout) are sent together, followed by one WAIT; later writes form the
- * next batch. Different guarantees use different connections ("lanes"), so one that cannot be met does not delay the
- * others. A write is acknowledged when enough replicas have confirmed it *and* its node is still the master.
+ * next batch. Different guarantees use different connections ("lanes"), so a guarantee that cannot be met does not
+ * delay the others. A write is acknowledged when enough replicas have confirmed it *and* its node is still the master.
  */
 import {
   ClientLimitError,
@@ -53,7 +53,7 @@ interface Session {
   readonly lanes: Set<Lane>;
   /** Guarantees with a batch in flight. The next batch of the same guarantee waits for that batch. */
   readonly running: Set<string>;
-  /** Whether another node is master, so that confirmations from this node are rejected. */
+  /** Whether another node is master. If so, confirmations from this node are rejected. */
   left: boolean;
 }
 
@@ -69,7 +69,7 @@ export class DurableChannel {
   #used = false;
   #held = false;
   #isDoubted = false;
-  /** Batches that are waiting for a check of whether their node is still the master. */
+  /** Batches that wait until it is known whether their node is still the master. */
   readonly #doubtful: (() => void)[] = [];
   #closed = false;
 
@@ -118,7 +118,8 @@ export class DurableChannel {
     this.#decide();
     for (const lane of session.lanes) {
       if (!drain || !lane.busy) lane.link?.destroy(reason);
-      // A hung node does not answer WAIT, so its callers get an error within the same time as for every other command.
+      // A hung node does not reply to WAIT, so the link is closed after this delay, and callers get an error as early
+      // as those of other commands.
       else setTimeout(() => lane.link?.destroy(reason), DRAIN_MS).unref();
     }
   }
@@ -148,7 +149,7 @@ export class DurableChannel {
     this.#pump();
   }
 
-  /** Longest time for which a reply has been due on one of the connections, excluding the time that a WAIT may take. */
+  /** Longest time for which a reply has been due on any of the connections, excluding the time that a WAIT may take. */
   owedMs(at: number): number {
     return this.#longest((progress) => progress.owedMs(at));
   }
@@ -164,7 +165,7 @@ export class DurableChannel {
     return longestMs;
   }
 
-  /** Extends deadlines by the time for which this process was stalled. */
+  /** Extends deadlines by the time during which this process was stalled. */
   forgive(ms: number, at: number): void {
     for (const { link } of this.#session?.lanes ?? []) link?.progress.forgive(ms, at);
     for (const writes of this.#groups.values())
@@ -190,7 +191,7 @@ export class DurableChannel {
     }
   }
 
-  /** Returns an error with the cause: a limit of this channel, or no connection to the master. */
+  /** Returns an error with the cause: a limit of this channel, or a missing connection to the master. */
   #notSent({ command }: DurableWrite, key: string): NotSentError {
     const session = this.#session;
     const late = `${command}: not sent in time`;
@@ -226,8 +227,8 @@ export class DurableChannel {
 
   /**
    * Delays a confirmation while the link is suspect: a master that hung may have been deposed in the meantime, and a
-   * replica that still follows it would confirm. Resolved by `release` (the node is the master) or `detach` (it is not:
-   * `session.left`).
+   * replica that still follows it would confirm the write. Resolved by `release` (the node is the master) or `detach`
+   * (it is not: `session.left`).
    */
   #checkMaster(): Promise<void> {
     if (!this.#held && !this.#isDoubted) return Promise.resolve();
@@ -285,7 +286,7 @@ export class DurableChannel {
       lane.idleSince = now();
       if (session.left || this.#closed) lane.link.destroy('another node is master');
     } catch {
-      // The supervisor monitors the node, so this only retries while the node is the master.
+      // The supervisor monitors the node, so the attempt is simply repeated while the node is the master.
       await delay(jittered(50));
       session.lanes.delete(lane);
     }
@@ -305,7 +306,7 @@ export class DurableChannel {
 
   async #run(session: Session, link: Link, batch: readonly DurableWrite[]): Promise<void> {
     const { replicas, timeoutMs } = (batch[0] as DurableWrite).durability;
-    // Without ASKING, the node redirects the write back, so the refusal of ASKING is the error for the caller.
+    // If ASKING is refused, the node redirects the write again. The caller then gets the reply to ASKING as the error.
     const unasked = new Map<DurableWrite, Error>();
     const answers = batch.map((write) => {
       if (write.asking)

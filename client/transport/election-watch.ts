@@ -30,7 +30,7 @@ export class ElectionWatch {
 
   /**
    * Whether the sentinels are replacing the master. While the master replies, an attempt by one sentinel without the
-   * votes of a majority is no evidence.
+   * votes of a majority does not count.
    */
   isTroubled(views: readonly SentinelView[], masterReplies: boolean): boolean {
     return masterReplies ? this.isDecided : this.#history.troubled(views);
@@ -38,7 +38,7 @@ export class ElectionWatch {
 
   observe(views: readonly SentinelView[]): void {
     const announced = this.#history.announced(views);
-    // A new master lists its replicas late, so the selected replica might not be among them yet.
+    // A new master lists its replicas late, so the selected replica might not be listed yet.
     if (announced && announced.kind !== 'attempted' && announced.replica)
       this.#history.seeReplicas([announced.replica]);
     this.#election = nextElection(this.#election, announced, now());

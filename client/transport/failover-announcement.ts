@@ -47,9 +47,9 @@ export const NO_ELECTION: Election = { kind: 'none' };
 export const ELECTED_HOLD_MS = 750;
 
 /**
- * Maximum time, in ms from the election, for which writes wait if the promotion is announced. The client finds the
- * promoted replica by the time all sentinels report it, 1 to 2 s later. The limit ends a wait during which the leader
- * or the replica has died.
+ * Maximum time, in ms after the election, that writes wait if the promotion is announced. The client finds the promoted
+ * replica by the time all sentinels report it, 1 to 2 s later. The limit ends a wait during which the leader or the
+ * replica has died.
  */
 export const PROMOTED_HOLD_MS = 3_000;
 

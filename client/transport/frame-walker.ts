@@ -1,11 +1,11 @@
 /**
- * Finds the ends of RESP frames (commands and replies, of both versions of the protocol) in a stream of bytes, without
+ * Finds the ends of RESP frames (commands and replies, in both protocol versions) in a stream of bytes, without
  * decoding them. Chunks may end anywhere.
  */
 const [LF, MINUS, ZERO, NINE, STAR, DOLLAR, ATTRIBUTE] = [0x0a, 0x2d, 0x30, 0x39, 0x2a, 0x24, 0x7c];
 /** Types whose header is a length in bytes: string, blob error, verbatim string. */
 const BULKS = new Set([DOLLAR, 0x21, 0x3d]);
-/** Types whose header is a number of frames: array, set, push. */
+/** Types whose header gives the number of frames that follow: array, set, push. */
 const LISTS = new Set([STAR, 0x7e, 0x3e]);
 /** Types whose header is a number of pairs of frames: map, attribute. */
 const PAIRS = new Set([0x25, ATTRIBUTE]);

@@ -44,7 +44,7 @@ export class GetCoalescer {
   get(key: string, failFast: boolean): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
       const reader = { key, resolve, reject };
-      // No reply is pending, so a single caller is not delayed by coalescing.
+      // While no reply is pending, a read is sent at once, so that coalescing does not delay a single caller.
       if (this.#readers.length === 0 && this.#idle()) {
         this.#one(reader, failFast);
         return;

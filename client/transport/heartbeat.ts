@@ -21,7 +21,7 @@ export class Heartbeat {
     return at - this.#askedAt > INTERVAL_MS;
   }
 
-  /** Starts polling. A new master lists no replicas yet, so it is queried again after 200 ms. */
+  /** Starts polling. A new master does not list its replicas yet, so it is queried again after 200 ms. */
   begin(): void {
     this.#askedAt = now() - INTERVAL_MS * 0.8;
   }
@@ -35,7 +35,7 @@ export class Heartbeat {
     this.#askedAt = now();
     link.role().then(
       (role) => this.#heard(link, role),
-      // The link itself reports a failed connection.
+      // A failed connection is reported by the link itself.
       () => {},
     );
   }

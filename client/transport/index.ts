@@ -34,7 +34,7 @@ function openOne(options: ResolvedConnection, factory: ConnectionFactory): Cache
 
 /**
  * Opens a persistent connection to the current master. Connects in the background; commands wait for the connection
- * within their deadline.
+ * until their deadline.
  *
  * @throws ConfigurationError if an option is invalid
  */

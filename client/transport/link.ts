@@ -1,6 +1,6 @@
 /**
- * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so no command on the old
- * link is repeated by accident.
+ * One TCP connection to one node. A link never reconnects: a lost link is replaced by another, so commands that were
+ * sent on the old link are not repeated by accident.
  *
  * ioredis logs in and sends all commands except the frequent ones (`wire-connector.ts`); its own reconnecting, queueing
  * and resending are switched off. To detect hangs, the link measures how long a reply has been due.
@@ -42,7 +42,7 @@ export type Role =
 /** The command was not sent. */
 export class UnsentError extends Error {}
 
-/** Receives the outcome of what a link has sent. */
+/** Receives the outcome of a command that a link has sent. */
 export type Receiver<T> = LinkReceiver<Link, T>;
 
 const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Error) => void }> = {
@@ -52,7 +52,7 @@ const SETTLING: Receiver<{ resolve: (reply: unknown) => void; reject: (error: Er
 
 const links = new WeakMap<Redis, Link>();
 
-/** Returns the typical latency of a command on the link of this instance, in ms; 0: unknown. */
+/** Returns the typical latency of a command on the link that uses this ioredis instance, in ms; 0: unknown. */
 export function latencyOf(redis: Redis | undefined): number {
   return (redis && links.get(redis)?.latencyMs) ?? 0;
 }
@@ -123,7 +123,7 @@ export class Link {
     );
     try {
       await withTimeout(redis.connect(), options.timeoutMs, `connecting to ${addressKey(address)}`);
-      // ioredis only reports a refused SELECT or AUTH and continues, in database 0 or without a login.
+      // If SELECT or AUTH is refused, ioredis only reports the error and continues, in database 0 or without a login.
       if (failure) throw failure;
       link.#use(wires[0] as Wire);
       return link;
@@ -162,10 +162,10 @@ export class Link {
   }
 
   /**
-   * Returns a counter that changes while a reply continues to arrive without a hang, or while a large command is being
-   * sent.
+   * Returns a counter that changes while a reply is arriving and the node is not hung, or while a large command is
+   * being sent.
    *
-   * @param toleratedMs returns the allowed silence for a node with this usual latency
+   * @param toleratedMs returns the allowed silence for a node, given its usual latency
    */
   pieces(at: number, toleratedMs: (latencyMs: number) => number): number {
     const { progress } = this;
@@ -185,7 +185,10 @@ export class Link {
     );
   }
 
-  /** Like `send`, without a promise: calls the receiver, immediately if nothing can be sent. */
+  /**
+   * Like `send`, but calls the receiver instead of returning a promise, and calls it immediately if nothing can be
+   * sent.
+   */
   dispatch<T>(
     command: string,
     args: readonly Argument[],
@@ -232,8 +235,8 @@ export class Link {
     const [role, ping] = await Promise.allSettled([this.send('ROLE', []), this.send('PING', [])]);
     if (ping.status === 'rejected') {
       if (!isReply(ping.reason)) throw ping.reason;
-      // A node that cannot save refuses PING with MISCONF but serves reads. Without permission for PING, the reply is
-      // not informative.
+      // A node that cannot save refuses PING with MISCONF but serves reads. If the user may not call PING, the
+      // reply says nothing about the node.
       if (!ping.reason.message.startsWith('MISCONF') && !isUnavailable(ping.reason))
         return { kind: 'unready', reason: ping.reason.message };
     }
@@ -262,8 +265,8 @@ function sizeOf(args: readonly Argument[]): number {
 }
 
 /**
- * Returns the role of a node that rejects ROLE. Every user may send HELLO, unless it is renamed; unlike INFO, it does
- * not list the replicas.
+ * Returns the role of a node that rejects ROLE. Every user may send HELLO, unless it is renamed; unlike the reply to
+ * INFO, the reply to HELLO does not list the replicas.
  */
 async function roleWithout(link: Link, reason: string): Promise<Role> {
   try {

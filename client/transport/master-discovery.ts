@@ -75,7 +75,7 @@ export class MasterDiscovery {
     }
   }
 
-  /** Whether every known replica has replied or failed, in a probe sent after `since`. */
+  /** Whether every known replica has replied to a probe sent after `since`, or the probe has failed. */
   replicasHeard(since: number): boolean {
     if (this.#context.only) return true;
     return [...this.#context.topology().replicas].every(

@@ -3,8 +3,8 @@
  * returns a decision.
  *
  * ROLE=master alone is not sufficient, because a deposed master also reports it until it is reconfigured. A candidate
- * is accepted in two cases. Either it is the master in the newest configuration of the sentinels. Or it was a replica
- * of the last known master, reports a promotion (0.85 s before the sentinels publish it), and there is other evidence
+ * is accepted in two cases: if it is the master in the newest configuration of the sentinels, or if it was a replica of
+ * the last known master, it reports a promotion (0.85 s before the sentinels publish it), and there is other evidence
  * of a failover. A replica that was promoted by mistake is not accepted. The last known master is accepted again if
  * there is no evidence against it.
  */
@@ -28,7 +28,7 @@ export interface KnownTopology {
 
 export interface OutageState {
   readonly at: number;
-  /** `lost`: there is no connection. `suspect`: there is a connection, on which a reply has been due for `owedMs`. */
+  /** `lost`: there is no connection. `suspect`: there is a connection, but a reply on it has been due for `owedMs`. */
   readonly kind: 'lost' | 'suspect';
   readonly owedMs: number;
   /**

@@ -11,8 +11,8 @@ const CALM_MS = 1000;
 const ALERT_MS = 50;
 const RECONNECT_MS = 1000;
 /**
- * Minimum time between two attempts, in ms, regardless of how often a poll is requested, because a refused attempt may
- * fail without any I/O.
+ * Minimum time between two attempts, in ms, regardless of how often a poll is requested. It prevents a busy loop,
+ * because a refused attempt may fail without any I/O.
  */
 const ATTEMPT_MS = 20;
 
@@ -21,7 +21,7 @@ export interface NodePollerOptions<V> {
   /** Called once per connection; may call `wake` later to poll at once. */
   readonly prepare?: (link: Link, wake: () => void, timeoutMs: number) => Promise<void>;
   readonly ask: (link: Link) => Promise<V | undefined>;
-  /** Receives each view; undefined if there was no reply, with the reason. */
+  /** Receives each view. If there was no reply, receives undefined and the reason. */
   readonly report: (view: V | undefined, failure?: string) => void;
   /** Maximum timeout for connecting or for a reply. */
   readonly maxTimeoutMs: number;

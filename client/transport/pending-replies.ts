@@ -13,7 +13,7 @@ export interface OwnCommand {
 /** Command that awaits a reply; undefined if ioredis sent it. */
 type PendingCommand = OwnCommand | undefined;
 
-/** Number of shifted entries at which the array is compacted. */
+/** Minimum number of removed entries at the front of the array before it is compacted. */
 const COMPACT_AT = 1024;
 
 export class PendingReplies {

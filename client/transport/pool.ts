@@ -22,7 +22,7 @@ import type { Argument, CallOptions } from './commands.ts';
 import type { Link } from './link.ts';
 import type { PartListener } from './part.ts';
 
-/** Commands whose keys may use several connections; their replies are added up. */
+/** Commands whose keys may be spread over several connections; their replies are added up. */
 const SUMMED = new Set(['UNLINK', 'DEL', 'EXISTS', 'TOUCH']);
 /** Commands whose first key follows the script and the number of keys. */
 const SCRIPTS = new Set(['EVAL', 'EVALSHA', 'FCALL', 'EVAL_RO', 'EVALSHA_RO', 'FCALL_RO']);
@@ -69,7 +69,7 @@ export class Pool implements CacheConnection, SupervisedConnection {
     return this.#members[slotOf(key) % this.#members.length] as CacheConnection;
   }
 
-  /** Follows all members. Each member is a part, with its keys. */
+  /** Follows all members. Each member is a part that covers its own keys. */
   follow(listener: PartListener): void {
     for (const member of this.#members) {
       const part = { covers: (key: string) => this.at(key) === member };

@@ -42,7 +42,9 @@ export class Progress {
   /** Number of parts of replies that arrived after the first part. */
   pieces = 0;
 
-  /** @param sendMaxMs maximum time, in ms, that a command can be in flight, because its caller waits no longer */
+  /**
+   * @param sendMaxMs maximum time, in ms, that a command can be in flight; after this time, its caller no longer waits
+   */
   constructor(sendMaxMs: number) {
     this.#sendMaxMs = sendMaxMs;
   }
@@ -71,7 +73,7 @@ export class Progress {
     this.#sent += 1;
   }
 
-  /** Sets the size of the command that began last. */
+  /** Sets the size of the most recently begun command. */
   sized(bytes: number): void {
     if (bytes < LARGE_BYTES) return;
     const sendMs = Math.min(bytes / SLOWEST_BYTES_PER_MS, this.#sendMaxMs);

@@ -138,12 +138,12 @@ export class Replicas implements Receiver<Read> {
     }
   }
 
-  /** Extends deadlines by the time for which this process was stalled. */
+  /** Extends deadlines by the time during which this process was stalled. */
   forgive(ms: number, at: number): void {
     for (const { link } of this.#replicas.values()) link?.progress.forgive(ms, at);
   }
 
-  /** Returns a counter that changes while a part of a reply arrives. */
+  /** Returns a counter that changes while a reply is arriving. */
   pieces(at: number): number {
     let pieces = 0;
     for (const { link } of this.#replicas.values()) pieces += link?.pieces(at, this.#toleratedMs) ?? 0;

@@ -50,7 +50,7 @@ export class Replies {
     this.#toIoredis = toIoredis;
   }
 
-  /** Whether the server replied to HELLO 3 with a map, so acknowledgements of SUBSCRIBE arrive as pushes. */
+  /** Whether the server replied to HELLO 3 with a map, in which case acknowledgements of SUBSCRIBE arrive as pushes. */
   get isResp3(): boolean {
     return this.#isResp3;
   }

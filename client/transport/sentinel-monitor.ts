@@ -1,7 +1,7 @@
 /**
  * Polls all sentinels in parallel, over one persistent connection each, so that a hung or dead sentinel does not delay
- * the others. A sentinel's view is renewed by its events and by polling: after each event, frequently during an outage,
- * otherwise once per second.
+ * the others. A sentinel's view is updated by its events and by polls, which are sent after each event, frequently
+ * during an outage, and otherwise once per second.
  */
 
 import type { SentinelStatus } from '../api/connection.ts';
@@ -21,7 +21,7 @@ import { isReply } from './reply-error.ts';
 import { now, withTimeout } from './timing.ts';
 
 /**
- * Time, in ms, for which the last view of a sentinel still counts after the sentinel has stopped replying, while other
+ * How long, in ms, the last view of a sentinel still counts after the sentinel has stopped replying, while other
  * sentinels reply.
  */
 const STALE_MS = 10_000;
@@ -47,7 +47,10 @@ export interface SentinelView {
 export interface TopologyMonitor {
   /** Number of monitored nodes. */
   readonly count: number;
-  /** Returns the last view of each node that replies; if none replies, of each node that has ever replied. */
+  /**
+   * Returns the last view of each node that is replying. If none is, returns the last view of each node that has ever
+   * replied.
+   */
   views(): readonly SentinelView[];
   /** Whether a first decision is possible: a majority has replied, or all have replied or failed. */
   decided(): boolean;
@@ -65,8 +68,9 @@ export interface TopologyMonitor {
 }
 
 /**
- * Subscribes to the events of a sentinel. RESP3 carries messages in addition to replies. With RESP2 a subscriber cannot
- * send queries, so there is no subscription. A user's permissions may cover only one channel.
+ * Subscribes to the events of a sentinel. In RESP3, a connection can carry messages in addition to replies. In RESP2, a
+ * subscriber cannot send queries, so the subscription is ended. If the user may not subscribe to all channels, only
+ * `+switch-master` is used.
  */
 async function listenForEvents(
   link: Link,
@@ -211,8 +215,8 @@ export class SentinelMonitor implements TopologyMonitor {
 
 /**
  * Keeps the old master at its previous epoch. Between the promotion and `+switch-master`, a sentinel reports the epoch
- * of the new configuration with the address of the old master. At this epoch, the old master would take precedence over
- * its successor.
+ * of the new configuration together with the address of the old master. At this epoch, the old master would take
+ * precedence over its successor.
  */
 export function beforeSwitch(view: SentinelView, before: SentinelView | undefined): SentinelView {
   if (view.failover?.kind !== 'promoted') return view;

@@ -1,5 +1,5 @@
 /**
- * State of a connection, and the state's duration on the monotonic clock. `since` in the state is Unix time, for
+ * State of a connection, and how long it has lasted on the monotonic clock. `since` in the state is Unix time, for
  * display.
  */
 import type { ConnectionState } from '../api/types.ts';

@@ -41,13 +41,13 @@ export class Substitutes {
         return;
       }
       this.#closed.add(command);
-      // A write without the rest of its sequence would be wrong. A read may be repeated later.
+      // A write must not be sent without the rest of its sequence. A read may be sent separately.
       if (options.once && command === 'UNLINK') reject(error);
       else replace();
     });
   };
 
-  /** Returns a range of the whole value. `end` is inclusive, as in GETRANGE, and must not be negative. */
+  /** Reads the whole value and returns a range of it. `end` is inclusive, as in GETRANGE, and must not be negative. */
   #range(
     [key, start, end]: readonly Argument[],
     options: CallOptions,

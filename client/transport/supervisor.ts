@@ -1,5 +1,5 @@
 /**
- * The supervised connection: one link to the current master, replaced until the connection is closed.
+ * The supervised connection: one link to the current master. A lost link is replaced until the connection is closed.
  *
  *   discovery ─▶ link ─▶ ready ─▶ suspect (a reply is overdue: a discovery runs in parallel) ─▶ ready again, or moved
  *                          └────▶ lost (closed, demoted) ─▶ discovery …
@@ -154,7 +154,7 @@ export class Supervisor implements SupervisedConnection {
     return this;
   }
 
-  /** Counter that changes while a part of a reply arrives, or a large command is being sent (`CacheConnection`). */
+  /** Counter that changes while a reply is arriving or a large command is being sent (`CacheConnection`). */
   get pieces(): number {
     return this.#traffic.pieces;
   }
@@ -286,7 +286,7 @@ export class Supervisor implements SupervisedConnection {
     this.#consult();
   }
 
-  /** Handles another name for the current master, announced by the sentinels. The existing link is kept. */
+  /** Called when the sentinels report the current master under a different name. The existing link is kept. */
   #renamed({ link, role }: Found): void {
     link.destroy('another name of the master');
     this.#stopSearch();
@@ -346,7 +346,7 @@ export class Supervisor implements SupervisedConnection {
     this.#startDiscovery();
   }
 
-  /** Handles a silent link that replies again. After a long silence, the replicas are queried first for a promotion. */
+  /** Handles a silent link that replies again. After a long silence, the replicas are first checked for a promotion. */
   #considerCalm(): void {
     const link = this.#link;
     const { since, isSuspected } = this.#silence;

@@ -1,4 +1,4 @@
-/** Bounded waits: each ends by timeout, by signal, or with the awaited result. */
+/** Bounded waits: each ends on a timeout, on a signal, or with the awaited result. */
 
 /** Returns milliseconds on the monotonic clock. */
 export const now = (): number => performance.now();
@@ -23,12 +23,12 @@ export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Lateness of a timer, in ms, that indicates a stall, during which the event loop was blocked. */
+/** Minimum lateness of a timer, in ms, that indicates a stall (a blocked event loop). */
 export const STALL_MS = 40;
 
 /**
- * Returns the result of the promise, or rejects with the name of the awaited result. Stalls of this process do not
- * count.
+ * Returns the result of the promise, or rejects with an error that names the awaited result. Stalls of this process do
+ * not count.
  */
 export function withTimeout<T>(promise: Promise<T>, ms: number, awaited: string): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import { type KnownTopology, leadingView, namesAnother, sameView } from './maste
 import type { SentinelView } from './sentinel-monitor.ts';
 import { now } from './timing.ts';
 
-/** Time, in ms, for which a replica is kept after the master has stopped listing it. */
+/** How long, in ms, a replica is kept after the master has stopped listing it. */
 const UNLISTED_MS = 15_000;
 /** How long, in ms, recreated sentinels must agree before their lower epochs are accepted. */
 const REBUILT_MS = 5000;
@@ -21,7 +21,9 @@ export class TopologyHistory {
   /** Time at which all sentinels began to report only this configuration, which is older than the adopted one. */
   #older: { readonly view: SentinelView; readonly since: number } | undefined;
 
-  /** @param reach returns the reachable address for an announced address; it is the same for all names of a node */
+  /**
+   * @param reach returns the reachable address for an announced address; the result is the same for all names of a node
+   */
   constructor(reach: (announced: Address) => Address) {
     this.#reach = reach;
   }
@@ -51,8 +53,8 @@ export class TopologyHistory {
     const deposed = new Map(this.#topology.deposed);
     const former = this.#topology.current?.address;
     if (former && learnedFrom !== 'same') {
-      // The sentinels' report about the new master has the new epoch; a master that was found through ROLE was adopted
-      // before this report.
+      // If the sentinels reported the new master, `epoch` is already its epoch. If it was found through ROLE, they have
+      // not reported it yet, and `epoch` is still the epoch of the previous master.
       deposed.set(addressKey(former), { epoch: learnedFrom === 'role' ? epoch : epoch - 1, at: now() });
       this.#listedAt.clear();
     }
@@ -62,8 +64,8 @@ export class TopologyHistory {
   }
 
   /**
-   * Records the replicas that the master lists. A replica that is missing for a while is kept, because it may be
-   * reconnecting.
+   * Records the replicas that the master lists. A replica that is no longer listed is kept for a while, because it may
+   * be reconnecting.
    */
   seeReplicas(announced: readonly Address[]): void {
     const at = now();
@@ -73,8 +75,8 @@ export class TopologyHistory {
   }
 
   /**
-   * Records that the current master reports that it follows another node, which may be its successor. Returns true if
-   * that node was not known as a replica.
+   * Called when the current master reports that it follows another node, which may be its successor. Records this node,
+   * and returns true if it was not known as a replica.
    */
   follows(node: Address, announced: Address): boolean {
     const { current, replicas } = this.#topology;
@@ -114,8 +116,7 @@ export class TopologyHistory {
     else if (!this.#older || !sameView(this.#older.view, first)) this.#older = { view: first, since: at };
     else if (at - this.#older.since >= REBUILT_MS) {
       this.#older = undefined;
-      // The epoch is set lower than the epoch of sentinels that report another master, so that their report counts as
-      // new.
+      // If the sentinels report another master, the epoch is set lower than theirs, so that their report counts as new.
       const agree = addressKey(first.master) === addressKey(current.address);
       const epoch = agree ? first.epoch : first.epoch - 1;
       this.#topology = { ...this.#topology, current: { ...current, epoch }, deposed: new Map() };

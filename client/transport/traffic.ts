@@ -133,7 +133,10 @@ export class Traffic {
     this.#durable.hold();
   }
 
-  /** Makes new writes wait while the sentinels replace the master; reads continue. No effect while the link is held. */
+  /**
+   * Makes new writes wait while the sentinels are replacing the master; reads continue. No effect while the link is
+   * held.
+   */
   holdWrites(hold: boolean): void {
     this.#dispatcher.holdWrites(hold);
     this.#durable.holdWrites(hold);
@@ -180,7 +183,7 @@ export class Traffic {
     return Math.max(this.#link?.progress.silentMs(at) ?? 0, this.#durable.silentMs(at));
   }
 
-  /** Counter that changes while a part of a reply arrives, or a large command is being sent. */
+  /** Counter that changes while a reply is arriving or a large command is being sent. */
   get pieces(): number {
     const at = now();
     const own = this.#link?.pieces(at, this.#context.toleratedMs) ?? 0;

@@ -1,5 +1,5 @@
 /**
- * `supervision: false`: a stock ioredis connection with its defaults behind the same interface, for comparisons. It
+ * `supervision: false`: a stock ioredis connection with default options, behind the same interface, for comparisons. It
  * reconnects, queues and resends as ioredis does, with the same failures.
  */
 import { Redis } from 'ioredis';
@@ -104,7 +104,8 @@ export class UnsupervisedConnection implements SupervisedConnection {
       ? this.#redis.callBuffer(command, ...args)
       : this.#redis.call(command, ...args);
     return new Promise((resolve, reject) => {
-      // ioredis drops its offline queue when it is disconnected between two attempts.
+      // ioredis drops its offline queue if it is disconnected between two attempts, so waiting commands are rejected
+      // here.
       const abandoned = (): void => reject(mapError(command, new Error('the connection was closed')));
       this.#pending.add(abandoned);
       answer.then(

@@ -36,7 +36,7 @@ export interface WireTarget {
 }
 
 /**
- * Stream that is passed to ioredis: a Socket without a handle, because ioredis calls `setKeepAlive` and similar
+ * Stream that is passed to ioredis. It is a Socket without a handle, because ioredis calls `setKeepAlive` and similar
  * methods.
  */
 class SharedStream extends Socket {
@@ -119,7 +119,7 @@ export class Wire {
   }
 
   /**
-   * From now on, sends ioredis's commands at once. Before the login, they are combined into one write: a server that
+   * Starts sending ioredis's commands at once. Before the login, they are combined into one write: a server that
    * refuses the connection sends the reason and closes the socket, and a second write would end the socket before the
    * reason is read.
    */
@@ -129,7 +129,8 @@ export class Wire {
   }
 
   /**
-   * Combines the commands of one tick into one write, which causes no delay for a single caller and less work for many.
+   * Combines the commands of one tick into one write, which does not delay a single caller and saves work when there
+   * are many callers.
    */
   cork(): void {
     if (this.#isCorked) return;
@@ -153,7 +154,7 @@ export class Wire {
     try {
       this.#replies.read(chunk);
     } catch (error) {
-      // The boundaries of the following replies are unknown.
+      // After such an error, the boundaries of the following replies are unknown.
       this.#socket.destroy(error as Error);
     }
   }

@@ -8,7 +8,7 @@
 import type { Argument } from './commands.ts';
 import type { OwnCommand } from './pending-replies.ts';
 
-/** Commands with plain arguments and replies, for which ioredis would only decode strings. */
+/** Commands with plain arguments and replies. ioredis would only decode the strings in their replies. */
 const PLAIN = (
   'GET MGET GETEX GETDEL STRLEN EXISTS TTL PTTL SET SETNX DEL UNLINK EXPIRE PEXPIRE PERSIST ' +
   'INCR INCRBY DECR DECRBY APPEND FCALL FCALL_RO EVALSHA EVALSHA_RO'
@@ -42,7 +42,8 @@ export function encodeCommand(name: string, args: readonly Argument[]): string |
     else if (typeof arg === 'number') text += encodedNumber(arg);
     else return encodeMixed(head, args);
   }
-  // The lengths are correct if each character is one byte. One check of the whole text replaces a check per argument.
+  // The lengths are correct only if each character is one byte. A single check of the whole text replaces a check of
+  // each argument.
   return Buffer.byteLength(text) === text.length ? text : encodeMixed(head, args);
 }
 

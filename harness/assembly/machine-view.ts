@@ -6,7 +6,9 @@ const CLIENT = 'kit';
 const NOT_SAMPLED = 'not sampled: ';
 
 /**
- * Returns the view; undefined if the machine was not sampled. @param leftOutOf criteria for which the trial is left out
+ * Returns the view; undefined if the machine was not sampled.
+ *
+ * @param leftOutOf criteria from which the trial is left out
  */
 export function machineView(
   results: readonly CheckResult[],

@@ -1,5 +1,5 @@
 /**
- * Master nodes over the course of a trial and the events published by the sentinels, for the figure that explains a
+ * Nodes that were master during a trial, and the events that the sentinels published, for the figure that explains a
  * gap. The sources are samples of the nodes' roles, taken at most a second apart, and Sentinel's own promotion event,
  * which comes earlier.
  */
@@ -27,8 +27,8 @@ interface Span {
 }
 
 /**
- * Returns the spans in which a node reported the master role, ordered by start. A span has no end if the node still
- * reports the role at the end of the trial.
+ * Returns the spans in which a node reported the master role, ordered by start time. A span has no end if the node
+ * still reports the role at the end of the trial.
  */
 export function assembleMasters(history: History): NonNullable<TrialView['masters']> {
   const spans: Span[] = [];

@@ -35,7 +35,7 @@ export function binWidthMs(history: History): number {
   return width ?? Math.ceil(lastsMs / MAX_BINS / MINUTE_MS) * MINUTE_MS;
 }
 
-/** Returns the bins of one client, without gaps, from the origin to its last operation. */
+/** Returns the bins of one client, without gaps, from the origin to the client's last operation. */
 export function assembleTimeline(history: History, client: string, binMs: number): readonly TimelineBin[] {
   const from = originUs(history);
   const indexOf = (atUs: number) => Math.max(0, Math.floor((atUs - from) / US_PER_MS / binMs));

@@ -1,4 +1,4 @@
-/** A trial as a report shows it: series, faults and marks on one clock, latencies, expectations. */
+/** A trial as shown in a report: series, faults and marks on one clock, latencies, expectations. */
 import { inWords, isMet, jsonText } from '../checkers/expectations.ts';
 import {
   acknowledgedWrites,
@@ -37,15 +37,15 @@ export type DrillText = Pick<
 
 /** Maximum number of characters of a recorded value in a report; values may have any size. */
 const MAX_SHOWN_CHARACTERS = 2_000;
-/** Three sentinels report the same event almost at the same time: one mark is enough. */
+/** Three sentinels report the same event almost simultaneously, so one mark is enough. */
 const SAME_EVENT_US = 2_000_000;
-/** Fault that is observed only once it is over. Its span runs from the request to the observation. */
+/** The fault that is observed only after it is over. Its span therefore runs from the request to the observation. */
 const COORDINATED = 'planned-switch';
-/** Drill whose single trial spans the run, so its length is not the duration of a measurement. */
+/** The drill whose only trial spans the whole run, so the length of the trial is not the duration of a measurement. */
 const SPANNING_DRILL = 'configuration';
 const SENTINEL_MARKS = new Set(['+odown', '+promoted-slave', '+switch-master']);
 
-/** Returns the trial as a report shows it. @param history undefined if nothing could be judged */
+/** Returns the trial as shown in a report. @param history undefined if nothing could be judged */
 export function trialView(record: TrialRecord, drill: DrillText, history: History | undefined): TrialView {
   const head = {
     drill: record.drill,
@@ -118,7 +118,7 @@ function assembleMarks(
     if (before === undefined || atUs - before.atUs > SAME_EVENT_US) found.push({ label: name, atUs });
   }
   const faults = faultSpans(history).filter(({ fault }) => fault !== COORDINATED);
-  // One client after the other, because the series of a long history are large.
+  // Clients are processed one after the other, because the series of a long history are large.
   const writes = (faults.length === 0 ? [] : clients).map((client) => {
     const acknowledged = new WriteSeries(acknowledgedWrites(operationsOf(history, client)));
     return { client, after: faults.map(({ fromUs }) => [...acknowledged.firstAfter(fromUs).values()]) };

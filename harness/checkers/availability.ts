@@ -4,16 +4,16 @@
  *
  * A miss is a correct answer from a cache. A value is correct if it was written to its key in this trial (keys carry
  * the trial's name, so a key without a write has no value) or, for `getOrCompute`, if the loader returned it. `errors`
- * is the share that did not complete as ok, regardless of the value.
+ * is the share of operations that did not complete as ok, regardless of the value.
  *
  * Without a fault, an answer from the memory fallback is not good and counts as an error: Redis was reachable and did
  * not serve. Under a fault such an answer is good: that is the purpose of the fallback.
  *
- * If the deadline of an operation is not recorded, the operation cannot be proven to be in time, and the share is not
- * measured. Under a fault only computed values have a deadline.
+ * If the deadline of an operation is not recorded, the operation cannot be proven to have been in time, and the share
+ * is not measured. Under a fault only computed values have a deadline.
  *
- * A batch is judged key by key. It is wrong if one value was never written to its key, or if the answer has a different
- * length.
+ * A batch is judged key by key. It is wrong if any value was never written to its key, or if the number of values
+ * differs from the number of keys.
  */
 import type { Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -70,7 +70,7 @@ export const availability: Checker = {
   },
 };
 
-/** Returns the reason why a figure that counts answers in time is not measured: some operations have no deadline. */
+/** Returns the reason why a figure that depends on deadlines is not measured: some operations have no deadline. */
 function withoutDeadline(figure: string, operations: OperationList): Readonly<Record<string, string>> {
   const unbounded = operations.filter(({ invoke }) => invoke.deadlineMs === undefined);
   if (unbounded.length === 0) return {};

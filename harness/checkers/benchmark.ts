@@ -1,7 +1,7 @@
 /**
- * Benchmark from requirements document 001, in the document's own terms. A cold query was answered by the loader, a hot
- * one by Redis, both in the cached phase; an answer from the memory fallback is neither and is not counted. Totals are
- * the sums of the callers' waits per phase (one caller, one query after the other).
+ * Benchmark from requirements document 001, in the document's own terms. A cold query is one that the loader answered,
+ * a hot query one that Redis answered, both in the cached phase; a query that the memory fallback answered is neither,
+ * and is not counted. Totals are the sums of the callers' waits per phase (one caller, one query after the other).
  *
  * The document calls the share of time saved "throughput improvement": 79 % less time is 4.76 times the throughput, so
  * both are given. Percentiles are nearest-rank over all queries of the cached phase, cold ones included.

@@ -1,5 +1,5 @@
 /**
- * The error ratio of a healthy canary compared with its control, based on the requests that the workload itself
+ * Compares the error ratio of a healthy canary with that of its control, based on the requests that the workload itself
  * counted: the drill tests the canary judge, so the judge's own figures cannot be used.
  */
 import type { ObservationEvent } from '../history/events.ts';

@@ -5,7 +5,7 @@
  * `linearity` is the coefficient of determination of a straight-line fit of memory over the number of keys;
  * `bytesPerKey` is its slope. `connections` counts the connections that answered a PING after all of them were open. If
  * this machine or the user's limits allow fewer connections than the drill requested, the figure is not measured,
- * because the limit is then not one that Redis imposes.
+ * because Redis is then not the limiting factor.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { straightLine } from '../statistics/regression.ts';

@@ -48,9 +48,9 @@ export interface CheckResult {
   readonly trial: number;
   readonly client: string;
   /**
-   * `invalid`: the property is violated. `unknown`: the history does not show whether it holds. The finding has no
-   * figure if the figure was not recorded (no final read, no fault), and an unreliable figure if something distorted it
-   * (evictions).
+   * `invalid`: the property is violated. `unknown`: the history does not show whether the property holds. The finding
+   * has no figure if none was recorded (no final read, no fault), and an unreliable figure if something, such as
+   * evictions, distorted it.
    */
   readonly validity: 'valid' | 'invalid' | 'unknown';
   /**
@@ -70,7 +70,7 @@ export interface CheckResult {
    * measurement.
    */
   readonly untimed?: Readonly<Record<string, Figure>>;
-  /** Figures that the history does not show, each with the reason, independent of the validity of the other figures. */
+  /** Figures that the history does not show, each with the reason. The other figures may still be valid. */
   readonly unmeasured?: Readonly<Record<string, string>>;
 }
 

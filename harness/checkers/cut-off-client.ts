@@ -1,6 +1,6 @@
 /**
- * Behaviour of a client that is cut off from the master (`cut-clients`), from the operations that began after the
- * injection of the fault and before it was healed.
+ * Behaviour of a client that is cut off from the master (`cut-clients`), based on the operations that began after the
+ * fault was injected and before it was healed.
  *
  *   overdue           operations that took longer than their deadline plus a tolerance, or never ended. The deadline is
  *                     the command timeout; for a durable write, the time to wait for replicas is added

@@ -3,11 +3,12 @@
  * above 1, an APPEND whose tag occurs twice. Operations with an unknown outcome matter most: a client that silently
  * repeats them applies them twice.
  *
- * The opposite error is counted too: an operation reported as certainly not applied whose effect is present.
+ * The opposite error is counted too: an operation that was reported as certainly not applied, but whose effect is
+ * present.
  *
  * Only exposed operations count as evidence: those in flight when a fault was injected, or sent before the client
- * detected it. `exposed…` counts only those; `lostAnswersUnknown` is the share of the applied operations without an
- * answer that were reported as unknown.
+ * detected it. `exposed…` counts only those; `lostAnswersUnknown`: of the applied operations that were not answered,
+ * the share that was reported as unknown.
  */
 import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';

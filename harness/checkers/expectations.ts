@@ -114,8 +114,8 @@ const COMPARE: Readonly<Record<Exclude<Relation, 'equals'>, (actual: number, exp
   };
 
 /**
- * Whether the actual value matches the expected one. An order relation needs two numbers; any other value never
- * matches.
+ * Whether the actual value matches the expected one. An order relation such as `<=` needs two numbers and never holds
+ * for other values.
  */
 export function isMet({ relation, expected, actual }: ExpectationEvent): boolean {
   if (relation === 'equals') return jsonText(actual) === jsonText(expected);

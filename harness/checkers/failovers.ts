@@ -66,7 +66,7 @@ function withoutQuorum(
 
 /**
  * Returns the samples of nodes that were replicas in the previous sample and are masters now. A master that hung and
- * came back was already a master before.
+ * came back is not returned, because it was a master in its previous sample.
  */
 function findPromotions(samples: readonly ObservationEvent[]): readonly ObservationEvent[] {
   const roles = new Map<string, unknown>();

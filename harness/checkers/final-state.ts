@@ -26,8 +26,7 @@ export class FinalState {
   readonly #writers: Uint8Array;
   readonly #acknowledged: Uint32Array;
   /**
-   * Time at which the last write of the final value ended, among the writes that may have been applied; Infinity if it
-   * is unknown.
+   * For each key, the latest end time of the writes that may have produced the final value; Infinity if it is unknown.
    */
   readonly #lastEndUs: Float64Array;
   readonly #tags = new Map<number, ReadonlyMap<string, number>>();

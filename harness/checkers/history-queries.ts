@@ -27,14 +27,14 @@ export function isWrite(kind: OperationKind): boolean {
 }
 
 /**
- * Returns the kind of an operation. A `set` has several kinds, depending on its path: through the cache, asynchronous
- * or durable, or directly through the connection.
+ * Returns the kind of an operation. A `set` has several kinds, depending on its path: through the cache (asynchronous
+ * or durable), or directly through the connection.
  */
 export function kindOf({ invoke }: Pick<Operation, 'invoke'>): string {
   return typeof invoke.durability === 'object' ? `durable ${invoke.kind}` : invoke.kind;
 }
 
-/** Error code of an operation that was not sent because too many were in flight: no caller waited for it. */
+/** Error code of an operation that was not sent because too many others were in flight: no caller waited for it. */
 const NOT_SENT = 'IN_FLIGHT_BOUND';
 
 export interface SpanUs {
@@ -48,7 +48,7 @@ export interface FaultSpan {
   readonly shard: string | undefined;
   /** Time at which the fault was requested. A coordinated switch has already happened when it is observed. */
   readonly askedUs: number;
-  /** Time of the observed injection, or of the request if the injection was not observed. */
+  /** Time of the observed injection; if the injection was not observed, the time of the request. */
   readonly fromUs: number;
   readonly observed: boolean;
   /** Time at which healing was requested. */
@@ -98,7 +98,7 @@ export function definedFigures(
 /** Maximum length of an example, which is a statement about an operation or an expectation. */
 const MAX_EXAMPLE_CHARACTERS = 500;
 
-/** Joins the first three names, or the descriptions of the first three items, as text. */
+/** Joins the first three names, or the descriptions of the first three items, into one string. */
 export function joinExamples(names: Few<string>): string;
 export function joinExamples<T>(items: Few<T>, describe: (item: T) => string): string;
 export function joinExamples<T>(items: Few<T>, describe: (item: T) => string = String): string {
@@ -130,8 +130,8 @@ export function operationsOf(history: History, client: string): OperationList {
 }
 
 /**
- * Returns the measured window, if the workload marked one. Operations intended outside the window were only for warm-up
- * or cool-down.
+ * Returns the measured window, if the workload marked one. Operations whose intended time is outside the window were
+ * only for warm-up or cool-down.
  */
 export function windowOf(history: History, client: string): SpanUs | undefined {
   const mark = history.observations.find(
@@ -175,15 +175,15 @@ export function acknowledgedWrites(operations: OperationList): OperationList<Ack
 
 /**
  * Whether Redis served an operation that completed as ok. An answer from the memory fallback counts as served only if a
- * fault made Redis unreachable; without a fault such an answer hides that Redis did not reply. A computed value may
- * come from its loader.
+ * fault made Redis unreachable; without a fault such an answer hides the fact that Redis did not reply. A computed
+ * value may come from its loader.
  */
 export function servedByRedis({ invoke, completion }: Operation): boolean {
   const source = completion?.source;
   return source === 'redis' || source === 'l1' || (source === 'loader' && invoke.kind === 'getOrCompute');
 }
 
-/** Whether no fault was injected. If so, only Redis may answer. */
+/** Whether the trial ran without a fault. In that case, only Redis may answer. */
 export function isFaultless({ faults }: History): boolean {
   return faults.length === 0;
 }
@@ -203,7 +203,7 @@ export const lastUs = oncePerHistory(({ operations, faults }) => {
 
 /**
  * Returns the faults, each from injection to healing, in order of injection. If faults of one kind overlap on one node,
- * each event belongs to the earliest fault that still lacks it.
+ * each event is assigned to the earliest fault that still lacks such an event.
  */
 export function faultSpans(history: History): readonly FaultSpan[] {
   const lives: { events: FaultEvent[] }[] = [];
@@ -264,7 +264,8 @@ export function firstOverlap(spans: readonly FaultSpan[], count: number): SpanUs
  */
 export function promotionAfter(history: History, fromUs: number, deposed: string): number | undefined {
   const inCluster = history.faults.some(({ shard }) => shard !== undefined);
-  // The masters of the other shards were masters before, and so was this master if the fault affected another node.
+  // The masters of the other shards were already masters before the fault. So was the master of this shard, if the
+  // fault affected another node.
   const before = mastersAt(history, fromUs);
   const seen = history.observations.find((event) => {
     if (event.atUs < fromUs) return false;
@@ -329,7 +330,7 @@ export function withoutFinalRead(final: Exclude<FinalRead, { readonly kind: 'rea
 
 /**
  * Returns the growth of an INFO counter during the trial, summed over all nodes. A restart resets a counter to 0.
- * Undefined if it was never sampled.
+ * Undefined if the counter was never sampled.
  */
 export function counterGrowth(history: History, field: string): number | undefined {
   const last = new Map<string, number>();

@@ -44,8 +44,8 @@ export const hitRatio: Checker = {
 const READ_KINDS: ReadonlySet<string> = new Set(['get', 'getMany', 'getOrCompute']);
 
 /**
- * Counts the hits and reads of one operation that completed as ok; 0 for an operation that is not a read or does not
- * count.
+ * Counts the hits and reads of one operation that completed as ok; 0 for an operation that is not a read or is not
+ * counted.
  */
 export function readsOf({ invoke, completion, hasAnswer }: Operation): Reads {
   const counted = READ_KINDS.has(invoke.kind) && !UNCOUNTED.has(invoke.phase ?? '');

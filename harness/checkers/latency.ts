@@ -1,8 +1,8 @@
 /**
  * Waiting times of the callers, from the intended start, by kind of operation. Distributions contain only answers: a
- * fast failure must not improve them, and without a fault only Redis answers (a computed value: Redis or its loader).
- * An operation that never completed counts up to the end of the history; one that was never sent has no wait.
- * `longerThan1s` counts every wait, regardless of its outcome.
+ * fast failure must not improve them, and without a fault only answers from Redis count (for a computed value, also
+ * those from its loader). An operation that never completed counts up to the end of the history; one that was never
+ * sent has no waiting time. `longerThan1s` counts every wait, regardless of its outcome.
  *
  * `<kind>` is the distribution of one kind, `operation` that of all operations on a single key except computed values,
  * whose time is the loader's, and `batch` that of all batches.

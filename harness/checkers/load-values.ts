@@ -1,6 +1,6 @@
 /**
- * Judges the values that the reads of a load returned: hits, and values that belong to other keys. A late generator
- * changes neither number.
+ * Counts, among the values that the reads of a load returned, the hits and the values that belong to other keys. A late
+ * generator does not affect these counts.
  */
 import type { Checker } from './checker.ts';
 import { definedFigures, proportionFigure, unknownResult, valueFigure } from './history-queries.ts';

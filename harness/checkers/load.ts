@@ -108,8 +108,8 @@ function judgeSweep(
     ),
   });
   const limit = highestLimit(stated);
-  // The server alone does not reach the requested rate, so the generator is not the reason. On a machine where no step
-  // was sound, redis-benchmark was slowed down as well.
+  // The server alone does not reach the requested rate, so the generator is not the bottleneck. On a machine where no
+  // step was sound, redis-benchmark was slowed down as well.
   const isMachineProven = steps.some(({ flaws }) => flaws.length === 0);
   if (limit !== undefined && limit < wantedPerSecond && isMachineProven) {
     const reason = `the server alone answers ${Math.round(limit)} ops/s (redis-benchmark)`;
@@ -166,7 +166,7 @@ function highestLimit(stated: Figures): number | undefined {
   return limits.length === 0 ? undefined : Math.max(...limits);
 }
 
-/** Returns the limit of the server alone, as redis-benchmark measured it. */
+/** Returns the maximum rate of the server alone, as measured by redis-benchmark. */
 function limitFigures({ observations }: History): Figures {
   const limits = observations.filter(({ from, name }) => from === 'workload' && name === 'server-limit');
   return Object.fromEntries(

@@ -3,8 +3,8 @@
  *
  * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so a write
  * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
- * be lost; any other write must not. Writes with an unknown outcome count neither as lost nor as kept, and an answer
- * from the memory fallback is not a write to Redis.
+ * be lost; any other write must not be lost. Writes with an unknown outcome count neither as lost nor as kept, and an
+ * answer from the memory fallback is not a write to Redis.
  *
  * A control shows that writes were at risk: if the replicas were made to lag before a fault, async writes from that
  * period are lost. The durable writes acknowledged during the same period are the exposed ones; if no async write was
@@ -14,7 +14,7 @@
  * trial, under the same faults.
  *
  * With fewer than 20 durable acknowledgements in a trial, the absence of losses proves nothing: `durableLost` is then
- * left out, unless some were lost.
+ * left out, unless a durable write was lost.
  */
 
 import type { History, OperationList } from '../history/events.ts';
@@ -161,8 +161,8 @@ function isExcused(
 }
 
 /**
- * Counts the durable writes that were acknowledged while the replicas lagged, if async writes of that period were lost,
- * and how many of them were lost.
+ * Counts the durable writes that were acknowledged while the replicas lagged, and how many of these durable writes were
+ * lost. A period in which no async write was lost is not counted.
  */
 function countExposed(
   history: History,
@@ -208,7 +208,7 @@ function neverStored(
     askedUs: span.askedUs,
     promotedUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
   }));
-  // In a partition clients reach both masters.
+  // During a partition, clients can reach both masters.
   const splits = faultSpans(history).filter(({ fault }) => fault.startsWith('partition'));
   /** Returns the master that acknowledged the write; undefined if it is not certain. */
   const acknowledgingMaster = ({ invoke, completion }: AcknowledgedWrite) => {
@@ -243,8 +243,8 @@ function masterFaults(history: History): readonly FaultSpan[] {
 }
 
 /**
- * Returns the spans in which an acknowledged async write may be lost: from the window before a fault to the promotion
- * of another master, and only in the shard of the fault.
+ * Returns the spans in which an acknowledged async write may be lost: each begins `asyncLossWindowMs` before a fault,
+ * ends with the promotion of another master, and covers only the shard of the fault.
  */
 function excusedSpans(history: History, windowMs: number) {
   return masterFaults(history).map((span: FaultSpan) => ({

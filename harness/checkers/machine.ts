@@ -4,12 +4,11 @@
  * provide is absent.
  *
  * `timer*`: delay of a timer on an idle event loop. `control*`: round trip of a bare PING, measured from its due time.
- * `controlMachine*`: the part of that round trip in which the timer was late, or either end or the port forwarder of a
- * container engine waited for a CPU. `wait*`: longest time within a window of 100 ms that a thread of a server, of the
- * harness or of a client waited for a CPU.
- * `loop*`: longest delay of an event loop, including the thread's own work: reported, and never a reason to leave a
- * trial out. Ratios are shares of the CPU time of all cores; `pressureRatio` is the share of elapsed time in which some
- * thread waited for a CPU.
+ * `controlMachine*`: the part of that round trip that was caused by a late timer, or that was spent waiting for a CPU
+ * at either end or in a container engine's port forwarder. `wait*`: longest time within a window of 100 ms that a
+ * thread of a server, of the harness or of a client waited for a CPU. `loop*`: longest delay of an event loop,
+ * including the thread's own work: reported, and never a reason to leave a trial out. Ratios are shares of the CPU time
+ * of all cores; `pressureRatio` is the share of elapsed time in which some thread waited for a CPU.
  *
  * Only windows in which the client's generator had operations in flight count; in a trial without a generator, all
  * windows count.
@@ -55,8 +54,8 @@ export const machine: Checker = {
 };
 
 /**
- * Returns the windows that overlap the client's operations; all windows for a trial without a generator, because its
- * script also does other things.
+ * Returns the windows that overlap the client's operations; all windows for a trial without a generator, whose script
+ * also does other work.
  */
 function windowsOf(history: History, client: string): readonly ObservationEvent[] {
   const all = history.observations.filter(({ from, name }) => from === 'machine' && name === 'window');

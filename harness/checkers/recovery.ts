@@ -1,25 +1,25 @@
 /**
  * Duration of a fault's effect on clients.
  *
- * `recoveryMs`: from the observed injection until every kind of write that was acknowledged before the fault (async
- * set, durable set, incr, append) is acknowledged again, each by a write intended after the injection. Therefore
- * neither a reply that was already in flight nor a single successful INCR counts as a recovery.
+ * `recoveryMs`: time from the observed injection until every kind of write that was acknowledged before the fault
+ * (async set, durable set, incr, append) is acknowledged again, each by a write whose intended time is after the
+ * injection. Therefore neither a reply that was already in flight nor a single successful INCR counts as a recovery.
  *
  * `writeGapMs`: longest time without an acknowledgement, counted from the request of the fault. A gap that is still
  * open at the end counts up to the end.
  *
- * `servedAfterRecovery`: share of acknowledged writes among the writes that were sent and were intended more than a
- * second after the recovery.
+ * `servedAfterRecovery`: share of acknowledged writes among the writes that were sent and whose intended time is more
+ * than a second after the recovery.
  *
  * `recoveryAfterLastMs`: recovery from the last fault only, for overlapping faults.
  *
- * `movedAfterSwitchMs`: from the moment at which a sentinel published the new master until the client moved to it.
+ * `movedAfterSwitchMs`: time from the moment at which a sentinel published the new master until the client moved to it.
  *
- * In a cluster only writes to the faulted shard count: the other shards are not interrupted.
+ * In a cluster, only writes to the faulted shard count: the other shards are not interrupted.
  *
- * If a fault was not observed to heal, the topology stayed broken: the measured time is not a recovery. A client that
- * never writes again has no `recoveryMs`: the finding is invalid, so that a missing value is not read as a fast
- * recovery.
+ * If the healing of a fault was not observed, the topology stayed broken, and the measured time is not a recovery. A
+ * client that never writes again has no `recoveryMs`: the finding is invalid, so that a missing value is not read as a
+ * fast recovery.
  */
 import type { History, OperationList } from '../history/events.ts';
 import { largestOf, smallestOf } from '../statistics/quantile.ts';
@@ -179,7 +179,7 @@ interface Recovery {
 function recoveryOf(fault: FaultSpan, writes: WriteSeries): Recovery {
   const before = writes.kindsAcknowledgedBefore(fault.fromUs);
   const first = writes.firstAfter(fault.fromUs);
-  // Without any write before the fault, any write counts.
+  // If no write was acknowledged before the fault, any write counts.
   if (before.length === 0) {
     return first.size === 0
       ? { atUs: fault.fromUs, never: ['write'] }

@@ -1,7 +1,7 @@
 /**
  * Number of seconds of write traffic, at the measured rate, that a master retains for a replica that is unreachable (in
  * the backlog), or that is copying the data set (in the output buffer of the replica's connection). A replica that is
- * unreachable for longer copies the complete data set.
+ * unreachable for longer than this must copy the complete data set.
  *
  * The rate is that of the fastest second in the measured window, on any node. A limit on the output buffer below the
  * backlog has no effect (`checkClientOutputBufferLimits`, networking.c), and 0 means no limit.
@@ -68,7 +68,7 @@ function fastestSecond(
   for (const { from, name, node = '', atUs, data } of history.observations) {
     const offset = data?.masterReplOffset;
     if (from !== 'info' || name !== 'sample' || typeof offset !== 'number') continue;
-    // Before the window the data set is filled at full speed.
+    // Before the window begins, the data set is filled at full speed.
     if (atUs < startUs || atUs > endUs) continue;
     const before = last.get(node);
     last.set(node, { offset, atUs });

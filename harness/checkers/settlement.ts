@@ -3,9 +3,9 @@
  * its deadline plus 50 ms for timers. Times are counted from the call, not from the intended start.
  *
  * `unsettled`: operations that were due before the last operation of the client and have no completion. `pastDeadline`:
- * those that completed later. An operation does not count as late if the machine explains the delay: the waits for a
- * CPU and the late timers while it was in flight add up to at least the excess (`lateByMachine`). These delays are
- * added because the client extends deadlines by every stall of its process.
+ * operations that completed more than 50 ms after their deadline. An operation does not count as late if the machine
+ * explains the delay: the waits for a CPU and the late timers while it was in flight add up to at least the excess
+ * (`lateByMachine`). These delays are added because the client extends deadlines by every stall of its process.
  *
  * The deadline is the caller's if one is recorded, otherwise `client.commandTimeoutMs`; for a durable write, the
  * timeout for its replicas is added.
@@ -84,8 +84,8 @@ interface Delay {
 }
 
 /**
- * Returns a function that sums the delays that the machine caused to timers and to the client's threads while an
- * operation was in flight: the longest delay in each window.
+ * Returns a function that sums the delays of timers and of the client's threads that the machine caused while an
+ * operation was in flight, counting the longest delay in each window.
  */
 function machineDelays(history: History, client: string): (operation: Operation) => number {
   const threads = new Set([`client-${client}`, `generator-${client}`]);

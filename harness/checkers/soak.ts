@@ -1,11 +1,11 @@
 /**
  * A long load: memory that grows with the number of operations is a leak.
  *
- * `leakBytesPerOperation` is the lower bound (97.5 %) of the slope of the client's heap, measured after garbage
- * collection, over its operations; a negative bound counts as 0. Compiled code and caches grow at the beginning, so the
- * first third of the samples is left out. `serverGrowthBytesPerOperation` is the same for the memory of the masters,
- * which hold a fixed set of keys. Growth that is neither proven nor excluded is not measured: in a short soak, noise
- * hides a leak.
+ * `leakBytesPerOperation` is the lower bound (97.5 %) on the growth of the client's heap per operation, measured after
+ * garbage collection; a negative bound counts as 0. Compiled code and caches grow at the beginning, so the first third
+ * of the samples is left out. `serverGrowthBytesPerOperation` is the same for the memory of the masters, which hold a
+ * fixed set of keys. Growth that is neither proven nor excluded counts as not measured: in a short soak, noise hides a
+ * leak.
  */
 import type { ObservationEvent } from '../history/events.ts';
 import { slopeBounds } from '../statistics/regression.ts';
@@ -62,7 +62,7 @@ export const soak: Checker = {
   },
 };
 
-/** Returns the lower bounds on the growth, and the reason why a measure proves nothing. */
+/** Returns the lower bounds on the growth, and the reason for each measure without a conclusive result. */
 function growthOf(settled: readonly ObservationEvent[]) {
   const figures: Record<string, Figure> = {};
   const unmeasured: Record<string, string> = {};

@@ -1,8 +1,8 @@
 /**
  * Acknowledgements by a master that was already deposed. A write counts if it completed after another node became
  * master (and not shortly before a second failover) and is not in that node's data. A read counts if Redis answered
- * with a miss, or with a value other than that of the one surviving write acknowledged before the read began. Answers
- * and misses from the memory fallback carry their source and do not count.
+ * with a miss, or with a value other than that of the only surviving write that was acknowledged before the read began.
+ * Answers and misses from the memory fallback carry their source and do not count.
  */
 import type { History, Operation, OperationList } from '../history/events.ts';
 import type { Checker } from './checker.ts';
@@ -69,8 +69,7 @@ const ABSENT = 0;
 const SILENCING: ReadonlySet<string> = new Set(['kill', 'pause']);
 
 /**
- * Returns the remedy for stale answers from a period in which the deposed master was stopped: no node can have sent
- * these answers.
+ * Returns the remedy for stale answers that arrived while the deposed master was stopped: no node can have sent them.
  */
 function fromMemory(
   history: History,
@@ -93,8 +92,8 @@ function fromMemory(
 }
 
 /**
- * Returns the first promotion after the first fault of a master; without a fault (a planned switch), the first
- * promotion in the trial.
+ * Returns the first promotion after the first fault that affected a master; without a fault (a planned switch), the
+ * first promotion in the trial.
  */
 function firstPromotion(history: History): number | undefined {
   const spans = faultSpans(history);

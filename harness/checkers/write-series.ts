@@ -1,6 +1,6 @@
 /**
- * Times of acknowledged writes, prepared so that a query about one fault does not have to visit every write: a storm of
- * an hour has hundreds of faults and a million writes.
+ * Times of acknowledged writes, prepared so that a query about one fault does not have to visit every write: an
+ * hour-long storm has hundreds of faults and a million writes.
  */
 import type { OperationList } from '../history/events.ts';
 import { type AcknowledgedWrite, kindOf } from './history-queries.ts';
@@ -43,7 +43,7 @@ export class WriteSeries {
       .map(({ kind }) => kind);
   }
 
-  /** Returns, per kind, the earliest completion of the writes that were intended after a time. */
+  /** Returns, per kind, the earliest completion of the writes whose intended time is after the given time. */
   firstAfter(atUs: number): ReadonlyMap<string, number> {
     const first = new Map<string, number>();
     for (const [kind, { intendedUs, earliestFrom }] of this.#kinds) {

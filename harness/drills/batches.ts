@@ -1,8 +1,8 @@
 import { loadDrill } from './families.ts';
 
 /**
- * Separate from the steady load, because a batch of 100 keeps the client's thread busy for milliseconds, and other
- * operations would wait for it.
+ * Separate from the steady load, because a batch of 100 keeps the client's thread busy for milliseconds, during which
+ * other operations would have to wait.
  */
 export const batches = loadDrill({
   id: 'batches',

@@ -36,9 +36,10 @@ export interface ScheduledFault {
    */
   readonly lag?: { readonly fromMs: number; readonly latencyMs: number };
   /**
-   * Condition for healing: a time after the injection, in ms or as a share of the environment's down-after; writes of
-   * all clients that succeed again, or sentinels that report a master other than the node (both within the time limit
-   * of the drill); or the healing of all faults that have a different condition.
+   * Condition for healing, one of: a time after the injection has passed (in ms, or as a share of the environment's
+   * down-after); the writes of all clients succeed again; the sentinels report a master other than the node; or all
+   * faults that have a different condition are healed. The second and third conditions must occur within the time limit
+   * of the drill.
    */
   readonly heal:
     | { readonly afterMs: number }
@@ -118,8 +119,8 @@ export interface Drill {
   /** Set for a drill in the `capacity` family that the `capacity` profile leaves out. */
   readonly byNameOnly?: true;
   /**
-   * Trials per profile. With 0 in `quick`, the drill runs in `full` and by name, and config/gates.yaml lists it as
-   * `fullOnly`. With 0 in both, it runs in the profile of its family and by name.
+   * Trials per profile. With 0 in `quick`, the drill runs in `full` or when requested by name, and config/gates.yaml
+   * lists it as `fullOnly`. With 0 in both, it runs in the profile of its family or when requested by name.
    */
   readonly trials: { readonly quick: number; readonly full: number };
 }

@@ -39,7 +39,10 @@ export function integrationDrill(
   };
 }
 
-/** Like `integrationDrill`, for a script that the `quick` profile leaves out: it runs in `full` and by name. */
+/**
+ * Like `integrationDrill`, for a script that the `quick` profile leaves out: it runs in `full`, or when requested by
+ * name.
+ */
 export function fullOnlyIntegration(drill: Parameters<typeof integrationDrill>[0]): Drill {
   return { ...integrationDrill(drill), boundMs: 60_000, trials: { quick: 0, full: 3 } };
 }
@@ -85,12 +88,14 @@ export function failoverDrill(
   };
 }
 
-/** Like `failoverDrill`, for a fault that the `quick` profile leaves out: it runs in `full` and by name. */
+/**
+ * Like `failoverDrill`, for a fault that the `quick` profile leaves out: it runs in `full`, or when requested by name.
+ */
 export function fullOnlyFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
   return { ...failoverDrill(drill), trials: { quick: 0, full: 20 } };
 }
 
-/** Like `failoverDrill`, for faults of a cluster. */
+/** Like `failoverDrill`, for faults in a cluster. */
 export function clusterFailover(drill: Parameters<typeof failoverDrill>[0]): Drill {
   return { ...failoverDrill(drill), topologies: ['cluster'] };
 }

@@ -1,7 +1,8 @@
 import { fullOnlyFailover } from './families.ts';
 
 /**
- * The quorum is missing for three times down-after: a failover without a quorum would have happened within this time.
+ * The quorum is missing for three times the down-after time: a failover without a quorum would have happened within
+ * this time.
  */
 export const noQuorum = fullOnlyFailover({
   id: 'no-quorum',

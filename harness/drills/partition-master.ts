@@ -2,7 +2,7 @@ import { fullOnlyFailover } from './families.ts';
 
 /**
  * The partition is healed 3 s after the sentinels report the successor. By then, it has lasted longer than
- * `minReplicasMaxLagSeconds` in every environment, so clients can reach both masters for as long as the previous one
+ * `minReplicasMaxLagSeconds` in every environment, so clients can reach both masters for as long as the previous master
  * accepts writes.
  */
 export const partitionMaster = fullOnlyFailover({

@@ -11,7 +11,7 @@ export const rollingReplace: Drill = {
     needs: ['stop', 'start'],
     faults: [{ fault: 'rolling-replace', target: 'master', atMs: 2_000, heal: { afterMs: 1_000 } }],
   }),
-  // A trial takes as long as restarting every node. Three trials are enough: a loss would be a defect of the procedure,
-  // not of its timing.
+  // A trial takes as long as restarting every node. Three trials are enough: a loss would be a defect in the procedure,
+  // not in its timing.
   trials: { quick: 0, full: 3 },
 };

@@ -1,8 +1,8 @@
 /**
- * Digests in the manifest: those of every judged file, and that of the manifest itself. Pure.
+ * Digests in the manifest: one for each judged file, and one for the manifest itself. Pure.
  *
- * The seal is one file, and anyone who changes a judged file can rewrite the seal as well. The manifest then still has
- * the file's original digest, and the digest of a changed manifest differs from the one it contains.
+ * The seal is one file, and anyone who changes a judged file can rewrite the seal as well. In that case, the manifest
+ * still has the file's original digest; a manifest that was changed no longer matches the digest that it contains.
  */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
@@ -24,7 +24,7 @@ function digestOf(manifest: RecordedManifest, files: Digests['files']): string {
 }
 
 /**
- * Whether the manifest differs from the one for which its digest was computed.
+ * Whether the manifest was changed after its digest was computed.
  * @param text text of the manifest file in the folder
  */
 export function isManifestChanged(manifest: RecordedManifest, text: string): boolean {

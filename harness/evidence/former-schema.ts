@@ -31,8 +31,8 @@ export function currentManifest(recorded: RecordedManifest): Manifest {
 const FORMER_FAULTS: Readonly<Record<string, string>> = { mute: 'drop-replies' };
 
 /**
- * Returns the current id of a fault. No current fault has the previous id of another one, so the schema of the run does
- * not matter.
+ * Returns the current id of a fault. No current id equals the previous id of another fault, so the schema of the run
+ * does not matter.
  */
 export function currentFault(id: string): string {
   return Object.hasOwn(FORMER_FAULTS, id) ? (FORMER_FAULTS[id] as string) : id;

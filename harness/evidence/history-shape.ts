@@ -158,8 +158,8 @@ function canaryArm(name: 'canary' | 'control'): Readonly<Record<string, Shape>> 
 }
 
 /**
- * Shapes of the fields with which checkers compute, by `from/name` of the observation. A field that was not measured is
- * null or left out.
+ * Shapes of the fields that checkers use in calculations, by `from/name` of the observation. A field that was not
+ * measured is null or left out.
  */
 const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   'workload/lateness-total': LATENESS,
@@ -250,7 +250,7 @@ const DATA_SHAPES: Readonly<Record<string, Readonly<Record<string, Shape>>>> = {
   },
 };
 
-/** Returns the shape of the data in one kind of observation; undefined if no checker computes with it. */
+/** Returns the shape of the data in one kind of observation; undefined if no checker uses the data in a calculation. */
 export function dataShapeOf({ from, name }: Pick<ObservationEvent, 'from' | 'name'>): Shape | undefined {
   const kind = `${from}/${name}`;
   return Object.hasOwn(DATA_SHAPES, kind) ? { fields: DATA_SHAPES[kind] ?? {} } : undefined;

@@ -33,7 +33,7 @@ export const MAX_ROUNDS = 11;
 /** Maximum number of trials in one run. A full readiness run has about 200. */
 export const MAX_TRIALS = 10_000;
 
-/** Maximum number of files for one trial, which has one for its events and one per client. */
+/** Maximum number of files for one trial: a trial has one file for its events and one per client. */
 export const MAX_TRIAL_FILES = 2 * MAX_CLIENTS;
 
 /** Maximum number of characters in the name of a client, drill, node or phase. */

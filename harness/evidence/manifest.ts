@@ -36,7 +36,7 @@ export interface TrialRecord {
   /** Description of the reason why the trial cannot be judged. */
   readonly reason?: string;
   /**
-   * Requirement for the fault that this machine does not meet; in that case, a readiness run does not require the
+   * Requirement of the fault that this machine does not meet; if this is set, a readiness run does not require the
    * drill.
    */
   readonly lacks?: string;

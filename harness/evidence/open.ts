@@ -6,7 +6,7 @@
  *
  *   manifest ─▶ seal ─▶ walk (regular files only) ─▶ compare with the seal ─▶ Evidence
  *
- * `Evidence.read` and `readHistory` are the only access to a file, and refuse files that the seal does not name.
+ * Files can be read only through `Evidence.read` and `readHistory`, which refuse files that the seal does not name.
  */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,11 +59,10 @@ export interface Evidence {
   readonly integrity: Integrity;
   readonly accounting: Accounting;
   /**
-   * Returns the SHA-256 of a file as sealed; if there is no seal, and for the seal itself, the SHA-256 of the current
-   * file.
+   * Returns the sealed SHA-256 of a file; for the seal itself, or if there is no seal, the SHA-256 of the current file.
    */
   sha256Of(path: string): string | undefined;
-  /** Whether the folder contains a regular file with the path. */
+  /** Whether the folder contains a regular file with this path. */
   has(path: string): boolean;
   /**
    * Returns the text of a file; undefined if it is missing, or if there is a seal that does not name it.
@@ -131,12 +130,12 @@ export function openEvidence(dir: string): Evidence {
   };
 }
 
-/** Size above which a file whose size differs from the seal is not hashed: the size is proof enough. */
+/** A file larger than this is not hashed if its size differs from the size in the seal: the size is proof enough. */
 const MAX_HASHED_ANYWAY_BYTES = 64 * 1024 ** 2;
 
 /**
- * Returns the digest of a file; undefined if the seal does not name the file. Large files are not hashed if their size
- * differs.
+ * Returns the digest of a file; undefined if the seal does not name the file. A large file is not hashed if its size
+ * differs from the size in the seal.
  */
 function digestAsSealed(path: string, file: Seal['files'][number] | undefined): FileDigest | undefined {
   if (file === undefined) return undefined;
@@ -195,8 +194,8 @@ function compareRecords({
 }
 
 /**
- * Whether the seal was changed. The seal was written completely, as canonical JSON, from the files at that time, so any
- * difference is a later change.
+ * Whether the seal was changed. The seal was written completely, as canonical JSON, from the files that existed at that
+ * time, so any difference means that it was changed later.
  */
 function isSealAltered(
   seal: Seal | undefined,

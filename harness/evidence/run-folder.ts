@@ -9,9 +9,9 @@
  *
  * A folder without a seal, or whose manifest says `incomplete`, is never a GO.
  *
- * Files are regular files only, hashed in pieces, written completely or not at all, and listed in the same order on
- * every machine. Anything else (FIFO, link, socket, device) is an error: reading it could block forever, or read a
- * file outside the folder. `open.ts` reads a folder and checks it.
+ * All files are regular files, hashed in pieces, written completely or not at all, and listed in the same order on
+ * every machine. Anything else (FIFO, link, socket, device) is an error: reading it could block forever, or read a file
+ * outside the folder. `open.ts` reads a folder and checks it.
  */
 import { createHash } from 'node:crypto';
 import {

@@ -61,7 +61,9 @@ export function shapeProblem(value: unknown, shape: Shape): string | undefined {
   return `${shorten(path) || 'it'} must be ${found.must}, not ${excerpt(found.value)}`;
 }
 
-/** Reduces a value that has the shape to the parts that the shape names; other parts are never read. */
+/**
+ * Returns only the parts of a value that its shape names; other parts are never read. The value must have the shape.
+ */
 export function pickShape(value: unknown, shape: Shape): unknown {
   if (typeof shape === 'string' || value === undefined || value === null) return value;
   if ('optional' in shape) return pickShape(value, shape.optional);

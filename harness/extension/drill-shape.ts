@@ -24,7 +24,9 @@ export function drillProblem(drill: Fields): string | undefined {
   return missingProof(family as Drill['family'], drill, faults as readonly unknown[]);
 }
 
-/** Requires the parts that each trial of a family must record: a drill without them would pass without evidence. */
+/**
+ * Requires the parts that each trial of a family must record: without them, a drill would pass without any evidence.
+ */
 function missingProof(
   family: Drill['family'],
   drill: Fields,

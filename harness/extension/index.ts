@@ -1,6 +1,6 @@
 /**
- * Entry point of extension modules. A module has the result of `defineExtension` as its default export, and is named in
- * `kit.yaml` or with `--module`. docs/extensions.md describes extension modules.
+ * Entry point of extension modules. The default export of a module is the result of `defineExtension`; the module is
+ * named in `kit.yaml` or with `--module`. docs/extensions.md describes extension modules.
  */
 import type { Extension, ReportFormat } from './extension.ts';
 

@@ -110,7 +110,7 @@ function checkPart(where: string, part: string, value: unknown, shape: PartShape
   }
 }
 
-/** Additional checks of a part, beyond those of its functions and texts. */
+/** Additional checks for a part, beyond those for its functions and texts. */
 const PROBLEMS: Readonly<Record<string, (part: Fields) => string | undefined>> = {
   drills: drillProblem,
   workloads: workloadProblem,

@@ -131,8 +131,8 @@ function requireDistinctReports(extensions: readonly LoadedExtension[]): void {
 }
 
 /**
- * Refuses drills with an unknown workload, fault or client, and clients that cannot run. Otherwise this would be detected
- * only after the environment has started.
+ * Refuses drills with an unknown workload, fault or client, and clients that cannot run. Otherwise these errors would
+ * be detected only after the environment had started.
  */
 function requireKnownParts(extensions: readonly LoadedExtension[]): void {
   const known = {

@@ -3,7 +3,7 @@ import type { Fault } from './fault.ts';
 import { runOnce } from './fault.ts';
 
 /**
- * Cuts the clients behind the fault proxy off from the node. Other clients, and the connections between nodes, are not
+ * Cuts off the clients behind the fault proxy from the node. Other clients, and the connections between nodes, are not
  * affected.
  */
 export const cutClients: Fault = {

@@ -25,8 +25,8 @@ export async function stateOf(environment: Environment, nodeId: string): Promise
 }
 
 /**
- * Wraps a heal function so that it runs at most once; later calls wait for the same run. If it fails, it may be
- * retried.
+ * Wraps a heal function so that it runs at most once; later calls wait for the same run. If the run fails, the next
+ * call starts a new one.
  */
 export function runOnce(heal: Heal): Heal {
   let run: Promise<void> | undefined;

@@ -1,4 +1,6 @@
 import { exhaustionOf } from './exhaustion/index.ts';
 
-/** The disk of the node's append-only files is full: it refuses writes (MISCONF) and serves reads. */
+/**
+ * The disk that holds the node's append-only files is full: the node refuses writes (MISCONF) but still serves reads.
+ */
 export const fillDisk = exhaustionOf('fill-disk', 'disk');

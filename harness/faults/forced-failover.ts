@@ -1,7 +1,7 @@
 /**
- * The sentinels promote another node although the master is healthy: SENTINEL FAILOVER, which needs no agreement. This
- * fault makes the second failover of `double-failover` happen in every trial; without it, the sentinels failed over
- * twice in 2 of 18 crashes. Unlike in a planned switch, nothing is coordinated, and the deposed master is left
+ * The sentinels promote another node even though the master is healthy: SENTINEL FAILOVER does not require agreement.
+ * This fault makes the second failover of `double-failover` happen in every trial; without it, the sentinels failed
+ * over twice in 2 of 18 crashes. Unlike in a planned switch, nothing is coordinated, and the deposed master is left
  * unchanged.
  */
 import { readRoles } from '../../infra/operations/roles.ts';

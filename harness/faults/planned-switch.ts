@@ -1,7 +1,7 @@
 import { switchover } from '../../infra/operations/switchover.ts';
 import type { Fault } from './fault.ts';
 
-/** Planned switchover, coordinated as `infra/operations/switchover.ts` does it. There is nothing to undo. */
+/** Planned switchover, coordinated in the same way as in `infra/operations/switchover.ts`. There is nothing to undo. */
 export const plannedSwitch: Fault = {
   id: 'planned-switch',
   async inject(environment, _nodeId, signal) {

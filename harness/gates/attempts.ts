@@ -26,7 +26,10 @@ export interface Attempts {
   readonly leftOut: readonly LeftOut[];
   /** Number of trials in the first round. */
   readonly planned: number;
-  /** Number of rounds until the planned number of trials were sound; all rounds if that never happened. */
+  /**
+   * Number of rounds needed to reach the planned number of sound trials; if it was never reached, the total number of
+   * rounds.
+   */
   readonly rounds: number;
 }
 
@@ -66,8 +69,8 @@ function isComplete({ status, gaps = [] }: JudgedTrial): boolean {
 }
 
 /**
- * Returns the readings and flaws of the trials that were left out. If the planned number of other trials count, it
- * returns only the readings whose figure cannot be changed by a slow machine and misses the target.
+ * Returns the readings and flaws of the trials that were left out. If the planned number of other trials count, returns
+ * only those readings in which the part of the figure that a slow machine cannot change misses the target.
  */
 export function readLeftOut(
   gate: Gate,

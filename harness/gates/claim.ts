@@ -1,6 +1,6 @@
 /**
  * The claims of profile `full` beyond "n of n observed": a bound at a stated confidence, based on order statistics or
- * Clopper-Pearson. If the observation meets the target and the bound does not, there were too few trials for the claim:
+ * Clopper-Pearson. If the observation meets the target but the bound does not, there were too few trials for the claim:
  * INSUFFICIENT.
  */
 import type { Gate } from '../../config/gates.ts';
@@ -32,7 +32,7 @@ export function boundOf(gate: Gate, claim: Claim, readings: readonly Reading[], 
   return overProportion(gate, claim, readings, n);
 }
 
-/** Claims a share of trials. Every trial met the target, otherwise the criterion would already have failed. */
+/** Claims a share of trials. Every trial met the target; otherwise, the criterion would already have failed. */
 function overTrials({ share, confidence }: ClaimOf<'trials'>, trials: number): Claimed {
   const value = proportionLowerBound(trials, trials, confidence);
   const holds = value >= share;

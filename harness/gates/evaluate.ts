@@ -1,5 +1,5 @@
 /**
- * One gate against the evidence → one criterion.
+ * Evaluates one gate against the evidence; the result is one criterion.
  *
  *   gate ─▶ in scope? ─▶ trials of its drills ─▶ a reading of each ─▶ aggregate ─▶ target ─▶ smallest n ─▶ claim ─▶ waiver
  *

@@ -78,8 +78,8 @@ export interface Criterion {
   /** Absent if the criterion is not judged from trials. */
   readonly attempts?: {
     /**
-     * Number of rounds until the planned number of trials had run on a sound machine; all rounds if that never
-     * happened.
+     * Number of rounds needed to run the planned number of trials on a sound machine; if it was never reached, the
+     * total number of rounds.
      */
     readonly rounds: number;
     /** Number of trials that were left out because the machine was too busy for a valid measurement. */

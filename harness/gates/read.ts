@@ -1,5 +1,6 @@
 /**
- * Reads one trial for one gate: returns a reading, or a flaw, which is the reason why the trial gives no figure. Pure.
+ * Reads one trial for one gate: returns a reading, or a flaw, which is the reason why the trial yields no figure for
+ * the gate. Pure.
  */
 import type { Gate } from '../../config/gates.ts';
 import type { CheckResult } from '../checkers/checker.ts';
@@ -39,7 +40,7 @@ export interface JudgedTrial {
   readonly results: readonly CheckResult[];
 }
 
-/** A trial that gives a gate no figure, and the resulting state of the criterion. */
+/** A trial that yields no figure for a gate, and the resulting state of the criterion. */
 export type Flaw = {
   readonly kind: 'flaw';
   readonly state: 'FAIL' | 'INVALID' | 'NOT_MEASURED';

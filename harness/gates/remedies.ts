@@ -26,7 +26,7 @@ export const MACHINE_UNSAMPLED =
 export const GENERATOR_ENDED =
   'The load generator ended before it wrote its lateness. The logs and the trial’s events in the run folder show why; run again.';
 
-/** Replies with which Redis rejects every write in a trial, by their first word. */
+/** Remedies for error replies with which Redis rejects every write in a trial, by the first word of the reply. */
 const REJECTIONS: Readonly<Record<string, string>> = {
   OOM: 'Redis rejected the writes because its memory is full: raise redis.maxmemory. ',
   NOREPLICAS:

@@ -26,7 +26,7 @@ export interface RunScope {
 /** Drills that are judged without a trial, in every run. */
 const WITHOUT_TRIAL = new Set(['configuration', 'coverage']);
 
-/** Kinds of runs that must have a result for every gate of their kind, as a readiness run must. */
+/** Kinds of runs that, like a readiness run, must have a result for every gate of their kind. */
 const WHOLE_KINDS: ReadonlySet<RunScope['kind']> = new Set(['capacity', 'canary', 'rehearsal']);
 
 /** Returns the reason why the gate is out of scope; undefined if it is in scope. */

@@ -23,7 +23,7 @@ export interface SampledTrial {
   readonly scripted?: boolean;
 }
 
-/** Delays that a bound is compared with, by their names in a report. */
+/** Delays that are compared with a bound, each with its name in a report. */
 const AT_P99 = { latenessP99Ms: 'sends of the generator', timerP99Ms: 'timers of an idle thread' } as const;
 const AT_DISK = { diskMaxMs: 'a bare fsync took' } as const;
 const AT_WORST = {

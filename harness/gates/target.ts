@@ -15,7 +15,9 @@ export function compareToTarget(measured: number, target: Target): boolean {
   return OPERATORS[target.op](measured, target.value);
 }
 
-/** Whether larger values are worse. If so, the worst trial has the maximum, and an upper bound is needed. */
+/**
+ * Whether larger values are worse. If so, the worst trial is the one with the maximum, and an upper bound is needed.
+ */
 export function largerIsWorse(target: Target): boolean {
   return target.op === '<' || target.op === '<=' || (target.op === '==' && target.value === 0);
 }

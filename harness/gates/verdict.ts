@@ -10,9 +10,8 @@
  *
  * | correctness, configuration, process | performance | action | in the words of the document |
  * |---|---|---|---|
- * | all pass, correctness asked | all pass, some asked | `enable` | enhancements complete + tests green + load test
- * stable |
- * | all pass, correctness asked | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
+ * | all pass, some asked | all pass, some asked | `enable` | enhancements complete + tests green + load test stable |
+ * | all pass, some asked | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
  * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
  *
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the
@@ -31,7 +30,7 @@ export type Group = Gate['group'];
 
 /** Threshold of a breaker that opens early, so that it returns the fallback before the callers' own timeouts expire. */
 const EARLY_THRESHOLD = 3;
-/** Divisor of the TTL, so that entries that an interrupted invalidation leaves behind live a quarter as long. */
+/** Divisor for the TTL, so that entries that an interrupted invalidation leaves behind live only a quarter as long. */
 const TTL_DIVISOR = 4;
 /** Minimum TTL, in s: with a shorter one, a cache costs more in misses than it saves. */
 const SHORTEST_TTL_SECONDS = 30;
@@ -101,10 +100,7 @@ function isPassed({ state }: Criterion): boolean {
   return state === 'PASS' || state === 'WAIVED';
 }
 
-/**
- * Returns the action; null if the criteria that readiness requires were not in scope, although the criteria in scope
- * pass.
- */
+/** Returns the action; null if all criteria in scope pass, but some criteria that readiness requires are missing. */
 function actionOf(inScope: readonly Criterion[], groups: ReadonlyMap<string, Group>): Action | null {
   const ofGroup = (group: Group) => inScope.filter(({ id }) => groups.get(id) === group);
   const performance = ofGroup('performance');

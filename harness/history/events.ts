@@ -81,7 +81,10 @@ export interface FaultEvent {
   readonly fault: string;
   readonly phase: 'inject' | 'injected' | 'heal' | 'healed';
   readonly node?: string;
-  /** In a cluster, the shard of the node, by the id of its first master. The fault does not affect other shards. */
+  /**
+   * In a cluster, the shard of the node, identified by the id of its first master. The fault does not affect other
+   * shards.
+   */
   readonly shard?: string;
   readonly atUs: number;
   readonly detail?: string;
@@ -105,11 +108,11 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /**
  * A step of a scripted workload: the expected and the actual value. The checker compares them; the workload only
- * records.
+ * records them.
  */
 export interface ExpectationEvent {
   readonly type: 'expect';
-  /** Id, unique within the drill and stable: `value-after-ttl`. */
+  /** Stable id, unique within the drill: `value-after-ttl`. */
   readonly id: string;
   /** Description for the report. */
   readonly what: string;
@@ -157,7 +160,7 @@ export interface Operation {
   /** Number of `invoke.value` in `History.values`; undefined if it is absent. */
   readonly valueNumber: number | undefined;
   /**
-   * Number of `completion.value` in `History.values`, including the number of null; undefined if the value is absent.
+   * Number of `completion.value` in `History.values`, where null also has a number; undefined if the value is absent.
    */
   readonly answerNumber: number | undefined;
   /** Whether the completion has a value that is not null. */
@@ -197,7 +200,7 @@ export interface ObservationList extends Iterable<ObservationEvent> {
 /** Distinct strings of a history. Equal strings have equal numbers, above 0 and below `size`. */
 export interface TextIndex {
   readonly size: number;
-  /** Number of the value null. */
+  /** Number that represents the value null. */
   readonly nullNumber: number;
   /** Returns the number of a string; undefined if it does not occur in the history. */
   numberOf(text: string): number | undefined;
@@ -219,7 +222,7 @@ export interface History {
   readonly observations: ObservationList;
   readonly expectations: readonly ExpectationEvent[];
   readonly finals: readonly NumberedFinal[];
-  /** Strings of keys, and of values and answers. */
+  /** Distinct strings: one index for keys, one for values and answers. */
   readonly keys: TextIndex;
   readonly values: TextIndex;
 }

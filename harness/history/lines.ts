@@ -18,7 +18,7 @@ export interface Line {
 }
 
 /**
- * Returns the lines of a file. The end of a file after a line feed is not a line.
+ * Returns the lines of a file. A line feed at the end of the file does not start another line.
  *
  * @param onTooLong called with the number of a line that has more than `maxBytes`, before it is decoded; it must throw
  */
@@ -51,7 +51,7 @@ function* textBlocks(
   maxBytes: number,
   onTooLong: () => never,
 ): Generator<string> {
-  /** Bytes that are not decoded yet. One buffer for the file: a buffer per piece would fragment the memory. */
+  /** Bytes that are not decoded yet. One buffer serves the whole file: a buffer per piece would fragment the memory. */
   let bytes = Buffer.alloc(0);
   /** Size of the start of a line whose end has not been read yet. */
   let pending = 0;

@@ -3,9 +3,9 @@
  * lines of each operation and merges everything on the run's clock. Pure.
  *
  * A killed writer leaves a truncated line at the very end of a file. The line is left out, and the file is listed in
- * `torn`. A broken line anywhere else, a number out of bounds, or an operation that completes twice, completes before
- * it was sent, or has no invoke line makes the history invalid: KitError EVIDENCE_BROKEN with file and line, because a
- * judgement of the rest would be unreliable.
+ * `torn`. The history is invalid if a line is broken anywhere else, if a number is out of bounds, or if an operation
+ * completes twice, completes before it was sent, or has no invoke line. The parser then throws KitError EVIDENCE_BROKEN
+ * with file and line, because a judgement of the rest would be unreliable.
  */
 import { EXIT, KitError } from '../../config/errors.ts';
 import { excerpt, shorten } from '../evidence/excerpt.ts';
@@ -97,7 +97,9 @@ function parseLines(source: HistorySource, span: TrialSpan, add: (event: History
   return false;
 }
 
-/** Refuses more events than any real trial has, because checkers compare each event with every operation. */
+/**
+ * Refuses a history with more events than any real trial has, because checkers compare each event with every operation.
+ */
 function assertFew(
   path: string,
   { faults, lags, finals }: Pick<History, 'faults' | 'finals'> & { readonly lags: number },
@@ -140,7 +142,7 @@ export function parseHistory(sources: readonly HistorySource[], span: TrialSpan 
       else problem ??= table.addCompletion(event);
     });
     if (isTorn) torn.push(path);
-    // A broken line of a file is reported before events that contradict earlier events.
+    // A broken line is reported before events that contradict earlier events.
     if (problem !== undefined) throw brokenHistory(path, problem);
     assertFew(path, { faults, lags, finals });
   }

@@ -17,7 +17,7 @@ const FLUSH_EVERY_MS = 250;
 export interface Recorder {
   readonly path: string;
   record(event: HistoryEvent): void;
-  /** Writes the remaining lines. @throws KitError HISTORY_NOT_WRITTEN when any line did not reach the file */
+  /** Writes the remaining lines. @throws KitError HISTORY_NOT_WRITTEN if any line was not written to the file */
   close(): Promise<void>;
 }
 
@@ -76,8 +76,8 @@ export function openRecorder(path: string, onError?: (error: KitError) => void):
 }
 
 /**
- * Creates the folder. Ignores an error, because opening the file then fails as well. All errors are thus reported in
- * one place.
+ * Creates the folder. Errors are ignored here, because opening the file then fails as well; all errors are thus
+ * reported in one place.
  */
 function makeFolder(folder: string): void {
   try {

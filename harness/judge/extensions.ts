@@ -1,7 +1,7 @@
 /**
- * Checkers and reports from extension modules, for a recorded run. A checker or report is used only if its module is
- * the one that the run was sealed with, by name and SHA-256, because another version could judge differently. The
- * criteria of a missing module are not measured.
+ * Checkers and reports from extension modules, for a recorded run. A checker or report is used only if its module has
+ * the name and the SHA-256 with which the run was sealed, because another version could judge differently. The criteria
+ * of a missing module are not measured.
  */
 import type { Gates } from '../../config/gates.ts';
 import type { Checker } from '../checkers/checker.ts';

@@ -107,8 +107,8 @@ function viewOf(evidence: Evidence, inputs: Inputs, trial: JudgedHistory): reado
 }
 
 /**
- * Describes trials that were repeated although the machine had allowed a valid measurement: such a repeat would select
- * trials by their results.
+ * Describes trials that were repeated even though the machine had allowed a valid measurement: such a repeat would
+ * select trials by their results.
  */
 function repeatsWithoutReason(
   evidence: Evidence,

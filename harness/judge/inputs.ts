@@ -22,7 +22,7 @@ export interface Inputs {
   readonly gates: Gates | undefined;
   /** Drills by id. */
   readonly drills: ReadonlyMap<string, DrillText> | undefined;
-  /** Drills that `drills.json` defines and that have no trial in the manifest. */
+  /** Drills that are defined in `drills.json` but have no trial in the manifest. */
   readonly withoutTrial: readonly string[];
   /** Descriptions of files that cannot be read and of contradictory statements. */
   readonly flaws: readonly string[];
@@ -138,7 +138,7 @@ function parseDrills(text: string): ReadonlyMap<string, DrillText> {
     if (family === 'integration' && expectations.length === 0) {
       throw new Error(`the drill ${id} names no expectations`);
     }
-    // A capacity drill records its operations as histograms, and the gates use their figures.
+    // A capacity drill records its operations as histograms, and the gates use figures from these histograms.
     if (family !== 'integration' && family !== 'capacity' && operations.length === 0) {
       throw new Error(`the drill ${id} names no operations`);
     }

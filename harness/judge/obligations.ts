@@ -27,7 +27,7 @@ export function requiredExpectations(
     .filter((id) => except?.includes(id) !== true);
 }
 
-/** Returns the ids of the expectations that a slow machine alone can break. */
+/** Returns the ids of the expectations that can fail merely because the machine is slow. */
 export function timedExpectations({ timed = [] }: DrillText, place: Place): readonly string[] {
   return timed
     .flatMap((declared) => applyConditions(declared, place))

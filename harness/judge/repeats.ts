@@ -1,5 +1,5 @@
 /**
- * Selects the trials that the next round of a run repeats: returns a number of trials per drill, computed from the
+ * Selects the trials that the next round of a run repeats: returns the number of trials per drill, computed from the
  * histories so far. Reads the run folder and changes nothing.
  */
 import { KitError } from '../../config/errors.ts';

@@ -1,4 +1,4 @@
-/** Judges the inputs of the run that need no drill: each as a separate trial. */
+/** Judges the inputs of the run that do not need a drill, each as a separate trial. */
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { inputCheckers } from '../checkers/index.ts';
 import type { Evidence } from '../evidence/open.ts';

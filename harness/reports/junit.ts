@@ -5,8 +5,8 @@
  * runs are listed in the output of the first suite, `Run`, whose test case checks that the run completed and that its
  * evidence has not changed since it was sealed.
  *
- * Times are elapsed times of the trials. Criteria of one drill share its trials, so the times of cases add up to more
- * than the time of their suite.
+ * Times are elapsed times of the trials. Criteria of one drill share its trials, so the times of the test cases add up
+ * to more than the time of their suite.
  */
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import { elapsedMs } from './instants.ts';

@@ -1,6 +1,6 @@
 /**
- * The report as a comment on a pull request: the essentials first, the tables folded. If a comment would
- * exceed GitHub's limit (65,536 characters), long parts are left out, last first.
+ * The report as a comment on a pull request: the essentials first, the tables folded. If a comment would exceed
+ * GitHub's limit (65,536 characters), long parts are left out, starting with the last one.
  */
 import type { Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { Report } from './report.ts';

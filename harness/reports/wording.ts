@@ -2,13 +2,13 @@
  * Texts and figures shared by all formats, so that a terminal, a pull request and a page show the same text.
  *
  * All text from the evidence passes through `cleanText` before it is shown: a client's error text may contain escape
- * sequences, unpaired surrogates or any bytes sent by a hostile Redis. Left out: escaping, which each format does
- * itself, and the locale, which is never used, so that a report has the same bytes everywhere.
+ * sequences, unpaired surrogates or any bytes sent by a hostile Redis. This module does no escaping, because each
+ * format does its own, and never uses the locale, so that a report has the same bytes everywhere.
  */
 import type { Action, Bound, Criterion, CriterionState, Verdict } from '../gates/gate.ts';
 import type { ComparisonRow, Report, TrialView } from './report.ts';
 
-/** States, worst first, which is the order in which a reader needs them. */
+/** States, worst first: the order in which a reader needs them. */
 export const STATES: readonly CriterionState[] = [
   'FAIL',
   'INVALID',
@@ -84,7 +84,7 @@ export function clientName(client: string): string {
   return CLIENT_LABELS.get(client) ?? cleanText(client);
 }
 
-// Control characters except tab and line feed, noncharacters, the byte-order mark, overrides of the writing direction.
+// Control characters except tab and line feed, noncharacters, the byte-order mark, and text-direction overrides.
 const UNSHOWABLE = /[^\P{Cc}\t\n]|\p{Noncharacter_Code_Point}|\p{Bidi_Control}|\ufeff/gu;
 const LONE_SURROGATE = /\p{Cs}/gu;
 
@@ -99,7 +99,7 @@ export function oneLine(text: string): string {
 }
 
 /**
- * Formats a number: 12345.678 → `12,346`; 0.01234 → `0.0123`. Integers are unchanged, other numbers have `digits`
+ * Formats a number: 12345.678 → `12,346`; 0.01234 → `0.0123`. Integers are unchanged; other numbers have `digits`
  * significant digits.
  */
 export function formatNumber(value: number, digits = 3): string {
@@ -261,7 +261,7 @@ export function evidenceProblems(report: Report): readonly string[] {
   ];
 }
 
-/** Returns the trials that gave no result to judge. */
+/** Returns the trials that did not yield a result to judge. */
 export function brokenTrials(report: Report): readonly TrialView[] {
   return report.trials.filter((trial) => trial.status !== 'completed');
 }

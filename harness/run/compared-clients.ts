@@ -16,7 +16,7 @@ export interface ComparedClients {
   readonly drills: readonly Drill[];
   /** Lines about clients that cannot run, one per client. */
   readonly notMeasured: readonly string[];
-  /** Versions of the selected clients to be run, by `client` and name. */
+  /** Versions of the selected clients that will run, by `client` and name. */
   readonly versions: Readonly<Record<string, string>>;
 }
 

@@ -3,7 +3,8 @@
  *
  * config ─▶ topology ─▶ substrate.apply ─▶ environment ─▶ trials ─▶ evidence, sealed ─▶ judge ─▶ reports
  *
- * An environment that is already running is used and left running; one that the run started always ends with the run.
+ * An environment that is already running is used and left running; an environment that the run itself started is always
+ * stopped at the end of the run.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
@@ -105,7 +106,7 @@ function withExtensionDrills(gates: Gates): Gates {
 }
 
 /**
- * Runs, judges and reports.
+ * Performs the run, judges it and writes its reports.
  *
  * @param planted replaces the kit's client; only the planted-fault test suite passes it
  * @throws KitError for a missing resource; by then the environment has been stopped, and the folder has no seal
@@ -130,7 +131,7 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   // 2. The run folder, incomplete until it is sealed.
   const { draft, folder } = await openRunFolder(request, drills, gates);
 
-  // 3. The environment: the running one, otherwise one that ends with this run.
+  // 3. The environment: one that is already running, or else one that is stopped at the end of this run.
   const environment = await applyTopology(request, topology, folder);
   const provenance = await provenanceOf(environment);
 

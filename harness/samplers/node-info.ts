@@ -13,7 +13,7 @@ export function sampleNodeInfo({ environment, clock, recorder }: SamplerContext)
       const data = fieldsOf(info);
       recorder.record({ type: 'observe', from: 'info', name: 'sample', node, atUs: clock.nowUs(), data });
     } catch {
-      // The node is down or hung, which the gap in the samples shows.
+      // The node is down or hung; the gap in the samples shows this.
     } finally {
       asked.delete(node);
     }

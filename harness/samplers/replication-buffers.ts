@@ -20,7 +20,7 @@ export async function sampleReplicationBuffers({
       );
       recorder.record({ type: 'observe', from: 'info', name: 'buffers', node, atUs: clock.nowUs(), data });
     } catch {
-      // The node is down or hung, which the gap in the samples shows.
+      // The node is down or hung; the gap in the samples shows this.
     }
   };
   if (environment.substrate !== 'external') {

@@ -1,6 +1,6 @@
 /**
- * Log-linear histogram in the layout of HdrHistogram with three significant digits: exact below 2,048, above it within
- * 0.1 %. Values are whole numbers from 0 to 2^32 - 1; in microseconds that is 71 minutes. Recording takes a few
+ * Log-linear histogram in the layout of HdrHistogram with three significant digits: exact below 2,048, within 0.1 %
+ * from there on. Values are whole numbers from 0 to 2^32 - 1; in microseconds that is 71 minutes. Recording takes a few
  * instructions, histograms of several threads add up exactly, and the text form is evidence that a checker reads back
  * (docs/decisions/062-load-generator.md).
  */

@@ -24,7 +24,7 @@ export function sortAscending(samples: readonly number[]): number[] {
   return samples.toSorted((a, b) => a - b);
 }
 
-/** Returns a sorted copy of many samples: in a `Float64Array`, sorting needs no object per number. */
+/** Returns a sorted copy of many samples. Sorting a `Float64Array` does not need an object per number. */
 export function sortedSamples(samples: ArrayLike<number>): Float64Array {
   return new Float64Array(samples).sort();
 }
@@ -65,7 +65,7 @@ export function summarizeSorted(sorted: Float64Array): Distribution | undefined 
   };
 }
 
-/** Returns the median by nearest rank: the lower of the two middle values if their number is even. */
+/** Returns the median by nearest rank: the lower of the two middle values if the number of values is even. */
 export function medianOf(samples: readonly number[]): number {
   return quantileOf(sortAscending(samples), 0.5);
 }

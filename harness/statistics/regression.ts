@@ -39,7 +39,7 @@ export function straightLine(points: readonly Point[]): StraightLine | undefined
 }
 
 /**
- * Returns the bounds of the slope, each with a confidence of 97.5 % (Student's t). Growth is not noise if its lower
+ * Returns the bounds of the slope, each with a confidence of 97.5 % (Student's t). Growth is not noise if the lower
  * bound is above 0, and growth above the upper bound is ruled out. Undefined for fewer than 4 points.
  */
 export function slopeBounds(points: readonly Point[]): readonly [lower: number, upper: number] | undefined {

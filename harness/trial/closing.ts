@@ -34,7 +34,7 @@ export interface ClosingContext {
 /**
  * Time limit, in ms, within which Redis must serve the client again, counted from the end of the script or from the
  * time at which the topology has settled. A reconnect takes up to 1 s, and a probe half-opens an open breaker within
- * 0.5 s; the rest is a margin for a busy machine, on which a client can suspect a hang again.
+ * 0.5 s; the rest is a margin for a busy machine, on which a client may again suspect a hang.
  */
 const CLOSING_BOUND_MS = 15_000;
 /** Time limit, in ms, for a loaded value to be stored, which happens in the background. */

@@ -101,8 +101,8 @@ export function faultSchedule(options: FaultScheduleOptions): FaultSchedule {
 }
 
 /**
- * Returns a function that injects faults, and the faults that still have to be healed, including those whose injection
- * never completed.
+ * Returns a function that injects faults, together with the set of faults that still have to be healed, including those
+ * whose injection never completed.
  */
 function openInjections({ environment, recorder, clock, progress, signal }: FaultScheduleOptions) {
   const unhealed = new Set<{ readonly scheduled: ScheduledFault; readonly heal: () => Promise<void> }>();
@@ -222,9 +222,9 @@ async function resultOf(injecting: Promise<Injection>): Promise<Injection | unde
 }
 
 /**
- * Waits until every client has an acknowledged write that was intended after the fault, until one client has such a
- * write and the time for the other clients has passed, or until the time limit. A client that never recovers must not
- * block the trial: the closing phase records it.
+ * Waits until every client has an acknowledged write that was intended after the fault. Also returns once one client
+ * has such a write and the time allowed for the other clients has passed, or at the time limit. A client that never
+ * recovers must not block the trial: the closing phase records it.
  */
 async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: number): Promise<void> {
   const { generators, stragglerMs, recoveryBoundMs, progress } = options;
@@ -248,7 +248,7 @@ async function awaitWritesAgain(options: FaultScheduleOptions, injectedUs: numbe
 }
 
 /**
- * Waits for a master that replies in the shard of the target. In a cluster, clients write to the other shards without
+ * Waits until the target's shard has a master that replies. In a cluster, clients write to the other shards without
  * interruption, so their writes prove nothing. At the time limit the fault is healed anyway.
  */
 async function awaitSuccessor(

@@ -17,13 +17,14 @@ export interface HealthOptions {
   /** Time, in ms, in which the sentinels may restore the topology themselves. */
   readonly settleMs: number;
   readonly boundMs: number;
-  /** Called for every node that the trial made a replica because the sentinels had not done so in time. */
+  /** Called for every node that the trial turned into a replica because the sentinels had not done so in time. */
   readonly onFenced: (nodeId: string) => void;
 }
 
 /**
  * Waits until the topology is healthy. A deposed master that has come back is left to the sentinels for `settleMs`
- * (they take about 10 s: sentinel.c waits 4 publish periods and the next INFO), then made a replica as in the runbook.
+ * (they take about 10 s: sentinel.c waits 4 publish periods and the next INFO), then turned into a replica as in the
+ * runbook.
  *
  * @throws KitError naming the remaining problem
  */

@@ -27,7 +27,7 @@ import { writeGapLines } from './write-gaps.ts';
  */
 const HEALTHY_BOUND_MS = 15_000;
 
-/** Ends a trial without an error, so that it is not judged. */
+/** Ends a trial at its time limit or on an interrupt. Such a trial is recorded as not measured, not as failed. */
 class TrialBound extends Error {}
 
 export async function runTrial(request: TrialRequest): Promise<TrialRecord> {

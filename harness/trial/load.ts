@@ -20,12 +20,12 @@ import { openProxiedEnvironment } from './proxied-environment.ts';
 
 /**
  * Maximum number of operations in flight. Above this limit, an operation is not sent but is recorded as failed. The
- * number corresponds to 25 s at 200 operations per second while Redis does not reply.
+ * number corresponds to 25 s without a reply from Redis at 200 operations per second.
  */
 const IN_FLIGHT_BOUND = 5_000;
 /**
- * Time limit per client, in ms, for all clients to become ready. It is multiplied by the number of clients, but by at
- * least two; each client starts two threads.
+ * Time limit per client, in ms, for all clients to become ready. This limit is multiplied by the number of clients, or
+ * by two if there is only one client; each client starts two threads.
  */
 const READY_BOUND_MS = 7_500;
 /** Delay, in ms, after which all generators start together, so that each has received the message. */
@@ -97,7 +97,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
       await watched('a healthy topology', awaitRecovery(context));
     }
 
-    // 4. The closing phase: whether Redis serves each client, now that the topology is healthy.
+    // 4. The closing phase checks whether Redis serves each client, now that the topology is healthy.
     await watched(
       'the closing phase',
       askAll((generator) => closeGenerator(context, generator)),
@@ -124,7 +124,7 @@ async function runGenerators(context: LoadContext, workload: GeneratedWorkload):
   }
 }
 
-/** Removes, after an early end, all written keys that the generators can still report. */
+/** Removes all written keys that the generators can still report after the trial has ended early. */
 async function removeEarly(context: TrialContext, generators: readonly GeneratorThread[]): Promise<void> {
   const written = await Promise.all(
     generators.map((generator) => generator.stop(EARLY_DRAIN_MS).catch(() => [])),

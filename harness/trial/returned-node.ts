@@ -1,6 +1,6 @@
 /**
  * Records whether a node that has come back accepts writes. A deposed master that accepts writes acknowledges data that
- * its successor never receives. Probes with a write, because ROLE alone does not show that `min-replicas-to-write`
+ * its successor never receives. Probes with a write, because ROLE alone does not show whether `min-replicas-to-write`
  * refuses writes.
  */
 import type { Environment } from '../../infra/substrates/environment.ts';

@@ -12,7 +12,7 @@ import { parseHistory } from '../history/parse.ts';
 import { formatGap } from '../reports/wording.ts';
 import type { TrialRequest } from './context.ts';
 
-/** Returns one line per client of a failover drill; none if the history cannot be read, which the judge reports. */
+/** Returns one line per client of a failover drill; none if the history cannot be read (the judge reports that). */
 export function writeGapLines(
   { drill, environment, dir }: TrialRequest,
   record: TrialRecord,

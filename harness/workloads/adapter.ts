@@ -13,7 +13,7 @@ interface PlainCredentials {
   readonly password: string;
 }
 
-/** All data that a client needs, as plain data that can be passed to another thread. */
+/** Everything that a client needs, as plain data that can be passed to another thread. */
 export interface ClientSpec {
   /** Name of the client. */
   readonly client: string;
@@ -81,8 +81,8 @@ export interface Answer {
   readonly values?: readonly (string | null)[];
   readonly replicas?: number;
   /**
-   * Time at which the client received the answer, on the run's clock; absent if it is the time at which the answer is
-   * observed.
+   * Time at which the client received the answer, on the run's clock; absent if that is the same as the time at which
+   * the answer is observed.
    */
   readonly atUs?: number;
 }
@@ -105,7 +105,7 @@ export interface Adapter {
   readonly encoding: Encoding;
   /** Resolves once the client reaches its master. */
   ready(): Promise<void>;
-  /** Stores a value. @param ttlSeconds default: the TTL in the environment */
+  /** Stores a value. @param ttlSeconds default: the environment's TTL */
   set(key: string, value: string, durability: Durability, ttlSeconds?: number): Promise<Answer>;
   get(key: string): Promise<Answer>;
   incr(key: string): Promise<Answer>;

@@ -26,7 +26,7 @@ export const ADAPTERS: Readonly<
 /**
  * Opens the client of a spec.
  *
- * @param fail called with an extension module's error that becomes visible only in an answer
+ * @param fail called with an error that an extension module caused and that becomes visible only in an answer
  */
 export async function openAdapter(
   spec: ClientSpec,

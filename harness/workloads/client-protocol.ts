@@ -10,7 +10,7 @@ export interface ClientSetup {
   readonly originNs: bigint;
 }
 
-/** Operations of an adapter whose arguments are plain data and which resolve with an answer. */
+/** Adapter operations whose arguments are plain data and that resolve with an answer. */
 export type Call = 'set' | 'get' | 'incr' | 'append' | 'getMany' | 'setMany';
 
 export type ToClient =

@@ -2,8 +2,8 @@
  * The workload during faults: reads, asynchronous and durable writes, and operations that are not idempotent.
  *
  * Every write has its own key, so a lost write is an absent key. INCR goes to keys whose final value must be 1, and
- * APPEND adds tags that must occur only once to a few keys, so that a repeated operation is visible in the final read.
- * INCR and APPEND use the client's connection and bypass the cache and the fallback.
+ * APPEND adds tags to a few keys, in which each tag must occur only once; a repeated operation is therefore visible in
+ * the final read. INCR and APPEND use the client's connection and bypass the cache and the fallback.
  */
 import { defineWorkload, type GeneratorContext, markWindow } from './generated.ts';
 import type { PlannedOperation } from './issuer.ts';
@@ -19,7 +19,7 @@ const APPEND_KEYS = 50;
 
 const defaults = {
   asyncSetsPerSecond: 60,
-  /** Sent only by the kit's client, and only if the environment promises more than `async`. */
+  /** Durable sets are sent only by the kit's client, and only if the environment promises more than `async`. */
   durableSetsPerSecond: 40,
   getsPerSecond: 80,
   incrsPerSecond: 30,

@@ -18,7 +18,7 @@ type GeneratorMessage<T extends FromGenerator['type']> = Extract<FromGenerator, 
 
 export class GeneratorThread {
   readonly client: string;
-  /** Resolves, with the threads to watch, when the generator is connected and prepared. */
+  /** Resolves with the threads to watch once the generator is connected and prepared. */
   readonly ready: Promise<GeneratorMessage<'ready'>>;
   /** Resolves when the workload is complete. */
   readonly finished: Promise<unknown>;

@@ -17,8 +17,8 @@ import { seededRandom } from './random.ts';
 import { schedstatPath } from './schedstat-path.ts';
 
 /**
- * Time limit, in ms, within which a client must reach a healthy master. Otherwise the trial fails, because this cannot
- * be the effect of a fault.
+ * Time limit, in ms, for a client to reach a healthy master. If the client exceeds it, the trial fails, because no
+ * fault can be the cause.
  */
 const CONNECT_BOUND_MS = 10_000;
 /** Time limit for one operation of the closing phase, in ms; longer than the deadline of a command (1 s). */
@@ -53,7 +53,7 @@ class Generator {
   readonly #lateness: LatenessMeter;
   readonly #issuer: Issuer;
   readonly #stopping = new AbortController();
-  /** Start of the current fault; undefined once a write that was intended after it has been acknowledged. */
+  /** Start of the current fault; reset to undefined when a write that was intended after this time is acknowledged. */
   #awaitingWriteSinceUs: number | undefined;
 
   constructor(port: Port, setup: GeneratorSetup, workload: GeneratedWorkload, module: ClientModule) {

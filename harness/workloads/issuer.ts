@@ -1,5 +1,5 @@
 /**
- * Sends operations and writes two lines for each, its call and its completion. The issuer never waits for an earlier
+ * Sends operations and writes two lines for each: its call and its completion. The issuer never waits for an earlier
  * answer. An operation that exceeds the limit of operations in flight is recorded as failed at its intended time, so
  * that a client that gets no replies causes failures rather than a schedule with fewer operations.
  */
@@ -78,7 +78,7 @@ export class Issuer {
     await this.#send(invoke, operation);
   }
 
-  /** Like `issue`, for operations outside the schedule: they do not count for the generator's lateness. */
+  /** Like `issue`, for operations outside the schedule: they do not count towards the generator's lateness. */
   async issueUnscheduled(operation: PlannedOperation): Promise<void> {
     if (this.#closed) return;
     await this.#send(this.#invoke(this.#options.clock.nowUs(), operation), operation);

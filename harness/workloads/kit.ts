@@ -71,7 +71,7 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
   };
 }
 
-/** Returns the number of keys in a batch that were found. */
+/** Returns how many keys of a batch were found. */
 function hitsOf(values: readonly (string | null)[]): string {
   return String(values.filter((value) => value !== null).length);
 }
@@ -86,7 +86,7 @@ export function openKit(
   const { hangSuspectedMs, ...settings } = spec.settings;
   const { replicaReads, ...own } = overrides;
   const replicated = replicaReads && { replicaReads };
-  // A server without users accepts no AUTH, so no user name is sent.
+  // A server without users does not accept AUTH, so no user name is sent.
   const login = app.password === '' ? {} : app;
   const common = {
     ...settings,
@@ -94,7 +94,7 @@ export function openKit(
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),
-    // Leases use keys and messages outside the prefix of the cache; libraries and scripts belong to the whole server.
+    // Leases use keys and messages outside the cache's prefix; libraries and scripts belong to the whole server.
     ...(spec.shared && {
       compute: { leaseMs: 0 },
       scripting: { loadFunctions: false, evalScripts: false },

@@ -3,7 +3,7 @@
  *
  *   open(spec, onEvent) ─▶ commands on physical keys ─▶ checked ─▶ the adapter that stock clients have
  *
- * The commands keep the client's own behavior, and the adapter adds none. An answer of the wrong type is an error in
+ * The commands keep the client's own behaviour, and the adapter adds none. An answer of the wrong type is an error in
  * the module and not an effect of a fault, so it ends the trial instead of counting as a failed operation.
  */
 import type { ClientFacts } from '../drills/clients.ts';
@@ -32,7 +32,7 @@ const FUNCTIONS = ['ping', 'set', 'get', 'incr', 'append', 'getMany', 'setMany',
  * Opens a client from a module.
  *
  * @param path path of the module, for messages
- * @param fail called with an error in the module that becomes visible only in an answer
+ * @param fail called with an error that the module caused and that becomes visible only in an answer
  * @throws Error if `open` throws, or returns no commands
  */
 export async function moduleAdapter(

@@ -1,5 +1,5 @@
 /**
- * Parameters of a workload as a drill gives them. `rate: 300` always applies; `full.rate: 1000` replaces it in the
+ * Parameters of a workload, as specified by a drill. `rate: 300` always applies; `full.rate: 1000` replaces it in the
  * `full` profile, `external.rate: 5` on an external Redis, `external.full.rate: 9` in both. A workload declares each
  * parameter that it reads, with a default value, and an unknown name is an error.
  */

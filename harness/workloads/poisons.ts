@@ -1,5 +1,5 @@
 /**
- * Ways in which a stored payload can be unusable: corrupted, truncated, random bytes, or of another
+ * Ways in which a stored payload can be unusable: corrupted, truncated, replaced by random bytes, or written in another
  * format or schema. Pure.
  */
 import { encodeEnvelope } from '../../client/envelope.ts';

@@ -1,6 +1,6 @@
 /**
- * Realistic benchmark of requirements document 001: 50 vector searches over a catalogue of 10, once without a cache and
- * once with it, one after the other as in the document. Its hit ratio of 80 % follows from 10 keys in 50 queries,
+ * Realistic benchmark from requirements document 001: 50 vector searches over a catalogue of 10, once without a cache
+ * and once with it, one after the other as in the document. Its hit ratio of 80 % follows from 10 keys in 50 queries,
  * because each key is computed once.
  */
 

@@ -1,6 +1,6 @@
 /**
- * Steady load without faults: YCSB B's mix (95 % reads, 5 % writes, Zipf 0.99), plus batches and `getOrCompute`. Values
- * have Twitter's sizes (see `values.ts`), and keys have 36 characters.
+ * Steady load without faults: YCSB B's mix (95 % reads, 5 % writes, Zipf 0.99), plus batches and `getOrCompute`. Value
+ * sizes follow Twitter's traces (see `values.ts`), and keys have 36 characters.
  *
  * The popular part of the catalogue is written in advance, as in a warmed cache (phase `warm`). A missed key is written
  * after its read, as a cache-aside application does (phase `fill`). Writes of these two phases are not part of the

@@ -1,6 +1,6 @@
 /**
- * Load test of requirements document 001: 100 queries with Zipf popularity, one after the other. Its hit ratio of 95 %
- * follows from a catalogue of 5 keys, so the size of the catalogue is part of the result.
+ * Load test from requirements document 001: 100 queries with Zipf popularity, one after the other. Its hit ratio of
+ * 95 % follows from a catalogue of 5 keys, so the size of the catalogue is part of the result.
  */
 import { simulatedBackend } from './backend.ts';
 import { defineWorkload, markWindow } from './generated.ts';

@@ -12,7 +12,7 @@ const SCAN_COUNT = 500;
 /** Maximum number of keys named in a message. */
 const NAMED_KEYS = 5;
 
-/** Reads the contents of a server. Requires `enable-debug-command`, which is on in a scratch server. */
+/** Reads the contents of a server. Requires `enable-debug-command`, which is enabled on scratch servers. */
 export async function readContents(redis: Redis): Promise<BackupContents> {
   return {
     databases: await databasesOf(redis),
@@ -61,7 +61,7 @@ export async function* keysOf(redis: Redis): AsyncGenerator<readonly Buffer[]> {
 }
 
 export interface Comparison {
-  /** Number of keys on the first server that were compared. */
+  /** Number of compared keys on the first server. */
   readonly compared: number;
   /** Number of keys whose value or expiry differs, or that are missing on the other server. */
   readonly different: number;

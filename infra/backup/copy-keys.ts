@@ -33,7 +33,7 @@ export async function copyKeys(
   source: Redis,
   { masterOf, masters }: CopyTarget,
   options: {
-    /** Report on the previous files, to which the figures for this file are added. */
+    /** Report on the previous files; the figures for this file are added to it. */
     readonly before?: CopyReport;
     readonly signal?: AbortSignal | undefined;
     readonly onProgress?: (report: CopyReport) => void;

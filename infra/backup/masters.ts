@@ -19,7 +19,7 @@ export interface Master {
   readonly redis: Redis;
 }
 
-/** Maximum time, in ms, until the memory is freed: a master frees several million keys per second. */
+/** Maximum time, in ms, to wait until the memory is freed: a master frees several million keys per second. */
 const FREED_TIMEOUT_MS = 60_000;
 
 const hasSlot = ({ slots }: Master, key: Buffer): boolean => {
@@ -67,7 +67,8 @@ export async function requireAccepted(
 }
 
 /**
- * Ignores the error of a master whose memory is full, because it accepts keys again once its existing keys are removed.
+ * Ignores the error from a master whose memory is full, because it accepts keys again once its existing keys are
+ * removed.
  */
 function unlessFull(error: Error): void {
   if (!error.message.startsWith('OOM')) throw error;
@@ -99,7 +100,7 @@ function unusedKeyOf(master: Master): Buffer {
   }
 }
 
-/** Returns the value of any key that has not expired, as DUMP writes it; undefined if there is no such key. */
+/** Returns the DUMP payload of any one key that has not expired; undefined if there is no such key. */
 async function anyPayload(scratches: readonly ScratchServer[]): Promise<Buffer | undefined> {
   for (const { redis } of scratches) {
     for (const db of Object.keys(await databasesOf(redis))) {

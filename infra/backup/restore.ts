@@ -29,8 +29,8 @@ import { chooseSources, groupsOf } from './source.ts';
 import { loadPart, tooNew, type VerifyOptions } from './verify.ts';
 
 /**
- * Timeout of a command, in ms. FLUSHALL on a large data set, or the write of a large key, takes longer than the timeout
- * of an admin command.
+ * Timeout for a command, in ms. FLUSHALL on a large data set, or the write of a large key, takes longer than the
+ * timeout for an admin command allows.
  */
 const COMMAND_TIMEOUT_MS = 60_000;
 

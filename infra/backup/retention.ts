@@ -1,4 +1,7 @@
-/** Manages the backups of an environment in a folder: their names, whether one is due, and which are removed. */
+/**
+ * Manages the backups of an environment in a folder: determines their names, whether a new one is due, and which ones
+ * are removed.
+ */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** Scratch servers for backups: one that has loaded an RDB, one that is empty. */
+/** Scratch servers for backups: one with a loaded RDB, and an empty one. */
 import { linkSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { KitError } from '../../config/errors.ts';

@@ -1,7 +1,7 @@
 /**
- * Chooses the nodes that a backup reads: one healthy replica per master that has every write that was acknowledged
- * before the backup began. A snapshot forks the node, so the master is read only if the environment has no replicas, or
- * on request.
+ * Chooses the nodes that a backup reads: for each master, one healthy replica that has every write acknowledged before
+ * the backup began. A snapshot forks the node, so the master is read only if the environment has no replicas, or on
+ * request.
  */
 
 import { EXIT, KitError } from '../../config/errors.ts';

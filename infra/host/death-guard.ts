@@ -1,7 +1,7 @@
 /**
  * Cleans up resources that must not outlive this process, even if it is killed by SIGKILL: private data in a folder,
- * and a process that works in the folder. A shell reads from a pipe that only this process holds open, as the reaper of
- * local environments does (`substrates/local/reaper.ts`).
+ * and a process whose working directory is in that folder. A shell reads from a pipe that only this process holds open,
+ * as the reaper of local environments does (`substrates/local/reaper.ts`).
  */
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { type Daemon, startDaemon } from './process.ts';
@@ -18,7 +18,7 @@ rm -rf "$1"`;
 /**
  * Removes the folder when this process ends, and kills the process `pid` if its working directory is in the folder.
  *
- * @returns a function to call once folder and process are removed
+ * @returns a function to call once the folder and the process no longer exist
  */
 export function cleanUpAtDeath(dir: string, pid?: number): () => void {
   const args = [

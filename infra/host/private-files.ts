@@ -10,7 +10,7 @@ import { diskError } from './disk.ts';
  * @throws KitError `DISK_FULL`, `STATE_UNWRITABLE`
  */
 export function writePrivate(path: string, content: string | Uint8Array): void {
-  // Each process has its own draft, so that two writers cannot mix their contents.
+  // Each process writes its own draft, so that the contents of two writers cannot be mixed.
   const draft = `${path}.${process.pid}.next`;
   try {
     if (existsSync(path) && readFileSync(path).equals(Buffer.from(content))) return;

@@ -162,8 +162,8 @@ async function sightPs(pid: number): Promise<ObservedProcess | undefined> {
 }
 
 /**
- * Returns the state for a letter. A zombie (Z) has ended, although its exit code has not been collected, as is common
- * in containers without an init.
+ * Converts a state letter to a state. A zombie (Z) has ended, even if its exit code has not been collected, as is
+ * common in containers without an init.
  */
 function stateOfLetter(letter: string): ProcessState {
   if (letter === 'Z' || letter === 'X') return 'gone';

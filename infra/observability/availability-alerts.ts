@@ -1,7 +1,7 @@
 /** Alerts about roles, replication, sentinels, persistence and certificates. Pure. */
 import type { AlertRule, RuleContext } from './rule.ts';
 
-/** Number of scrapes for which a failover is visible in the roles of the nodes. */
+/** Number of scrapes during which a failover is visible in the roles of the nodes. */
 const FAILOVER_SCRAPES = 20;
 /**
  * Minimum lag for an alert. A replica acknowledges once per second and the master reports whole seconds, so a lag of 2

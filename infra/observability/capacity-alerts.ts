@@ -1,11 +1,11 @@
-/** Alerts about memory, connections and speed of the nodes. Pure. */
+/** Alerts about the memory, connections and speed of the nodes. Pure. */
 import { type AlertRule, RATE_SCRAPES, type RuleContext } from './rule.ts';
 
-/** Memory ratio for the last warning before a node without an eviction policy is full and rejects writes. */
+/** Memory ratio that triggers the last warning before a node without an eviction policy is full and rejects writes. */
 const FULL_RATIO = 0.95;
 /**
- * Minimum wasted memory, in bytes: a small node has a high ratio without wasting memory, because the program is larger
- * than its data.
+ * Minimum wasted memory, in bytes: a small node has a high ratio without wasting much memory, because the program
+ * itself is larger than the data.
  */
 const WASTED_BYTES = 64 * 1024 ** 2;
 const FRAGMENTATION_RATIO = 1.5;

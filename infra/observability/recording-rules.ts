@@ -36,7 +36,7 @@ export function recordingRules({ select, scrapes }: RuleContext): readonly Recor
       expr: `sum ${PER_NODE} (${rate('redis_commands_processed_total')})`,
     },
     {
-      // Excludes blocking commands, and commands for replication and monitoring: no client waits for their latency.
+      // Excludes commands whose duration is not a latency for clients: blocking ones, replication, and monitoring.
       record: 'kit:redis_command_seconds:p99',
       expr: `histogram_quantile(0.99, sum by (environment, node, le) (rate(${select(
         'redis_commands_latencies_usec_bucket',

@@ -1,7 +1,7 @@
 /**
- * Changes the master of one shard of a cluster deliberately, without losing an acknowledged write. Redis coordinates
- * the change: after CLUSTER FAILOVER on a replica, the master pauses its clients, the replica catches up, wins the vote
- * and takes over the slots. If the vote fails, the pause ends and the master continues to serve its clients.
+ * Deliberately changes the master of one shard in a cluster, without losing an acknowledged write. Redis coordinates
+ * the change: after CLUSTER FAILOVER on a replica, the master pauses its clients, and the replica catches up, wins the
+ * vote and takes over the slots. If the vote fails, the pause ends and the master continues to serve its clients.
  */
 import { waitWhile } from '../host/wait.ts';
 import type { ClusterView, Shard } from '../redis/cluster.ts';

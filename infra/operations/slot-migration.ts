@@ -65,7 +65,7 @@ export async function moveSlots(
 }
 
 /**
- * Returns every slot to its shard in the plan, and completes interrupted migrations.
+ * Moves every slot back to the shard that owns it in the plan, and completes interrupted migrations.
  *
  * @returns the number of migrated slots
  */

@@ -30,7 +30,10 @@ export async function mountSmallVolume(
   return { path, unmount };
 }
 
-/** Runs a command. In another mount namespace only that container's programs exist; all node images contain busybox. */
+/**
+ * Runs a command. In the mount namespace of a container, only the programs of that container exist; all node images
+ * contain busybox.
+ */
 async function run(pid: number | undefined, ...words: readonly string[]): Promise<void> {
   const entering = ['nsenter', '--target', String(pid), '--mount', '--', 'busybox'];
   const [command = '', ...args] = pid === undefined ? words : [...entering, ...words];

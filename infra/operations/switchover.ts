@@ -148,10 +148,10 @@ class Switchover {
   }
 
   /**
-   * Waits until no sentinel is busy with a failover. Even after all sentinels report the new master, the one that led
-   * the last failover is still busy. If another sentinel started a failover during this time, it would reconfigure the
-   * replicas that the first sentinel is still waiting for, and the first one would keep its stale view until
-   * failover-timeout. It is busy for at most that time, and the master accepts writes in the meantime.
+   * Waits until no sentinel is busy with a failover. The sentinel that led the last failover is still busy even after
+   * all sentinels report the new master. If another sentinel started a failover during this time, it would reconfigure
+   * the replicas that the first sentinel is still waiting for, and the first sentinel would keep its stale view until
+   * failover-timeout. A sentinel is busy for at most failover-timeout, and the master accepts writes in the meantime.
    */
   async #settled(): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
@@ -167,8 +167,9 @@ class Switchover {
   }
 
   /**
-   * Waits until shortly before a tick. A promotion takes three ticks of the sentinel, and writes need not wait for the
-   * first tick. Without a prediction the switchover is equally safe, but takes up to 100 ms longer.
+   * Waits until shortly before a tick. A promotion takes three ticks of the sentinel, and writes need not be paused
+   * during the wait for the first one. Without a prediction the switchover is equally safe, but takes up to 100 ms
+   * longer.
    */
   async #shortlyBeforeTick(): Promise<void> {
     const [first] = await this.#runningSentinels();
@@ -344,7 +345,7 @@ async function readReplication(redis: Redis): Promise<ReadonlyMap<string, string
   return infoOf(redis, 'replication');
 }
 
-/** Builds the error of a switchover that was refused or did not complete. */
+/** Builds the error for a switchover that was refused or did not complete. */
 export function switchoverFailed(why: string, cause?: unknown): KitError {
   return new KitError(`switchover refused: ${why}`, {
     code: 'SWITCHOVER_FAILED',

@@ -6,8 +6,8 @@
  *
  * Master and replicas write the same commands in the same order, even if their files begin differently. Two lists of
  * digests therefore show which node has more (`compare.ts`). SELECT, MULTI and EXEC are left out of the list: a file
- * begins with its own SELECT, and the database is part of each digest. Left out: executing commands, so an unknown
- * command is not detected.
+ * begins with its own SELECT, and the database is part of each digest. Commands are not executed, so an unknown command
+ * is not detected.
  */
 
 export interface AofScan {
@@ -18,7 +18,10 @@ export interface AofScan {
   readonly digests: Uint32Array;
   /** Number of bytes up to the end of the last complete command or transaction. */
   readonly validBytes: number;
-  /** Whether the file ends within a command or transaction. The server drops that part (`aof-load-truncated yes`). */
+  /**
+   * Whether the file ends in the middle of a command or transaction. The server drops that part
+   * (`aof-load-truncated yes`).
+   */
   readonly isTruncated: boolean;
   /** Reason why the server refuses the file; absent if it accepts the file. */
   readonly problem?: string;

@@ -35,7 +35,7 @@ export interface Content {
 }
 
 export interface ChoiceInput {
-  /** Master in the last files of the sentinels; the plan's first master if they have none. */
+  /** Master recorded in the latest files of the sentinels; if they record none, the first master in the plan. */
   readonly named: string;
   readonly nodes: readonly NodeData[];
   /** Contents of nodes whose positions are not comparable. */

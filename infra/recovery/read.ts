@@ -109,7 +109,10 @@ function joinParts(parts: readonly Uint32Array[]): Uint32Array {
   return all;
 }
 
-/** Reads the single file of servers before 7.0, which a newer server converts on startup: a snapshot, then commands. */
+/**
+ * Reads the single append-only file that servers before 7.0 write and that a newer server converts on startup: a
+ * snapshot, then commands.
+ */
 function readOneFile(nodeId: string, dir: string, name: string): NodeData {
   const position: Position = { kind: 'unknown' };
   return {

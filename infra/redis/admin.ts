@@ -12,7 +12,7 @@ import { awaitPing } from './ping.ts';
 const CONNECT_TIMEOUT_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 
-/** Address and credentials of the admin user of a node. */
+/** Address of a node, and the credentials of its admin user. */
 export interface AdminAccess {
   readonly address: Address;
   readonly password: Secret;

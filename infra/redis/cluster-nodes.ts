@@ -70,7 +70,8 @@ function shardOf({ id, shard }: RedisNode) {
 }
 
 /**
- * Renders a nodes.conf for a node that has lost its own: the view of another node, in which it becomes a replica.
+ * Renders a nodes.conf for a node that has lost its own: the view of another node, changed so that the node with the
+ * lost file is a replica.
  *
  * @param view reply of the other node to CLUSTER NODES
  * @param self id of the node

@@ -17,7 +17,7 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 /** Returns the slot of a key. @param key text, or the bytes of a key that is not UTF-8 */
 export function keySlot(key: string | Buffer): number {
   let crc = 0;
-  // As latin1, one character is one byte.
+  // In latin1, each character is one byte.
   for (const byte of Buffer.from(hashTagOf(Buffer.from(key as string).toString('latin1')), 'latin1'))
     crc = ((crc << 8) ^ (TABLE[(crc >> 8) ^ byte] ?? 0)) & 0xffff;
   return crc % CLUSTER_SLOTS;

@@ -11,8 +11,8 @@ import { EXIT, KitError } from '../../config/errors.ts';
 export const LIBRARY_FILE = 'redis_cache_kit.lua';
 
 /**
- * Returns the text of the library. It is read as a file instead of imported, because the client ships it and does not
- * depend on the kit.
+ * Returns the text of the library, which is read from a file instead of imported, because it is shipped with the client
+ * and the client does not depend on the kit.
  */
 export function functionLibrary(): string {
   return readFileSync(join(import.meta.dirname, '../..', 'client', 'functions', LIBRARY_FILE), 'utf8');

@@ -1,6 +1,7 @@
 /**
- * RDB versions of server versions, and whether one server can take over the data of another. A full synchronization
- * and the files on disk are RDB: a server reads its own version and older ones. Pure.
+ * Determines which RDB version each server version uses, and whether one server can take over the data of another. A
+ * full synchronization and the files on disk use the RDB format: a server reads its own RDB version and older ones.
+ * Pure.
  */
 import { atLeast, formatServer, type ServerFamily, type ServerVersion } from './server-version.ts';
 

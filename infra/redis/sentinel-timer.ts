@@ -21,7 +21,7 @@ const TICKS_MAX = 6;
  *
  * @param leadMs time before the tick, in ms; at most 40, because ticks can be as little as 52 ms apart
  * @returns false if no tick was detected within 600 ms: the server does not report its frequency, or never changes it
- * @throws the reason of the signal, or the error of INFO
+ * @throws the reason given by the signal, or the error from INFO
  */
 export async function beforeTick(sentinel: Redis, leadMs: number, signal?: AbortSignal): Promise<boolean> {
   let last: string | undefined;

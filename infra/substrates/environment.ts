@@ -74,8 +74,9 @@ export interface WatchdogStatus {
 
 export interface StatusOptions {
   /**
-   * Maximum age of the answer in ms; default 0. Loops use it if each read starts a program (`docker inspect`), which
-   * takes CPU time from the measured processes. The answer always reflects faults that this handle caused.
+   * Maximum age of the answer in ms; default 0. Loops accept an older answer if each read starts a program
+   * (`docker inspect`), which takes CPU time from the measured processes. The answer always reflects faults that this
+   * handle caused.
    */
   readonly maxAgeMs?: number;
 }

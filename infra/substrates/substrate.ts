@@ -19,8 +19,8 @@ export interface ApplyOptions {
   readonly signal?: AbortSignal;
   readonly adopt?: Adopt | undefined;
   /**
-   * Node whose data the master gets, for an environment whose Redis nodes are down; the data of all other nodes is set
-   * aside. If absent, the node with the most recent good data is used, if it can be determined.
+   * Node whose data the master starts with, if all Redis nodes of the environment are down; the data of all other nodes
+   * is set aside. If absent, the node with the most recent good data is used, if it can be determined.
    */
   readonly recoverFrom?: string | undefined;
 }
@@ -102,8 +102,8 @@ export interface Substrate {
    * Reads the data of an environment whose Redis nodes are all down, and chooses the node to start from. Changes
    * nothing. Absent if the substrate cannot read the data of nodes that are down.
    *
-   * @returns one inspection per replication stream (in a cluster, one per shard); undefined if no environment with the
-   *   name exists
+   * @returns one inspection per replication stream (in a cluster, one per shard); undefined if no environment with
+   *   that name exists
    * @throws KitError `RECOVERY_REFUSED` if a Redis node is running
    */
   inspectData?(topology: Topology): Promise<readonly DataInspection[] | undefined>;
@@ -118,6 +118,6 @@ export interface Substrate {
     topology: Topology,
     options: Pick<ApplyOptions, 'progress' | 'signal'>,
   ): Promise<PreparedChange | undefined>;
-  /** Ends the environment with the name and removes its data. */
+  /** Ends the environment with the given name and removes its data. */
   destroy(environmentName: string, options?: DestroyOptions): Promise<DestroyReport>;
 }

@@ -1,4 +1,4 @@
-/** Files of the watchdog's program, which are the same for a local process and in a container. */
+/** Files of the watchdog's program, which are the same for a local process and for a container. */
 import { join } from 'node:path';
 
 export const WATCHDOG_DIR = join(import.meta.dirname, '..', 'watchdog');

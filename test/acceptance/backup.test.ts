@@ -131,7 +131,7 @@ describe('kit backup', () => {
     expect(readdirSync(cli.path).filter((name) => name.startsWith('.backup'))).toEqual([]);
   });
 
-  it('keeps the number of backups set in the schedule, and makes no backup before the next one is due', async () => {
+  it('keeps as many backups as the schedule specifies, and makes none before the next one is due', async () => {
     const schedule = ['--set', 'backup.keep=1', '--prune', '--env', file, '--to', 'kept/'];
     const first = await json('backup', ...schedule);
     const second = await json('backup', ...schedule);
@@ -177,7 +177,7 @@ describe('kit restore', () => {
     expect(former.result.parts[0].keys).toBe(KEYS + 8);
   });
 
-  it('rejects a truncated, changed or foreign backup or a wrong key with one error, and changes nothing', async () => {
+  it('reports one error for a wrong key or a truncated, changed or foreign backup, and changes nothing', async () => {
     const bytes = readFileSync(plain);
     const changed = Buffer.from(bytes);
     changed[bytes.length - 3_000] = (changed[bytes.length - 3_000] as number) ^ 1;
@@ -261,7 +261,7 @@ describe('kit restore', () => {
     expect(await redis.get('text:1')).toBe('of a client');
   });
 
-  it('names a restored key that a client changes before the comparison', async () => {
+  it('reports a restored key that a client changes before the keys are compared', async () => {
     const report = await restoreWith({ beforeComparison: () => redis.set('text:5', 'changed') });
     expect(report).toMatchObject({ restored: KEYS + 7, kept: 0, different: 1, examples: ['0: text:5'] });
   });

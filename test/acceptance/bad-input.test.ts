@@ -75,7 +75,7 @@ describe('an invalid configuration makes the command exit with 2 before anything
     });
   });
 
-  it('rejects, before the run starts, a coverage summary that is not a regular file', async () => {
+  it('rejects a coverage summary that is not a regular file, before the run starts', async () => {
     const fifo = join(cli.path, 'summary');
     execFileSync('mkfifo', [fifo]);
     await refused(['readiness', '--coverage', fifo], {

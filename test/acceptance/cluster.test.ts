@@ -49,7 +49,7 @@ describe('kit with a cluster', () => {
     expect((await startEnvironment(file)).nodes.map(({ state }) => state)).toEqual(Array(6).fill('running'));
   });
 
-  it('does not report a GO when nothing could be measured, and names the requirement of the drill', async () => {
+  it('does not report a GO when nothing could be measured, and states what the drill requires', async () => {
     const { exitCode, out } = await cli.runKit(
       'drill',
       'master-crash',

@@ -52,7 +52,7 @@ describe('two environments side by side', () => {
     expect((await cli.runKit('status', '--env', files.left)).exitCode).toBe(EXIT.GO);
   });
 
-  it('are used unchanged by a drill, and keep running after it', async () => {
+  it('stay unchanged when a drill uses them, and keep running after it', async () => {
     const run = await cli.runKit('drill', 'hit-miss', '--env', files.left, '--out', 'run');
     cli.expectNoFailures(run, 'run');
     expect(run.err).toContain('left is already running: using it');
@@ -68,7 +68,7 @@ describe('two environments side by side', () => {
     expect(JSON.parse(out)).toEqual(views.right);
   });
 
-  it('are unhealthy without a replica linked to the master, and a run reports that the master rejects writes', async () => {
+  it('are unhealthy if no replica is linked to the master; a run reports that the master rejects writes', async () => {
     await cutReplicas('right', /redis-3/);
     const again = await cli.runKit('up', '--env', files.right);
     expect(again.exitCode, again.out).toBe(EXIT.NO_GO);
@@ -139,7 +139,7 @@ describe('two environments side by side', () => {
 });
 
 describe('two commands on one environment', () => {
-  it('do not share an environment that one of them stops: the second is rejected, the first continues', async () => {
+  it('cannot run together if one stops the environment: the second is rejected, the first continues', async () => {
     await using cli = new CliHarness();
     const first = cli.start(['drill', 'hit-miss', 'ttl-expiry', '--trials', '10', '--out', 'first']);
     await first.waitForProgress(/hit-miss/);

@@ -39,7 +39,7 @@ describe('a client and a generated workload from a module', () => {
     ]);
   });
 
-  it.each(['kit', 'shop-cache'])('send the operations that the generator draws through %s', (client) => {
+  it.each(['kit', 'shop-cache'])('send the generated operations through %s', (client) => {
     const operations = operationsOf(client);
     const kinds = new Set(operations.map(({ invoke }) => invoke.kind));
     expect([...kinds].toSorted()).toEqual(['append', 'get', 'getOrCompute']);
@@ -58,7 +58,7 @@ describe('a client and a generated workload from a module', () => {
 });
 
 describe('--clients', () => {
-  it('runs a client from a module in a built-in drill, and reports where it cannot run', async () => {
+  it('compares a client from a module in a built-in drill, and reports a client that cannot run there', async () => {
     const env = cli.writeEnvironment('pair', {}, 'dev');
     const { out, err } = await cli.runKit(
       ...[

@@ -22,7 +22,7 @@ afterAll(async () => cli[Symbol.asyncDispose]());
 const criterionOf = (id: string) => cli.readReport('run').verdict.criteria.find((each) => each.id === id);
 
 describe('an extension module', () => {
-  it('adds a drill, a fault, a workload and a checker, whose results are judged by gates from a file', () => {
+  it('adds a drill, a fault, a workload and a checker, and gates from a file judge the results', () => {
     cli.expectNoFailures(drill, 'run');
     expect(criterionOf('product-values')).toMatchObject({ state: 'PASS', measured: 0, n: 1 });
     expect(criterionOf('product-misses')).toMatchObject({ state: 'PASS', measured: 1 });

@@ -37,7 +37,7 @@ const ON_KEYS = new Set(['get', 'mget', 'set', 'unlink', 'exists', 'pttl', 'watc
 /** Commands that are sent only to a cluster, each with its first argument. */
 const BY_ITSELF = new Set(['cluster NODES', 'asking ']);
 
-/** Criteria that fail although the machine was idle enough to judge them. */
+/** Criteria that fail even though the machine was idle enough to judge them. */
 const wrong = ({ criteria }: Report['verdict']) =>
   criteria.filter((one) => CORRECTNESS.includes(one.id) && one.state !== 'PASS' && !isExcused(one));
 
@@ -236,7 +236,7 @@ describe('a run on an external Redis Cluster', () => {
     expect(trials.map(({ drill, status }) => [drill, status])).toEqual(
       OF_CLUSTER.map((id) => [id, 'completed']),
     );
-    // A busy machine may miss a deadline; correctness must not fail.
+    // A busy machine may miss a deadline, but no correctness criterion may fail.
     const decisions = { GO: EXIT.GO, CONDITIONAL_GO: EXIT.GO, UNKNOWN: EXIT.UNKNOWN, NO_GO: EXIT.NO_GO };
     expect(exitCode, out + err).toBe(decisions[verdict.decision]);
     expect(wrong(verdict)).toEqual([]);
@@ -290,7 +290,7 @@ describe('a run that does not complete', () => {
     expect(await redis.admin().dbsize()).toBe(0);
   });
 
-  it('leaves keys behind after SIGKILL, which expire by their TTL', async () => {
+  it('leaves keys behind after SIGKILL, and their TTL removes them', async () => {
     const short = ['--set', 'client.defaultTtlSeconds=2'];
     const running = cli.start(onExternal('drill', 'batches', ...short, '--out', 'run'), { env: env() });
     await waitUntil('keys of the load', async () => (await redis.admin().dbsize()) > 100);

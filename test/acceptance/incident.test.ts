@@ -93,7 +93,7 @@ describe('the redaction', () => {
     ).toBe('{"url":"redis://[redacted]@host","key":"[redacted]"}');
   });
 
-  it('removes secrets of other environments, identified by the setting that contains them', () => {
+  it('removes secrets of other environments, which it recognizes by the name of the setting', () => {
     const redact = redactor([]);
     expect(redact('requirepass formerSecret1\nsentinel auth-pass mymaster formerSecret2\n')).toBe(
       'requirepass [redacted]\nsentinel auth-pass mymaster [redacted]\n',

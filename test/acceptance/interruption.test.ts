@@ -15,10 +15,10 @@ beforeEach(() => {
 });
 afterEach(() => cli[Symbol.asyncDispose]());
 
-/** Number of trials per drill: more than even a slow machine can complete before the interruption. */
+/** Number of trials per drill: too many to complete before the interruption, however fast or slow the machine is. */
 const MANY = ['--trials', '20'];
 
-/** Starts a drill and returns when it has paused the master. */
+/** Starts a drill and returns once the drill has paused the master. */
 async function drillWithPausedMaster(options: { group: boolean }): Promise<RunningCommand> {
   const running = cli.start(['drill', 'master-hang', ...MANY, '--out', 'run'], options);
   await running.waitForProgress(/pause redis-/);
@@ -122,7 +122,7 @@ describe('SIGKILL while the master is paused', () => {
     await cli.expectNothingLeft();
   });
 
-  it('leaves it to kit down to stop an environment that was already running', async () => {
+  it('does not stop an environment that was already running; kit down stops it', async () => {
     const file = cli.writeEnvironment('kept');
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', ...MANY, '--env', file, '--out', 'run']);

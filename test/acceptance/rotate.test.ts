@@ -97,7 +97,7 @@ class Rotated {
     return loginReply({ host, port }, user, password);
   }
 
-  /** Distinct replies of all nodes to logins of every user with these passwords. */
+  /** Distinct replies from all nodes to logins by every user with these passwords. */
   async logins({ redis, sentinel }: Stored): Promise<readonly string[]> {
     const of = (program: 'redis' | 'sentinel', passwords: Stored['redis']) =>
       this.nodes(program).flatMap((id) =>
@@ -142,7 +142,7 @@ describe('kit rotate', () => {
     expect(rotated.passwords()).toEqual(before);
   });
 
-  it('lets no client operation fail, with a switchover and restarted nodes between begin and finish', async () => {
+  it('causes no client operation to fail, even with a switchover and restarts between begin and finish', async () => {
     const former = rotated.passwords();
     const logins: string[] = [];
     const cache = sentinelCache({

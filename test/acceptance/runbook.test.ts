@@ -16,7 +16,7 @@ const SYMPTOMS: Readonly<Record<string, Case>> = {
   'Environment status': { prints: /role:master/ },
   'No master': {
     kill: /^sentinel-[23]$/,
-    // A sentinel considers another sentinel reachable until it has received no reply from it for downAfterMs.
+    // A sentinel considers another sentinel reachable until that sentinel has not replied for downAfterMs.
     shownBy: 'view; rc sentinel-1 SENTINEL CKQUORUM mymaster',
     prints: /NOQUORUM/,
   },

@@ -14,8 +14,8 @@ let environment: string;
 
 beforeAll(async () => {
   environment = cli.writeEnvironment('secretive');
-  // Started separately, so that the environment keeps running: an environment that a run starts removes its passwords
-  // when the run ends.
+  // Started separately, so that the environment keeps running. If the run had started it, the passwords would be
+  // removed at the end of the run.
   expect((await cli.runKit('up', '--env', environment)).exitCode).toBe(EXIT.GO);
 });
 afterAll(() => cli[Symbol.asyncDispose]());

@@ -4,9 +4,9 @@ import { EXIT } from '../../config/errors.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 
 /**
- * With `minReplicasToWrite` 1, the old master, once it is back, rejects writes as soon as it detects that its replicas
- * have left, in some runs before the first queued write. With 0, it acknowledges thousands of writes until it becomes a
- * replica.
+ * With `minReplicasToWrite` 1, the old master rejects writes once it has resumed and has detected that its replicas
+ * have left; in some runs, this is before the first queued write. With 0, it acknowledges thousands of writes until it
+ * becomes a replica.
  */
 const SETTINGS = { 'client.supervision': false, 'redis.minReplicasToWrite': 0 };
 

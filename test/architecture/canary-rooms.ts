@@ -1,5 +1,5 @@
 /**
- * Import rules of the canary. Data flows one way, as in the harness: counts from the processes, then the decision log,
+ * Import rules for the canary. Data flows one way, as in the harness: counts from the processes, then the decision log,
  * then the pure judge.
  */
 import { CLIENT_ENTRIES } from './client-rooms.ts';

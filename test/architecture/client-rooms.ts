@@ -1,5 +1,5 @@
 /**
- * Import rules of the client, an npm package: public contracts at the bottom, the composition at the top. Only the top
+ * Import rules for the client, an npm package: public contracts at the bottom, the composition at the top. Only the top
  * imports an extra.
  */
 import type { Room } from './rules.ts';

@@ -1,4 +1,4 @@
-/** Import rules of the `kit` command and of the commands on cached data. */
+/** Import rules for the `kit` command and for the commands that work on cached data. */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
 import type { Room } from './rules.ts';
 

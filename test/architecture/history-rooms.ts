@@ -1,4 +1,4 @@
-/** Import rules of the modules that read a recorded history. */
+/** Import rules for the modules that read a recorded history. */
 import type * as rules from './rules.ts';
 import { room } from './workload-rooms.ts';
 

@@ -17,16 +17,16 @@ export interface Room {
   readonly at: string;
   /** Reason for the allowed imports; printed with a violation. */
   readonly because: string;
-  /** Folders and files that the room may import. Imports within the room are always allowed. */
+  /** Folders and files that the owned files may import. Imports among the owned files are always allowed. */
   readonly imports: readonly string[];
   /** Like `imports`, for type-only imports. */
   readonly types?: readonly string[];
   readonly libraries?: readonly string[];
-  /** Allowed `node:` modules: `any`, or only the named ones. A pure room allows none. */
+  /** Allowed `node:` modules: `any`, or only the named ones. Pure modules may import none. */
   readonly node: 'any' | readonly string[];
 }
 
-/** The room that owns a file. */
+/** The area of the code base that owns a file. */
 export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
   return rooms
     .filter(({ at }) => isWithin(path, at))
@@ -36,7 +36,7 @@ export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
     );
 }
 
-/** Imports that the table does not allow, files in no room, and table rows without a file. */
+/** Imports that the table does not allow, files that no row of the table covers, and rows without a file. */
 export function brokenImports(rooms: readonly Room[], files: readonly SourceFile[]): string[] {
   const sources = files.filter(({ path }) => path.endsWith('.ts'));
   const homeless = sources.filter(({ path }) => roomOf(rooms, path) === undefined);

@@ -1,4 +1,4 @@
-/** Import rules of the workloads, and the modules that every acting part of the harness may import. */
+/** Import rules for the workloads, and the modules that every acting part of the harness may import. */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
 import type * as rules from './rules.ts';
 

@@ -1,4 +1,4 @@
-/** The judge returns each verdict only under its condition, and its e-processes keep their bounds. */
+/** The judge returns each verdict only if the condition for it is met, and the bounds of its e-processes hold. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advance, type EProcess, logEvidence, NEW_PROCESS } from '../../canary/judge/e-process.ts';
@@ -72,7 +72,7 @@ describe('the proof of a promotion', () => {
     expect(many).toBeGreaterThan(0);
   });
 
-  it('is no proof without requests', () => {
+  it('proves nothing without requests', () => {
     expect(deltaUpperBound({ events: 0, n: 0 }, { events: 0, n: 10_000 }, 0.995)).toBe(1);
   });
 
@@ -235,7 +235,9 @@ describe('the judge', () => {
     rollout.look(HEALTHY);
     const [first] = rollout.events;
     if (first === undefined) throw new Error('the rollout must have at least one look');
-    expect(() => step(RULES, rollout.state, { ...first, generation: 2 })).toThrow(/generation 2/);
+    expect(() => step(RULES, rollout.state, { ...first, generation: 2 })).toThrow(
+      /must have generation 1, .*got 2/,
+    );
     expect(() => step(RULES, rollout.state, first)).toThrow(/must be later/);
   });
 

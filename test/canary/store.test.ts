@@ -29,7 +29,7 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-it('a process that updates its caches late leaves no share in Redis older than the one in the log', async () => {
+it('a process that updates its caches late leaves no share in Redis that is older than that in the log', async () => {
   const rollout = new Rollout();
   rollout.look(HEALTHY);
   rollout.look(HEALTHY);

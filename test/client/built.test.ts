@@ -1,6 +1,7 @@
 /**
  * The package as users get it: its own scripts build and pack it, npm installs it into an empty folder, the oldest
- * supported Node and later ones run it against a real Redis, and TypeScript compiles programs that import it.
+ * supported Node.js version and later ones run it against a real Redis, and TypeScript compiles programs that import
+ * it.
  */
 import { execFile } from 'node:child_process';
 import {
@@ -24,13 +25,13 @@ const run = promisify(execFile);
 const TOP = resolve(import.meta.dirname, '../..');
 const bin = (name: string) => join(TOP, 'node_modules/.bin', name);
 
-/** The first release of Node 20, the latest known release of Node 22, and the current Node. */
+/** The first release of Node.js 20, the latest known release of Node.js 22, and the version that runs the tests. */
 const NODES = ['20.0.0', '22.23.3', process.versions.node];
 
-/** A Jest release of 2026. The tests install it next to the package; it is not a dependency of the project. */
+/** A Jest release from 2026. The tests install it next to the package; it is not a dependency of the project. */
 const JEST = '30.5.2';
 
-/** The lowest and the newest release of ioredis in the package's range. */
+/** The lowest and the highest ioredis version in the range that the package accepts. */
 const IOREDIS = ['6.0.0', '6'];
 
 const manifest = JSON.parse(readFileSync(join(TOP, 'client/package.json'), 'utf8'));
@@ -40,7 +41,7 @@ const SUBPATHS = Object.keys(manifest.exports).filter((path) => /^\.\/[\w-]+$/.t
 const dir = mkdtempSync(join(tmpdir(), 'kit-package-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-// Installs everything before the titles are built: if npm is unreachable, the titles report that.
+// Installs everything before the test titles are built, so that they can report that npm is unreachable.
 const tarball = await packClient(dir);
 const app = join(dir, 'app');
 const alone = await installInEmptyProject(tarball, app);
@@ -71,7 +72,7 @@ async function contents(): Promise<{ readonly other: readonly string[]; readonly
   };
 }
 
-/** Runs `packed/program.mjs` in the folder of an application, against a real Redis. */
+/** Runs `packed/program.mjs` in an application folder, against a real Redis. */
 async function runProgram(folder: string, node: string): Promise<unknown> {
   await using redis = await RedisProcess.start();
   const { host, port } = redis.address;
@@ -136,7 +137,7 @@ describe('the tarball', () => {
 });
 
 describeWith('installed alone', alone, () => {
-  /** Runs a program from `packed/` in the folder of the application, and returns what it prints. */
+  /** Runs a program from `packed/` in the application folder, and returns what it prints. */
   async function runPacked(name: string, ...args: readonly string[]) {
     const program = join(app, name);
     copyFileSync(join(import.meta.dirname, 'packed', name), program);
@@ -242,7 +243,7 @@ describeWith('installed alone', alone, () => {
       writeFileSync(join(folder, 'consumer.ts'), source);
       const compilerOptions = {
         ...{ module, moduleResolution, target: 'es2022', strict: true, noEmit: true, skipLibCheck: false },
-        // Types that every program on Node has.
+        // Types that every Node.js program can use.
         ...{ types: ['node'], typeRoots: [join(TOP, 'node_modules/@types')] },
       };
       writeFileSync(

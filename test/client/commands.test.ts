@@ -126,7 +126,10 @@ const values = [
   'durable set',
 ];
 
-/** All commands that a cache outside a cluster uses, with the operations that fail or differ without each command. */
+/**
+ * All commands that a cache outside a cluster uses, each with the operations that fail or return a different result if
+ * the command is denied.
+ */
 const COMMANDS: Readonly<Record<string, Without>> = {
   HELLO: {},
   ROLE: {},
@@ -228,7 +231,7 @@ describe('a cache without one command', () => {
     },
   );
 
-  it('sends no commands other than these, and the README lists all of them', async () => {
+  it('sends only the commands in this list, and the README lists all of them', async () => {
     const redis = await serverWithout('debug', 'denied by ACL');
     const admin = `${redis.admin().stream.localAddress}:${redis.admin().stream.localPort}`;
     const sent = new Set<string>();
@@ -254,7 +257,7 @@ describe('a cache without one command', () => {
   });
 
   it.each(takings)(
-    'reports immediately that SELECT, which another database requires, is denied: %s',
+    'reports immediately that SELECT is denied if another database is configured: %s',
     async (how) => {
       const redis = await serverWithout('SELECT', how);
       const cache = tieredCache({ address: redis.address, ...login, db: 1, commandTimeoutMs: 300 });
@@ -274,7 +277,7 @@ describe('a cache without one command', () => {
     const connection = connect({ mode: 'standalone', address: redis.address });
     onTestFinished(() => connection.close());
     expect(await connection.call('SET', 'k', 1)).toBe('OK');
-    // Even if all three commands are missing, the client uses the single address.
+    // Even if all three commands are missing, the client uses the only address that it has.
     const none = [...conf, 'rename-command INFO hidden_INFO'];
     await using silent = await RedisProcess.start({ host, conf: none });
     const untold = connect({ mode: 'standalone', address: silent.address });
@@ -310,7 +313,8 @@ describe('a user without permission for one command of a procedure', () => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  // Without PUBLISH or PTTL, waiters are only slower. The tests above cover the commands of every read and write.
+  // Without PUBLISH or PTTL, waiters are slower, but nothing fails. The tests above cover the commands of every read
+  // and write.
   const commands = [
     'APPEND',
     'DEL',

@@ -15,8 +15,8 @@ const HOST = '127.0.0.1';
 const started: StartedTestContainer[] = [];
 
 /**
- * Starts a container on the host's network, on ports below the ephemeral range. Every node announces an address that
- * this host can reach.
+ * Starts a container on the host network, on ports below the ephemeral range. Every node announces an address that this
+ * host can reach.
  */
 async function run(script: string, ready: RegExp): Promise<StartedTestContainer> {
   const image: string = JSON.parse(readFileSync(imagesFile(resolve('.kit')), 'utf8')).redis;

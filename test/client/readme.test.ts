@@ -1,4 +1,4 @@
-/** The examples of both READMEs run unchanged against a real Redis. */
+/** The examples in both READMEs run unchanged against a real Redis. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { planTopology } from '../../infra/topology.ts';
 import { CLIENT_ENTRIES } from '../architecture/client-rooms.ts';
 import { RedisProcess, startSentinelSet } from '../support/redis-process.ts';
 
-it('the example of the main README behaves as described', async () => {
+it('the example in the main README behaves as described', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'kit-readme-'));
   try {
     const topology = planTopology(loadEnvironment('dev'));

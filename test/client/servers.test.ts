@@ -37,7 +37,7 @@ describe.each(servers)('the client on $name', (server) => {
   });
   afterAll(() => redis[Symbol.asyncDispose]());
 
-  /** A timeout that a busy machine does not exceed. */
+  /** A timeout that even a busy machine does not exceed. */
   const compute = { replyTimeoutMs: 5000 };
   const open = async (options: RedisCacheOptions = {}): Promise<Cache> => {
     const cache = redisCache({

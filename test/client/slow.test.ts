@@ -208,7 +208,7 @@ describe.each(setups)('%s that is slow', (_, start, modes) => {
 
       nodes.proxies.setLatency(0);
       await waitUntil('Redis accepts writes again', takenByRedis, 20_000);
-      // Writes during the outage are not reverted: the replaced and the deleted values are also gone in Redis.
+      // Writes made during the outage are not reverted: replaced and deleted values are also gone from Redis.
       await waitUntil('the old values are gone', async () => {
         const left = await Promise.all([redisHas('overwritten'), redisHas('deleted')]);
         return !left.includes(true);

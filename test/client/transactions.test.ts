@@ -55,7 +55,7 @@ function onFirstCall(work: () => unknown): () => void {
 }
 
 describe('a transaction', () => {
-  it('contains all changes made in one tick, and is followed by one with those that arrived meanwhile', async () => {
+  it('contains all changes made in one tick, and changes that arrive meanwhile go into the next one', async () => {
     const sent = await recordCommands(redis.admin(), async () => {
       const early = keys(50).map((key) => transactions.run(create(key, 'v')));
       const later = early[0]?.then(() =>
@@ -82,7 +82,7 @@ describe('a transaction', () => {
     expect(sent.filter((name) => name === 'EXEC')).toHaveLength(3);
   });
 
-  it('writes no key that another client changed, but writes all other keys', async () => {
+  it('does not write keys that another client changed, but writes all other keys', async () => {
     const change = onFirstCall(() => void connection.request('SET', ['k:3', 'theirs']));
     const results = await Promise.all(keys(10).map((key) => transactions.run(create(key, 'v', change))));
     expect(results).toEqual(keys(10).map((key) => key !== 'k:3'));

@@ -20,7 +20,7 @@ describe('variables', () => {
     expect(found.get('CACHE_NAMESPACE')).toEqual({ text: 'a b', origin: `${join(dir, '.env')}:4` });
   });
 
-  it('of the process override .env, and empty variables count as unset', () => {
+  it('override .env if the process sets them, and count as unset if they are empty', () => {
     writeFileSync(join(dir, '.env'), 'REDIS_TTL=300\nREDIS_PASSWORD=\n');
     const found = readVariables({ env: { REDIS_TTL: '5', REDIS_DB: '' }, directory: dir });
     expect(found.get('REDIS_TTL')).toEqual({ text: '5', origin: 'variable' });
@@ -32,18 +32,18 @@ describe('variables', () => {
     expect(readVariables().get('PATH')?.origin).toBe('variable');
   });
 
-  it('in an unreadable file cause an error that names the file', () => {
+  it('cause an error that names .env if that file cannot be read', () => {
     mkdirSync(join(dir, '.env'));
     expect(() => readVariables({ env: {}, directory: dir })).toThrow(/cannot be read/);
   });
 
-  it('for an application connection do not override any setting', () => {
+  it('do not override any setting if they are for an application connection', () => {
     const connection = Object.entries(VARIABLES).filter(([, { serves }]) => serves !== 'environment');
     const env = Object.fromEntries(connection.map(([name]) => [name, '1']));
     expect(environmentOverrides(readVariables({ env, directory: dir }))).toEqual([]);
   });
 
-  it('for an environment each override one setting', () => {
+  it('override one setting each if they are for an environment', () => {
     for (const [name, { serves }] of Object.entries(VARIABLES)) {
       if (serves !== 'environment') continue;
       expect(
@@ -59,14 +59,14 @@ describe('variables', () => {
     ['0', false],
     ['off', false],
     ['perhaps', 'perhaps'],
-  ])('that are switches map %s to %s', (text, value) => {
+  ])('map %s to %s if they are switches', (text, value) => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_ENABLED: text }, directory: dir }),
     );
     expect(override?.value).toBe(value);
   });
 
-  it('in seconds keep text that is not a number', () => {
+  it('keep text that is not a number, even if their unit is seconds', () => {
     const [override] = environmentOverrides(
       readVariables({ env: { CIRCUIT_BREAKER_TIMEOUT: '1m' }, directory: dir }),
     );

@@ -28,7 +28,7 @@ function changed(from: string, to: string): KitError {
 }
 
 describe('config/gates.yaml', () => {
-  it('refers, in the gates for a run, only to existing checkers and drills', () => {
+  it('refers only to existing checkers and drills in the gates for a run', () => {
     const known = new Set([...drills.map(({ id }) => id), 'configuration', 'coverage']);
     for (const gate of asked) {
       expect(
@@ -123,7 +123,7 @@ describe('config/gates.yaml', () => {
     expect(new Set(gates.map(({ client }) => client))).toEqual(new Set(['kit']));
   });
 
-  it('among the correctness and configuration criteria, excuses only timed expectations and failovers', () => {
+  it('limits the machine load in correctness and configuration gates only for timed expectations and failovers', () => {
     const excused = gates.filter(
       ({ group, timing }) => (group === 'correctness' || group === 'configuration') && timing !== false,
     );

@@ -71,7 +71,7 @@ describe('the predefined environments', () => {
     },
   );
 
-  it('production has TLS and the documented sizes and times', () => {
+  it('have TLS and the documented sizes and times in production', () => {
     const { redis, sentinel, security, topology } = loadEnvironment('production', {}, noVariables);
     expect(security.tls).toBe(true);
     expect(redis).toMatchObject({
@@ -217,11 +217,11 @@ describe('an error', () => {
       { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200', 'sentinel.pingPeriodMs': '150' },
       /^must be at most half of sentinel\.downAfterMs \(100\)/,
     ],
-  ])('rejects a failure detection that would treat a short stall as a failure: %j', (settings, message) => {
+  ])('is reported for a detection that would treat a short stall as a failure: %j', (settings, message) => {
     expect(catchKitError(() => loadEnvironment('dev', settings, noVariables)).message).toMatch(message);
   });
 
-  it('fast detection leads to frequent pings and early suspicion by the client, unless both are set explicitly', () => {
+  it('is not caused by fast detection, whose defaults are frequent pings and early suspicion', () => {
     const fast = { 'sentinel.fast': 'true', 'sentinel.downAfterMs': '200' };
     const config = loadEnvironment('dev', fast, noVariables);
     expect(planTopology(config).watchdog?.pingPeriodMs).toBe(100);
@@ -356,7 +356,7 @@ describe('an error', () => {
     expect(error.where).toMatch(/(cluster|dev)\.yaml:\d+|^flag /);
   });
 
-  it('requires the environment name to match the file name', () => {
+  it('is reported for an environment name that differs from the file name', () => {
     expect(catchKitError(() => loadEnvironment('dev', { name: 'other' }, noVariables)).message).toContain(
       "got 'other'",
     );

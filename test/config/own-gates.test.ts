@@ -175,7 +175,7 @@ gates:
       where: /waivers\.0\.expires$/,
       message: /at most 30 days ahead \(2026-12-29\), got '2026-12-30'/,
     },
-  ])('with $problem leads to one error with file, line and path', ({ text, where, message }) => {
+  ])('causes one error with file, line and path: $problem', ({ text, where, message }) => {
     const error = catchKitError(() => load([text]));
     expect(error.message).toMatch(message);
     expect(error).toMatchObject({ code: 'CONFIG_INVALID', where: expect.stringMatching(where) });

@@ -63,7 +63,7 @@ describe('kit.yaml', () => {
     expect(catchKitError(project('waivers: [{ gate: hit-ratio }]').read).message).toContain('owner');
   });
 
-  it('rejects an unknown section with the file, the line and the allowed sections', () => {
+  it('rejects an unknown section with an error that states the file, the line and the allowed sections', () => {
     const { folder, read } = project('gates: []\nmodule: []\n');
     expect(catchKitError(read)).toMatchObject({
       message: expect.stringMatching(/unknown key 'module'; did you mean 'modules'\?.*environments, gates/),
@@ -177,7 +177,7 @@ describe('an environment in kit.yaml', () => {
       where: 'kit.yaml',
       message: /kit\.yaml:2: environments\.shop\.purpose: is missing/,
     },
-  ])('with $problem leads to one error with file, line and path', ({ text, where, message }) => {
+  ])('causes one error with file, line and path: $problem', ({ text, where, message }) => {
     const error = catchKitError(() => load('shop', text));
     expect(error.message).toMatch(message);
     expect(error.where).toMatch(new RegExp(`${where.replaceAll('.', '\\.')}$`));

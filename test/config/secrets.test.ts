@@ -88,7 +88,7 @@ describe('secrets', () => {
     expect(message).not.toMatch(/hunter2|one two/);
   });
 
-  it.each([0o640, 0o604, 0o666])('in a file with mode %o are rejected', (mode) => {
+  it.each([0o640, 0o604, 0o666])('are rejected if their file has mode %o', (mode) => {
     loadSecrets('dev', dir, noVariables);
     chmodSync(file, mode);
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
@@ -96,7 +96,7 @@ describe('secrets', () => {
     );
   });
 
-  it('behind a symbolic link are rejected', () => {
+  it('are rejected if their file is a symbolic link', () => {
     mkdirSync(dirname(file), { recursive: true });
     symlinkSync('/dev/null', file);
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
@@ -105,7 +105,7 @@ describe('secrets', () => {
   });
 
   it.each(['', '{', '{"schema":"redis-cache-kit/secrets/0"}'])(
-    'in a broken file (%j) lead to an error that contains no part of the file',
+    'cause an error that contains no part of their file if it is broken: %j',
     (text) => {
       loadSecrets('dev', dir, noVariables);
       const kept = readFileSync(file, 'utf8');
@@ -117,7 +117,7 @@ describe('secrets', () => {
     },
   );
 
-  it('in a file that cannot be read or written cause an error that names the file', () => {
+  it('cause an error that names their file if it cannot be read or written', () => {
     writeFileSync(join(dir, 'environments'), 'in the way');
     expect(() => loadSecrets('dev', dir, noVariables)).toThrow(
       expect.objectContaining({ code: 'STATE_UNREADABLE' }),

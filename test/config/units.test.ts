@@ -14,7 +14,7 @@ describe('sizes', () => {
     ['2tb', undefined],
     ['-1mb', undefined],
     ['1.5gb', undefined],
-  ])('parses %j as %s', (text, size) => {
+  ])('are parsed: %j as %s', (text, size) => {
     expect(parseBytes(text)).toBe(size);
   });
 

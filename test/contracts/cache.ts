@@ -23,8 +23,8 @@ const throwing: StandardSchema = {
 };
 
 /**
- * @param kept where values are written to. `tiered`: to Redis; values are read from any tier that has the entry, and
- * are frozen.
+ * @param kept where written values are stored. `tiered`: in Redis; values are read from any tier that has the entry,
+ * and are frozen.
  * @param shortTtlSeconds a TTL that is short, but long enough for the entry to be read once
  */
 export function cacheContract(

@@ -50,7 +50,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       }
     });
 
-    it('accepts the app user at its endpoints, with an immediate durable write', async () => {
+    it('lets the app user connect to its endpoints, and accepts a durable write immediately', async () => {
       await durably(environment, 'contract:key');
     });
 
@@ -146,7 +146,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       const status = (await environment.status()).find(({ id }) => id === 'redis-3');
       const { host, port } = status?.announced ?? status?.address ?? { host: '', port: 0 };
       /**
-       * Age of the last message from redis-3 to the master in seconds; undefined if the master has closed the
+       * Age, in seconds, of the last message from redis-3 to the master; undefined if the master has closed the
        * connection.
        */
       const lagS = async () =>
@@ -155,7 +155,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
       await waitUntil('redis-1 to hear from redis-3', async () => Number(await lagS()) < 3);
       const heal = await partition(['redis-3'], { clientsStillReach: true });
       try {
-        // Neither side receives messages from the other, so a master counts no replica that it cannot reach.
+        // Neither side receives messages from the other, so a master does not count replicas that it cannot reach.
         await waitUntil(
           'redis-3 to lose its master',
           async () => Number((await replication('redis-3')).master_last_io_seconds_ago) >= 3,
@@ -273,7 +273,7 @@ interface Outcome {
   readonly repliedMs: number;
 }
 
-/** Replies of a node to sequential writes, from its return until `done` resolves. */
+/** Replies from a node to sequential writes, from the start of its healing until `done` resolves. */
 async function writesAcross(
   app: Redis,
   heal: () => Promise<void>,

@@ -1,4 +1,4 @@
-/** Client faults that integration drills detect. */
+/** Client faults that are detected by integration drills. */
 import { expect, it } from 'vitest';
 import { clientFaults } from './catalogue.ts';
 import { integrationFaults, testClientFaults } from './client-suite.ts';

@@ -1,5 +1,6 @@
 /**
- * Client faults that drills with load or a failover detect. Without a fault, every readiness run passes these drills.
+ * Client faults that are detected by drills with load or a failover. Without a fault, every readiness run passes these
+ * drills.
  */
 import { expect, it } from 'vitest';
 import { loadFaults, testClientFaults } from './client-suite.ts';

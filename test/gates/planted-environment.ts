@@ -59,7 +59,7 @@ export class PlantedEnvironment implements AsyncDisposable {
       seed: SEED,
       out: join(this.dir, `run-${++this.#runs}`),
       drills,
-      // Duration of the drill storm.
+      // Duration of the `storm` drill.
       minutes: 1,
       trials: undefined,
       // A busy machine that prevents a measurement does not lead to a GO either, so retries would only waste time.
@@ -74,7 +74,8 @@ export class PlantedEnvironment implements AsyncDisposable {
   }
 
   /**
-   * Waits until the servers have the state from before a fault, so the fault does not affect the next one.
+   * Waits until the servers are back in their state from before a fault, so that the fault does not affect the next
+   * one.
    * @throws Error that states the remaining problem
    */
   async awaitHealthy(): Promise<void> {

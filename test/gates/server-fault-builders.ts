@@ -77,7 +77,7 @@ export function aclFault(
   });
 }
 
-/** Plants a setting in the environment file, which makes a rendered file wrong. */
+/** Plants a setting in the environment file so that a rendered file is wrong. */
 export function renderedFault(
   fault: Pick<RenderedFault, 'what' | 'criterion' | 'remedy' | 'settings'> &
     Partial<Pick<RenderedFault, 'drills' | 'isTimed'>>,

@@ -1,6 +1,6 @@
 /**
- * Sealed but broken evidence: numbers out of bounds, and values of the wrong type. The judge never accepts such
- * evidence and never hangs; a hang would exceed the test's time limit.
+ * Evidence that is sealed but broken: numbers out of bounds, and values of the wrong type. The judge never accepts such
+ * evidence and never hangs. If it did hang, the test would exceed its time limit.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ function resealed(
   return { dir };
 }
 
-/** Replaces one field in the first line of the given type with JSON text. */
+/** In the first line of the given type, replaces one field with the given JSON text. */
 function withField(type: string, field: string, json: string): (text: string) => string {
   return (text) => {
     const lines = text.split('\n');
@@ -85,7 +85,7 @@ describe('a number out of bounds', () => {
     expect(new Set(stoodOnIt.map(({ state }) => state))).toEqual(new Set(['INVALID']));
   });
 
-  it('in the data of a used observation makes the trial INVALID', () => {
+  it('makes the trial INVALID if it is in the data of an observation that a checker uses', () => {
     const lateness = { p50Ms: -5, p99Ms: -5, maxMs: -5, n: 9 };
     const line = observation('workload', 'lateness-total', 1, lateness, { client: 'kit' });
     const { dir } = resealed(recorded(), KIT, withLine(line));
@@ -94,14 +94,14 @@ describe('a number out of bounds', () => {
     );
   });
 
-  it('the number of hits in a batch is at most the number of keys in the batch', () => {
+  it('is detected if a batch has more hits than keys', () => {
     const { dir } = resealed(recorded(), 'trials/batches-1/kit.jsonl', (text) =>
       text.replaceAll('"value":"100"', '"value":"1000"'),
     );
     expect(findCriterion(analyzeRun(dir), 'evidence-complete').reason).toMatch(/"1000" hits of 100 keys/);
   });
 
-  it('an excessive number of faults or nodes is rejected before each of them is compared with every operation', () => {
+  it('is rejected for faults and nodes before they are compared with every operation', () => {
     const faults = Array.from({ length: MAX_FAULT_EVENTS }, (_, i) => fault(i + 1, i + 2)).flat();
     const many = (text: string) => text + faults.map((line) => `${JSON.stringify(line)}\n`).join('');
     const struck = resealed(recorded(), EVENTS, many);
@@ -172,7 +172,8 @@ describe('a value of the wrong type', () => {
   ];
 
   /**
-   * Returns the report, after rendering it in every format, or the KitError. Any other error is a defect in the judge.
+   * Renders the report in every format and returns it, or returns the KitError. Any other error is a defect in the
+   * judge.
    */
   function outcome(dir: string): Report | KitError {
     try {

@@ -63,7 +63,7 @@ export function struck(client: string): Events {
       ...(i % 2 === 0 && { done: 2210, answer: '1' }),
     }),
   );
-  // Also contains operations after the second fault.
+  // These events also include operations after the second fault.
   return [
     inFlight,
     writes(4200, 6000, 100, { client, key: 'f:1', value: 'f' }),
@@ -72,7 +72,7 @@ export function struck(client: string): Events {
   ];
 }
 
-/** Writes are refused from the loss of the replicas until their return. */
+/** Writes are refused from the time at which the replicas are lost until they return. */
 export function refused(client: string): Events {
   const isServed = (event: HistoryEvent) =>
     !('atUs' in event) || event.atUs < 2_200_000 || event.type === 'observe';

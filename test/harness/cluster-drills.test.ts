@@ -110,7 +110,7 @@ describe('the drill that moves slots away and back under load', () => {
 });
 
 describe('the drill that restores a backup', () => {
-  it('finds every key in every shard equal to the archived one, and the same roles', async () => {
+  it('finds the archived keys in every shard, and the same roles', async () => {
     const history = await trialOf('backup-restore');
     const { expectations } = history;
     expect(expectations.filter((expectation) => !isMet(expectation))).toEqual([]);
@@ -144,7 +144,7 @@ describe('the drill that kills a master', () => {
   });
   afterAll(() => restoreSlots(environment));
 
-  it("leads to exactly one promotion: that of one of the master's replicas", async () => {
+  it("leads to exactly one promotion, of one of the master's replicas", async () => {
     const roles = history.observations.filter(({ from, name }) => from === 'info' && name === 'role');
     const promoted = roles.filter(({ node, data }) => node === 'redis-4' && data?.role === 'master');
     expect(promoted).toHaveLength(1);
@@ -161,7 +161,7 @@ describe('the drill that kills a master', () => {
 
   it('measures the gap in the shard of the killed master', () => {
     const { recoveryMs = 0, writeGapMs = 0 } = findResult(history, 'recovery').figures;
-    // The node timeout of this environment is 3 s, so no promotion is possible earlier.
+    // The node timeout of this environment is 3 s, so a promotion is not possible any earlier.
     expect(recoveryMs).toBeGreaterThan(2_700);
     expect(writeGapMs).toBeGreaterThan(2_700);
   });

@@ -182,7 +182,7 @@ const queries = (n: number, catalogue: number, base: number, phase: string): Eve
     return answer(base + i * 200, cold ? 'loader' : 'redis', phase, `k:${i % catalogue}`, cold ? 150 : 1);
   });
 
-/** The trial reads the expiries of the keys before it removes them. */
+/** The trial reads the expiry times of the keys before it removes them. */
 const EXPIRIES = observation('workload', 'expiries', 9500, { keys: 10, without: 0 }, { client: 'kit' });
 
 const LOADS: Readonly<Record<string, Events>> = {
@@ -220,7 +220,7 @@ function filesOf(
     return { events: struckEvents(drill), kit: both('kit'), ioredis: both('ioredis') };
   }
   if (drill.faults.some(({ lag }) => lag !== undefined)) {
-    // Writes in the period during which replicas lagged: one async write is lost, and durable writes are not.
+    // Writes in the period during which replicas lagged: one async write is lost, but no durable write is.
     const lost = op({ at: 1990, done: 1991, key: 'l:1', value: 'l' });
     const kept = op({ at: 2200, done: 2201, key: 'l:2', value: 'l' });
     const events = [
@@ -313,7 +313,8 @@ export const MANIFEST: Manifest = {
 };
 
 /**
- * Adds the `configuration` drill: every run reads the facts of the nodes, except for a few drills on an external Redis.
+ * Adds the `configuration` drill. Every run reads the facts of the nodes, except a run of individual drills on an
+ * external Redis.
  */
 function withConfiguration(asked: readonly Drill[], { manifest }: RunOptions): readonly Drill[] {
   const isAsked = substrateOf(manifest) !== 'external' || (manifest?.kind ?? 'readiness') === 'readiness';

@@ -168,14 +168,14 @@ describe('changed evidence', () => {
     expect(catchKitError(() => analyzeRun(dir)).message).toBe('trials must be a list, not "none"');
   });
 
-  it('includes files that were added after the seal, which verify names and no trial uses', () => {
+  it('includes files that were added after the seal: verify names them, and no trial uses them', () => {
     const dir = copy();
     writeFileSync(join(dir, 'trials/extra.jsonl'), '');
     expect(verifyRun(dir).problems).toEqual(['trials/extra.jsonl is not in the seal: it was added later']);
     expect(analyzeRun(dir).verdict.decision).toBe('GO');
   });
 
-  it('includes a missing or changed report of any format, which verify names', () => {
+  it('includes a missing or changed report of any format, and verify names it', () => {
     const dir = copy();
     writeFileSync(join(dir, 'report.md'), '# NO_GO\n');
     const renderers = {

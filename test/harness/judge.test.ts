@@ -343,7 +343,7 @@ describe('the report of a run', () => {
     });
   });
 
-  it('lists criteria that a single-node environment cannot meet as out of scope', () => {
+  it('lists as out of scope the criteria that a single-node environment cannot meet', () => {
     const single = buildEnvironment({
       topology: { kind: 'single', replicas: 0, sentinels: 0, quorum: 1 },
       redis: { minReplicasToWrite: 0 },

@@ -280,7 +280,7 @@ describe('a deposed master', () => {
   });
 });
 
-describe.each(CLIENT_NAMES.filter((name) => name !== 'glide'))('the adapter of %s', (client) => {
+describe.each(CLIENT_NAMES.filter((name) => name !== 'glide'))('the adapter for %s', (client) => {
   it('finds the master through the sentinels', async () => {
     const config = environment.topology.environment;
     const events: string[] = [];

@@ -7,7 +7,7 @@ import { describeFailure, failureText } from '../../scripts/failure.ts';
 const running = new AbortController().signal;
 
 describe('a failure', () => {
-  it('caused by the user shows the problem, location and remedy, with its own exit code', () => {
+  it('shows the problem, location and remedy if the user caused it, and has its own exit code', () => {
     const failure = describeFailure(
       new KitError('quorum 4 is above 3', {
         code: 'CONFIG_INVALID',
@@ -29,7 +29,7 @@ describe('a failure', () => {
     );
   });
 
-  it('caused by the kit shows the stack and the verdict "not known", never a no-go', () => {
+  it('shows the stack and the verdict "not known" if the kit caused it, and is never a no-go', () => {
     const failure = describeFailure(new TypeError('x is undefined'), running);
     expect(failure.exitCode).toBe(EXIT.UNKNOWN);
     expect(failure.error).toMatchObject({ code: 'DEFECT', message: 'unexpected: x is undefined' });
@@ -48,7 +48,7 @@ describe('a failure', () => {
     [new NotSentError('no master within 2000 ms'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new Error('Connection is closed.'), 'REDIS_ERROR', EXIT.UNKNOWN],
     [new ConfigurationError("namespace: must not end with ':'"), 'USAGE', EXIT.USAGE],
-  ] as const)('of Redis or of an option of the client has no stack: %s', (error, code, exitCode) => {
+  ] as const)('has no stack if Redis or a client option caused it: %s', (error, code, exitCode) => {
     const failure = describeFailure(error, running);
     expect(failure).toMatchObject({
       exitCode,
@@ -64,7 +64,7 @@ describe('a failure', () => {
     expect(describeFailure(error, running).error.code).toBe('DEFECT');
   });
 
-  it('on the command line is reported in one line with the nearest name', () => {
+  it('is reported in one line with the nearest name if the command line is invalid', () => {
     const failure = describeFailure(
       new CommanderError(
         1,

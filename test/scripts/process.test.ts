@@ -103,7 +103,7 @@ describe('standard output on a full disk', () => {
     return { exitCode, err: await err };
   };
 
-  it('causes a one-line error, and an exit code 0 becomes "not known"', async () => {
+  it('causes a one-line error, and an exit code of 0 becomes "not known"', async () => {
     const { exitCode, err } = await onFullDisk('drill', '--list');
     expect(err).toMatch(/^kit: cannot write the result to standard output: ENOSPC[^\n]*\n$/);
     expect(exitCode).toBe(EXIT.UNKNOWN);

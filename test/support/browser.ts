@@ -1,6 +1,7 @@
 /**
  * A headless Chromium that shows HTML files and evaluates expressions in them, over its debugging pipe. Expressions
- * also run in pages whose policy forbids scripts. Left out: the comparison of images, because tests measure the layout.
+ * also run in pages whose policy forbids scripts. Left out: the comparison of images, because the tests measure the
+ * layout instead.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,7 +42,7 @@ export class Browser implements AsyncDisposable {
 
   private constructor(name: string) {
     this.#profile = mkdtempSync(join(tmpdir(), 'kit-browser-'));
-    // The sandbox needs a user other than root. It is not required, because the pages come from the tests.
+    // The sandbox cannot run as root. It is not needed, because the pages come from the tests.
     const flags = [
       '--headless=new',
       '--no-sandbox',
@@ -83,7 +84,7 @@ export class Browser implements AsyncDisposable {
     }
   }
 
-  /** Loads a file on the given screen. */
+  /** Sets the given screen, then loads the file. */
   async show(file: string, screen: Screen): Promise<void> {
     await this.setScreen(screen);
     const loaded = this.#await('Page.loadEventFired', 'the load of the page');

@@ -1,6 +1,6 @@
 /**
- * A place to run `kit`: a separate working directory, the command as a child process, and a list of the remaining
- * processes. Disposal ends everything that a test starts here.
+ * Runs `kit` as a child process in a separate working directory, and lists the processes that are left behind. Disposal
+ * ends everything that a test starts here.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -71,7 +71,7 @@ export class CliHarness implements AsyncDisposable {
     return path;
   }
 
-  /** Writes the environment `dev`, or another one, with another name and the given settings by dotted path. */
+  /** Writes a copy of the environment `base` under the given name; the keys of `settings` are dotted paths. */
   writeEnvironment(
     name: string,
     settings: Readonly<Record<string, unknown>> = {},
@@ -87,8 +87,8 @@ export class CliHarness implements AsyncDisposable {
   }
 
   /**
-   * Expects a run without failures: every criterion passes, or the machine was too busy to judge it. Which of them
-   * depends on other load during the tests. A criterion that does not depend on time is never excused.
+   * Expects a run without failures: every criterion passes, or the machine was too busy to judge it. Which of the two
+   * applies depends on other load during the tests. A criterion that does not depend on time must pass.
    */
   expectNoFailures({ exitCode, err }: CommandResult, out: string): Report {
     const report = this.readReport(out);
@@ -209,7 +209,7 @@ export class RunningCommand {
     );
   }
 
-  /** Signals only the command, or, if it was started as a group, the entire group, as a terminal does. */
+  /** Sends the signal to the command or, if it was started as a group, to the entire group, as a terminal does. */
   kill(signal: NodeJS.Signals): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     process.kill(this.#group ? -this.pid : this.pid, signal);

@@ -119,7 +119,7 @@ async function isWhole(nodes: readonly RedisProcess[]): Promise<boolean> {
   );
 }
 
-/** A slot that is migrating between two masters until `finish` or `abort`. */
+/** A slot that is migrating between two masters until `finish` or `abort` is called. */
 export interface SlotMove {
   readonly from: RedisProcess;
   readonly to: RedisProcess;

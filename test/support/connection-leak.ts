@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { Address } from './redis-process.ts';
 
 /**
- * Retries a connection that the node refuses, so the node stays at its limit, but does not reopen a connection that the
- * node closes later.
+ * Retries each connection that the node refuses, so that the node stays at its limit, but does not reopen a connection
+ * that the node closes later.
  */
 const PROGRAM = `
 const [, host, port, count] = process.argv;

@@ -126,7 +126,7 @@ export class FurtherHost implements AsyncDisposable {
     return `${this.#bridge}-${this.name}`;
   }
 
-  /** Name of this machine's end of the veth pair, which has at most 15 characters. */
+  /** Name for this machine's end of the veth pair, at most 15 characters long. */
   get #cable(): string {
     return `${this.#bridge.slice(0, 10)}-${this.name}`;
   }
@@ -179,7 +179,7 @@ export class FurtherHost implements AsyncDisposable {
     return [...listen, '--tlscacert', ca, '--tlscert', cert, '--tlskey', key];
   }
 
-  /** Ends the host as a power failure would: it no longer replies, and closes no connection. */
+  /** Ends the host as a power failure would: it stops replying, and does not close its connections. */
   async lose(): Promise<void> {
     await run('ip', 'link', 'set', this.#cable, 'down');
     await this.#end();

@@ -1,7 +1,7 @@
 /**
- * Before all tests: ensures that there is a redis-server. The code of `kit up` finds or installs the server, so
+ * Before all tests, ensures that there is a redis-server. The code of `kit up` finds or installs the server, so
  * `npm test` works on a machine without one, and the first test does not include the installation time. After all
- * tests: records the commit of the coverage.
+ * tests, records the commit of the coverage.
  */
 import { delimiter, dirname, resolve } from 'node:path';
 import { findRedisBinary } from '../../infra/substrates/local/binary.ts';

@@ -7,7 +7,9 @@ export interface LatencyProxies extends AsyncDisposable {
   readonly addresses: readonly Address[];
   /** Directs a client of sentinels or of a cluster to the proxies instead of the reported nodes. */
   readonly natMap: Readonly<Record<string, Address>>;
-  /** Delays each reply by the given time from now on, also on existing connections; 0 removes the delay. */
+  /**
+   * From now on, delays each reply by the given time, including replies on existing connections; 0 removes the delay.
+   */
   setLatency(latencyMs: number, jitterMs?: number): void;
 }
 

@@ -46,7 +46,7 @@ export async function findOrInstallNode(version: string): Promise<string | Unava
     writeFileSync(join(making, 'package.json'), '{"private":true}');
     const missing = await npm(making, 'install', `${name}@${version}`);
     if (missing) return missing;
-    // If two processes install the same version, the copy of the first one is kept. A partial copy is never visible.
+    // If two processes install the same version, the copy from the first one is kept. A partial copy is never visible.
     if (!existsSync(path)) renameSync(making, home);
     return path;
   } finally {
@@ -54,10 +54,10 @@ export async function findOrInstallNode(version: string): Promise<string | Unava
   }
 }
 
-/** Packs the client like `npm publish`: its own script builds it first. */
+/** Packs the client as `npm publish` does: the client's own script builds it first. */
 export const packClient = (into: string): Promise<string> => pack(into, ['--workspace', 'client']);
 
-/** Packs the kit like `npm publish`. */
+/** Packs the kit as `npm publish` does. */
 export const packKit = (into: string): Promise<string> => pack(into, []);
 
 async function pack(into: string, args: readonly string[]): Promise<string> {

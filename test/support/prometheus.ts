@@ -1,4 +1,4 @@
-/** A real Prometheus with its Alertmanager: starts both for environments that run none, and queries both. */
+/** A real Prometheus with its Alertmanager: starts both for environments that run neither, and queries both. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

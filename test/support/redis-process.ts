@@ -38,7 +38,7 @@ export function findFreePort(host: string): Promise<number> {
   });
 }
 
-/** Servers that this process stops at the latest when it exits. */
+/** Servers that this process stops when it exits, unless they were stopped earlier. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');

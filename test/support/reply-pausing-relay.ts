@@ -4,7 +4,7 @@ import type { Address } from './redis-process.ts';
 
 export interface ReplyPausingRelay extends AsyncDisposable {
   readonly address: Address;
-  /** Withholds replies from now on, on the connection with the given index in the order of opening. */
+  /** From now on, withholds replies on one connection, selected by its index in the order of opening. */
   pauseReplies(connection: number): void;
   /** Releases the withheld replies. */
   resumeReplies(connection: number): void;

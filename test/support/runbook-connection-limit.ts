@@ -67,7 +67,7 @@ export function connectionLimitSection(
 
     if (ends.includes('restart'))
       it(
-        'has commands that identify the process holding the connections, and that work after it ends',
+        'has commands that identify the process holding the connections, and that work after this process ends',
         restartApplication,
       );
     if (ends.includes('failover'))

@@ -31,7 +31,7 @@ export interface Symptom {
   readonly prints: RegExp;
 }
 
-/** Programs that the blocks need and that are missing on this machine. */
+/** Programs that the blocks need but that are missing on this machine. */
 export const missingPrograms = (...names: readonly string[]): readonly string[] =>
   names.filter((name) => spawnSync(name, ['--version']).error !== undefined);
 
@@ -84,7 +84,7 @@ export class Runbook {
     expect(output).toMatch(prints);
   }
 
-  /** Executes commands with the functions of the page, all of which must succeed. @returns the output */
+  /** Executes commands with the functions from the page. Every command must succeed. @returns the output */
   async run(...commands: readonly string[]): Promise<string> {
     const { exitCode, output } = await this.bash([this.functions, ...commands].join('\n'));
     expect(exitCode, output).toBe(0);

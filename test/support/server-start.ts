@@ -1,7 +1,7 @@
 /**
- * Starts a server with a configuration text and reports whether it becomes ready: a real process that listens only on a
- * separate Unix socket, and is ended by its pid as soon as it is ready. `port` and `bind` in the text are read, but
- * overridden.
+ * Starts a server with a configuration text and reports whether it becomes ready. The server is a real process that
+ * listens only on a separate Unix socket, and is ended by its pid as soon as it is ready. `port` and `bind` in the text
+ * are read, but overridden.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

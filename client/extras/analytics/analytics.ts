@@ -24,9 +24,9 @@ export interface AnalyticsOptions {
   readonly sampleMs?: number;
   /** Number of samples kept for the trend; default 1440. */
   readonly samplesMax?: number;
-  /** Hit ratio within one interval below which an alert is emitted; default 0.5. */
+  /** An alert is emitted if the hit ratio within one interval is below this value; default 0.5. */
   readonly alertBelow?: number;
-  /** Minimum number of reads within one interval for an alert; default 100. */
+  /** Minimum number of reads within one interval before an alert can be emitted; default 100. */
   readonly minReads?: number;
   /** Assumed duration of a load, in ms; default: measured. */
   readonly loadMs?: number;
@@ -73,7 +73,9 @@ export interface AnalyticsReport {
   readonly groups: readonly GroupReport[];
   readonly size: {
     readonly samples: readonly SizeSample[];
-    /** Change in the number of keys per hour, by least squares over the samples; null with fewer than two samples. */
+    /**
+     * Hourly change in the number of keys, from a least-squares fit to the samples; null with fewer than two samples.
+     */
     readonly keysPerHour: number | null;
     readonly bytesPerHour: number | null;
   };
@@ -120,7 +122,7 @@ export class CacheAnalytics {
   readonly #samples: SizeSample[] = [];
   readonly #events = new Emitter<AnalyticsEvent>();
   readonly #timer: NodeJS.Timeout;
-  /** Start of the observation on the monotonic clock. */
+  /** Start of the observation, on the monotonic clock. */
   readonly #startedAt = now();
   #before = { hits: 0, misses: 0 };
   #low = false;
@@ -271,7 +273,7 @@ function reportOf(group: string, { hits, misses, loads, totalLoadMs }: Group): G
   };
 }
 
-/** Returns the change per hour, by least squares over the samples with a value. */
+/** Returns the hourly change, from a least-squares fit to the samples that have a value. */
 function slopeOf(
   samples: readonly SizeSample[],
   figure: (sample: SizeSample) => number | null,

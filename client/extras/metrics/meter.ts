@@ -37,7 +37,7 @@ interface Counted {
 
 const reports = new WeakMap<TelemetryMeter, MeterReport>();
 
-/** Returns the reporter of a meter, which all caches on the meter share. */
+/** Returns the reporter for a meter; all caches on the meter share one reporter. */
 export function reportOn(meter: TelemetryMeter): MeterReport {
   const known = reports.get(meter);
   if (known !== undefined) return known;

@@ -1,8 +1,8 @@
 /**
  * Registers the metrics of caches in a prom-client registry, together with the metrics of the application. The user
  * provides the registry; prom-client is not imported. When the registry is scraped, it calls each metric's `get`.
- * Several caches can share a registry: each metric is registered once and has the samples of all caches, with the label
- * `namespace`.
+ * Several caches can share a registry: each metric is registered once and contains the samples of all caches, with a
+ * `namespace` label.
  */
 
 import type { MetricFamily } from '../../api/metrics.ts';
@@ -29,18 +29,21 @@ interface RegisteredMetric {
   get(): Promise<unknown>;
 }
 
-/** Metric families that are registered even if they have no samples at that time. */
+/** Metric families that are registered even if they have no samples yet. */
 const LATER: readonly Pick<MetricFamily, 'name' | 'type' | 'help'>[] = [
   { name: 'cache_redis_latency_seconds', type: 'histogram', help: 'Time until Redis replies, by operation.' },
 ];
 
-/** Time, in ms, during which scrapes share one result, because prom-client queries each metric separately. */
+/**
+ * Time, in ms, for which collected metrics are reused: prom-client queries each metric separately, and all queries of
+ * one scrape share one result.
+ */
 const SHARED_MS = 100;
 
 const registrations = new WeakMap<PrometheusRegistry, Registration>();
 
 /**
- * Registers the metrics of a cache, its server and additional sources, which prom-client reads at each scrape. More
+ * Registers the metrics of a cache, its server and additional sources. prom-client reads them at each scrape. More
  * caches may be registered in the same registry, each with its own namespace. A cache that is already registered is not
  * counted twice.
  *

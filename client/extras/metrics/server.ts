@@ -61,7 +61,7 @@ export interface CacheWithSources {
 
 /**
  * Returns the Prometheus text of a cache, its server and additional sources. The metrics of several caches are returned
- * as one exposition, with the label `namespace`. `cache.metrics()` returns only the metrics of the cache and sends no
+ * as one exposition, with a `namespace` label. `cache.metrics()` returns only the metrics of the cache and sends no
  * command.
  *
  * @throws ConfigurationError if two caches have the same namespace
@@ -85,7 +85,7 @@ export async function collectMetrics(
 }
 
 /**
- * Returns the Prometheus text of several caches as one exposition, with the label `namespace`. Sends no command, like
+ * Returns the Prometheus text of several caches as one exposition, with a `namespace` label. Sends no command, like
  * `cache.metrics()`. Two concatenated texts are not a valid exposition.
  *
  * @throws ConfigurationError if two caches have the same namespace

@@ -1,7 +1,7 @@
 /**
  * Changes that are waiting to be sent to the sink, with only the last change for each key. A change counts against the
- * limits as soon as the call is made, but is not sent until the cache has it, so a change that the cache rejects never
- * reaches the sink.
+ * limits as soon as the call is made, but is sent only once the cache has applied it, so a change that the cache
+ * rejects never reaches the sink.
  */
 import { QueueFullError } from '../../api/errors.ts';
 import type { Change } from './source.ts';
@@ -9,9 +9,9 @@ import type { Change } from './source.ts';
 interface Waiting<T> {
   readonly change: Change<T>;
   readonly bytes: number;
-  /** Whether the cache has the change. */
+  /** Whether the cache has applied the change. */
   ready: boolean;
-  /** Earlier change to this key that the cache does not have yet. It is restored if this change is withdrawn. */
+  /** Earlier change to this key that the cache has not applied yet. It is restored if this change is withdrawn. */
   before: Waiting<T> | undefined;
 }
 
@@ -26,12 +26,12 @@ export class ChangeQueue<T> {
   readonly #limit: QueueBytes<T> | undefined;
   readonly #waiting = new Map<string, Waiting<T>>();
   /**
-   * Changes that were replaced by a later change to the same key before the cache had them. The cache may still refuse
-   * the later change.
+   * Changes that were replaced by a later change to the same key before the cache had applied them. Each is counted
+   * once the cache applies it, and dropped if the cache refuses it.
    */
   readonly #superseded = new Set<Change<T>>();
   #bytes = 0;
-  /** Number of changes that reached the cache and were replaced by a later change to the same key. */
+  /** Number of changes that the cache applied, but that were replaced by a later change to the same key. */
   coalesced = 0;
 
   constructor(max: number, limit?: QueueBytes<T>) {
@@ -88,7 +88,7 @@ export class ChangeQueue<T> {
     }
   }
 
-  /** Removes and returns up to `count` of the oldest changes that the cache has. */
+  /** Removes and returns up to `count` of the oldest changes that the cache has applied. */
   take(count: number): readonly Change<T>[] {
     const taken: Change<T>[] = [];
     for (const [key, waiting] of this.#waiting) {
@@ -101,7 +101,7 @@ export class ChangeQueue<T> {
     return taken;
   }
 
-  /** Takes all changes, ready or not. */
+  /** Removes and returns all changes, including those that the cache has not applied yet. */
   drain(): readonly Change<T>[] {
     const rest = [...this.#waiting.values()].map(({ change }) => change);
     this.#waiting.clear();
@@ -110,7 +110,9 @@ export class ChangeQueue<T> {
     return rest;
   }
 
-  /** Drops a change and all earlier ones. Changes that the cache does not have yet are counted once it has them. */
+  /**
+   * Drops a change and all earlier ones. Changes that the cache has not applied yet are counted once it applies them.
+   */
   #supersede(first: Waiting<T> | undefined): void {
     for (let at = first; at; at = at.before) {
       this.#bytes -= at.bytes;

@@ -8,7 +8,10 @@ export interface Source<T> {
   load(key: string, context?: LoadContext): Promise<T | undefined> | T | undefined;
 }
 
-/** Change to be stored in the source. `sequence` increases with every change, so that a late store can be detected. */
+/**
+ * Change to be stored in the source. `sequence` increases with every change, so that a store that arrives late can be
+ * detected.
+ */
 export type Change<T> =
   | { readonly kind: 'set'; readonly key: string; readonly value: T; readonly sequence: number }
   | { readonly kind: 'remove'; readonly key: string; readonly sequence: number };

@@ -1,13 +1,13 @@
 /**
- * Write-behind: the cache has a change at once; the sink receives it later, in batches, with only the last change per
- * key.
+ * Write-behind: the cache stores a change at once; the sink receives it later, in batches, with only the last change
+ * per key.
  *
  *   set ─▶ queue (bounded) ─▶ cache ─▶ released ─▶ batch ─▶ sink.store ─fails─▶ retried with backoff ─▶ lost
  *
  * Guarantees: an acknowledged change reaches the sink within `maxDelayMs` as long as the sink works. A sink that fails
  * is called up to `attempts` times. A change that is lost after the last attempt, or at the end of `close`, is counted,
- * reported by key, and removed from the cache, so that the cache does not show a value that is stored nowhere. The
- * queue is in memory, so a crash loses up to `maxDelayMs` of changes. Not covered: the order between keys.
+ * reported by key, and removed from the cache, so that the cache does not return a value that the source will never
+ * have. The queue is in memory, so a crash loses up to `maxDelayMs` of changes. Not covered: the order between keys.
  *
  * @module write-behind
  */
@@ -64,7 +64,7 @@ export interface WriteBehindStatistics {
   readonly coalesced: number;
   /** Number of batches that were sent again. */
   readonly retries: number;
-  /** Number of lost changes; the event `lost` contains their keys. */
+  /** Number of lost changes; the `lost` event contains their keys. */
   readonly lost: number;
   /** Number of changes refused because the queue was full. */
   readonly refused: number;
@@ -76,7 +76,7 @@ export type WriteBehindEvent =
   | { readonly type: 'retry'; readonly changes: number; readonly attempt: number; readonly reason: string }
   | { readonly type: 'lost'; readonly keys: readonly string[]; readonly reason: string };
 
-/** Store whose changes are in the cache at once, and reach the sink later, in batches. */
+/** Store that writes changes to the cache at once, and to the sink later, in batches. */
 export interface WriteBehindStore<T> {
   /** Returns a copy of a waiting value, otherwise the cached value, otherwise the value from the source. */
   get(key: string): Promise<T | undefined>;
@@ -134,7 +134,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
   readonly #counts = { stored: 0, retries: 0, lost: 0, refused: 0 };
   /** Changes that have been passed to the sink but are not confirmed yet. */
   readonly #sending = new Map<string, Change<Snapshot<T>>>();
-  /** Running writes to the cache, one per change that the cache is still storing. */
+  /** Cache writes in progress, one per change that the cache is still storing. */
   readonly #applying = new Set<Promise<unknown>>();
   readonly #ended = new AbortController();
   #sequence = 0;
@@ -213,12 +213,12 @@ class WriteBehind<T> implements WriteBehindStore<T> {
 
   async #close(): Promise<WriteBehindStatistics> {
     const deadline = setTimeout(() => this.#ended.abort(), this.#limits.closeTimeoutMs);
-    // A change that the cache is storing at this moment will be acknowledged, and must be sent.
+    // Changes that the cache is storing at this moment will be acknowledged, so they must be sent as well.
     await Promise.race([
       Promise.allSettled(this.#applying),
       delay(this.#limits.closeTimeoutMs, this.#ended.signal),
     ]);
-    // Called twice, because a running flush may have begun before the last changes.
+    // Called twice, because a flush that is already running may have begun before the last changes were added.
     await this.flush();
     await this.flush();
     clearTimeout(deadline);
@@ -325,7 +325,7 @@ class WriteBehind<T> implements WriteBehindStore<T> {
     this.#counts.lost += changes.length;
     const keys = changes.map(({ key }) => key);
     this.#events.emit({ type: 'lost', keys, reason: error.message });
-    // A later change to the same key stays queued, because the cache already has it.
+    // If a later change to the same key is queued, the entry in the cache belongs to that change and is kept.
     const outdated = keys.filter((key) => !this.#queue.find(key));
     if (outdated.length > 0) await this.#cache.delete(outdated).catch(() => {});
   }

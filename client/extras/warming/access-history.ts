@@ -4,8 +4,8 @@
  *   record(key) ─▶ counts of the current hour ─hour ends─▶ its most read keys, kept for some days
  *   expected(hour) ─▶ per key: weighted mean of the same hour of the past days
  *
- * Yesterday has weight 1, and each earlier day has 20 % less weight than the day after it; the same day of the week has
- * weight 1 as well. Days that were not observed are skipped. Hours are in UTC.
+ * Yesterday has weight 1, and each earlier day has 20 % less weight than the day after it; the same day of an earlier
+ * week also has weight 1. Days that were not observed are skipped. Hours are in UTC.
  *
  * Memory: about 120 bytes per key and hour; with the defaults at most 40 MB (7 days x 24 hours x 2000 keys).
  */
@@ -19,8 +19,9 @@ const WEEK_DAYS = 7;
 /** Weight of a day relative to the day after it. */
 const DECAY = 0.8;
 /**
- * Number of keys counted in the current hour, as a multiple of the number of keys kept per hour. The surplus ensures
- * that a key that is first read late in the hour is not missed. A key that is dropped loses the reads counted so far.
+ * Maximum number of keys counted in the current hour, as a multiple of the number of keys kept per hour. The surplus
+ * ensures that a key that is first read late in the hour is not missed. A key that is dropped loses the reads counted
+ * so far.
  */
 const OPEN_FACTOR = 4;
 
@@ -63,7 +64,7 @@ export class AccessHistory {
     this.#keysPerHour = checkInteger('keysPerHour', options.keysPerHour, 2000, 1, 100_000);
   }
 
-  /** Counts a read. @param atMs Unix time in ms; a time whose hour is before the latest hour is ignored */
+  /** Counts a read. @param atMs Unix time in ms; the read is ignored if its hour is before the latest hour */
   record(key: string, atMs: number = Date.now()): void {
     const hour = Math.floor(atMs / HOUR_MS);
     if (hour < this.#open) return;
@@ -75,8 +76,8 @@ export class AccessHistory {
   }
 
   /**
-   * Returns the keys expected to be read in the hour that contains `atMs`, most reads first. Empty before the first day
-   * is complete.
+   * Returns the keys expected to be read in the hour that contains `atMs`, in descending order of expected reads. The
+   * list is empty before the first day is complete.
    *
    * @param atMs Unix time in ms, at any time within the hour
    * @param minReads minimum number of expected reads per key; default 1

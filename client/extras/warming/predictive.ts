@@ -3,7 +3,7 @@
  *
  *   reads of the application ─observeReads─▶ AccessHistory ─before the hour─▶ expected keys ─▶ load ─▶ cache
  *
- * A key whose entry lives until the end of that hour is not refreshed. Only one process of an application should run
+ * A key is not refreshed if its entry lives until the end of that hour. Only one process of an application should run
  * the strategy.
  */
 import { ConfigurationError } from '../../api/errors.ts';
@@ -21,11 +21,14 @@ const HOUR_MS = 3_600_000;
 export interface PredictiveOptions extends Partial<Omit<WarmingStrategy, 'generate'>> {
   /** History of reads on previous days, per key and hour. */
   readonly history: AccessHistory;
-  /** Loads the current value of a key; undefined if the key has no value, in which case it is skipped. */
+  /** Loads the current value of a key. If it returns undefined, the key has no value and is skipped. */
   readonly load: (key: string, signal: AbortSignal) => unknown;
   /** Minimum number of reads expected for a key in the hour; default 1. */
   readonly minReads?: number;
-  /** Maximum number of keys that are refreshed per run, those with the most expected reads first; default 1000. */
+  /**
+   * Maximum number of keys that are refreshed per run; the keys with the most expected reads take precedence; default
+   * 1000.
+   */
   readonly maxKeys?: number;
   /**
    * Time between a run and the start of the hour, in minutes, 1 to 30; default 5. It determines the default of
@@ -57,7 +60,7 @@ const PREDICTIVE = optionNames<PredictiveOptions>({
 });
 
 /**
- * Counts the reads of a cache in the history. Returns the cache with counting added; reads that bypass the returned
+ * Records the reads of a cache in the history. Returns a cache that counts its reads; reads that bypass the returned
  * cache are not counted.
  */
 export function observeReads(cache: Cache, history: AccessHistory): Cache {
@@ -130,7 +133,7 @@ async function* refresh(
     const value = await attempt(key);
     if (value !== undefined) yield [key, value];
   }
-  // A key that cannot be loaded does not prevent the others from being refreshed; the run still reports its error.
+  // A key that cannot be loaded does not prevent the others from being refreshed; the run still reports the error.
   if (failure !== undefined) throw failure.error;
 }
 

@@ -26,7 +26,7 @@ export async function runOnSchedule(
   try {
     // The job is unref'd, so that a schedule does not keep the process alive.
     const job = new Cron(schedule, { unref: true, ...(timezone !== undefined && { timezone }) }, run);
-    // croner checks the time zone when it computes a run, so the next run is computed here.
+    // croner does not check the time zone until it computes a run, so the next run is computed here.
     job.nextRun();
     return { next: () => job.nextRun() ?? undefined, stop: () => job.stop() };
   } catch (error) {

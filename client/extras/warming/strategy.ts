@@ -11,7 +11,7 @@ export type WarmEntry = readonly [key: string, value: unknown];
 /** Result of a generator; an AsyncIterable is read batch by batch. */
 export type WarmEntries = Iterable<WarmEntry> | AsyncIterable<WarmEntry>;
 
-/** Data to warm, and when and how it is warmed. */
+/** The data to warm, and how and when to warm it. */
 export interface WarmingStrategy {
   /** Name of the strategy. Registering another strategy with the same name replaces it. */
   readonly name: string;
@@ -38,8 +38,8 @@ export interface WarmingStrategy {
   /** Tags of the entries; default: none. */
   readonly tags?: readonly string[];
   /**
-   * Generates the entries. A value overwrites an existing entry. A function is called only for an absent entry, as a
-   * loader of `getOrCompute`, and therefore does not undo a deletion that happens during warming.
+   * Generates the entries. A value overwrites an existing entry. A function is called only if the entry is absent. It
+   * is called as a `getOrCompute` loader, so it does not undo a deletion that happens during warming.
    */
   readonly generate: (signal: AbortSignal) => WarmEntries | Promise<WarmEntries>;
 }

@@ -41,7 +41,7 @@ export interface WarmingStatistics {
   readonly runs: number;
   readonly warmed: number;
   readonly failed: number;
-  /** Ratio of runs without a failure. */
+  /** Ratio of runs without a failure to all runs. */
   readonly successRatio: number | null;
   readonly totalMs: number;
   readonly last: WarmingReport | undefined;
@@ -78,7 +78,10 @@ export class CacheWarmer {
     return [...this.#strategies.values()].sort((a, b) => a.priority - b.priority);
   }
 
-  /** Registers a strategy, replacing any strategy with the same name. After `start`, its schedule begins at once. */
+  /**
+   * Registers a strategy, replacing any strategy with the same name. If `start` has been called, the new schedule
+   * begins at once.
+   */
   async register(strategy: WarmingStrategy): Promise<void> {
     this.#assertOpen();
     const { name } = this.#add(strategy);
@@ -120,7 +123,7 @@ export class CacheWarmer {
     return this.#runAll(({ onDemand }) => onDemand);
   }
 
-  /** Returns the counters by strategy. */
+  /** Returns the counters for each strategy. */
   stats(): readonly WarmingStatistics[] {
     return [...this.#records].map(([strategy, { successes, ...record }]) => ({
       strategy,
@@ -129,7 +132,7 @@ export class CacheWarmer {
     }));
   }
 
-  /** Returns the metrics of warming, for `collectMetrics` and `registerMetrics`. */
+  /** Returns the warming metrics, for `collectMetrics` and `registerMetrics`. */
   families(): readonly MetricFamily[] {
     const family = (
       name: string,

@@ -1,4 +1,7 @@
-/** Tags of entries that only this process has: memory caches, and the fallback while Redis is unreachable. */
+/**
+ * Tags of entries that exist only in this process: entries of memory caches, and fallback entries while Redis is
+ * unreachable.
+ */
 import type { TagStamp } from '../../codec/envelope.ts';
 import { newVersion, tagId } from './id.ts';
 

@@ -13,8 +13,8 @@ export function tagIdOf(tag: string): string {
 }
 
 /**
- * Returns the physical key of the current version of a tag. An entry is valid while its stamp has this version. If the
- * key does not exist, the entries with the tag are invalid.
+ * Returns the physical key that holds the current version of a tag. An entry is valid while its stamp has this version.
+ * If the key does not exist, the entries with the tag are invalid.
  *
  * @param id as returned by `tagIdOf` or contained in an entry
  */

@@ -8,7 +8,9 @@ import { bySlot, type SlotOf } from '../slots.ts';
 import { isVersion, newVersion, tagId, tagKey } from './id.ts';
 import { LocalTags } from './local.ts';
 
-/** TTL of versions, 30 days: an unused tag expires in Redis, and a tag in use rarely gets a new version. */
+/**
+ * TTL of versions: 30 days. The versions of unused tags expire in Redis, and a tag in use rarely needs a new version.
+ */
 const TTL_SECONDS = 2_592_000;
 const KNOWN_MAX = 100_000;
 
@@ -18,7 +20,10 @@ export interface TagOptions {
   /** Sends one command to the master. */
   readonly send: (command: string, args: readonly Argument[]) => Promise<unknown>;
   readonly slotOf?: SlotOf;
-  /** Opens the listener for `prefix`; called when a tag is first used. If absent, every use reads from Redis. */
+  /**
+   * Opens the listener for `prefix`; called when a tag is first used. If absent, every use of a tag reads its version
+   * from Redis.
+   */
   readonly coherence?: (() => Coherence) | undefined;
   /** Journal for invalidations that do not reach Redis, or may be lost in a failover. */
   readonly journal: Journal;
@@ -131,8 +136,8 @@ export class Tags {
   }
 
   /**
-   * Invalidates all entries with one of the tags. `pending`: Redis could not be reached; the invalidation applies in
-   * this process now, and in all processes once the journal has replayed it.
+   * Invalidates all entries with one of the tags. `pending`: Redis could not be reached; the invalidation takes effect
+   * in this process immediately, and in all processes once the journal has replayed it.
    *
    * @throws NotSentError if Redis is unreachable and too many invalidations are pending
    */
@@ -179,8 +184,8 @@ export class Tags {
   }
 
   /**
-   * Returns the listener, which is opened when a tag is first used, because a cache without tags needs no connection
-   * for it.
+   * Returns the listener. It is opened when a tag is first used, so that a cache without tags needs no additional
+   * connection.
    */
   #listening(): Coherence | undefined {
     if (this.#coherence || !this.#options.coherence) return this.#coherence;
@@ -195,7 +200,7 @@ export class Tags {
     return coherence;
   }
 
-  /** Returns the current versions, read at the end of this tick, and never from the reply to an earlier read. */
+  /** Reads the current versions at the end of this tick. Never uses the reply to an earlier read. */
   #ask(ids: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
     if (!this.#lookup) {
       const collected = new Set<string>();
@@ -226,7 +231,10 @@ export class Tags {
     return found;
   }
 
-  /** Creates a version. Concurrent callers share the creation, because an older stamp is safe. */
+  /**
+   * Creates a version. Concurrent callers share one creation, which is safe: at worst, a caller gets a version that has
+   * been invalidated in the meantime, and its entry is a miss.
+   */
   #create(id: string): Promise<string> {
     const running = this.#creating.get(id);
     if (running) return running;

@@ -5,8 +5,8 @@
  *   nodes, polled in parallel ─▶ monitor ─▶ topology ─▶ slots, and each supervisor's view of its master
  *
  * Each shard has the same supervisor as a Sentinel connection, based on the views of the nodes instead of those of the
- * sentinels. The same rules determine when it suspects a master, queries the replicas and moves. Left out: transactions
- * across several slots, and subscriptions.
+ * sentinels. The same rules determine when the supervisor suspects a master, queries the replicas and moves to another
+ * master. Left out: transactions across several slots, and subscriptions.
  */
 import type { Redis } from 'ioredis';
 import { ClosedError, CommandError, ConfigurationError, NotSentError } from '../../api/errors.ts';
@@ -106,8 +106,8 @@ export class ClusterConnection implements CacheConnection {
   }
 
   /**
-   * Sends each GET separately, because MGET must not cross slots. All GETs of one tick to one node are sent in one
-   * write.
+   * Sends each GET separately, because MGET must not cross slots. All GETs that are sent to the same node in one tick
+   * are combined into one write.
    */
   get(key: string, failFast = false): Promise<Buffer | null> {
     return new Promise((resolve, reject) => {
@@ -182,7 +182,9 @@ export class ClusterConnection implements CacheConnection {
     return undefined;
   }
 
-  /** Follows all shards. Each shard is a part; all parts cover a key whose shard is unknown. */
+  /**
+   * Follows all shards. Each shard is one part of the connection; a key whose shard is unknown is covered by all parts.
+   */
   follow(listener: PartListener): void {
     this.#followers.push(listener);
     for (const { supervisor } of this.#members.values()) this.#follow(listener, supervisor);
@@ -221,7 +223,7 @@ export class ClusterConnection implements CacheConnection {
     this.#events.emit({ type: 'closed' });
   }
 
-  /** Scans all masters one after the other; the cursor contains the current master. */
+  /** Scans all masters one after the other; the cursor identifies the current master. */
   async #scan(args: readonly Argument[], options: CallOptions): Promise<unknown> {
     const supervisors = await this.#supervisors();
     return scanMasters(supervisors, args, (supervisor, rest) => supervisor.request('SCAN', rest, options));
@@ -249,7 +251,7 @@ export class ClusterConnection implements CacheConnection {
   #update(): void {
     if (this.#closed) return;
     const views = this.#monitor.views();
-    // While every polled node refuses or is unreachable, the last known topology stays valid.
+    // While every polled node is unreachable or refuses the query, the last known topology stays valid.
     if (views.length === 0) return;
     this.#topology.update(views);
     this.#monitor.know(this.#topology.addresses);

@@ -14,8 +14,7 @@ import { type ClusterView, parseNodes } from './nodes.ts';
 /** Number of polled nodes. A majority of the masters is not needed, because the claim with the highest epoch wins. */
 const ASKED_MAX = 5;
 /**
- * Time, in ms, for which the last view of a node still counts after the node has stopped replying, while other nodes
- * reply.
+ * How long, in ms, the last view of a node still counts after the node has stopped replying, while other nodes reply.
  */
 const STALE_MS = 10_000;
 /** Minimum interval between two extra polls, in ms. */
@@ -91,7 +90,10 @@ export class ClusterMonitor {
     for (const { poller } of this.#asked.values()) poller.alert(this.#alarmed.size > 0);
   }
 
-  /** Polls now, unless the last extra poll was too recent: many redirections must not cause a poll each. */
+  /**
+   * Polls now, unless the last extra poll was too recent, so that a series of redirections does not cause one poll per
+   * redirection.
+   */
   ask(): void {
     const at = now();
     if (at - this.#askedAt < ASK_MS) return;
@@ -106,7 +108,7 @@ export class ClusterMonitor {
 
   /**
    * Polls additional nodes up to the limit, and replaces failed ones. A replaced node is not polled for a while,
-   * because nodes that all refuse at once would otherwise replace each other endlessly.
+   * because nodes that all refuse immediately would otherwise keep replacing each other.
    */
   #fill(): void {
     const since = now() - RETURN_MS;
@@ -157,7 +159,7 @@ export class ClusterMonitor {
       this.#changed();
       return;
     }
-    // Ping times and link states change with every reply.
+    // Ping times and link states change with every reply, so they are removed before replies are compared.
     const text = reply.replace(/ \d+ \d+ (\d+) (?:dis)?connected/g, ' $1');
     const at = now();
     if (asked.view && text === asked.text) {

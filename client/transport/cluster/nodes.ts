@@ -12,8 +12,8 @@ export interface NodeLine {
   /** Id of the master, for a replica. */
   readonly master: string | undefined;
   /**
-   * Configuration epoch, incremented with every failover and every moved slot. The node with the highest epoch owns a
-   * slot.
+   * Configuration epoch, incremented with every failover and every moved slot. If several nodes claim a slot, the one
+   * with the highest epoch owns it.
    */
   readonly epoch: number;
   /** Whether the replying node reports this node as down. */

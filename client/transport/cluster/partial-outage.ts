@@ -1,6 +1,6 @@
 /**
- * Unreachable shards, as the circuit breaker counts them: a shard that is known to be down does not count against the
- * others.
+ * Defines how the circuit breaker counts unreachable shards: failures of a shard that is known to be down do not count
+ * against the other shards.
  */
 import type { ConnectionState } from '../../api/types.ts';
 

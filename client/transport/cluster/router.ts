@@ -90,7 +90,7 @@ export class Router {
     const redirection = routed.options.once ? undefined : redirectionOf(error);
     const single = redirection && isSplit(error) ? splitByKey(routed.command, routed.args) : undefined;
     if (redirection) routed.redirected = isOnTheMove(error);
-    // The shard was removed. The command was not sent, or it is a read.
+    // The shard was removed. The command can be routed again, because it was not sent, or it is a read.
     if (error instanceof ClosedError && !this.#closed && !routed.options.once) this.#later(routed, undefined);
     else if (!redirection) routed.reject(error);
     else if (single) this.#apart(routed, single);
@@ -155,8 +155,8 @@ export class Router {
 
   /**
    * Retries until the deadline of the call. With `failFast`, retries only after a redirection: the key exists on a
-   * node, but the first connection to that node may take some time (name resolution, TLS), so failing fast would turn a
-   * value into a miss.
+   * node, but the first connection to that node may take some time (name resolution, TLS), so failing fast would report
+   * a miss for an existing value.
    */
   #later(routed: RoutedCommand, error: Error | undefined): void {
     const { commandTimeoutMs, isConnected, why } = this.#context;

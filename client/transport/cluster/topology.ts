@@ -49,16 +49,17 @@ export class Topology {
     return this.#shards.has(shard) || this.#views.some(({ nodes }) => nodes.has(shard.masterId));
   }
 
-  /** Returns the shard of a node, by any of the node's names or by its reachable address. */
+  /** Returns the shard of a node, given any of the node's names or its reachable address. */
   at(address: Address): Shard | undefined {
     const line = this.#lineOf(address);
     return line && this.#members.get(line.id);
   }
 
   /**
-   * Returns the shard that a redirection points to. A node may omit its host (`cluster-preferred-endpoint-type`); the
-   * shard is then found by the host of the redirecting node, or as the only node with this port. A node with an unknown
-   * name is found by the migrating slot.
+   * Returns the shard that a redirection points to. A redirection may omit the host
+   * (`cluster-preferred-endpoint-type`). The shard is then found by the host of the redirecting node and the given
+   * port, or by the port alone if only one node uses it. If the name of the node is unknown, the shard is found by the
+   * migrating slot.
    *
    * @param from reachable address of the redirecting node
    */

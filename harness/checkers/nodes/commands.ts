@@ -31,8 +31,8 @@ const ON_REDIS: Needs = {
 };
 
 /**
- * Commands that each user of a sentinel needs: the address of the master, and the commands that
- * sentinels send each other.
+ * Commands that each user of a sentinel needs: those that return the address of the master, and those that sentinels
+ * send to each other.
  */
 const ON_SENTINEL: Needs = {
   app: [

@@ -37,7 +37,7 @@ export function directiveRule(
   });
 }
 
-/** Returns the judgement of a node that reported no directive. */
+/** Returns the judgement of a node that did not report its directives. */
 export function unansweredReason({ substrate }: RuleContext): Judged {
   const why = substrate === 'external' ? ', which is not sent to a server that the kit does not run,' : '';
   return { wrong: [], checked: 0, missing: `CONFIG GET${why}` };
@@ -68,7 +68,10 @@ export function wrongDirective(
   };
 }
 
-/** Returns the remedy: a difference from the file is corrected on the node, a wrong value in the file itself. */
+/**
+ * Returns the remedy: a value that differs from the file is corrected on the node; a value that is wrong in the file is
+ * corrected there.
+ */
 export function remedyFor(of: {
   readonly directive: string;
   readonly setting: string;
@@ -84,7 +87,8 @@ export function remedyFor(of: {
 }
 
 /**
- * Returns the value that the rendered file sets, in canonical form; the server's default if the file has no such line.
+ * Returns the value that the rendered file sets, in canonical form; the server's default if the file does not set the
+ * directive.
  */
 export function renderedValue(view: NodeView, { facts }: RuleContext, directive: string): string | undefined {
   const directives = facts.rendered.get(view.id)?.directives;

@@ -69,7 +69,7 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   };
 }
 
-/** Directives of a file that CONFIG GET does not report. */
+/** Directives that a file can contain but CONFIG GET does not report. */
 const UNREPORTED: ReadonlySet<string> = new Set(['include', 'loadmodule', 'rename-command', 'user']);
 
 function renderedOf(view: NodeView, about: RuleContext, files: Fields, name: string): string | undefined {
@@ -92,7 +92,7 @@ function sharedValue({ facts }: RuleContext, name: string): string | undefined {
   return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0];
 }
 
-/** Options of a master that SENTINEL SET changes and SENTINEL MASTERS reports. */
+/** Per-master options that can be changed with SENTINEL SET and are reported by SENTINEL MASTERS. */
 const OPTIONS = ['quorum', 'down-after-milliseconds', 'failover-timeout', 'parallel-syncs'] as const;
 /** Options that a sentinel reports only if they are set; the kit renders none of them. */
 const SCRIPTS = ['notification-script', 'client-reconfig-script'] as const;
@@ -207,8 +207,8 @@ function judgeUsers(view: NodeView, about: RuleContext): Judged {
 }
 
 /**
- * Returns the command classes of a node. They are read at the start and at the end; they do not change while a node
- * runs.
+ * Returns the command classes of a node. They are read only at the start and at the end of a run, because they do not
+ * change while a node runs.
  */
 function classesOf({ id }: NodeView, { facts }: RuleContext): NodeView['classes'] {
   return facts.probes.findLast(({ nodes }) => nodes.get(id)?.classes !== undefined)?.nodes.get(id)?.classes;

@@ -50,7 +50,7 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   return mergeFindings(demands.map((demand) => checkDirective(view, about, demand)));
 }
 
-/** Judges how the kit's own client connects, which is the only known fact about servers that the kit does not run. */
+/** Judges how the kit's own client connects: nothing else is known about servers that the kit does not run. */
 function clientLink({ id }: NodeView, { environment }: RuleContext): Judged {
   if (environment.security.tls) return { wrong: [], checked: 1 };
   const wrong: Wrong = {

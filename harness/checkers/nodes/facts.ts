@@ -3,8 +3,8 @@
  * of every node. Pure.
  *
  * A run has a probe at its start, one at its end, and probes between trials. A fact that the first or the last probe
- * lacks is unknown; the probes between them can reveal wrong values, but a missing reply in them is acceptable, since a
- * node may be starting at that moment.
+ * lacks is unknown; the probes in between can reveal wrong values, but may lack replies, since a node may be starting
+ * at that moment.
  */
 import { reportedDirectives } from '../../../infra/redis/conf/directive-values.ts';
 import type { ServerFamily } from '../../../infra/redis/server-version.ts';

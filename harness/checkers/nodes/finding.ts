@@ -1,6 +1,6 @@
 /**
- * Reports wrong values of nodes as a finding: a figure `wrong` that counts them, one reason and one remedy per value,
- * and no figure if a node did not reply. Pure.
+ * Reports wrong values of nodes as a finding: a figure `wrong` that counts them, and one reason and one remedy per
+ * value. If a node did not reply, the finding has a figure only if a value is wrong. Pure.
  */
 import type { CheckContext, Checker } from '../checker.ts';
 import { type Finding, unknownResult, valueFigure } from '../history-queries.ts';
@@ -50,7 +50,7 @@ const MOST_IN_WORDS = 3;
 const EXTERNAL_REMEDY =
   'The kit sends neither CONFIG nor ACL to an external server: ask its operator. Once the operator has confirmed the setting, waive the criterion in config/gates.yaml with owner, reason and expiry.';
 
-/** Adds the advice for external servers, for which another run would not measure more. */
+/** Adds the advice for external servers, because another run would not measure anything more on them. */
 export function withAdvice(finding: Finding, { substrate }: CheckContext): Finding {
   return finding.validity === 'unknown' && substrate === 'external'
     ? { ...finding, remedy: EXTERNAL_REMEDY }
@@ -101,7 +101,9 @@ function missingIn(
   );
 }
 
-/** Combines the judgements. A wrong value that occurs in several probes counts once, in the first probe. */
+/**
+ * Combines the judgements. A wrong value that occurs in several probes is counted once, for the first of these probes.
+ */
 export function findingOf(
   wrong: readonly (Wrong & { readonly probe: Probe })[],
   checked: number,

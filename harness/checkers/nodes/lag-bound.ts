@@ -1,6 +1,6 @@
 /**
- * Whether a master that is cut off from its replicas stops acknowledging writes in time: at the latest when its
- * successor can be elected, plus the window in which asynchronous writes may be lost.
+ * Whether a master that is cut off from its replicas stops acknowledging writes in time: no later than the earliest
+ * election of its successor, plus the window in which asynchronous writes may be lost.
  */
 import { checkDirective, unansweredReason } from './directive.ts';
 import { nodeRule, type RuleContext } from './finding.ts';

@@ -1,4 +1,4 @@
-/** Users without a password. Only one may exist: a health check that can run only PING. */
+/** Users without a password. Only one is allowed: a user for health checks that can run only PING. */
 
 import { allowedCommands, listCommands, parseUser } from './acl.ts';
 import { nodeRule, type Wrong } from './finding.ts';

@@ -46,7 +46,7 @@ export const quorum = nodeRule({
   },
 });
 
-/** Whether the sentinel can act: it has all replicas, and is neither in TILT nor configured to fail. */
+/** Whether the sentinel can act: it has discovered all replicas, and is neither in TILT nor configured to fail. */
 function judgeFailoverAbility({ id, replicas, info }: NodeView, about: RuleContext): Judged {
   if (about.probe.when === 'between') return { wrong: [], checked: 0 };
   const { topology } = about.environment;

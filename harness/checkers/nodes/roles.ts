@@ -1,7 +1,7 @@
 /**
- * Whether the nodes have the roles of a healthy topology at the start and at the end of a run: one master, all others
- * its replicas with their links up, every sentinel with the same view; in a cluster one master per shard with its
- * replicas, and every slot served.
+ * Whether the nodes have the roles of a healthy topology at the start and at the end of a run: there is one master, all
+ * other nodes are its replicas with their links up, and every sentinel has the same view; in a cluster, each shard has
+ * one master with its replicas, and every slot is served.
  */
 import { parseClusterNodes, slotOwners } from '../../../infra/redis/cluster-nodes.ts';
 import { CLUSTER_SLOTS } from '../../../infra/topology.ts';
@@ -74,7 +74,7 @@ function judgeRoles(
 function checkMasters(views: readonly NodeView[], wanted: number): readonly Wrong[] {
   const found = views.filter(({ role }) => role?.get('role') === 'master').map(({ id }) => id);
   const known = views.filter(({ role }) => role !== undefined);
-  // If a node did not answer, a missing master may be that node.
+  // If a node did not answer, that node may be the missing master.
   if (found.length === wanted || (found.length < wanted && known.length < views.length)) return [];
   return [
     {

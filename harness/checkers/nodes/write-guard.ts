@@ -3,8 +3,8 @@ import { directiveRule } from './directive.ts';
 import type { RuleContext } from './finding.ts';
 
 /**
- * `min-replicas-to-write` is not required in a cluster, where an isolated master stops accepting writes once it has not
- * reached a majority for cluster-node-timeout.
+ * `min-replicas-to-write` is not required in a cluster, where an isolated master stops accepting writes once it has
+ * been unable to reach a majority for cluster-node-timeout.
  */
 const isCluster = ({ environment }: RuleContext) => environment.topology.kind === 'cluster';
 

@@ -13,9 +13,9 @@ const TTL_SECONDS = 4 * 3_600;
 const MS_PER_MINUTE = 60_000;
 
 /**
- * The rates are half as high as in the other failover drills, so that the history and the data of half an hour stay
- * small. Entries outlive the storm, because an expired one would count as lost. `settleMs` is longer than the 10 s
- * after which Sentinel itself demotes a master that has come back.
+ * The rates are half as high as in the other failover drills, so that half an hour of history and data stays small.
+ * Entries outlive the storm, because an expired one would count as lost. `settleMs` is longer than the 10 s after which
+ * Sentinel itself demotes a master that has come back.
  */
 export function stormOf({ seed, minutes }: StormLength): Drill {
   const drill = fullOnlyFailover({

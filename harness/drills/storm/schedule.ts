@@ -9,7 +9,7 @@ const FIRST_MS = 2_000;
  * Interval between rounds. A failover and the return of the old master take up to 16 s; a late round waits for them.
  */
 const GAP_MS = { from: 8_000, to: 20_000 } as const;
-/** Minimum time, in ms, between the start of the last round and the end. */
+/** Minimum time, in ms, between the start of the last round and the end of the storm. */
 const LAST_MS = 5_000;
 const MS_PER_MINUTE = 60_000;
 

@@ -6,7 +6,8 @@
  *   restore: ballast removed ─▶ unmount ─▶ a later rewrite succeeds: all files are on the disk below
  *
  * The server keeps running. The rewrite on the small volume fails when it renames its base file across volumes; only
- * the file that it appends to must be there. Left out: snapshots, which are written outside the folder.
+ * the file that the server appends to must be on the small volume. Left out: snapshots, which are written outside the
+ * folder.
  */
 import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -61,8 +62,8 @@ async function rewrite(admin: Redis): Promise<void> {
 /**
  * Rewrites the append-only file until a rewrite has succeeded, regardless of the server's role. A server that became a
  * replica copies the data of the new master, which ends a running rewrite. Its earlier rewrites failed on the small
- * volume: after three failures Redis delays a scheduled rewrite for a minute, but executes the command (aof.c,
- * aofRewriteLimited).
+ * volume: after three failures Redis delays a scheduled rewrite for a minute, but executes an explicit command
+ * immediately (aof.c, aofRewriteLimited).
  *
  * A replica exits if it cannot write a command from its master to the file (server.c, "Replica was unable to write
  * command to disk"). At its next start it opens its files on the disk.

@@ -1,6 +1,6 @@
 /**
- * A fault that exhausts a server resource from a separate process, which restores the resource even if this process is
- * killed.
+ * A fault that exhausts a server resource from a separate process, which restores the resource even if the harness
+ * process is killed.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -31,7 +31,7 @@ export const exhaustMemory: Exhaust = async (admin) => {
   const put = (value: Buffer) => [`${prefix}${written++}`, value, 'PX', FILLER_TTL_MS] as const;
   /**
    * Returns whether the server refuses even small values. A refused large value is not enough, because the memory of
-   * its buffers is free again afterwards.
+   * its buffers is freed afterwards.
    */
   const write = async () => {
     const pipeline = admin.pipeline();
@@ -95,7 +95,7 @@ async function usageOf(admin: Redis) {
   };
 }
 
-/** Returns a prefix whose keys belong to this node, even in a cluster. */
+/** Returns a key prefix; keys with this prefix belong to this node, even in a cluster. */
 async function ownPrefix(admin: Redis): Promise<string> {
   for (let n = 0; n < 1_000; n++) {
     const prefix = `kit:filler:{${n}}:`;

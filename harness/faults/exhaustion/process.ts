@@ -51,7 +51,7 @@ async function exhaust(resource: ResourceName, access: Access): Promise<Exhausti
   return EXHAUST[resource](admin, access);
 }
 
-/** Restores the resource once. If that failed, the next call tries again. */
+/** Restores the resource once. If that fails, the next call tries again. */
 async function restore(): Promise<void> {
   const exhaustion = await exhausting?.catch(() => undefined);
   await exhaustion?.restore();

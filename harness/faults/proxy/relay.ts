@@ -17,7 +17,7 @@ export interface Relay {
   /** Resolves at the next change to the toxics, or when a connection closes. */
   readonly changed: () => Promise<void>;
   readonly random: () => number;
-  /** Called with the number of passed bytes. */
+  /** Called with the number of bytes that were passed on. */
   readonly passed?: (bytes: number) => void;
 }
 
@@ -123,7 +123,7 @@ async function* readChunks(source: Socket): AsyncGenerator<Arrival> {
 /**
  * Blocks all bytes while a `timeout` or `reset_peer` toxic is set.
  *
- * @returns true when the connection was ended, by the toxic or by a peer
+ * @returns true if the connection was ended, by the toxic or by a peer
  */
 async function waitWhileBlocked(link: Relay): Promise<boolean> {
   const sinceMs = performance.now();
@@ -163,7 +163,7 @@ async function delayUntilDue(link: Relay, atMs: number): Promise<void> {
 }
 
 /**
- * Writes the chunk: immediately, or in slices while there is a `slicer` or a `bandwidth`. Toxics are looked up per
+ * Writes the chunk: immediately, or in slices while a `slicer` or `bandwidth` toxic is set. Toxics are looked up per
  * slice, so that a removed toxic does not delay the rest of a large chunk.
  */
 async function writeSliced(link: Relay, chunk: Buffer): Promise<void> {

@@ -5,7 +5,7 @@
  * `downstream` is from Redis to the client (the default, as in Toxiproxy), `upstream` from the client to Redis. `down`
  * is not a toxic but a disabled proxy: it refuses new connections and resets existing ones.
  *
- * One difference from Toxiproxy: bytes that `timeout` and `reset_peer` stop are held, not dropped. If the toxic is
+ * One difference from Toxiproxy: bytes stopped by `timeout` and `reset_peer` are held, not dropped. If the toxic is
  * removed in time, they pass, as they would after a server hang.
  */
 export type Direction = 'upstream' | 'downstream';
@@ -18,9 +18,9 @@ export interface ToxicAttributes {
   readonly bandwidth: { readonly rate: number };
   /** Delays the close of the connection. */
   readonly slow_close: { readonly delay: number };
-  /** Nothing passes; the connection is closed after the time, or never if the time is 0. */
+  /** Nothing passes; the connection is closed after the given time, or never if the time is 0. */
   readonly timeout: { readonly timeout: number };
-  /** Resets the connection (RST) after the time, counted from the first byte. */
+  /** Resets the connection (RST) after the given time, counted from the first byte. */
   readonly reset_peer: { readonly timeout: number };
   /** Passes data in slices of `average_size` +/- `size_variation` bytes, with a delay after each. */
   readonly slicer: {

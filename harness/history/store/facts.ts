@@ -18,7 +18,7 @@ export class FactTable<Event, Facts> {
     this.#factsOf = factsOf;
   }
 
-  /** Returns the number of the facts in an event; adds them if they are new. */
+  /** Returns the number that identifies the facts in an event; adds the facts if they are new. */
   add(event: Event): number {
     const id = this.#idOf(event);
     const known = this.#numbers.get(id);

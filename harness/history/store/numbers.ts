@@ -1,5 +1,6 @@
 /**
- * A growing list of numbers, most of which are integers close to their neighbours: 2 or 4 bytes each, 8 for others.
+ * A growing list of numbers, most of which are integers close to their neighbours: these take 2 or 4 bytes each, all
+ * others 8.
  *
  *   push ─▶ the open chunk, 8 bytes per number ─▶ once it is full, a chunk of the smallest type
  *
@@ -64,7 +65,7 @@ export class NumberColumn {
       const difference = value - first;
       most = Math.max(most, Number.isInteger(difference) ? Math.abs(difference) : Number.POSITIVE_INFINITY);
     }
-    // A fraction stays exact without a base.
+    // A base of 0 keeps fractions exact.
     const base = most <= MAX_INT32 ? first : 0;
     const chunk = emptyChunk(most);
     for (let i = 0; i < CHUNK; i++) chunk[i] = (this.#open[i] as number) - base;

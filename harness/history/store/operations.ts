@@ -38,7 +38,7 @@ export class OperationTable implements IndexedRows {
   readonly #key = new NumberColumn();
   readonly #value = new NumberColumn();
   readonly #answer = new NumberColumn();
-  /** Length and numbers for each list of a batch. */
+  /** Length and numbers of each list in a batch. */
   readonly #pool = new NumberColumn();
   /** Start of a list in the pool, by row, for the rows that have one. */
   readonly #lists: Readonly<Record<BatchList, Map<number, number>>> = {
@@ -122,7 +122,7 @@ export class OperationTable implements IndexedRows {
     return this.#completion.at(row) !== NOT_COMPLETED;
   }
 
-  /** Returns the facts of the completion of a row that is completed. */
+  /** Returns the completion's facts for a completed row. */
   completionFactsAt(row: number): CompletionFacts {
     return this.#completionFacts.at(this.#completion.at(row));
   }
@@ -135,7 +135,7 @@ export class OperationTable implements IndexedRows {
     return this.#intendedUs.at(row) + this.#sentAfterUs.at(row);
   }
 
-  /** Returns the time of the completion of a row that is completed. */
+  /** Returns the completion time of a completed row. */
   doneUsAt(row: number): number {
     return this.sentUsAt(row) + this.#doneAfterUs.at(row);
   }
@@ -154,7 +154,7 @@ export class OperationTable implements IndexedRows {
     return givenNumber(this.#answer.at(row));
   }
 
-  /** Returns the strings of a list of a batch; undefined if the row has none. */
+  /** Returns the strings in one of a batch's lists; undefined if the row does not have that list. */
   listAt(list: BatchList, row: number): OptionalText[] | undefined {
     const start = this.#lists[list].get(row);
     if (start === undefined) return undefined;

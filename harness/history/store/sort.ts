@@ -27,7 +27,7 @@ export function sortedRows(
 
 type IsAfter = (a: number, b: number) => boolean;
 
-/** Sorts a few rows by insertion; rows that a recorder wrote are nearly in order. */
+/** Sorts a few rows by insertion, because rows written by a recorder are nearly in order. */
 function sortRun(rows: Uint32Array, from: number, to: number, isAfter: IsAfter): void {
   for (let i = from + 1; i < to; i++) {
     const row = rows[i] as number;

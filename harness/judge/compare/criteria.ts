@@ -5,10 +5,10 @@
  *
  * The interval depends on the figure, and no distribution is assumed: Clopper-Pearson for a proportion, order
  * statistics of all samples for a percentile, order statistics of the trials for a value per trial. Samples within a
- * trial are not independent, so their interval is too narrow on a machine that has other work. A time must therefore
- * also differ by more than the machine delay that the two runs recorded. A value from too few trials is undecided,
- * except for a criterion that the machine never excuses (`timing: false`): if its state changes, the subject has
- * changed.
+ * trial are not independent, so their interval is too narrow on a machine that also does other work. A time must
+ * therefore also differ by more than the machine delay that the two runs recorded. A value from too few trials is
+ * undecided, except for a criterion that the machine never excuses (`timing: false`): if its state changes, the subject
+ * has changed.
  */
 import type { Gate } from '../../../config/gates.ts';
 import { amountsOf, poolProportions, type Reading } from '../../gates/aggregate.ts';
@@ -101,8 +101,8 @@ function byIntervals(baseline: Side, run: Side, before: Bounded, after: Bounded)
 }
 
 /**
- * Whether a single trial decides: a median would hide a write lost in one of many trials, and a lost write is never
- * noise.
+ * Whether a single trial decides the comparison: a median would hide a write lost in one of many trials, and a lost
+ * write is never noise.
  */
 function isDecidedByOneTrial(
   { criterion: before }: Side,
@@ -113,7 +113,10 @@ function isDecidedByOneTrial(
   return gate.timing === false && method === OF_TRIALS && isChanged;
 }
 
-/** Decides by state if there is no interval. This applies only to a criterion that the machine never excuses. */
+/**
+ * Decides by state if there is no interval. This applies only to a criterion whose failure a busy machine never
+ * excuses.
+ */
 function byState(baseline: Side, run: Side, lacking: Estimate): Decision {
   const { criterion: before } = baseline;
   const { criterion: after, gate } = run;
@@ -134,7 +137,8 @@ function targetInWords({ target: { op, value }, unit }: Gate): string {
 }
 
 /**
- * Whether the criterion missed its target, waived or not. The reason of a waived criterion begins with its own state.
+ * Whether the criterion missed its target, even if it is waived. The reason for a waived criterion begins with the
+ * criterion's own state.
  */
 function isMissed({ state, reason }: Criterion): boolean {
   return state === 'FAIL' || (state === 'WAIVED' && reason.startsWith('FAIL: '));

@@ -39,7 +39,7 @@ export interface RunComparison {
 }
 
 /**
- * @param options.force compare although the fingerprints differ
+ * @param options.force compare even if the fingerprints differ
  * @throws KitError EVIDENCE_UNREADABLE or RUN_NOT_COMPARABLE, exit 3
  */
 export function compareRuns(

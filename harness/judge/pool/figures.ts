@@ -2,8 +2,8 @@
  * Figures for the trials of a pool, across runs. Pure: check results in, rows out.
  *
  * Bounds assume no distribution: they use order statistics for a time, and Clopper-Pearson for the share of trials
- * without a lost write, a double apply or a dead client. Trials on a busy machine are left out of times, but never out
- * of counts.
+ * without a lost write, a double apply or a dead client. Trials on a busy machine are excluded from times, but never
+ * from counts.
  */
 import type { MachineBounds } from '../../../config/gates.ts';
 import type { CheckResult } from '../../checkers/checker.ts';
@@ -48,7 +48,10 @@ interface Row {
 export interface TimeRow extends Row {
   /** Number of trials that were left out because the machine was busy. */
   readonly leftOut: number;
-  /** Number of trials in which the timed event never happened. Such a trial counts as longer than every bound. */
+  /**
+   * Number of trials in which the timed event never happened. The time of such a trial counts as longer than every
+   * bound.
+   */
   readonly never: number;
   /**
    * Upper bounds on the median and on the 95th percentile over all trials; null if there are too few trials, or too

@@ -111,7 +111,8 @@ function keyOf(manifest: Manifest): string {
 }
 
 /**
- * Returns the digest of each drill's definition, except for the drill that spans a run, which has no figures per trial.
+ * Returns the digest of each drill's definition. The drill that spans a run is left out, because it has no figures per
+ * trial.
  */
 function definitionsOf(evidence: Evidence): ReadonlyMap<string, string> {
   const text = evidence.read(DRILLS);

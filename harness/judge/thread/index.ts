@@ -1,7 +1,7 @@
 /**
- * Judges in a separate thread, for two reasons. First, garbage: only a new thread can be given a limit for its young
- * generation, which leaves little room for garbage in its heap. Second, Ctrl-C can end it, although judging never
- * yields to the event loop.
+ * Judges in a separate thread, for two reasons. First, garbage: only a new thread can be given a limit on its young
+ * generation, and a low limit leaves little room for garbage in the heap. Second, Ctrl-C can end it, even though
+ * judging never yields to the event loop.
  *
  *   judgeInThread ─▶ worker.ts: the modules, loaded again; one of `tasks.ts` ─▶ its result, or its KitError
  */

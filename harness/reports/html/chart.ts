@@ -74,7 +74,7 @@ export function renderDrawing(
   return html`<svg viewBox="0 0 ${PANEL.width} ${roundCoordinate(height)}" role="img" aria-labelledby="${id}-t ${id}-d"><title id="${id}-t">${title}</title><desc id="${id}-d">${description}</desc>${content}</svg>`;
 }
 
-/** Wraps a table so that it can be scrolled if the page is too narrow, with the keyboard as well. */
+/** Wraps a table so that it can be scrolled, with the keyboard as well, if the page is too narrow. */
 export function wrapScrolling(label: string, table: Markup): Markup {
   return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`;
 }

@@ -1,4 +1,4 @@
-/** Basis of the verdict: deviations, seal, versions, machine, and how to recompute it. */
+/** Basis of the verdict: deviations, seal, versions and machine, and how to recompute the verdict. */
 import type { Report } from '../report.ts';
 import {
   formatBytes,

@@ -1,4 +1,4 @@
-/** The first screen: the decision, the action, its basis, and one symbol per criterion. */
+/** The first screen: the decision, the action, the basis of the verdict, and one symbol per criterion. */
 import type { Verdict } from '../../gates/gate.ts';
 import type { Report } from '../report.ts';
 import {

@@ -21,7 +21,8 @@ export interface Control {
   /** Whether a PING can be sent: the connection is open, and the last reply has arrived. */
   readonly isIdle: boolean;
   /**
-   * Sends a PING. `answered` is called once, when the first bytes of the reply arrive, or never if the connection ends.
+   * Sends a PING. `answered` is called once, when the first bytes of the reply arrive; it is not called if the
+   * connection ends before that.
    */
   ask(answered: () => void): void;
   close(): void;

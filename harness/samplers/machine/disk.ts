@@ -1,7 +1,7 @@
 /**
  * Control measurement of the disk: a bare fsync of one byte, in an unnamed file on the disk of the run folder.
- * Sentinels and nodes of a cluster fsync their state files during every failover, so a slow disk delays the failover.
- * One fsync is in flight at a time.
+ * Sentinels and cluster nodes fsync their state files during every failover, so a slow disk delays the failover. One
+ * fsync is in flight at a time.
  */
 import { promises, rmSync } from 'node:fs';
 

@@ -112,7 +112,7 @@ async function nextMessageFrom<T extends FromWatch['type']>(
   }
 }
 
-/** Returns the main thread of each visible server process, which is the thread that runs commands. */
+/** For each visible server process, returns the main thread, which runs the commands. */
 function threadsOf(nodes: readonly NodeStatus[]): WatchedThreads {
   return Object.fromEntries(
     nodes.flatMap(({ id, pid }) => {

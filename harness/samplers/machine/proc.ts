@@ -47,7 +47,7 @@ export function parseLoad(text: string): number | undefined {
   return text === '' || Number.isNaN(load) ? undefined : load;
 }
 
-/** A thread's time on a CPU and its wait for one, in ms since it started. */
+/** Time, in ms, that a thread has spent on a CPU and waiting for a CPU since it started. */
 export interface Scheduling {
   readonly ranMs: number;
   readonly waitedMs: number;

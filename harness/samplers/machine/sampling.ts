@@ -36,8 +36,8 @@ const FSYNC_EVERY_TICKS = 20;
 const CONTROL_BOUND_MS = 2_000;
 const OWN_THREAD = '/proc/thread-self/schedstat';
 /**
- * Resolution of Node.js timers. Timers are up to 1 ms late even on an idle machine, so only the time beyond this is
- * attributed to the machine.
+ * Resolution of Node.js timers. Timers are up to 1 ms late even on an idle machine, so only lateness beyond this value
+ * is attributed to the machine.
  */
 const TIMER_RESOLUTION_MS = 1;
 
@@ -59,7 +59,10 @@ interface Window {
   runnable: number[];
 }
 
-/** A PING in flight, with its due times and the waits of the threads on its path at the time it was sent. */
+/**
+ * A PING in flight, with its due times, and with the time that each thread on its path had waited for a CPU when the
+ * PING was sent.
+ */
 interface Asked {
   readonly dueUs: number[];
   readonly sentUs: number;

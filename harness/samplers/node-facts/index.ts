@@ -88,8 +88,8 @@ async function factsOfNode(
 }
 
 /**
- * Returns facts about the port of each node, and about the plain port of a node with TLS if it has one: CONFIG SET port
- * can open a plain port in a running server.
+ * Returns facts about the port of each node, and, for a node with TLS, about its plain port if it has one: CONFIG SET
+ * port can open a plain port in a running server.
  */
 async function portFacts(
   environment: Environment,

@@ -7,8 +7,8 @@ import { connect as connectTls, type SecureVersion } from 'node:tls';
 import type { Address } from '../../../infra/topology.ts';
 
 /**
- * Time limit, in ms: enough for a handshake on a busy machine. A port that drops packets delays the probe by this time
- * once.
+ * Time limit, in ms: enough for a handshake on a busy machine. A port that drops packets delays the probe by this time,
+ * but only once.
  */
 const BOUND_MS = 5_000;
 

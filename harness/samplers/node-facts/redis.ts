@@ -16,8 +16,8 @@ export interface Fact {
 }
 
 /**
- * INFO fields that criteria read, and fields that identify the server. The others are counters, which the trials
- * sample.
+ * INFO fields that criteria read, and fields that identify the server. All other fields are counters, which are sampled
+ * during the trials.
  */
 const INFO_FIELDS = new Set(
   `redis_version valkey_version server_name redis_mode run_id tcp_port uptime_in_seconds role maxclients used_memory

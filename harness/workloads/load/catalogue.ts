@@ -1,7 +1,7 @@
 /**
- * Keys and values of a load: 36 characters per key and Twitter's value sizes (see `values.ts`). The expiries come from
- * the same traces: a quarter of the clusters have a mean TTL below 20 minutes, a quarter above 2 days (Yang, OSDI 2020,
- * section 4.4). The value of a key begins with its rank, so that a read can be checked.
+ * Keys and values for a load: 36 characters per key, and value sizes from Twitter's traces (see `values.ts`). The
+ * expiries come from the same traces: a quarter of the clusters have a mean TTL below 20 minutes, a quarter above 2
+ * days (Yang, OSDI 2020, section 4.4). The value of a key begins with its rank, so that a read can be checked.
  */
 import type { Random } from '../random.ts';
 import { padValue, valueBytes } from '../values.ts';

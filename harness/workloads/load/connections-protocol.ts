@@ -8,7 +8,7 @@ export interface ConnectionsSetup {
   readonly login: ClientSpec['app'] | undefined;
   readonly asked: number;
   readonly perSecond: number;
-  /** Time limit, in ms, for the answers after the last connection was opened. */
+  /** Time limit, in ms, for the answers after the last connection has been opened. */
   readonly boundMs: number;
 }
 

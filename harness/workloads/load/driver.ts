@@ -1,5 +1,6 @@
 /**
- * Drives the load threads: starts them, runs steps on a common schedule, merges their results and records both.
+ * Drives the load threads: starts them, runs steps on a common schedule, merges their results, and records the steps
+ * with the merged results.
  *
  *   step ─▶ plan per thread ─▶ pacer ticks ─▶ threads send when due ─▶ results ─▶ one `load-step` and its histograms
  */
@@ -25,7 +26,7 @@ import { cpuShares, readCpu, recordStep, type StepOutcome } from './step-record.
 
 /** Interval between ticks, in ms: a quarter of the lag that a step may have. */
 const TICK_MS = 0.25;
-/** Maximum time, in ms, until a thread is ready. Loading the client takes 1 s, and 12 s at a load average of 15. */
+/** Maximum time, in ms, until a thread is ready. Loading the client takes 1 s, or 12 s at a load average of 15. */
 const READY_BOUND_MS = 60_000;
 const PREPARE_BOUND_MS = 120_000;
 const STOP_BOUND_MS = 5_000;
@@ -38,7 +39,7 @@ export interface LoadOptions
   extends Omit<LoadSetup, 'spec' | 'originNs' | 'place' | 'ticking' | 'threads' | 'tag'> {
   /** Number of threads; 0 for one per core. */
   readonly threads: number;
-  /** Maximum number of operations in flight per thread; operations above it are dropped. */
+  /** Maximum number of operations in flight per thread; operations above this limit are dropped. */
   readonly inFlightBound: number;
 }
 

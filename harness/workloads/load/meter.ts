@@ -50,7 +50,7 @@ export class LoadMeter {
     if (wrong) this.#sums.wrong++;
     this.#sums.reads += reads;
     this.#sums.hits += hits;
-    // Only answers count, because a fast failure must not improve a latency.
+    // Only answers count, because a fast failure must not improve the latency figures.
     if (outcome === 'failed') return;
     this.#histogram(`latency/${kind}`).record(atUs - intendedUs);
     this.#histogram(`service/${kind}`).record(atUs - sentUs);

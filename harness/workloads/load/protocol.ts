@@ -19,7 +19,7 @@ export interface StepPlan {
   readonly count: number;
   /** Number of operations with the same intended time; 1 gives a Poisson process. */
   readonly burst: number;
-  /** Maximum number of operations in flight; operations above it are dropped. */
+  /** Maximum number of operations in flight; operations above this limit are dropped. */
   readonly inFlightBound: number;
   readonly seed: number;
   readonly startUs: number;
@@ -40,7 +40,8 @@ export interface StepRequest {
   readonly hotShare?: number;
   readonly burst?: number;
   /**
-   * Maximum number of operations in flight per thread; operations above it are dropped. Default: that of the driver.
+   * Maximum number of operations in flight per thread; operations above this limit are dropped. Default: the driver's
+   * limit.
    */
   readonly inFlightBound?: number;
   /** Time, in ms, for operations in flight to complete after the end; default 1000. */

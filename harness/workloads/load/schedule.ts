@@ -1,6 +1,7 @@
 /**
  * Intended times of a step: a Poisson process conditioned on exactly `count` events. A plain Poisson process has a
- * random number of events, and a generator that lost 1 % of its operations could not be distinguished from chance.
+ * random number of events, so if the generator lost 1 % of the operations, the loss could not be distinguished from
+ * chance.
  */
 import { type Random, seededRandom } from '../random.ts';
 import type { StepPlan } from './protocol.ts';

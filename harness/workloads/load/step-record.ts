@@ -72,7 +72,10 @@ export function readCpu(): CpuTimes | undefined {
   }
 }
 
-/** Returns shares of the CPU time of all cores between two readings; null if the system does not provide them. */
+/**
+ * Returns the busy and stolen shares of the CPU time of all cores between two readings; null if the system does not
+ * provide these times.
+ */
 export function cpuShares(before: CpuTimes | undefined, after: CpuTimes | undefined): CpuShares {
   if (before === undefined || after === undefined) return { busyRatio: null, stealRatio: null };
   const busyMs = after.busyMs - before.busyMs;

@@ -85,7 +85,7 @@ async function throughOutage(
   expect(`${name}-redis-again`, 'Redis accepts writes again', equals('redis', back.source));
 }
 
-/** Records the transitions as they occur, each also in the history. */
+/** Records the breaker's transitions as they occur, and adds each of them to the history. */
 function watchTransitions({ record, clock }: Context, cache: Cache): readonly string[] {
   const transitions: string[] = [];
   cache.on((event: CacheEvent) => {
@@ -98,7 +98,7 @@ function watchTransitions({ record, clock }: Context, cache: Cache): readonly st
   return transitions;
 }
 
-/** Sends calls until the breaker is open; returns the time taken in ms. */
+/** Sends calls until the breaker is open; returns the time taken, in ms. */
 async function tripBreaker({ expect, clock, parameters }: Context, outage: Outage, threshold: number) {
   const { cache, name, key } = outage;
   const struckUs = clock.nowUs();
@@ -133,7 +133,7 @@ async function expectAnswersWhileOpen(context: Context, { cache, name, key }: Ou
   });
 }
 
-/** Sends calls until the breaker is closed again; returns the time taken in ms. */
+/** Sends calls until the breaker is closed again; returns the time taken, in ms. */
 async function resetBreaker({ expect, clock, parameters, signal }: Context, { cache, name, key }: Outage) {
   const healedUs = clock.nowUs();
   const closed = await waitUntil(

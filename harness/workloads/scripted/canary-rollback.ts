@@ -1,6 +1,6 @@
 /**
  * A canary rollout on a real Redis: two instances of the service, each with its own connection, record requests that
- * use the pattern cache. The judge's looks follow one another without waiting for their interval.
+ * use the pattern cache. The judge's looks follow one another immediately, rather than at the configured interval.
  *
  *   healthy looks ─▶ promotion ─▶ planted fault ─▶ rollback ─▶ more looks, a restart ─▶ an operator clears the latch
  *
@@ -27,7 +27,7 @@ import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './scri
 const defaults = {
   users: 800,
   patterns: 20,
-  /** Duration of a load in ms, which makes a request in the control arm slower than a hit. */
+  /** Duration of a load, in ms. This delay makes a request in the control arm slower than a hit. */
   loadMs: 20,
   /** Number of requests in flight. */
   lanes: 40,
@@ -47,7 +47,7 @@ interface Rollout {
   readonly services: readonly CanaryTestingService[];
   readonly caches: readonly Cache[];
   readonly users: readonly string[];
-  /** Time of the looks, in Unix ms. */
+  /** Unix time of the looks, in ms. */
   readonly clock: { ms: number; readonly startMs: number };
   readonly patterns: readonly string[];
 }
@@ -130,7 +130,7 @@ function movedBetween(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   return missing(a, b) + missing(b, a);
 }
 
-/** Sends a request for every user, then takes a look; every process has the decision afterwards. */
+/** Sends a request for every user, and then lets the judge decide. Afterwards, every process has the decision. */
 async function look(context: Context, rollout: Rollout, tally: Tally, isPlanted: boolean): Promise<Decision> {
   const { services, users, clock } = rollout;
   const { lanes } = context.parameters;

@@ -143,7 +143,7 @@ async function expectEntries(setting: Setting, jump: Jump, caller: Caller): Prom
   expect('ttl-at-least', 'a write after the jump has almost its full TTL in Redis', least);
 }
 
-/** Checks that a command waiting for a held reply ends at its timeout, although the clock steps in the meantime. */
+/** Checks that a command waiting for a held reply ends at its timeout, even though the clock steps in the meantime. */
 async function expectTimeout({ context, clock, impatient, prefix }: Setting, jump: Jump): Promise<void> {
   const { expect, masterOf, parameters } = context;
   const { commandTimeoutMs, heldMs, slackMs, jumpSeconds } = parameters;

@@ -12,8 +12,8 @@ import { prefixOf, rawKeys } from '../raw-keys.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 /**
- * `settleBoundMs`: longer than the bound of a first tier (500 ms), so that a slow machine alone does not fail the
- * drill.
+ * `settleBoundMs`: longer than the bound of a first tier (500 ms), so that the drill does not fail merely because the
+ * machine is slow.
  */
 const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
 
@@ -131,8 +131,8 @@ async function expectMisses(
 }
 
 /**
- * Waits until the answers are equal. A first tier may serve an old value within its bound, so the reads that count
- * follow afterwards. A plain cache has no such grace period.
+ * Waits until the answers equal the expected values. A first tier may serve an old value within its bound, so the reads
+ * that are judged come afterwards. A plain cache has no such grace period.
  */
 async function waitUntilEqual(
   { parameters, signal }: Context,

@@ -60,7 +60,7 @@ export const featureFlag = defineScript({
   },
 });
 
-/** Watches INFO and CLIENT LIST, which cover any connection of the client. */
+/** Watches INFO and CLIENT LIST, which cover every connection of the client. */
 async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> {
   const nodes = environment.topology.redis.map(({ id }) => id);
   const connections = await Promise.all(nodes.map((id) => environment.admin(id)));

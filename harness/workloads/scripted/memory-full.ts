@@ -14,7 +14,7 @@ const defaults = {
   keys: 100,
   valueBytes: 2_000,
   loadMs: 100,
-  /** Maximum duration, in ms, of a load whose lease is evicted: another lease of 2 s, and another load. */
+  /** Maximum duration, in ms, of a load whose lease is evicted: it allows for another lease of 2 s and another load. */
   leaseBoundMs: 10_000,
   recoveryBoundMs: 10_000,
 };
@@ -147,7 +147,7 @@ async function expectServed({ context, cache, evicts, namesOf }: Setting): Promi
 }
 
 /**
- * Checks that an invalidated entry does not reappear, although the version of its tag or the entry itself may be
+ * Checks that an invalidated entry does not reappear, even though the version of its tag, or the entry itself, may be
  * evicted at any time.
  */
 async function expectInvalidated(setting: Setting): Promise<void> {
@@ -233,7 +233,7 @@ async function expectRecovered(setting: Setting): Promise<void> {
   });
 }
 
-/** Checks that only the master evicts, and that its replicas follow without a full synchronization. */
+/** Checks that only the master evicts, and that its replicas follow without a full synchronisation. */
 async function expectReplicas({ context, cache, namesOf }: Setting, before: State): Promise<void> {
   const { expect, environment, caughtUp } = context;
   const state = await stateOf(context);

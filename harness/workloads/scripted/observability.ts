@@ -130,7 +130,7 @@ function countOutcomes(events: readonly HistoryEvent[]) {
   return counts;
 }
 
-/** Returns the sum over all series of a metric in Prometheus text; null if it has none. */
+/** Returns the sum over all series of a metric in Prometheus text; null if the metric has no series. */
 function sumOf(text: string, metric: string): number | null {
   const values = text
     .split('\n')

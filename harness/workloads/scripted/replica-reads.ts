@@ -94,8 +94,8 @@ async function expectBounded(setting: Setting): Promise<void> {
 }
 
 /**
- * Reads the key for `heldMs`. `older` counts reads for which a newer value had been acknowledged longer ago than the
- * allowed staleness.
+ * Reads the key for `heldMs`. `older` counts reads that returned an old value even though a newer one had been
+ * acknowledged longer ago than the allowed staleness.
  */
 async function readsWhile(
   { context, cache, key }: Setting,

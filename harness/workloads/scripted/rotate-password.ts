@@ -55,7 +55,8 @@ export function isEndedBySwitchover(error: unknown): boolean {
 type Nodes = ReadonlyMap<string, Redis>;
 
 /**
- * Admin connections, opened again after each switchover, because a switchover closes the connections to the old master.
+ * Opens admin connections to all nodes. Must be called again after each switchover, which closes the connections to the
+ * old master.
  */
 async function openNodes({ environment }: Context): Promise<Nodes> {
   const nodes = environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const);
@@ -118,7 +119,7 @@ async function setPasswords(context: Context, user: string, rule: string): Promi
   for (const node of (await openNodes(context)).values()) await node.call('ACL', 'SETUSER', user, rule);
 }
 
-/** Checks the reply of every node to a new connection with each password. */
+/** Checks how every node replies to a new connection that logs in with each of the passwords. */
 async function expectLogins(
   context: Context,
   phase: 'both' | 'finished',
@@ -197,7 +198,8 @@ function startLoad({ remember, tag, parameters, signal }: Context, cache: Cache)
   };
   const counted = async (n: number) => {
     await operate(n).catch((error: unknown) => {
-      // The set was in flight, or waited for its replicas, when the master changed: another drill judges switchovers.
+      // The set was in flight, or was waiting for its replicas, when the master changed: another drill judges
+      // switchovers.
       if (error instanceof OutcomeUnknownError || isEndedBySwitchover(error)) return;
       failed.push(`${n}: ${error instanceof Error ? error.message : String(error)}`);
     });

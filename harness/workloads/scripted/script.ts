@@ -66,7 +66,7 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**
    * Injects a fault (a file in `harness/faults/`) into every master, and records it. Returns a function that heals the
-   * fault, which happens at the end of the trial at the latest.
+   * fault; at the end of the trial, the fault is healed in any case.
    */
   inject(fault: string): Promise<Heal>;
   /**
@@ -109,8 +109,8 @@ export interface RestoredBackup {
   /** Number of keys that a client wrote during the restore. */
   readonly kept: number;
   /**
-   * Number of keys in the archive that were compared with the environment afterwards; `different` is how many of them
-   * differ.
+   * Number of keys in the archive that were compared with the environment afterwards; `different` is the number of keys
+   * that differ.
    */
   readonly compared: number;
   readonly different: number;
@@ -142,8 +142,8 @@ export function defineScript<const P extends Parameters>(workload: {
 
 /**
  * Client limits that are not reached even on a busy machine. They are for drills that check the data written and read
- * rather than the speed: with the environment's limits, memory would answer instead of a slow Redis, which is a
- * different guarantee.
+ * rather than the speed: with the environment's limits, the memory fallback would answer instead of a slow Redis, and
+ * the drill would test a different guarantee.
  */
 export const RELAXED_LIMITS = {
   commandTimeoutMs: 5_000,

@@ -35,7 +35,7 @@ const AILMENTS: Readonly<Record<string, (timeoutMs: number) => Ailment>> = {
   }),
   latency: (timeoutMs) =>
     fatal({ type: 'latency', attributes: { latency: 3 * timeoutMs, jitter: timeoutMs } }),
-  // Takes 16 s for a value of 16 KB.
+  // At this rate, a value of 16 KB takes 16 s.
   bandwidth: () => fatal({ type: 'bandwidth', attributes: { rate: 1 } }),
   // 10 bytes per second.
   dribbled: () =>

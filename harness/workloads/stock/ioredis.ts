@@ -53,8 +53,7 @@ function commandsOf(redis: Redis | Cluster): StockCommands {
     get: (key) => redis.get(key),
     incr: (key) => redis.incr(key),
     append: (key, text) => redis.append(key, text),
-    // ioredis refuses commands and pipelines on keys of several slots, so such keys are sent one at
-    // a time.
+    // ioredis refuses commands and pipelines on keys in several slots, so such keys are sent one at a time.
     getMany: (keys) =>
       redis instanceof Cluster ? Promise.all(keys.map((key) => redis.get(key))) : redis.mget([...keys]),
     async setMany(entries, ttlSeconds) {

@@ -95,7 +95,7 @@ function openClient(nodeRedis: NodeRedis, spec: ClientSpec): NodeRedisClient {
 function commandsOf(client: NodeRedisClient, { ErrorReply }: NodeRedis, { mode }: ClientSpec): StockCommands {
   const set = (key: string, value: string, ttlSeconds: number) => client.set(key, value, { EX: ttlSeconds });
   return {
-    // A cluster has no PING of its own.
+    // The cluster client has no PING, so a GET is sent instead.
     ping: () => (mode === 'cluster' ? client.get('ping') : client.ping()),
     set,
     get: (key) => client.get(key),

@@ -15,7 +15,10 @@ export interface StockCommands {
   /** Reads several keys, in one batch unless the keys belong to several nodes. */
   getMany(keys: readonly string[]): Promise<readonly (string | null)[]>;
   setMany(entries: readonly (readonly [key: string, value: string])[], ttlSeconds: number): Promise<unknown>;
-  /** Returns the cached value, or loads and stores it. If absent, the cache-aside of `stockAdapter` applies. */
+  /**
+   * Returns the cached value, or loads and stores it. If this method is absent, the cache-aside of `stockAdapter`
+   * applies.
+   */
   getOrCompute?(key: string, load: () => Promise<string>, ttlSeconds: number): Promise<string>;
   close(): Promise<unknown>;
   /**
@@ -58,8 +61,8 @@ export function stockAdapter(client: string, spec: ClientSpec, commands: StockCo
       await commands.setMany(physical, defaultTtlSeconds);
       return { source: 'redis' };
     },
-    // Cache-aside as in requirements document 004, section 7: after a Redis error the value is computed, and its store
-    // is not awaited.
+    // Cache-aside as in requirements document 004, section 7: after a Redis error the value is computed, and the call
+    // does not wait until it is stored.
     async getOrCompute(key, load) {
       if (commands.getOrCompute !== undefined) return computeWith(commands, physicalKey(key), load, spec);
       const cached = await commands.get(physicalKey(key)).catch(() => null);
@@ -96,7 +99,7 @@ async function computeWith(
 
 /**
  * An error reply is a refusal. Any other error (connection closed, retries exhausted) may occur after the command was
- * sent, and stock clients do not report whether it was. The outcome is then unknown for a write, while a read applies
+ * sent, and stock clients do not report whether it was. The outcome is then unknown for a write, whereas a read changes
  * nothing.
  */
 function stockFailure(

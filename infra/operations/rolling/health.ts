@@ -1,7 +1,7 @@
 /**
- * Health conditions that must hold before a rolling change replaces a node, and that it waits for afterwards. They are
- * stricter than the check at startup: each sentinel must also count every replica as promotable, because otherwise the
- * planned switchover would have to wait while writes are paused.
+ * Health conditions that must hold before a rolling change replaces a node. The change waits for the same conditions
+ * afterwards. These are stricter than the check at startup: each sentinel must also count every replica as promotable,
+ * because otherwise the planned switchover would have to wait while writes are paused.
  */
 import { fieldsOf, infoOf } from '../../redis/reply.ts';
 import { describeRoles } from '../../redis/role-state.ts';

@@ -1,7 +1,7 @@
 /**
- * Users with least privilege, as the text of ACL files. Passwords appear only as SHA-256. Pure.
+ * Defines users with least privilege, as the text of ACL files. Passwords appear only as SHA-256 hashes. Pure.
  *
- * While a rotation of passwords is in progress, a user has two passwords (`EnvironmentSecrets.other`).
+ * While a password rotation is in progress, a user has two passwords (`EnvironmentSecrets.other`).
  *
  * `default` is off but keeps all rights: Redis replays its AOF as that user, and if the user has no rights, it silently
  * drops MULTI, Lua and function data at a restart (redis/redis#14541).
@@ -85,8 +85,8 @@ function derivedPassword(secrets: PasswordSet, user: string): Secret {
 }
 
 /**
- * Renders the users of a sentinel. The exporter uses the same password as on Redis, because it has one password file
- * for all targets.
+ * Renders the users of a sentinel. The exporter uses the same password as on the Redis nodes, because it has one
+ * password file for all targets.
  */
 export function renderSentinelAcl(
   secrets: EnvironmentSecrets,

@@ -1,6 +1,6 @@
 /**
- * Settings in redis.conf for a node of a cluster, each with its reason. Pure. They do not include the slot owners,
- * which are in nodes.conf: Redis maintains that file after the first start (`cluster-nodes.ts`).
+ * Settings in the redis.conf of a cluster node, each with its reason. Pure. They do not include the slot owners, which
+ * are in nodes.conf: Redis maintains that file after the first start (`cluster-nodes.ts`).
  */
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { type Address, busAddress, type RedisNode } from '../../topology.ts';
@@ -52,7 +52,7 @@ function membershipChanges(environment: EnvironmentConfig, self: Address): reado
   ];
 }
 
-/** Returns the settings for the behaviour of the node when other nodes are unreachable. */
+/** Returns the settings that control how the node behaves when other nodes are unreachable. */
 function behaviourChanges({ cluster }: EnvironmentConfig): readonly Change[] {
   return [
     set(

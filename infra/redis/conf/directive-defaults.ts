@@ -71,7 +71,7 @@ const SEVERAL_WORDS: Readonly<Record<string, string>> = {
   save: '3600 1 300 100 60 10000',
 };
 
-/** Valkey directives whose default is empty, and which Redis either lacks or has with another default. */
+/** Valkey directives whose default is empty, and that Redis either lacks or has with a different default. */
 const VALKEY_EMPTY = splitWords(`
   availability-zone cluster-announce-client-ipv4 cluster-announce-client-ipv6 rdma-bind unixsocketgroup
 `);

@@ -91,7 +91,7 @@ export function defaultValue(name: string, family: ServerFamily): string | undef
 
 /**
  * Returns the directives of a file by canonical name, each with its arguments as one string. Repeated lines of a list
- * are combined.
+ * directive are combined.
  */
 export function directivesOf(conf: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();

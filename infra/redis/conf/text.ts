@@ -39,8 +39,8 @@ interface NumberedLine {
 }
 
 /**
- * Returns the lines as the server stores them: a zero byte drops the rest of its line and the line break, so the next
- * line is appended.
+ * Returns the lines as the server stores them: after a zero byte, the rest of the line and the line break are dropped,
+ * so the next line is appended.
  */
 function dropAfterZeroBytes(lines: readonly NumberedLine[]): readonly NumberedLine[] {
   const kept: { raw: string; line: number }[] = [];
@@ -69,7 +69,7 @@ function laterPieces(raw: string, end: number): string {
 }
 
 function parseLine({ raw, line }: NumberedLine, options: QuoteOptions): ConfLine {
-  // sdstrim: removes fewer characters than JavaScript's or C's white space.
+  // As in sdstrim, which removes fewer characters than JavaScript or C define as white space.
   const text = raw.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
   if (text === '' || text.startsWith('#')) return { line, raw, name: undefined, args: [] };
   const words = splitArguments(text, options);
@@ -196,14 +196,14 @@ export function confLine(name: string, ...args: readonly (string | number)[]): s
   return [name, ...args.map((arg) => quoteArgument(String(arg)))].join(' ');
 }
 
-/** Replaces a directive of the base or removes it, with the reason. */
+/** Replaces or removes a directive in the base, and states the reason. */
 export type Change =
   /** `reason` becomes the comment above a line that the base does not have. */
   | { readonly name: string; readonly args: readonly (string | number)[]; readonly reason?: string }
   | { readonly name: string; readonly leaveOut: string };
 
 /**
- * Applies changes to a base text. A directive of the base is replaced in place, so that its comment stays above it; a
+ * Applies changes to a base text. A directive in the base is replaced in place, so that its comment stays above it; a
  * directive that the base does not have is added under a heading at the end. If several changes affect one directive,
  * the last one takes effect.
  */

@@ -1,4 +1,4 @@
-/** Configuration of the watchdog (`infra/watchdog/`), as JSON with its password. Pure. */
+/** Configuration of the watchdog (`infra/watchdog/`), as JSON that includes its password. Pure. */
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import type { Placement, Topology } from '../../topology.ts';
 import { WATCHDOG, watchdogPassword } from './acl.ts';

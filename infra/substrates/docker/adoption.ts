@@ -11,7 +11,10 @@ import { removeParts } from './orphans.ts';
 import { foreignEnvironment, foreignError, type Ownership, recordAdoption } from './ownership.ts';
 import { dockerSettings } from './settings.ts';
 
-/** Grace period in s, as for a destroy (`constructs/node.ts`): Redis waits for its replicas, then saves. */
+/**
+ * Grace period in s, the same as when an environment is destroyed (`constructs/node.ts`): Redis waits for its replicas,
+ * then saves.
+ */
 const STOP_SECONDS = 20;
 
 export interface Adoption {

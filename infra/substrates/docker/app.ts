@@ -1,5 +1,5 @@
 /**
- * The CDKTF app: `cdktf` runs it to synthesise environments, one stack each. It synthesises the environments in
+ * The CDKTF app: `cdktf` runs it to synthesise environments, each as one stack. It synthesises the environments in
  * KIT_STACKS; otherwise those on the command line of `cdktf` and those that already have passwords; otherwise all.
  * Refuses an environment that another checkout owns.
  */
@@ -64,8 +64,8 @@ async function synthesise(): Promise<void> {
 }
 
 /**
- * Checks a deploy before Terraform starts: ports are free, the image has the server of the environment and can read
- * the existing data, and no protected environment is interrupted.
+ * Checks before Terraform starts that the ports are free, that the image contains the server of the environment, that
+ * this server can read the existing data, and that the deploy does not interrupt a protected environment.
  *
  * @throws KitError `ROLLING_REQUIRED`, `PORT_IN_USE`, `VERSION_DOWNGRADE`, …
  */

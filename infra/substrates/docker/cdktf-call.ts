@@ -61,7 +61,7 @@ export function namesIn(
 
 /**
  * Refuses a call that names no environment. Otherwise every environment would be synthesised, with passwords for each,
- * before `cdktf` reports the error.
+ * before `cdktf` reported the error.
  *
  * @throws KitError `STACK_UNKNOWN`
  */

@@ -42,7 +42,10 @@ export async function replacedRedisNodes(
   });
 }
 
-/** Returns the error for a deploy that would replace several running Redis nodes at once; undefined if it would not. */
+/**
+ * Returns the error for a deploy that would replace several running Redis nodes at once; undefined for any other
+ * deploy.
+ */
 export async function outageOfDeploy(plan: DockerPlan, stateDir: string): Promise<KitError | undefined> {
   const nodes = await replacedRedisNodes(plan, stateDir);
   if (nodes.length < 2) return undefined;

@@ -44,7 +44,7 @@ export function ownerOf({ docker }: Deployed, stateDir: string): Owner {
   return namedOwner() ?? backendOwner(docker.backend) ?? storedOwner(stateDir) ?? createOwner(stateDir);
 }
 
-/** Like `ownerOf`, but undefined if nothing was ever deployed from this checkout. Writes nothing. */
+/** Like `ownerOf`, but returns undefined if nothing was ever deployed from this checkout. Writes nothing. */
 export function findOwner({ docker }: Deployed, stateDir: string): Owner | undefined {
   return namedOwner() ?? backendOwner(docker.backend) ?? storedOwner(stateDir);
 }
@@ -88,7 +88,7 @@ function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | 
     .filter(([name]) => !NOT_THE_PLACE.test(name))
     .map(([name, text]) => [name, withoutCredentials(text)] as const)
     .sort(([a], [b]) => a.localeCompare(b));
-  // A local file on another machine may have the same path, but it is a different state.
+  // A local file on another machine may have the same path, but it contains a different state.
   const facts = JSON.stringify([type, place, type === 'local' ? hostname() : '']);
   const text = place.map(([name, value]) => `${name}=${value}`).join(' ');
   return {

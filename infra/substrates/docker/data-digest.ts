@@ -1,7 +1,7 @@
 /**
- * Compares data by content if positions are not comparable: a server in a container without a network loads a copy of a
- * volume and computes a digest of all keys. The server is configured as a replica of an unused address, so that it
- * neither expires nor writes keys.
+ * Compares data by content if replication positions are not comparable: a server in a container without a network loads
+ * a copy of a volume and computes a digest of all keys. The server is configured as a replica of an unused address, so
+ * that it neither expires nor writes keys.
  */
 import type { Content } from '../../recovery/choose.ts';
 import type { DataNames } from '../../recovery/read.ts';

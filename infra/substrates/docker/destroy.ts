@@ -1,6 +1,6 @@
 /**
  * Destroys an environment faster than plain `cdktf destroy`, where the provider waits 2 s before it removes a network
- * or a volume (docs/decisions/020-cdktf.md lists the times of both).
+ * or a volume (docs/decisions/020-cdktf.md lists the times for both).
  *
  *   1. Terraform removes the containers (`destroy -target`)
  *   2. the engine removes the networks and volumes in the state, all at once
@@ -81,8 +81,8 @@ async function destroyContainersFirst(
 }
 
 /**
- * Removes from the state the outputs of an environment and all its resources, which no longer exist. Runs in a folder
- * without the plugin, because Terraform would otherwise verify the plugin's checksum several times.
+ * Removes the outputs of an environment and all its resources from the state. The resources no longer exist. Runs in a
+ * folder without the plugin, because Terraform would otherwise verify the plugin's checksum several times.
  *
  * @returns whether it succeeded
  * @throws KitError `STATE_LOCKED` if the state has containers: they belong to another deploy, which was waiting for

@@ -177,8 +177,8 @@ export function compareContainer(facts: ContainerFacts, expectation: Expectation
 }
 
 /**
- * Whether replacing the container also removes the difference, even one that Terraform does not detect or would only
- * update.
+ * Whether replacing the container also removes the difference, even if Terraform does not detect the difference or
+ * would only update the container.
  */
 const endsWithContainer = ([, , , nextApply]: Row): boolean =>
   nextApply === 'does not change it' || nextApply === 'updates it in place';

@@ -188,7 +188,7 @@ export class DockerEnvironment implements Environment {
         const path = join(logDir, `${id}.log`);
         // Keeps the log from the last access, because querying an unreachable host would time out once per service.
         if (engine !== undefined && this.#unreachable.has(engine.host)) return [id, path];
-        // Synchronous, because `logs` is a property. It is read only at the end of a run: about 30 ms per container.
+        // Synchronous, because `logs` is a property. Reading takes about 30 ms per container, only at the end of a run.
         const output = $.sync({
           quiet: true,
           nothrow: true,

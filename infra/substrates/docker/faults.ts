@@ -67,7 +67,8 @@ export async function disconnectNode(plan: DockerPlan, node: PlannedNode): Promi
   await docker(['network', 'disconnect', data.name, node.container]);
   return async () => {
     const joined = (await inspectContainers([node])).get(node.container)?.NetworkSettings.Networks ?? {};
-    // With another address the other nodes would not recognise the node, and an old master would never be demoted.
+    // With a different address, the node would not be recognised by the others, and an old master would never be
+    // demoted.
     if (joined[data.name] === undefined) {
       await docker(['network', 'connect', '--ip', node.address.host, data.name, node.container]);
     }

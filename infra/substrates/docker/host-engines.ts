@@ -65,7 +65,7 @@ export async function copyImages(
   }
 }
 
-/** Returns the first engine that has an image. The user's engine has none if it is unreachable. */
+/** Returns the first engine that has an image. An engine that is unreachable counts as having no image. */
 async function sourceOf(tag: string, engines: readonly (Engine | undefined)[]): Promise<Engine | undefined> {
   for (const engine of engines) {
     if (await imageExists(tag, engine).catch(() => false)) return engine;

@@ -72,7 +72,9 @@ async function partsOfKind(
   });
 }
 
-/** Arguments with which the engine lists resources of a kind, with id and name; the id of a volume is its name. */
+/**
+ * Arguments with which the engine lists resources of a kind, with their ids and names; the id of a volume is its name.
+ */
 const LISTING: Readonly<
   Record<EngineKind, { readonly flags: readonly string[]; readonly fields: readonly string[] }>
 > = {
@@ -173,7 +175,7 @@ export function foreignError(
 
 const SHOWN_PARTS = 3;
 
-/** Returns the error for an environment that has parts on an engine and no configuration here. */
+/** Returns the error for an environment that has parts on an engine but no configuration here. */
 export function unknownEnvironment(name: string, parts: readonly EnginePart[], stateDir: string): KitError {
   const owner = findOwner({ docker: {} }, stateDir)?.id;
   const ownership = classifyParts(parts, { owner, known: new Set(), adopted: [] });

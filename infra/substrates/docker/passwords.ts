@@ -88,7 +88,7 @@ function partsWithLogin(plan: DockerPlan, secrets: EnvironmentSecrets): readonly
     ),
   );
   return [
-    // For targets of earlier versions, the exporter logs in to the sentinels as `app`.
+    // For targets in the format of earlier versions, the exporter logs in to the sentinels as `app`.
     ...(rotated.has('exporter') || rotated.has('app') ? [plan.exporter] : []),
     ...(rotated.has('app') ? [plan.commander] : []),
     ...(rotated.has(WATCHDOG) && plan.watchdog !== undefined ? [plan.watchdog] : []),

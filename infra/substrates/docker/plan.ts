@@ -13,8 +13,8 @@ import { IMAGE_ROLES, type ImageRole } from './published-images.ts';
 export const RUN_AS = '999:999';
 
 /**
- * Maximum number of processes and threads per container. Redis uses fewer than 10 threads and a fork, the Node.js
- * process of Redis Commander 11 threads; a health check briefly needs a few more.
+ * Maximum number of processes and threads per container. Redis uses fewer than 10 threads and one forked process, and
+ * the Node.js process of Redis Commander uses 11 threads; a health check briefly needs a few more.
  */
 export const PIDS_LIMIT = 256;
 
@@ -23,7 +23,7 @@ export const LABEL = {
   node: 'redis-cache-kit.node',
   /** SHA-256 of the rendered node files; if it changes, the container is replaced. */
   config: 'redis-cache-kit.config-sha256',
-  /** Id of the checkout that deployed it (`checkout-id.ts`), and its location. */
+  /** Id of the checkout that deployed the environment (`checkout-id.ts`), and its location. */
   owner: 'redis-cache-kit.owner',
   place: 'redis-cache-kit.owner-place',
   /**
@@ -103,7 +103,7 @@ export const enginesIn = ({ hosts }: Pick<DockerPlan, 'hosts'>): readonly (Engin
 export const hasHosts = ({ environment }: Pick<DockerPlan, 'environment'>): boolean =>
   environment.hosts !== undefined;
 
-/** Last octets in the data network. */
+/** Last octets of the addresses in the data network. */
 const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52, watchdog: 53 } as const;
 const MIB = 1024 * 1024;
 

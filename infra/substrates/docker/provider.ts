@@ -1,2 +1,5 @@
-/** The bindings pin an older provider; this version plans a stopped container correctly (docs/decisions). */
+/**
+ * The bindings pin an older version of the provider; the version below plans a stopped container correctly
+ * (docs/decisions).
+ */
 export const PROVIDER_VERSION = '4.5.0';

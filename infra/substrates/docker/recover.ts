@@ -1,6 +1,6 @@
 /**
  * Recovery of an environment on Docker whose Redis nodes are all down: finds the node with the most recent good data
- * and makes it the master of the next start.
+ * and makes it the master at the next start.
  *
  *   copy the data volumes ─▶ read and choose (`recovery/`) ─▶ if another node was the last known master: write the
  *   chosen one into the volumes, where the entry points look for the master (`image/node.sh`)
@@ -43,7 +43,7 @@ export async function recoveryContext(
   { own }: Pick<Ownership, 'own'>,
 ): Promise<RecoveryContext> {
   const found = await inspectContainers(plan.nodes);
-  // The image of the deployed nodes: the engine does not necessarily have the image of another version yet.
+  // Uses the image of the deployed nodes: the engine does not necessarily have the image of another version yet.
   const [node] = [...found.values()];
   const image = node?.Config.Image ?? imageName(chooseImages(stateDir, plan.environment).redis);
   const tools = { image, environment: plan.environment.name, owner: ownerOf(plan.environment, stateDir) };
@@ -72,7 +72,7 @@ const ANSWER_BOUND_MS = 10_000;
 
 /**
  * Prepares a start of the environment. If no Redis node is up and there is data, the node with the most recent good
- * data becomes the master of that start.
+ * data becomes the master at that start.
  *
  * @throws KitError `RECOVERY_UNDECIDED`, `DATA_DAMAGED`, `RECOVERY_REFUSED`
  */
@@ -346,7 +346,7 @@ mv $conf.next $conf`;
 const EPOCHS = `[ ! -f /data/sentinel.conf ] || awk '$1 == "sentinel" && $2 ~ /-epoch$/ { print $NF }' /data/sentinel.conf`;
 
 /**
- * Makes the node the master of the next start. Writes to the Redis nodes first, because they choose the master
+ * Makes the node the master at the next start. Writes to the Redis nodes first, because they choose the master
  * themselves if the sentinels start late.
  */
 async function recordMaster(context: RecoveryContext, first: string): Promise<void> {

@@ -80,7 +80,7 @@ function requirePasswords(name: string, { differences }: DockerChangeRequest['fo
   });
 }
 
-/** Effects of an apply on a container that stop its process, or change it while clients use it. */
+/** Effects of an apply that stop a container's process, or change the container while clients use it. */
 const ENDS_NODE: ReadonlySet<DriftFinding['nextApply']> = new Set([
   'creates it',
   'replaces it',

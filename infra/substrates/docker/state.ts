@@ -1,5 +1,5 @@
 /**
- * Reads Terraform's state of an environment, from the local file or from the backend that the environment names. A
+ * Reads the Terraform state of an environment, from the local file or from the backend that the environment names. A
  * backend is read through Terraform itself (`state pull`), so that every Terraform backend works.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -74,7 +74,7 @@ export function restoreTruncatedState(environment: Deployed, stateDir: string): 
 
 /**
  * Returns whether the state has no resource that Terraform could replace. Without calling Terraform, this is known only
- * for a local state that nothing is writing.
+ * for a local state that no process is writing.
  */
 export function isStateEmpty(environment: Deployed, stateDir: string): boolean {
   const file = stateFile(environment, stateDir);

@@ -141,7 +141,7 @@ class DockerSubstrate implements Substrate {
       return environment;
     } catch (error) {
       // After a failed deploy, existing resources keep their data, and new ones are removed. If another deploy holds
-      // the state, the resources belong to that deploy.
+      // the lock of the state, the resources belong to that deploy.
       const another = error instanceof KitError && error.code === 'STATE_LOCKED';
       if (!known && !another) {
         await this.#end(plan.environment, true).catch((cause: Error) =>

@@ -28,7 +28,8 @@ export interface CallOptions {
 }
 
 /**
- * Returns the output folder of `cdktf`. Plain `cdktf` and the kit share one; other state directories have their own.
+ * Returns the output folder of `cdktf`. With the default state directory, the kit uses the same folder as plain
+ * `cdktf`; every other state directory has its own.
  */
 export function synthesisDir(stateDir: string): string {
   return resolve(stateDir) === join(PROJECT, '.kit')
@@ -156,7 +157,7 @@ export const shortTempDir = (folder: string): string =>
 
 /**
  * Returns the program: Terraform, or OpenTofu if only that is installed. `TERRAFORM_BINARY_NAME` is CDKTF's own
- * variable for it.
+ * variable for this choice.
  */
 export async function terraformProgram(): Promise<string> {
   const named = readVariables().get('TERRAFORM_BINARY_NAME')?.text;

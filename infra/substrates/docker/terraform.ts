@@ -163,9 +163,9 @@ export async function terraformPlan(
 }
 
 /**
- * Acquires and releases the lock of the state. Afterwards, everything that a deploy created before this call belongs to
- * a deploy that has ended. `console` is the only command that just locks the state; it accepts a local state only as
- * its own argument.
+ * Acquires and releases the state lock. Afterwards, everything that a deploy created before this call belongs to a
+ * deploy that has ended. `console` is the only command that just locks the state; it accepts a local state only as its
+ * own argument.
  *
  * @throws KitError `STATE_LOCKED` while another deploy is running
  */

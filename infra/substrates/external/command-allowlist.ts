@@ -1,6 +1,6 @@
 /**
- * Commands that the kit is allowed to send to an external Redis. Pure. Tests enforce the list: every command
- * that a server receives in an external run is one of these, on a key with the prefix.
+ * Commands that the kit is allowed to send to an external Redis. Pure. Tests enforce the list: in an external run, a
+ * server receives only these commands, and only on keys with the prefix.
  */
 import { isIPv4 } from 'node:net';
 import { EXIT, KitError } from '../../../config/errors.ts';

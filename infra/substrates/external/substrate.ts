@@ -1,6 +1,6 @@
 /**
- * Substrate of an external Redis. The kit never creates or ends it: `apply` checks whether it can be used and returns a
- * handle without capabilities. Disposing and destroying change nothing.
+ * Substrate for an external Redis. The kit never creates or ends it: `apply` checks whether it can be used and returns
+ * a handle without capabilities. Disposing and destroying change nothing.
  */
 import type { ExternalTarget } from '../../../config/external-target.ts';
 import type { Topology } from '../../topology.ts';

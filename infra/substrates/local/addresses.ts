@@ -61,8 +61,8 @@ const FIRST_SENTINEL_HOST = 11;
  */
 const PORTS_PER_BLOCK = 10;
 /**
- * Number of blocks if all nodes share one address: blocks count up from the configured port, and this number of blocks
- * stays below the next well-known ports.
+ * Number of blocks if all nodes share one address: blocks are numbered upwards from the configured port, and this many
+ * blocks stay below the next well-known ports.
  */
 const PORT_BLOCKS = 50;
 

@@ -1,8 +1,8 @@
 /**
  * Finds an environment by its ledger: the applied configuration, and its differences from the current one.
  *
- * The ledger stores the configuration, and the nodes' ACL files store the hashes of their passwords: neither needs the
- * current YAML or secrets file. Read-only.
+ * The ledger stores the configuration, and the nodes' ACL files store the hashes of their passwords, so neither the
+ * current YAML file nor the secrets file is needed. Read-only.
  */
 import { readFileSync } from 'node:fs';
 import { KitError } from '../../../config/errors.ts';

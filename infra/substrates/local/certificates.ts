@@ -39,7 +39,7 @@ export async function provideTls(
  * Reads the user's certificates again, and returns a function that installs them for the next start of a node;
  * undefined if the nodes already have these certificates, or if the kit generated the certificates.
  *
- * @throws KitError if the files cannot serve this environment
+ * @throws KitError if the files cannot be used for this environment
  */
 export function renewedCertificates(
   { security }: Pick<EnvironmentConfig, 'security'>,

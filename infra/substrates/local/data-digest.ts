@@ -1,6 +1,6 @@
 /**
- * Compares data by content if positions are not comparable: a scratch server loads a copy and computes a digest of all
- * keys. The original is not modified.
+ * Compares data by content if replication positions are not comparable: a scratch server loads a copy and computes a
+ * digest of all keys. The original is not modified.
  */
 import { cpSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import { type LocalContext, nodeFiles } from './local-context.ts';
 /** Timeout in ms. Loading and digesting the data of a local environment takes one or two seconds. */
 const LOAD_TIMEOUT_MS = 60_000;
 
-/** Returns the digest; undefined if the disk has no space for the copy, or the server does not load it. */
+/** Returns the digest; undefined if the disk has no space for the copy, or if the server does not load the copy. */
 export async function digestData(
   context: LocalContext,
   nodeId: string,

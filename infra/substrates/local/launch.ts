@@ -1,8 +1,8 @@
 /**
  * Starts one node: renders its files, spawns it, records it. Does not wait for health (`health.ts`).
  *
- * The order matters if the kit crashes: the ledger and the directories exist before the spawn, and the pid
- * with its start time is on disk before anything else happens.
+ * The order matters if the kit crashes: the ledger and the directories exist before the spawn, and the pid and start
+ * time of the process are on disk before anything else happens.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -49,7 +49,9 @@ export async function launchRedis(
   return launch(context, node.id, serverProgram(context, [files.conf]), rendered.deviations);
 }
 
-/** Gives a cluster node its initial nodes.conf, only at its first start. Later the node maintains the file itself. */
+/**
+ * Gives a cluster node its initial nodes.conf, only at its first start. After that, the node maintains the file itself.
+ */
 function writeNodesFile(context: LocalContext, node: RedisNode): void {
   const path = join(nodeFiles(context, node.id).data, NODES_FILE);
   if (existsSync(path)) return;

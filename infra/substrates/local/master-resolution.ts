@@ -57,8 +57,8 @@ export async function namedBySentinels(running: Running): Promise<string | undef
 }
 
 /**
- * Returns the node that accepts writes; undefined if there is none, or if several nodes claim to and no majority
- * confirms one of them.
+ * Returns the node that accepts writes; undefined if there is none, or if several nodes claim to accept writes and no
+ * majority confirms one of them.
  */
 export async function actingMaster(running: Running): Promise<string | undefined> {
   return masterOf(await readRoles(roleSource(running)));

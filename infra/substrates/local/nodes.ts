@@ -190,7 +190,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     this.admin.drop(nodeId);
     if (!(await signalProcess(identity, 'SIGCONT'))) return; // Killed while paused: nothing to heal.
     const isRunning = await awaitState(identity, 'running', SIGNAL_TIMEOUT_MS);
-    // More than one attempt: a node that becomes a replica closes its clients' connections immediately.
+    // Makes more than one attempt: a node that becomes a replica closes its clients' connections immediately.
     if (isRunning && nodeId !== WATCHDOG_ID) await awaitAnswer(this.health(), nodeId);
   }
 
@@ -199,7 +199,7 @@ export class LocalNodes implements Running, AsyncDisposable {
     await Promise.allSettled([...this.#heals].map((heal) => heal()));
   }
 
-  /** Returns the state of all nodes. It is bound to this handle, so that it can be passed as a function. */
+  /** Returns the state of all nodes. The function is bound to this handle, so it can be passed as a callback. */
   readonly status = async (): Promise<readonly NodeStatus[]> => {
     const processes = this.processes();
     return Promise.all(

@@ -25,8 +25,8 @@ import type { ObservabilityPrograms } from './observability-programs.ts';
 
 const PROBE = join(import.meta.dirname, '../../observability/certificate-probe.mjs');
 /**
- * Timeout in ms until Prometheus is ready. It replays its log at startup, which takes 1 s for a few days of one
- * environment.
+ * Timeout in ms until Prometheus is ready. It replays its log at startup, which takes 1 s for a few days of data from
+ * one environment.
  */
 const READY_TIMEOUT_MS = 20_000;
 const RELOAD_TIMEOUT_MS = 5_000;

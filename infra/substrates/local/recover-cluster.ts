@@ -5,8 +5,8 @@
  *   the last known master is chosen ─▶ started with the others
  *   its replica is chosen           ─▶ started alone, takes over the slots (CLUSTER FAILOVER TAKEOVER), then the others
  *
- * A node without a nodes.conf gets one that is derived from a running node and in which it is a replica, because
- * another node then owns its slots.
+ * A node without a nodes.conf gets one that is derived from a running node. In this file the node is a replica, because
+ * by then another node owns its slots.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -179,8 +179,8 @@ function masterOnDisk(context: LocalContext, ids: readonly string[]): string {
 }
 
 /**
- * Sends CLUSTER FAILOVER TAKEOVER until the node is master of its shard's slots. The other nodes may first have to
- * report to it that another node was master.
+ * Sends CLUSTER FAILOVER TAKEOVER until the node is master of its shard's slots. This may take several attempts,
+ * because the other nodes may first have to report to the node that another node was master.
  */
 async function takeOver(nodes: LocalNodes, nodeId: string, signal?: AbortSignal): Promise<void> {
   const what = `${nodeId} to take over the slots of its shard`;

@@ -4,7 +4,7 @@
  *   read every node's data ─▶ choose (`recovery/choose.ts`) ─▶ start that node alone ─▶ if the sentinels report
  *   another master, wait until they have promoted the chosen node ─▶ start the others, which copy from it
  *
- * Sentinels decide by offsets, which a server loses on a restart. So the other nodes are started only when the chosen
+ * Sentinels decide by offsets, which a server loses on a restart. So the other nodes are started only once the chosen
  * one is master. Data that would prevent a server from starting is set aside, never deleted.
  */
 import { existsSync, renameSync } from 'node:fs';

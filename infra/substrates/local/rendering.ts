@@ -1,7 +1,7 @@
 /**
  * Renders the files of a node for this context: redis.conf or sentinel.conf, and the users. Reads the two documented
  * base files; writes nothing. The rendered files are written when the node is launched. When a run is recorded, the
- * live node is compared with them.
+ * live node is compared with the rendered files.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -2,7 +2,7 @@
  * Starts a topology as healthy processes, and restores the processes from a ledger.
  *
  * Start order: the master, until it answers; the replicas, until each is in sync; then the sentinels, so that their
- * first INFO of the master and its replicas is already correct (the next one follows 10 s later). Cluster nodes start
+ * first INFO from the master and its replicas is already correct (the next one follows 10 s later). Cluster nodes start
  * all at once.
  */
 import { type EnvironmentSecrets, loadSecrets } from '../../../config/secrets.ts';
@@ -199,7 +199,7 @@ async function resumeNodes(
     await startFromBest(nodes, { from: recoverFrom, progress, signal });
   } else if (gone.length > 0) {
     const { nodeId: master } = await resolveMaster(nodes);
-    // The master first, if it is one of them: it returns as master only if no other node can be promoted.
+    // Starts the master first, if it is one of these nodes: it returns as master only if no other node can be promoted.
     const order = [...gone].sort((a, b) => Number(b === master) - Number(a === master));
     for (const id of order) await startNode(nodes, id, { progress, signal });
   }

@@ -41,7 +41,7 @@ export interface MemoryNeed {
   readonly tableBytes: number;
   /** Share of the keys on the fullest master: 1 for one master. */
   readonly largestShare: number;
-  /** Whether the server evicts keys now. If so, idle times end at `horizonSeconds`. */
+  /** Whether the server is evicting keys now. If so, idle times end at `horizonSeconds`. */
   readonly evicting: boolean;
   readonly horizonSeconds: number | null;
   readonly known: boolean;

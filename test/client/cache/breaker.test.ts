@@ -35,7 +35,7 @@ describe('the circuit breaker', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('opens after the threshold of consecutive failures, and rejects calls', () => {
+  it('opens after the configured number of consecutive failures, and then rejects calls', () => {
     const { breaker, moves } = breakerWith(never);
     fail(breaker, 2);
     breaker.success(breaker.permit());
@@ -56,7 +56,7 @@ describe('the circuit breaker', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('opens on the configured failure ratio, even when calls succeed in between', () => {
+  it('opens at the configured failure ratio, even when calls succeed in between', () => {
     const sampling = { failureRatio: 0.5, minCalls: 10, windowMs: 1_000 };
     const { breaker } = breakerWith(never, { sampling });
     const one = (failed: boolean): void => {
@@ -183,7 +183,7 @@ describe('the circuit breaker', () => {
     breaker.stop();
   });
 
-  it('accepts a rejected PING as a reply, but not one from a loading server', async () => {
+  it('accepts a rejected PING as a reply, but not if the server is loading', async () => {
     const refusals = ['LOADING Redis is loading the dataset in memory', 'MISCONF Redis cannot save'];
     const { breaker, moves } = breakerWith(() => Promise.reject(new CommandError(refusals.shift() ?? '')));
     fail(breaker, 3);

@@ -175,7 +175,7 @@ describe('a cache over Redis', () => {
     expect(await redis.admin().type('type:k')).toBe('string');
   });
 
-  it('throws an error reply from Redis, which the breaker does not count', async () => {
+  it('throws error replies from Redis, and the breaker does not count them', async () => {
     const cache = redisCache({ address: redis.address, breaker: { threshold: 1 } });
     await redis.admin().call('ACL', 'SETUSER', 'default', '-set');
     await expect(cache.set('k', 1)).rejects.toMatchObject({ code: 'NOPERM', outcome: 'not-applied' });
@@ -222,7 +222,7 @@ describe('a cache over Redis', () => {
   });
 });
 
-describe('a schema whose output cannot be frozen', () => {
+describe('a schema output that cannot be frozen', () => {
   const schemaOf = (make: (stored: unknown) => unknown) => ({
     '~standard': {
       version: 1 as const,

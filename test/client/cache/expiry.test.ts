@@ -28,7 +28,7 @@ const caches: readonly [string, () => Cache][] = [
 ];
 
 describe.each(caches)('an entry %s', (_, open) => {
-  it('has a remaining time, readable with or without its value', async () => {
+  it('has a remaining time that can be read with or without the value', async () => {
     const cache = closeAfterTest(open());
     await cache.set('k', null, { ttlSeconds: 100 });
     const entry = await cache.getWithTtl('k');
@@ -88,7 +88,7 @@ describe.each(caches)('an entry %s', (_, open) => {
     await cache.clear();
   });
 
-  it('is absent for get when it is kept only for stale reads, and cannot be made fresh', async () => {
+  it('is treated as absent while it is kept only for stale reads, and cannot be made fresh again', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     await cache.getOrCompute('k', () => 1, { ttlSeconds: 0.2, graceSeconds: 100 });
@@ -129,7 +129,7 @@ describe.each(caches)('an entry %s', (_, open) => {
       await expect(call).rejects.toThrowError(ClosedError);
   });
 
-  it('cannot get a new TTL if get would not return it: outdated tags, or a stored negative result', async () => {
+  it('cannot be given a new TTL if its tags are outdated or it is a stored negative result', async () => {
     const cache = closeAfterTest(open());
     await cache.set('tagged', 1, { ttlSeconds: 100, tags: ['a', 'b'] });
     expect(await cache.expire('tagged', 500)).toBe(true);
@@ -227,7 +227,7 @@ describe('a TTL', () => {
         if (how === 'expire') await cache.expire('k', ttlSeconds);
         const leftMs = await redis.admin().pttl('ttl:k');
         expect(leftMs).toBeLessThanOrEqual(Math.ceil(ttlSeconds * 1000));
-        // The lower bound allows for the duration of the commands, measured by clocks with a resolution of 1 ms.
+        // The lower bound allows for the duration of the commands and for the clocks' resolution of 1 ms.
         expect(leftMs).toBeGreaterThanOrEqual(Math.floor(ttlSeconds * 1000) - (Date.now() - beganAt) - 2);
       }),
     );
@@ -272,7 +272,7 @@ describe('an unexpired entry in a tiered cache, when the process clock is an hou
     expect(await cache.getMany(['read'])).toEqual(new Map([['read', 'kept']]));
   });
 
-  it('is a hit in the first tier, including with tags', async () => {
+  it('is a hit in the first tier, even if it has tags', async () => {
     const cache = await openAhead('local', ['group']);
     for (let reads = 0; reads < 3; reads++) expect(await cache.get('local')).toBe('kept');
   });

@@ -106,7 +106,7 @@ describe('while Redis is unreachable', () => {
     await cache.delete('deleted');
     await redis.start();
     await readyAgain();
-    // No read may return the old value, neither before nor after the replay.
+    // No read may return the old value, before or after the replay.
     await waitUntil('the replay is done', async () => {
       expect(await cache.get('set')).not.toBe('old');
       expect(await cache.get('deleted')).toBeUndefined();
@@ -289,7 +289,7 @@ describe('while Redis is unreachable', () => {
 });
 
 describe('pending deletions', () => {
-  it('are bounded: beyond the bound a deletion fails', () => {
+  it('are bounded in number: a deletion beyond the bound fails', () => {
     const fallback = new Fallback(1, () => Promise.resolve());
     const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`);
     fallback.remember(keys);
@@ -297,7 +297,7 @@ describe('pending deletions', () => {
     expect(() => fallback.remember(['one more'])).toThrowError(NotSentError);
   });
 
-  it('do not wait for an unreachable shard of a cluster, whose entries stay pending', async () => {
+  it('do not wait for an unreachable shard of a cluster; only the entries of that shard stay pending', async () => {
     const away = new Set(['a1', 'a2']);
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(
@@ -322,7 +322,7 @@ describe('pending deletions', () => {
     fallback.stop();
   });
 
-  it('are retried until Redis accepts them, but not settled by an older replay', async () => {
+  it('are retried until Redis accepts them, but an older replay does not settle them', async () => {
     const calls: (readonly string[])[] = [];
     const fallback = new Fallback(10, async (keys) => {
       calls.push(keys);

@@ -8,7 +8,7 @@ import { encodeEnvelope } from '../../../client/codec/envelope.ts';
 import { waitUntil } from '../../support/redis-process.ts';
 
 describe('a read that fills the first tier', () => {
-  it('leaves no fill pending after any kind of failure', async () => {
+  it('leaves no unfinished fill behind after any kind of failure', async () => {
     let open = 0;
     const fill = () => {
       open += 1;

@@ -1,4 +1,4 @@
-/** Selects which failed calls count toward opening the circuit breaker. */
+/** The failed calls that count toward opening the circuit breaker. */
 import { expect, it } from 'vitest';
 import { Emitter } from '../../../client/api/events.ts';
 import { Breaker } from '../../../client/cache/breaker.ts';

@@ -96,7 +96,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(cache.stats().purged).toBe(0);
   });
 
-  it('treats an entry with a different shape as a miss that is purged, counted and computed again', async () => {
+  it('treats an entry with a different shape as a miss, purges and counts it, and computes it again', async () => {
     const { cache, reasons } = await open();
     await cache.getOrCompute('k', () => ada, { schema: user });
     await waitUntil('the value is stored', async () => (await schemaOf('k')) === hashOf(user));
@@ -109,7 +109,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect([cache.stats().purged, reasons]).toEqual([1, ['schema']]);
   });
 
-  it('accepts an entry without a schema name if it validates', async () => {
+  it('accepts an entry without a schema name if its value is valid', async () => {
     const { cache, reasons } = await open();
     await cache.set('good', ada);
     await cache.set('bad', { id: 'one' });
@@ -130,7 +130,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(cache.stats().purged).toBe(1);
   });
 
-  it('has no hash if it only validates: each read validates the value', async () => {
+  it('has no hash if it can only validate, so each read validates the value', async () => {
     const { cache } = await open();
     const schema = countingSchema();
     expect(schemaIdOf(schema)).toBeUndefined();
@@ -168,7 +168,7 @@ describe.each(modes)('a schema without an explicit name, %s', (_, make) => {
     expect(asked).toBe(1);
   });
 
-  it('is in the key and envelope of a wrapped function, which accepts a value written by set', async () => {
+  it('is part of the key and the envelope of a wrapped function, and a value written by set is accepted', async () => {
     const { cache } = await open();
     const find = wrap((id: number): User => ({ id, name: 'Ada' }), { cache, domain: 'user', schema: user });
     const key = find.keyOf(1);

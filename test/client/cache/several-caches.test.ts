@@ -181,7 +181,7 @@ describe('a prom-client registry', () => {
     await registerMetrics(closeAfterTest(memoryCache({ namespace: 'm' })), registry);
   });
 
-  it('is filled again after clear', async () => {
+  it('is filled again after it has been cleared', async () => {
     const registry = new Registry();
     const cache = await useCache(open('cleared'), 1);
     await registerMetrics(cache, registry);

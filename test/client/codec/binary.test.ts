@@ -107,7 +107,7 @@ describe('the binary codec', () => {
     expect(writeBinary(rows).length).toBeLessThan(JSON.stringify(rows).length);
   });
 
-  it('writes strings that exceed its first buffer, several in one value', () => {
+  it('writes strings that exceed its first buffer, even several in one value', () => {
     const long = 'é'.repeat(200_000);
     const nested = {
       long,

@@ -44,7 +44,7 @@ describe('the codec of a key', () => {
     expect(ids(selection, ...keys)).toEqual([3, 3, 1, 3, 8, 1]);
   });
 
-  it('remains JSON for api:, response: and config: despite another default, unless a rule matches', () => {
+  it('remains JSON for api:, response: and config: even if the default differs, unless a rule matches', () => {
     const selection = new CodecSelection([{ pattern: 'api:rich:*', codec: 'binary' }], 'binary');
     const keys = ['api:x', 'v1:response:1', 'config:ui', 'api:rich:1', 'model:1'];
     expect(ids(selection, ...keys)).toEqual([1, 1, 1, 3, 3]);
@@ -146,7 +146,7 @@ describe('compression', () => {
     expect(deflated(binaryCodec.encode(crypto.getRandomValues(new Uint8Array(5000))))).toBeUndefined();
   });
 
-  it('does not inflate a bomb or foreign data', () => {
+  it('does not inflate a decompression bomb or foreign data', () => {
     const bomb = deflateRawSync(Buffer.alloc(50_000_000));
     expect(bomb.length).toBeLessThan(60_000);
     expect(() => inflated(bomb, 1_000_000)).toThrowError(RangeError);

@@ -76,7 +76,7 @@ describe('analytics', () => {
     expect(perYear?.arithmetic).toMatch(/queries\/h x 0\.33 hits x 100 ms/);
   });
 
-  it('count as misses the keys that a batch load requests', async () => {
+  it('count keys as misses if a batch load requests them', async () => {
     const { analytics, cache } = openAnalytics();
     await cache.set('user:1', 1);
     const found = await cache.getOrComputeMany(
@@ -96,7 +96,7 @@ describe('analytics', () => {
     expect([total.hitRatio, total.loadMs, perYear, size.keysPerHour]).toEqual([null, null, null, null]);
   });
 
-  it('group by the configured function, up to a bound', async () => {
+  it('are grouped by the configured function, with a bounded number of groups', async () => {
     const { analytics, cache } = openAnalytics({ groupOf: (key) => key });
     for (let i = 0; i < 1005; i++) await cache.get(`k${i}`);
     const { groups } = analytics.report();

@@ -73,7 +73,7 @@ describe('the health of a cache', () => {
     expect(health.checks.replication).toMatchObject({ status: 'fail', role: 'slave' });
   });
 
-  it('is unhealthy without Redis, or degraded if configured so, and the endpoint returns that status', async () => {
+  it('is unhealthy without Redis, or degraded if so configured, and the endpoint returns that status', async () => {
     const redis = await started();
     const cache = closeAfterTest(
       redisCache({ address: redis.address, commandTimeoutMs: 100, breaker: { threshold: 1 } }),

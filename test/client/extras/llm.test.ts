@@ -57,7 +57,7 @@ describe.each<[string, () => Cache]>([
     expect(await llm.peek(requests[1] as (typeof requests)[0])).toBeUndefined();
   });
 
-  it('are requested again after an error, and if the stored entry has a different shape', async () => {
+  it('are requested again after an error, or if the stored entry has a different shape', async () => {
     const cache = closeAfterTest(open());
     await cache.ping();
     const llm = llmCache(cache);

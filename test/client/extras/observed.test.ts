@@ -186,7 +186,7 @@ describe('the operations', () => {
     expect(await sdk.durations()).toEqual(new Set(names));
   });
 
-  it('of cache.invalidation have one span and one duration each', async () => {
+  it('have one span and one duration each, including those in cache.invalidation', async () => {
     await using sdk = telemetry();
     const cache = withTelemetry(open('invalidation'), sdk.options);
     for (const [name, call] of Object.entries(INVALIDATIONS)) {

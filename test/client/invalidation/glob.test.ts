@@ -20,7 +20,7 @@ const patternOf = (...characters: string[]) =>
 // whether the platform's `char` type is signed.
 const pattern = fc.oneof(patternOf('[', ']', '^', '-', '\\'), patternOf('ü', ']', '-', '\\'));
 
-it('a glob matches the same keys as Redis does', async () => {
+it('a glob matches the same keys as in Redis', async () => {
   const admin = redis.admin();
   await fc.assert(
     fc.asyncProperty(pattern, fc.uniqueArray(text, { minLength: 1, maxLength: 20 }), async (glob, texts) => {

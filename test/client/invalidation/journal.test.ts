@@ -37,7 +37,7 @@ describe('the journal of deletions', () => {
   afterEach(() => void journal.close());
   const done = (): Promise<void> => waitUntil('all deletions are replayed', () => journal.pending === 0);
 
-  it('repeats on the new master only deletions made in the last seconds of the previous master', async () => {
+  it('repeats only the deletions from the last few seconds before the previous master was lost', async () => {
     journal.acknowledged(['early']);
     at = 10_001;
     journal.acknowledged(['late', 'later']);
@@ -49,7 +49,7 @@ describe('the journal of deletions', () => {
     expect(calls).toEqual([['late', 'later']]);
   });
 
-  it('counts these seconds back from the time when the client began to suspect the previous master', async () => {
+  it('counts back from the time when the client began to suspect the previous master', async () => {
     journal.acknowledged(['k']);
     at = 9_000;
     journal.noticed({ type: 'suspect', master, reason: 'it hangs' });
@@ -96,7 +96,7 @@ describe('the journal of deletions', () => {
     expect(journal.wasPending('k', journal.ends)).toBe(false);
   });
 
-  it('accepts no reply that is older than all recorded outages', async () => {
+  it('does not accept replies that are older than all recorded outages', async () => {
     const before = journal.ends;
     journal.failed(['k', ...Array.from({ length: 9999 }, (_, i) => `k${i}`)]);
     await done();
@@ -110,7 +110,7 @@ describe('the journal of deletions', () => {
     const part = (prefix: string): ConnectionPart => ({ covers: (key) => key.startsWith(prefix) });
     const [a, b] = [part('a'), part('b')];
 
-    it('with several connections', async () => {
+    it('repeats only the deletions that the moved connection sent', async () => {
       journal.acknowledged(['a:1', 'b:1']);
       journal.noticed(moved, b);
       journal.noticed(ready, b);
@@ -289,7 +289,7 @@ describe.each([1, 4])('a failover that lost deletions, with %i connections', (po
     await set[Symbol.asyncDispose]();
   });
 
-  it('restores no deleted value: lost deletions are repeated, and reads are misses until then', async () => {
+  it('does not restore deleted values: lost deletions are repeated, and reads are misses until then', async () => {
     const former = await set.master();
     const next = set.redis.find((node) => node !== former) as RedisProcess;
     // Enough keys to use all connections in a pool.

@@ -22,7 +22,7 @@ describe('the memory of a first tier', () => {
   }
   const gauge = (name: string): number =>
     Number(new RegExp(`memory_${name}\\{.*\\} (\\d+)$`, 'm').exec(cache.metrics())?.[1]);
-  /** Reads often enough for the first tier to store the entry, unless it rejects the entry. */
+  /** Reads the entry often enough for the first tier to store it, unless the tier rejects it. */
   async function read(key: string): Promise<void> {
     for (let i = 0; i < 5; i++) await cache.get(key);
   }

@@ -72,7 +72,7 @@ describe('coherence with one server', () => {
     await tier.waitUntilGone('ns:k');
   });
 
-  it('receives no invalidation for keys outside its prefix', async () => {
+  it('receives no invalidations for keys outside its prefix', async () => {
     await redis.admin().set('elsewhere', '1');
     await redis.admin().set('ns:k', '1');
     await waitUntil('the message about ns:k', () =>

@@ -32,7 +32,7 @@ async function listen(prefixes: readonly string[]): Promise<Ear> {
 }
 
 describe('a load', () => {
-  it('causes two messages with one key each, for listeners of the namespace and of built keys', async () => {
+  it('causes two messages with one key each, whether a listener covers the namespace or only built keys', async () => {
     const cache = redisCache({
       address: redis.address,
       namespace: 'ns',
@@ -41,15 +41,15 @@ describe('a load', () => {
     });
     onTestFinished(async () => void (await cache.close()));
     await cache.ping();
-    // The same prefixes as a first tier uses without and with `l1.prefixes: ['v']`.
+    // The prefixes that a first tier uses, without and with `l1.prefixes: ['v']`.
     const all = await listen(['ns:']);
     const built = await listen(['ns:~tag:', 'ns:v']);
     const statistics = new SharedStatistics(cache);
     const key = buildKey('user', 42);
     // The PING puts the lease and the store into different event-loop turns of the server.
     await cache.getOrCompute(key, () => redis.admin().ping());
-    // The store continues in the background. Redis would report a counter update in the same event-loop turn in the
-    // same message.
+    // The store continues in the background. If a counter were updated in the same event-loop turn, Redis would report
+    // that update in the same message.
     await waitUntil('the message about the store', () => all.messages.length > 1);
     await statistics.close();
     await cache.close();

@@ -204,7 +204,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('is dropped when Redis has another value whose message was merged with the message for the write', async () => {
+    it('is dropped when Redis has another value, even if one message reports both writes', async () => {
       const tier = openOwn();
       written(tier);
       stored.set('k', encodeEnvelope('another'));
@@ -218,7 +218,7 @@ describe('the first tier', () => {
       expect(held(tier)).toBeUndefined();
     });
 
-    it('is served only within the bound after it was sent, unless Redis confirms it', () => {
+    it('is served only for the bounded time after the write was sent, unless Redis confirms it', () => {
       const tier = openOwn();
       const write = tier.write('k');
       at += 100;

@@ -35,7 +35,7 @@ async function open(boundMs = BOUND_MS, compute: ComputeDefaults = {}): Promise<
   });
   return cache;
 }
-/** Value that Redis has for the key. */
+/** Value that is stored in Redis for the key. */
 async function readStored(key: string): Promise<unknown> {
   const payload = await redis.admin().getBuffer(`ns:${key}`);
   const decoded = payload && decodeEnvelope(payload);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Backoff } from '../../../client/load/backoff.ts';
 
 it.each([1000, 60_000])(
-  'a key is skipped for %i ms after a failure, and for twice as long after each further one, up to 30 s',
+  'a key is skipped for %i ms after a failure, and for twice as long after each subsequent failure, up to 30 s',
   (firstMs) => {
     let at = 0;
     const backoff = new Backoff(() => at);

@@ -26,7 +26,7 @@ it.each(['commands', 'scripts', 'functions'] as const)('caches load each key onc
     const cache = clusterCache({
       nodes: set.nodes.map(({ address }) => address),
       namespace: way,
-      // Limits that a busy machine does not exceed.
+      // Limits that even a busy machine does not exceed.
       ...PATIENT_LIMITS,
       compute: { replyTimeoutMs: 5000 },
       scripting: SCRIPTING[way],

@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 async function open(options: RedisCacheOptions = {}): Promise<Cache> {
-  // These tests count commands: a busy machine must not cause the renewal of a lease, or a load without Redis.
+  // These tests count commands: a busy machine must not cause a lease renewal or a load without Redis.
   const compute = { leaseMs: 60_000, replyTimeoutMs: 5000 };
   const limits = { ...PATIENT_LIMITS, compute };
   const cache = redisCache({ address: distant.address, namespace: 'cold', ...limits, ...options });

@@ -55,7 +55,7 @@ const calls = async (on: Cache, key: string, load: () => unknown, options = {}) 
 };
 
 describe('getOrCompute', () => {
-  it('costs two commands for a cold miss and one for a hit, which is a GET if most reads are hits', async () => {
+  it('costs two commands for a cold miss, and one for a hit (a GET if most reads are hits)', async () => {
     expect(await calls(cache, 'k', () => 'v')).toEqual(['FCALL', 'FCALL']);
     expect(await calls(cache, 'k', fail)).toEqual(['FCALL']);
     for (let i = 0; i < 20; i++) await cache.getOrCompute('k', fail);
@@ -187,7 +187,7 @@ describe('getOrCompute', () => {
     expect(await redis.admin().exists('c:k')).toBe(0);
   });
 
-  it('does not make a user who may not call functions wait until the lease expires', async () => {
+  it('does not wait for the lease to expire when the user may not call functions', async () => {
     await redis.admin().call('ACL', 'SETUSER', 'plain', 'on', '>plain', '~*', '&*', '+@all', '-fcall');
     const compute = { leaseMs: 60_000 };
     const [holder, plain] = [

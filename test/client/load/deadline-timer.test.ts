@@ -4,7 +4,7 @@ import { DeadlineTimer } from '../../../client/load/deadline-timer.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
 describe('a deadline timer', () => {
-  it('returns the result or, after the deadline, the substitute, and hands over a late result', async () => {
+  it('returns a result that is in time; otherwise returns a substitute, and passes on the late result', async () => {
     const deadlines = new DeadlineTimer();
     expect(
       await deadlines.limit(

@@ -1,4 +1,4 @@
-/** The policies, against a simulated store and simulated processes, so the test controls time and randomness. */
+/** Tests the policies against a simulated store and simulated processes, so that time and randomness are controlled. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LoadTimeoutError } from '../../../client/api/errors.ts';
 import type { ComputeOptions, Entry, Load } from '../../../client/api/types.ts';
@@ -17,7 +17,7 @@ import { SingleFlight } from '../../../client/load/single-flight.ts';
 
 const HELD: LeaseState = { kind: 'held', token: 'other', leftMs: 2000 };
 
-/** The store as one load sees it. `turns` are the replies to requests for the lease; the last reply is repeated. */
+/** The store as one load sees it. `turns` holds the replies to requests for the lease; the last reply is repeated. */
 class Stage {
   entry: Known<unknown> | undefined;
   turns: LeaseState[] = [{ kind: 'mine' }];
@@ -298,7 +298,7 @@ it('the engine stores negative results if configured to, and uses the same TTL f
   expect(stage.stored[1]).toMatchObject({ value: null, ttlSeconds: 2, nothing: false });
 });
 
-it('the engine does not store a value whose TTL is 0, and stores one without expiry if it has no TTL', async () => {
+it('the engine does not store a value whose TTL is 0, and stores a value without expiry if it has no TTL', async () => {
   await stage.compute(() => 'x', {}, 0);
   expect([stage.stored, stage.released]).toEqual([[], ['again']]);
   await stage.compute(() => 'x', { graceSeconds: 60, ttlJitter: 1 }, null);
@@ -348,7 +348,7 @@ it('the engine requests the lease again if no notification arrives, and loads wh
   expect(await answer).toEqual({ value: 'mine', source: 'loader' });
 });
 
-it('the engine loads without waiting again after another process fails to load', async () => {
+it('the engine loads without a second wait after another process fails to load', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(() => 'mine');
   await pass(10);
@@ -374,7 +374,7 @@ it('the engine replaces the stale value that another process failed to replace',
   expect(await answer).toEqual({ value: 'new', source: 'loader' });
 });
 
-it('the engine waits for another process for at most the hard timeout', async () => {
+it('the engine waits no longer than the hard timeout for another process', async () => {
   stage.turns = [HELD];
   const answer = stage.compute(fail, { hardTimeoutMs: 3000 });
   const refused = expect(answer).rejects.toThrowError(LoadTimeoutError);
@@ -382,7 +382,7 @@ it('the engine waits for another process for at most the hard timeout', async ()
   await refused;
 });
 
-it('the engine gives a load that follows a wait only the remaining part of the hard timeout', async () => {
+it('a load that follows a wait gets only the rest of the hard timeout', async () => {
   stage.turns = [HELD, { kind: 'mine' }];
   const answer = stage.compute(never, { hardTimeoutMs: 2100 });
   const refused = expect(answer).rejects.toThrowError('not loaded within 2100 ms');

@@ -17,7 +17,7 @@ afterEach(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 async function open(options: CacheOptions = {}): Promise<Cache> {
-  // Timeouts that a busy machine does not exceed.
+  // Timeouts that even a busy machine does not exceed.
   const compute = { replyTimeoutMs: 5000, leaseMs: 60_000 };
   const cache = redisCache({
     address: redis.address,

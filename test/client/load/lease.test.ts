@@ -173,7 +173,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     }
   });
 
-  it('notify a waiter whose notification overtakes the reply that names the lease', async () => {
+  it('notify a waiter even if the notification overtakes the reply that names the lease', async () => {
     const { signals, channel } = second.leases;
     await signals.open();
     const holder = await mine(first);
@@ -182,7 +182,7 @@ describe.each(WAYS)('leases by %s', (way) => {
     const marker = 'm'.repeat(16);
     const received = signals.wait(marker, 60_000, 0);
     await holder.release('nothing');
-    // Published last: when it arrives, the notification for the lease has already arrived.
+    // This message is published last: when it arrives, the notification for the lease has already arrived.
     await redis.admin().publish(channel, `${marker}s`);
     expect(await received).toMatchObject({ kind: 'told' });
     expect(await waiting.wait(held, 60_000)).toMatchObject({ kind: 'told', outcome: 'n' });

@@ -42,7 +42,7 @@ describe.each(KINDS)('a loader with %s', (_, open) => {
     expect(await cache.get(key)).toBeUndefined();
   }
 
-  it('sets the TTL of its result, which overrides the TTL of the call', async () => {
+  it('sets a TTL for its result that overrides the TTL of the call', async () => {
     const lasting =
       (ttlSeconds: number | null) =>
       ({ setTtlSeconds }: LoadContext): number => {
@@ -261,7 +261,7 @@ it('while Redis is unreachable, a loader adds tags to the entries in memory', as
   await gone[Symbol.asyncDispose]();
 });
 
-it('a load that fails while its tags are read and the cache closes leaves no unhandled rejection', async () => {
+it('no unhandled rejection occurs if a load fails while its tags are read and the cache closes', async () => {
   const cache = redisCache({ address: redis.address, namespace: 'context' });
   await cache.ping();
   try {

@@ -135,7 +135,7 @@ for (const way of ['functions', 'scripts', 'commands'] as const) {
       expect(await stored()).toBe('newer');
     });
 
-    it('load again after a deletion, although an older load is in flight', async () => {
+    it('load again after a deletion, even if an older load is in flight', async () => {
       const [first, second] = children;
       const older = first.run({ loadMs: 300 });
       await first.loading();

@@ -49,8 +49,8 @@ async function open(options: RedisCacheOptions = {}): Promise<Told> {
 }
 
 /**
- * Server states, keyed by the code of the error with which the server then refuses commands. Each function causes the
- * state and returns a function that ends it.
+ * Server states, keyed by the code of the error with which the server refuses commands in that state. Each function
+ * puts the server into the state and returns a function that ends it.
  */
 const STATES = {
   async OOM() {
@@ -61,7 +61,7 @@ const STATES = {
     await redis.admin().config('SET', 'min-replicas-to-write', '1');
     return () => redis.admin().config('SET', 'min-replicas-to-write', '0');
   },
-  /** The server cannot write its snapshot, because a folder occupies the file name. */
+  /** The server cannot write its snapshot, because a folder has the name of the snapshot file. */
   async MISCONF() {
     const [, dir] = (await redis.admin().config('GET', 'dir')) as [string, string];
     mkdirSync(join(dir, 'dump.rdb'), { recursive: true });
@@ -185,7 +185,7 @@ describe('a restricted user', () => {
     ['without permission for the keys', ['~other:*', '&*', '+@all'], 'lease'],
     ['without permission to write', ['~*', '&*', '+@all', '-@write', '-@scripting'], 'lease'],
     ['without permission for the versions of tags', ['~r:k*', '&*', '+@all'], 'tags'],
-  ] as const)('%s gets the value of the loader', async (_, rules, step) => {
+  ] as const)('%s gets the value from the loader', async (_, rules, step) => {
     await redis.admin().call('ACL', 'SETUSER', 'denied', 'reset', 'on', '>denied', ...rules);
     const { cache, refused } = await open({ username: 'denied', password: 'denied' });
     expect(await cache.getOrCompute('k', () => 'v', { tags: ['t'] })).toBe('v');

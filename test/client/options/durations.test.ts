@@ -62,7 +62,7 @@ const PLACES: [path: string, expected: number, call: (duration: never) => unknow
 ];
 
 describe("a duration as text, '5m'", () => {
-  it.each(PLACES)('is rejected with the number to write: %s', async (path, expected, call) => {
+  it.each(PLACES)('is rejected, and the error states the number: %s', async (path, expected, call) => {
     const refused = outcome(() => call('5m' as never));
     await expect(refused).rejects.toThrowError(ConfigurationError);
     await expect(refused).rejects.toThrowError(`${path}: must be `);

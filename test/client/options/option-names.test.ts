@@ -1,5 +1,6 @@
 /**
- * Every function with options rejects unknown option names, also in JavaScript, and the error suggests the likely name.
+ * Every function with options rejects unknown option names, even in plain JavaScript, and the error suggests the likely
+ * name.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeEnvelope, encodeEnvelope } from '../../../client/envelope.ts';
@@ -209,14 +210,14 @@ describe('a value that is not an options object', () => {
 });
 
 describe('options', () => {
-  it('of one kind of call are accepted by all kinds, so they can be stored in one place', async () => {
+  it('are accepted by every kind of call, so one object can be used for all calls', async () => {
     const all = { ttlSeconds: 60, tags: ['t'], graceSeconds: 5, earlyRefresh: 0, hardTimeoutMs: 1000 };
     await cache.set('shared', 1, all);
     expect(await cache.get('shared', all as object)).toBe(1);
     expect(await cache.getOrCompute('shared', () => 2, all)).toBe(1);
   });
 
-  it('of a strategy may come from a class with other methods and fields', async () => {
+  it('accept a strategy from a class that has other methods and fields', async () => {
     class Strategy {
       readonly name = 's';
       readonly database = {};
@@ -227,7 +228,7 @@ describe('options', () => {
     await warmer.close();
   });
 
-  it('of response keys are optional', () => {
+  it('are optional for a response key', () => {
     expect(buildResponseKey('p', 1)).toMatch(/^p:cache:/);
   });
 });

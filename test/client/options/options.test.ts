@@ -154,7 +154,7 @@ describe('cache options', () => {
     expect(complaint(() => memoryCache(bad))).toMatch(expected);
   });
 
-  it('with enabled: false create a memory cache, which opens no connection', async () => {
+  it('create a memory cache, which opens no connection, if enabled is false', async () => {
     const cache = openCache({ ...standalone, enabled: false });
     expect(cache.connection).toBeUndefined();
     expect(await cache.set('a', 1)).toEqual({ source: 'memory' });
@@ -171,7 +171,7 @@ describe('a Redis URL', () => {
   });
 
   it.each(['redis://h/1?protocol=3', 'rediss://h?ssl_cert_reqs=none', 'redis://h/0?db=2&timeout=1'])(
-    'is rejected if it has a parameter, which would have no effect: %s',
+    'is rejected if it has a parameter, because that would have no effect: %s',
     (url) => {
       const name = /\?(\w+)/.exec(url)?.[1];
       expect(complaint(() => redisCache({ url }))).toContain(`the parameter "${name}" is not supported`);

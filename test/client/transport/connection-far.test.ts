@@ -1,6 +1,6 @@
 /**
- * Slow networks, and sentinels that were recreated: the client must not treat either as a failed node, and must recover
- * from both.
+ * Slow networks, and sentinels that were recreated: the client must not treat either as a node failure, and must
+ * recover from both.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connect } from '../../../client/index.ts';
@@ -132,7 +132,7 @@ describe('sentinels that were recreated with lower epochs', () => {
     return history.contested(later);
   };
 
-  it('are accepted for another master only by quorum, and only if the epoch of one of them decreased', () => {
+  it('are accepted for another master only if a quorum agrees and the epoch of one of them decreased', () => {
     const [fell, old] = [view(0, true, 2), view(0, false, 2)];
     expect(contestedAfter([fell, old], 5000)).toBe(true);
     expect(contestedAfter([fell, old], 4999)).toBe(false);

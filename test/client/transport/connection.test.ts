@@ -281,7 +281,7 @@ describe('the supervised connection to one server', () => {
     expect(await c.call('GET', 'd')).toBeNull();
   });
 
-  it('accepts a sequence as a whole at maxInFlight, so no MULTI is sent without its EXEC', async () => {
+  it('accepts all commands of a sequence even at maxInFlight, so no MULTI is sent without its EXEC', async () => {
     const c = open({ maxInFlight: 20 }) as CacheConnection;
     await c.call('SET', 'k', 'before');
     let crowd: Promise<unknown> | undefined;
@@ -327,7 +327,7 @@ describe('the supervised connection to one server', () => {
 });
 
 describe('an unsupervised connection', () => {
-  it('implements the same interface', async () => {
+  it('implements the interface of a supervised connection', async () => {
     await using redis = await RedisProcess.start({ host: '127.61.0.3' });
     const c = connect({ mode: 'standalone', address: redis.address, supervision: false });
     const types: string[] = [];

@@ -1,7 +1,4 @@
-/**
- * Logins: credentials functions, which are called on each connect, rotated passwords, and servers that reject the
- * login.
- */
+/** Logins: credentials functions (called on each connect), rotated passwords, and servers that reject the login. */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   ConfigurationError,
@@ -241,7 +238,7 @@ describe('a credentials function', () => {
     expect(asked).toBeLessThanOrEqual(5);
   });
 
-  it('is named in the error, and aborted after connectTimeoutMs, if it hangs', async () => {
+  it('is aborted after connectTimeoutMs if it hangs, and the error names it', async () => {
     let asked = 0;
     const connection = await open(
       () => {
@@ -291,7 +288,7 @@ describe('a credentials function', () => {
 const isError = (error: unknown): error is Error => error instanceof Error;
 
 describe('a server that rejects the login', () => {
-  it('is retried a few times in the first second, once per pool connection, and less often later', async () => {
+  it('is retried a few times in the first second by each pool connection, and less often later', async () => {
     await using redis = await RedisProcess.start({ host, password: 'secret' });
     const refused = async (): Promise<number> =>
       Number(/total_connections_received:(\d+)/.exec(await redis.admin().info('stats'))?.[1]);

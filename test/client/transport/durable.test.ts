@@ -16,7 +16,7 @@ describe('durable writes', () => {
     await connection.callDurable(durability, 'SET', 'warm', 1);
     former.pause();
     const write = connection.callDurable(durability, 'SET', 'k', 1).catch((error: unknown) => error);
-    // A silence below 400 ms is a stall, because no failover is faster.
+    // A silence shorter than 400 ms counts as a stall, because no failover is faster.
     await waitUntil('a silence that is long enough for a failover', () => {
       const { state } = connection;
       return state.kind === 'suspect' && Date.now() - state.since > 600;
@@ -28,7 +28,7 @@ describe('durable writes', () => {
     expect(connection.state).toMatchObject({ master: promoted.address });
   }, 40_000);
 
-  it('are not delayed by an unconfirmable write, and later writes with its guarantee report the reason', async () => {
+  it('are not delayed by a write that cannot be confirmed, and later writes report the reason', async () => {
     await using master = await RedisProcess.start({ host: '127.61.0.4' });
     const { host, port } = master.address;
     await using _ = await RedisProcess.start({ host, conf: [`replicaof ${host} ${port}`] });

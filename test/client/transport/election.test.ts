@@ -86,7 +86,7 @@ describe('a failover of a healthy master', () => {
     expect(moves()).toHaveLength(1);
   });
 
-  it('delays writes only within a bound if no promotion follows, and a later promotion is still detected', async () => {
+  it('delays writes for a bounded time if no promotion follows, and a later promotion is still detected', async () => {
     const former = await set.master();
     const replicas = set.redis.filter((node) => node !== former);
     for (const replica of replicas) replica.pause();

@@ -34,7 +34,7 @@ function play(published: readonly Published[]): readonly Election['kind'][] {
 }
 
 describe('the election that sentinels publish', () => {
-  it('is decided at +elected-leader, and remains so until the promoted replica has reported', () => {
+  it('is decided at +elected-leader, and remains so until the promoted replica has been reported', () => {
     expect(
       play([
         [0, 1, '+odown', `${MASTER} #quorum 2/2`],
@@ -81,7 +81,7 @@ describe('the election that sentinels publish', () => {
       ).toEqual(['elected', 'none']);
   });
 
-  it('is overdue after the bound if no promotion follows, and decided again at the promotion', () => {
+  it('becomes overdue if no promotion follows within the bound, and counts as decided after a late one', () => {
     expect(
       play([
         [0, 1, '+elected-leader', MASTER],
@@ -106,7 +106,7 @@ describe('the election that sentinels publish', () => {
 });
 
 describe('a message from a sentinel', () => {
-  it('names the selected replica, to which later messages without a name also refer', () => {
+  it('names the selected replica, and later messages without a name refer to the same replica', () => {
     const selected = parseSentinelEvent('+selected-slave', REPLICA, 'mymaster');
     expect(selected).toEqual({ kind: 'failover', failover: { kind: 'elected', replica } });
     const elected: AnnouncedFailover = { kind: 'elected', replica };
@@ -115,7 +115,7 @@ describe('a message from a sentinel', () => {
     expect(continued(elected, undefined)).toBeUndefined();
   });
 
-  it('is ignored if it concerns another service, and only renews the view if it is of another kind', () => {
+  it('is ignored if it concerns another service, and a message of another kind only renews the view', () => {
     expect(parseSentinelEvent('+try-failover', MASTER, 'other')).toBeUndefined();
     expect(parseSentinelEvent('+selected-slave', REPLICA, 'other')).toBeUndefined();
     expect(parseSentinelEvent('+switch-master', 'other n 1 n 2', 'mymaster')).toBeUndefined();

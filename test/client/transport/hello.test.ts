@@ -1,13 +1,16 @@
 /**
  * The handshake with a proxy that refuses HELLO with its own error text. A relay simulates the proxy, because no real
- * one is available.
+ * one is available for the tests.
  */
 import { createServer, type Socket, connect as tcp } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { redisCache } from '../../../client/index.ts';
 import { type Address, RedisProcess } from '../../support/redis-process.ts';
 
-/** Relays to the server, but replaces HELLO with an unknown command, and the error reply with the proxy's refusal. */
+/**
+ * Relays to the server, but replaces HELLO with an unknown command, and replaces the resulting error with the proxy's
+ * refusal.
+ */
 async function refuseHello(target: Address, refusal: string): Promise<Address> {
   const sockets: Socket[] = [];
   const relay = (from: Socket, to: Socket, change: (text: string) => string): void => {

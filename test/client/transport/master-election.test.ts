@@ -119,7 +119,7 @@ describe('the elected master', () => {
 });
 
 describe('the leading view', () => {
-  it('is the newest view, even of a minority; among views with the same epoch, the view with the most votes', () => {
+  it('is the newest view, even if only a minority has it; if epochs are equal, the view with most votes', () => {
     expect(leadingView([view(1, 5), view(1, 5), view(2, 6)])?.master.port).toBe(2);
     expect(leadingView([view(1, 5), view(2, 5), view(2, 5)])?.master.port).toBe(2);
     expect(leadingView([])).toBeUndefined();
@@ -127,7 +127,7 @@ describe('the leading view', () => {
 });
 
 describe('replies', () => {
-  it('to ROLE are parsed, and other replies give no role', () => {
+  it('yield a role only if they are replies to ROLE', () => {
     expect(parseRole(['master', 1, [['h', '2', '0']]])).toEqual({
       kind: 'master',
       replicas: [{ host: 'h', port: 2 }],
@@ -141,7 +141,7 @@ describe('replies', () => {
     expect(parseRole('OK')).toMatchObject({ kind: 'unready' });
   });
 
-  it('to SENTINEL MASTER are parsed, and other replies give no view', () => {
+  it('yield a view only if they are replies to SENTINEL MASTER', () => {
     const reply = ['name', 'm', 'ip', 'h', 'port', '7', 'flags', 'master,o_down', 'config-epoch', '3'];
     expect(parseView(reply)).toMatchObject({ master: { host: 'h', port: 7 }, epoch: 3, troubled: true });
     expect(parseView(['ip', 'h', 'port', '7'])).toMatchObject({ epoch: 0, troubled: false });

@@ -86,7 +86,7 @@ describe('the progress of a connection', () => {
     expect(measured()).toEqual([10, 10]);
   });
 
-  it('allows at most the deadline of the caller', () => {
+  it('allows at most the time until the deadline of the caller', () => {
     send(100_000_000);
     pass(5100);
     expect(measured()).toEqual([5100, 100]);
@@ -104,7 +104,7 @@ describe('the progress of a connection', () => {
     expect(measured()).toEqual([50, 50]);
   });
 
-  it('measures the time to the first bytes of commands that must not be slow', () => {
+  it('measures the time to the first bytes of the reply, for commands that must not be slow', () => {
     const sent = send();
     pass(8);
     progress.heard();
@@ -145,7 +145,7 @@ describe('a silence', () => {
     expect([...replaced, silence(150).replacedAfterMs]).toEqual([300, 3000, 1000]);
   });
 
-  it('counts as long at 400 ms and above', () => {
+  it('counts as long if it lasts 400 ms or more', () => {
     const one = silence(5000);
     one.begin(now(), false);
     pass(390);

@@ -1,6 +1,6 @@
 /**
- * Reads from replicas: replicas serve them if they are fresh enough, otherwise the master does, and no value is older
- * than requested.
+ * Reads from replicas: a replica serves a read only if it is fresh enough, otherwise the master serves it. No value is
+ * older than requested.
  */
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { RedisOptions } from '../../../client/api/types.ts';

@@ -1,4 +1,6 @@
-/** `kit canary-status` and `kit canary-adjust` at any place, from the start of a rollout to a cleared rollback. */
+/**
+ * `kit canary-status` and `kit canary-adjust` in any environment, from the start of a rollout to a cleared rollback.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
@@ -9,7 +11,7 @@ import { openCacheData } from '../../../scripts/cache/cache-data.ts';
 import { type CanaryData, openCanaryData } from '../../../scripts/canary/canary-data.ts';
 import { jsonOf, NAMESPACE, type OpenPlace } from './place.ts';
 
-/** An application's rollout that uses the data at the place, with a separate clock. */
+/** An application's rollout that uses the data of the environment, with a separate clock. */
 class Application implements AsyncDisposable {
   readonly #data: CanaryData;
   readonly canary: CanaryTestingService;
@@ -150,6 +152,6 @@ const CANARY_DB = 2;
 async function inDatabase<T>({ place }: OpenPlace, act: (admin: Redis) => Promise<T>): Promise<T> {
   await using data = await openCacheData({ set: {}, ...place.options, db: CANARY_DB });
   const [master] = await data.masters();
-  if (master === undefined) throw new Error('the place has no master');
+  if (master === undefined) throw new Error('the environment has no master');
   return await act(master.redis);
 }

@@ -1,6 +1,6 @@
 /**
- * Contract of the operator's commands: each command works at every place, with the same results, and with `--json`. The
- * suite takes a function that opens the place.
+ * Contract of the operator's commands: each command works in every kind of environment, with the same results, and with
+ * `--json`. The suite takes a function that opens the environment.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ export function commandsContract(title: string, open: () => Promise<CommandPlace
     let place: CommandPlace | undefined;
     let opened: OpenPlace | undefined;
     const get = (): OpenPlace => {
-      if (opened === undefined) throw new Error('the place is not open');
+      if (opened === undefined) throw new Error('the environment is not open');
       return opened;
     };
 

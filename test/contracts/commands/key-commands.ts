@@ -1,4 +1,4 @@
-/** `kit cache-stats`, `cache-clear` and `cache-inspect` at any place. */
+/** `kit cache-stats`, `cache-clear` and `cache-inspect` in any environment. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { SharedStatistics } from '../../../client/extras/shared-statistics.ts';
 import type { Cache } from '../../../client/index.ts';
@@ -175,7 +175,7 @@ export function inspectCommand(get: () => OpenPlace): void {
       expect(JSON.parse(json.out)).toMatchObject({ exists: true, entry: { unreadable: 'tag' } });
     });
 
-    it('shows a key that does not exist, with exit code 1', async () => {
+    it('reports that a key does not exist, with exit code 1', async () => {
       const { on } = get();
       const { exitCode, out } = await on('cache-inspect', 'absent');
       expect(exitCode).toBe(EXIT.NO_GO);

@@ -1,4 +1,4 @@
-/** A place where the operator's commands run: local processes, Docker, or an external Redis. */
+/** An environment for the operator's commands: local processes, Docker, or an external Redis. */
 import type { Redis } from 'ioredis';
 import type { Cache } from '../../../client/index.ts';
 import type { SubstrateName } from '../../../infra/substrates/registry.ts';
@@ -6,13 +6,13 @@ import { type CacheData, openCacheData } from '../../../scripts/cache/cache-data
 import type { DataOptions } from '../../../scripts/cache/data-options.ts';
 import { callKit, type KitCall } from '../../support/kit-call.ts';
 
-/** Namespace in the environment file of every place. */
+/** Namespace in every environment file. */
 export const NAMESPACE = 'shop';
 
 export interface CommandPlace extends AsyncDisposable {
   /**
-   * Options that select the place: an environment file, and the URL of an external Redis. The environment has the
-   * namespace `NAMESPACE`, maxmemory 256mb and allkeys-lru.
+   * Options that select the environment: its file, and the URL of an external Redis. The environment has the namespace
+   * `NAMESPACE`, maxmemory 256mb and allkeys-lru.
    */
   readonly options: Pick<DataOptions, 'env' | 'url'>;
   readonly substrate: SubstrateName;
@@ -27,7 +27,7 @@ export interface PlacedNode {
   readonly address: string;
 }
 
-/** An open place, with access to its data, so that tests can prepare and check the commands. */
+/** An open environment, with access to its data, so that tests can prepare and check the commands. */
 export interface OpenPlace {
   readonly place: CommandPlace;
   readonly data: CacheData;
@@ -35,13 +35,13 @@ export interface OpenPlace {
   readonly cache: Cache;
   /** Connection to the master. */
   readonly admin: Redis;
-  /** Runs a command with the options of the place. */
+  /** Runs a command with the options of the environment. */
   readonly on: (command: string, ...args: readonly string[]) => Promise<KitCall>;
   /** Directory for files that the tests write. */
   readonly dir: string;
 }
 
-/** Arguments of a command that select the place. */
+/** Arguments of a command that select the environment. */
 export function argsOf({ options: { env, url } }: CommandPlace): readonly string[] {
   return ['--env', env, ...(url === undefined ? [] : ['--url', url])];
 }
@@ -49,7 +49,7 @@ export function argsOf({ options: { env, url } }: CommandPlace): readonly string
 export async function openPlace(place: CommandPlace, dir: string): Promise<OpenPlace> {
   const data = await openCacheData({ set: {}, ...place.options });
   const [master] = await data.masters();
-  if (master === undefined) throw new Error('the place has no master');
+  if (master === undefined) throw new Error('the environment has no master');
   return {
     place,
     data,

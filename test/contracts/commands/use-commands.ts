@@ -1,4 +1,4 @@
-/** `kit warm`, `top`, `sizing` and `savings` at any place. */
+/** `kit warm`, `top`, `sizing` and `savings` in any environment. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -103,7 +103,7 @@ export function topCommand(get: () => OpenPlace): void {
       }
     });
 
-    it('reports the same as JSON, with the state that the sentinels report', async () => {
+    it('reports the same data as JSON, with the state that the sentinels report', async () => {
       const { on, place } = get();
       const { nodes, state, substrate } = await jsonOf<TopView>(on('top', '--json'));
       expect(substrate).toBe(place.substrate);

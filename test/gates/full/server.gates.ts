@@ -1,5 +1,5 @@
 /**
- * Server faults under the drills of the full profile, one at a time. Each fault has separate servers, because the
+ * Server faults during the drills of the full profile, one at a time. Each fault has its own servers, because the
  * drills change the master.
  */
 import { expect, it } from 'vitest';

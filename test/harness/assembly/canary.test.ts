@@ -18,7 +18,7 @@ const look = (elapsedMs: number, verdict: string, figures: boolean) =>
       : { 'canary.requests': null }),
   });
 
-it('the interim looks at a rollout are assembled in order, with both arms', () => {
+it('the interim analyses of a rollout are assembled in order, with both arms', () => {
   const history = buildHistory(
     observation('workload', 'canary-limits', 0, LIMITS),
     look(10, 'hold', true),
@@ -39,7 +39,7 @@ it('the interim looks at a rollout are assembled in order, with both arms', () =
   expect(second?.decision.figures).toBeNull();
 });
 
-it('a trial without a rollout has no interim looks', () => {
+it('a trial without a rollout has no interim analyses', () => {
   expect(assembleCanary(buildHistory())).toBeUndefined();
   expect(assembleCanary(buildHistory(look(10, 'hold', true)))).toBeUndefined();
 });

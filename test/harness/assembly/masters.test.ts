@@ -9,7 +9,7 @@ const published = (name: string, atMs: number, message = 'master mymaster') =>
 /** Time 0 of a trial is the intended start of its first operation. */
 const start = op({ at: 0, done: 1 });
 
-it("a master's term ends with its crash, and the next begins with the promotion that Sentinel reported", () => {
+it("a master's term ends when it crashes, and the next begins with the promotion that Sentinel reported", () => {
   const history = buildHistory(
     start,
     [0, 1000, 2000].map((atMs) => role('redis-1', atMs, 'master')),
@@ -56,7 +56,7 @@ it('faults, their healing and failover events are listed in order, without routi
   ]);
 });
 
-it('a trial without samples has no master and no event', () => {
+it('a trial without samples has no masters and no events', () => {
   expect(assembleMasters(buildHistory(start))).toEqual([]);
   expect(assembleEvents(buildHistory(start))).toEqual([]);
 });

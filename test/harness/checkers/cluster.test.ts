@@ -19,7 +19,7 @@ import {
 
 const inShard = (shard: string, events: readonly HistoryEvent[]) =>
   events.map((event) => (event.type === 'fault' || event.type === 'final' ? { ...event, shard } : event));
-/** Write operations on one key each; the prefix of the key identifies the shard. */
+/** Writes, each to its own key. The prefix of the key identifies the shard. */
 const keyed = (prefix: string, from: number, to: number) =>
   Array.from({ length: (to - from) / 100 }, (_, i) => {
     const at = from + i * 100;
@@ -65,7 +65,7 @@ describe('lost writes in a cluster', () => {
     expect(figureNumber(found, 'asyncLostBeyondWindow')).toBe(0);
   });
 
-  it('are not excused in another shard at the same time', () => {
+  it('are not excused in a shard without a fault', () => {
     const found = lostWrites.check(
       buildHistory(
         crash,

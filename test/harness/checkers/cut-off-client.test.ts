@@ -16,7 +16,7 @@ const check = (...events: readonly Events[]) => cutOffClient.check(buildHistory(
 const fromMemory = writes(2100, 7900, 100, { source: 'memory' });
 const others = writes(2100, 7900, 100, { client: 'ioredis' });
 
-it('is valid if memory serves the client in time and Redis serves the other client', () => {
+it('the finding is valid if memory serves the client in time and Redis serves the other client', () => {
   const found = check(CUT, fromMemory, others);
   expect(found).toMatchObject({ validity: 'valid', reasons: [] });
   expect(found.figures).toMatchObject({
@@ -26,7 +26,7 @@ it('is valid if memory serves the client in time and Redis serves the other clie
   });
 });
 
-it('is unknown if Redis served the client that was cut off', () => {
+it('the finding is unknown if Redis served the client that was cut off', () => {
   const found = check(CUT, fromMemory, op({ at: 3000, done: 3001, source: 'redis' }));
   expect(found.validity).toBe('unknown');
 });
@@ -48,11 +48,11 @@ it.each([
   ['a command before the cut', op({ at: 1000, done: 4000 }), 0],
   ['a command after the heal', op({ at: 8100, done: 9900 }), 0],
   ['a command that was not sent', op({ at: 3000, outcome: 'fail', done: 6000, code: 'IN_FLIGHT_BOUND' }), 0],
-])('counts as overdue: %s', (_case, events, overdue) => {
+])('the checker counts as overdue: %s', (_case, events, overdue) => {
   expect(figureNumber(check(CUT, fromMemory, events), 'overdue')).toBe(overdue);
 });
 
-it('counts failed reads, cache writes and computed values, but not failed commands', () => {
+it('the checker counts failed reads, cache writes and computed values, but not failed commands', () => {
   const failed = (kind: 'get' | 'set' | 'getOrCompute' | 'incr', more = {}) =>
     op({ at: 3000, done: 3900, kind, key: `k:${kind}`, outcome: 'fail', code: 'NOT_SENT', ...more });
   const found = check(
@@ -67,7 +67,7 @@ it('counts failed reads, cache writes and computed values, but not failed comman
   expect(found).toMatchObject({ validity: 'invalid' });
 });
 
-it('counts operations of other clients that failed during the cut', () => {
+it('the checker counts operations of other clients that failed during the cut', () => {
   const failed = op({ at: 3000, done: 3900, client: 'ioredis', outcome: 'fail', code: 'TIMEOUT' });
   expect(figureNumber(check(CUT, fromMemory, others, failed), 'othersFailed')).toBe(1);
 });
@@ -75,6 +75,6 @@ it('counts operations of other clients that failed during the cut', () => {
 it.each([
   ['was never observed', [fault(2000, 8000, 'redis-1', 'kill')]],
   ['never healed', [fault(2000, undefined, 'redis-1', 'cut-clients')]],
-])('is unknown if the cut %s', (_case, events) => {
+])('the finding is unknown if the cut %s', (_case, events) => {
   expect(check(fromMemory, ...events)).toMatchObject({ validity: 'unknown', figures: {} });
 });

@@ -16,7 +16,7 @@ const SAMPLE = infoSample('redis-2', 9000, { role: 'master' });
 const check = (needed: number, ...events: readonly Events[]) =>
   failovers.check(buildHistory(...events, SAMPLE), buildContext({ neededFailovers: needed }));
 
-it('compares the number of failovers with the number of needed failovers', () => {
+it('the checker compares the number of failovers with the number that was needed', () => {
   const finding = check(1, fault(2000, 6000), switched(4000), switched(4100), switched(7000, 'and back'));
   expect(figureNumber(finding, 'failovers')).toBe(2);
   expect(figureNumber(finding, 'needlessFailovers')).toBe(1);
@@ -27,7 +27,7 @@ it('compares the number of failovers with the number of needed failovers', () =>
 it.each([
   ['before a sentinel returns', 3500, 1],
   ['after a sentinel returned', 5500, 0],
-])('counts failovers without a quorum: a failover %s', (_case, atMs, count) => {
+])('the checker counts failovers without a quorum: a failover %s', (_case, atMs, count) => {
   const finding = check(
     1,
     fault(2000, 5000, 'sentinel-1'),
@@ -39,12 +39,12 @@ it.each([
   expect(figureNumber(finding, 'withoutQuorum')).toBe(count);
 });
 
-it('does not count failovers without a quorum if a majority of the sentinels was always available', () => {
+it('the figure for failovers without a quorum is omitted if a majority of the sentinels was always available', () => {
   const finding = check(1, fault(2000, 5000, 'sentinel-1'), fault(3000, 7000), switched(4000));
   expect(finding.figures.withoutQuorum).toBeUndefined();
 });
 
-it('does not count failovers without a quorum if sentinels are lost one after the other', () => {
+it('the figure for failovers without a quorum is omitted if sentinels are lost one after the other', () => {
   const finding = check(
     1,
     fault(2000, 3000, 'sentinel-1'),

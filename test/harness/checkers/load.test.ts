@@ -49,7 +49,7 @@ describe('a straight line', () => {
     expect(slopeBounds(points)?.map((bound) => bound.toFixed(9))).toEqual(['2.000000000', '2.000000000']);
   });
 
-  it('has a lower bound below 0 and an upper bound above 0 for noise without growth', () => {
+  it('has slope bounds below and above 0 for noise without growth', () => {
     const noise = Array.from({ length: 20 }, (_, i) => ({ x: i, y: 1_000 + ((i * 7_919) % 97) }));
     const [lower, upper] = slopeBounds(noise) ?? [];
     expect([lower, upper]).toEqual([expect.any(Number), expect.any(Number)]);
@@ -150,7 +150,7 @@ describe('capacity', () => {
       buildContext(),
     );
 
-  it('does not measure connections that the limits of this machine do not allow', () => {
+  it('is not measured if the limits of this machine do not allow that many connections', () => {
     const found = held({ limit: 'this process may open 1024 files' });
     expect([found.figures, found.unmeasured]).toEqual([
       {},

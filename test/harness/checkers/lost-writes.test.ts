@@ -37,13 +37,13 @@ describe('exposure of durable writes', () => {
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 0, n: 20 });
   });
 
-  it('detects a client that acknowledges durable writes without waiting, and loses them like async writes', () => {
+  it('detects a client that does not wait for replicas, and therefore loses durable writes like async writes', () => {
     const finding = check(all, lag, struck, finalRead(all, { ...lastAsync, 'w:1900': null, 'w:1950': null }));
     expect(finding.validity).toBe('invalid');
     expect(finding.figures.durableExposedLost).toMatchObject({ value: 2, n: 20 });
   });
 
-  it('is zero if no async write was lost in the window, or no replica lagged', () => {
+  it('is zero if no async write was lost in the window, or if no replica lagged', () => {
     const none = { value: 0, n: 0 };
     expect(check(all, lag, struck, finalRead(all)).figures.durableExposedLost).toMatchObject(none);
     expect(check(all, struck, finalRead(all, lastAsync)).figures.durableExposedLost).toMatchObject(none);
@@ -53,7 +53,7 @@ describe('exposure of durable writes', () => {
   });
 });
 
-it('compares the number of lost async writes with that of the stock client that lost the fewest', () => {
+it('the checker compares the number of lost async writes with that of the stock client that lost the fewest', () => {
   const own = writes(0, 2000);
   const stock = writes(5, 2000, 100, { client: 'ioredis' });
   const more = (...lost: readonly string[]) => {
@@ -77,7 +77,7 @@ it.each([
   ['sentinel-1', 'invalid'],
   ['redis-3', 'invalid'],
   ['redis-1', 'valid'],
-])('a fault of %s while redis-1 is master makes a lost async write %s', (node, validity) => {
+])('a fault on %s while redis-1 is master makes a lost async write %s', (node, validity) => {
   const master = infoSample('redis-1', 500, { role: 'master' });
   const written = writes(0, 3000);
   const finding = check(
@@ -102,7 +102,7 @@ describe('the remedy for lost writes', () => {
     );
   });
 
-  it('does not name the client in a partition, during which the client reaches both masters', () => {
+  it('does not name the client after a partition in which it could reach both masters', () => {
     const split = fault(2000, 6000, 'redis-1', 'partition');
     const found = (cut: Events, lost: Readonly<Record<string, null>>) =>
       check(before, cut, masterSwitch(3000), after, finalRead([...before, ...after], lost)).remedies;
@@ -200,7 +200,7 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
 
-  it('excuses no loss without a fault', () => {
+  it('does not excuse a loss if there was no fault', () => {
     const finding = check(op({ at: 10, done: 11 }), finalRead([], { 'w:10': null }));
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);
   });
@@ -228,7 +228,7 @@ describe('lost-writes', () => {
     expect(figureNumber(lostWrites.check(recorded, buildContext({ client: 'ioredis' })), 'lost')).toBe(1);
   });
 
-  it('detects a lost INCR and a lost APPEND by their effects', () => {
+  it('detects a lost INCR and a lost APPEND by their missing effects', () => {
     const incr = op({ at: 1, done: 2, kind: 'incr', key: 'i:1', value: '1' });
     const appends = [
       op({ at: 3, done: 4, kind: 'append', key: 'a:1', value: ',1' }),
@@ -305,7 +305,7 @@ describe('lost-writes', () => {
       [writes(0, 300), finalRead(writes(0, 200))],
       /1 acknowledged keys were not read back: w:200/,
     ],
-  ] as const)('is not measured and has no figure of losses if %s', (_what, events, reason) => {
+  ] as const)('is not measured and has no loss figures if %s', (_what, events, reason) => {
     const finding = check(...events);
     expect(finding.validity).toBe('unknown');
     expect(finding.reasons.join()).toMatch(reason);
@@ -320,7 +320,7 @@ describe('lost-writes', () => {
     expect(finding.reasons.join()).toMatch(/several masters after the heal: redis-2, redis-1/);
   });
 
-  it('omits figures for durabilities that were not requested', () => {
+  it('omits figures for durability levels that were not requested', () => {
     const kept = writes(0, 500);
     const finding = check(kept, finalRead(kept));
     expect(finding.figures.durableLost).toBeUndefined();

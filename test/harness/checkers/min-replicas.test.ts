@@ -15,7 +15,7 @@ const MASTER = infoSample('redis-1', 500, { role: 'master' });
 const LOST = [fault(2000, 8000, 'redis-2'), fault(2000, 8000, 'redis-3')];
 const REFUSED = op({ at: 6000, done: 6001, outcome: 'fail', code: 'NOREPLICAS' });
 
-it('counts a write that was acknowledged with too few replicas', () => {
+it('the checker counts a write that was acknowledged with too few replicas', () => {
   const found = minReplicas.check(
     buildHistory(MASTER, LOST, REFUSED, op({ at: 6500, done: 6501 })),
     buildContext(),
@@ -23,7 +23,7 @@ it('counts a write that was acknowledged with too few replicas', () => {
   expect([found.validity, figureNumber(found, FIGURE)]).toEqual(['invalid', 1]);
 });
 
-it('does not count writes within the allowed lag or after healing', () => {
+it('the checker does not count writes within the allowed lag or after healing', () => {
   const history = buildHistory(
     MASTER,
     LOST,
@@ -48,6 +48,6 @@ it.each([
     LOST,
     buildContext({ environment: buildEnvironment({ redis: { minReplicasToWrite: 0 } }) }),
   ],
-])('is unknown if %s', (_case, faults, context) => {
+])('the finding is unknown if %s', (_case, faults, context) => {
   expect(minReplicas.check(buildHistory(MASTER, faults, REFUSED), context).validity).toBe('unknown');
 });

@@ -16,14 +16,14 @@ import {
 const check = (...events: readonly Events[]) => recovery.check(buildHistory(...events), buildContext());
 
 describe('recovery', () => {
-  it('measures from the observed injection to the first acknowledged write with a later intended start', () => {
+  it('is measured from the observed injection to the first acknowledged write with a later intended start', () => {
     const finding = check(writes(0, 2000), fault(2000, 6000), writes(3500, 5000));
     expect(finding.validity).toBe('valid');
     expect(figureNumber(finding, 'recoveryMs')).toBe(1501);
     expect(figureNumber(finding, 'writeGapMs')).toBe(3501 - 1901);
   });
 
-  it('measures the recovery from the last of several faults separately', () => {
+  it('measures the recovery from the last of several faults as a separate figure', () => {
     const finding = check(
       writes(0, 2000),
       fault(2000, 6000),
@@ -75,7 +75,7 @@ describe('recovery', () => {
     expect(figureNumber(open, 'writeGapMs')).toBe(9000 - 2101);
   });
 
-  it('requires every kind of write that was acknowledged before the fault, so a single INCR is not a recovery', () => {
+  it('requires every kind of write that was acknowledged before the fault, so a single INCR does not suffice', () => {
     const durable = { durability: DURABLE, replicas: 1 } as const;
     const before = [
       writes(0, 1000),
@@ -165,7 +165,7 @@ describe('recovery', () => {
     expect(finding.figures.recoveryMs).toMatchObject({ n: 2 });
   });
 
-  it('measures the time from the publication of the new master until the client moves to it, or until the end', () => {
+  it('measures the time from the publication of the new master until the client moves, or until the trial ends', () => {
     const moved = observation('client', 'moved', 3800, {}, { client: 'kit' });
     const events = [writes(0, 2000), fault(2000, 6000), masterSwitch(3500), writes(3600, 5000)];
     expect(figureNumber(check(events, moved), 'movedAfterSwitchMs')).toBe(300);

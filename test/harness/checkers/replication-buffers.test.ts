@@ -12,7 +12,7 @@ import {
 const check = (...events: readonly Events[]) =>
   replicationBuffers.check(buildHistory(...events), buildContext());
 
-/** One sample per second of a replication stream that grows by the given number of bytes each second. */
+/** Samples of a replication stream, one per second. The stream grows by the given number of bytes each second. */
 const growing = (...bytes: readonly number[]): Events =>
   [0, ...bytes].map((_grown, i) =>
     infoSample('redis-1', i * 1000, {
@@ -44,10 +44,10 @@ describe('replication-buffers', () => {
     ]);
   });
 
-  it('counts an output buffer that holds too few seconds only as far as the server enforces its limit', () => {
+  it('uses the limit of an output buffer only to the extent that the server enforces it', () => {
     const held = (limits: string) => figureNumber(check(buffers(1000, limits), growing(100)), 'heldSeconds');
     expect(held('normal 0 0 0 slave 0 0 0 pubsub 1 1 1')).toBe(10);
-    // The server uses the size of the backlog if the limit is below it.
+    // If the limit is below the size of the backlog, the server uses the size of the backlog instead.
     expect(held('normal 0 0 0 slave 500 0 0')).toBe(10);
     expect(held('slave 5000 800 60')).toBe(10);
     expect(figureNumber(check(buffers(100_000, 'replica 200000 0 0'), growing(100)), 'heldSeconds')).toBe(

@@ -15,13 +15,13 @@ const probe = (at: number, writable: boolean, node = 'redis-1') =>
 const HANG = fault(2000, 6000, 'redis-1', 'pause');
 const check = (...events: readonly Events[]) => returnedMaster.check(buildHistory(...events), buildContext());
 
-it('measures from the healing to the last write that the deposed master accepted', () => {
+it('the checker measures the time from the healing to the last write that the deposed master accepted', () => {
   const found = check(HANG, probe(6050, true), probe(7500, true), probe(7550, false), finalRead([]));
   expect(figureNumber(found, 'writableMs')).toBe(1500);
   expect(found.reasons).toEqual(['redis-1 accepted writes until 1500 ms after its return']);
 });
 
-it('is 0 if every write was refused', () => {
+it('the time is 0 if every write was refused', () => {
   expect(figureNumber(check(HANG, probe(6050, false), finalRead([])), 'writableMs')).toBe(0);
 });
 
@@ -29,6 +29,6 @@ it.each([
   ['the node is master in the final read', [HANG, probe(6050, true), finalRead([], {}, 'redis-1')]],
   ['no probe was recorded', [HANG, finalRead([])]],
   ['there is no final read', [HANG, probe(6050, true)]],
-])('is unknown if %s', (_case, events) => {
+])('the finding is unknown if %s', (_case, events) => {
   expect(check(...events).validity).toBe('unknown');
 });

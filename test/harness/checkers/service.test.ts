@@ -85,7 +85,7 @@ describe('latency', () => {
 describe('availability', () => {
   const check = (...events: readonly Events[]) => availability.check(buildHistory(...events), buildContext());
 
-  it('compares a batch key by key, and counts values of other keys and wrong lengths as wrong', () => {
+  it('compares a batch key by key, and counts as wrong a value of another key and a reply of the wrong length', () => {
     const keys = ['a', 'b', 'c'];
     const written = [
       op({ at: 0, done: 1, kind: 'setMany', key: 'a', keys: ['a', 'b'], values: ['va', 'vb'] }),
@@ -217,7 +217,7 @@ describe('hit-ratio', () => {
   const read = (at: number, key: string, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at, done: at + 1, kind: 'get', key, answer: 'v', ...more });
 
-  it('counts hits per read, per key of a batch, and per phase', () => {
+  it('counts hits per read, per key in a batch, and per phase', () => {
     const finding = check(
       read(0, 'a', { phase: 'cached' }),
       read(1, 'b', { phase: 'cached', answer: null }),
@@ -247,7 +247,7 @@ describe('hit-ratio', () => {
     expect(finding.figures.overall).toMatchObject({ successes: 1, n: 1 });
   });
 
-  it('counts keys that were read at least twice as frequently accessed', () => {
+  it('counts a key as frequently accessed if it was read at least twice', () => {
     const finding = check(
       read(0, 'a', { answer: null }),
       read(1, 'a'),
@@ -344,7 +344,7 @@ describe('memory', () => {
     expect(figureNumber(finding, 'evictions')).toBe(4);
   });
 
-  it('has no usedRatio without a memory limit, and is unknown without a sample', () => {
+  it('has no usedRatio without a memory limit, and is unknown if there is no sample', () => {
     const unlimited = check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 0, evictedKeys: 0 }));
     expect(unlimited).toMatchObject({
       validity: 'valid',
@@ -355,7 +355,7 @@ describe('memory', () => {
     expect(check(writes(0, 1)).validity).toBe('unknown');
   });
 
-  it('is unknown if the INFO of a node lacks the fields, because absent is not 0', () => {
+  it('is unknown if the INFO of a node lacks the fields, because a missing field is not 0', () => {
     expect(check(infoSample('redis-1', 1, { usedMemory: 10, maxmemory: null })).validity).toBe('unknown');
     const one = infoSample('redis-1', 1, { usedMemory: 10, maxmemory: 100 });
     const silent = check(one, infoSample('redis-2', 1, { usedMemory: null, maxmemory: null }));

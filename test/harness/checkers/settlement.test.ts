@@ -21,13 +21,13 @@ const set = (at: number, done?: number, more: Partial<Op> = {}) =>
   });
 const LAST = set(9000, 9001);
 
-it('counts an operation that never settles', () => {
+it('the checker counts an operation that never settles', () => {
   const found = check(set(1000), LAST);
   expect([found.validity, figureNumber(found, 'unsettled')]).toEqual(['invalid', 1]);
   expect(found.reasons[0]).toContain('set w:1000');
 });
 
-it('does not count an operation whose deadline is after the end of the load', () => {
+it('the checker does not count an operation whose deadline is after the end of the load', () => {
   const found = check(set(8500), LAST);
   expect([found.validity, figureNumber(found, 'unsettled')]).toEqual(['valid', 0]);
 });
@@ -48,7 +48,7 @@ it.each([
   ],
   ['a load 50 ms after the deadline of its caller', op({ at: 1000, done: 1550, kind: 'getOrCompute' }), 0],
   ['a load 51 ms after the deadline of its caller', op({ at: 1000, done: 1551, kind: 'getOrCompute' }), 1],
-])('judges correctly: %s', (_case, events, count) => {
+])('the checker judges correctly: %s', (_case, events, count) => {
   const found = check(events, LAST);
   expect([found.validity, figureNumber(found, 'pastDeadline')]).toEqual([
     count > 0 ? 'invalid' : 'valid',
@@ -62,7 +62,7 @@ it.each([
   ['waits that add up to less', { timersMs: '0.3', waitsMs: 'client-kit=4' }, 0, 1],
   ['a wait of another thread', { timersMs: '0.3', waitsMs: 'redis-1=50' }, 0, 1],
 ])(
-  'attributes a late operation to the machine only with a sufficient cause: %s',
+  'the checker attributes a late operation to the machine only with a sufficient cause: %s',
   (_case, sample, byMachine, own) => {
     const found = check(set(1000, 2060), LAST, machineSamples(10_000, sample));
     expect(figureNumber(found, 'lateByMachine')).toBe(byMachine);
@@ -70,6 +70,6 @@ it.each([
   },
 );
 
-it('is unknown without an operation', () => {
+it('the finding is unknown without an operation', () => {
   expect(check(machineSamples(1000)).validity).toBe('unknown');
 });

@@ -21,7 +21,7 @@ describe('stale-acks', () => {
   const before = writes(0, 2000);
   const around = [before, fault(2000, 5000), masterSwitch(3000)];
 
-  it('finds none if all writes after the promotion are on the new master', () => {
+  it('finds no stale write if all writes after the promotion are on the new master', () => {
     const after = writes(3500, 4000);
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v100' });
     const finding = check(around, after, read, finalRead([...before, ...after]));
@@ -37,7 +37,7 @@ describe('stale-acks', () => {
     expect(finding.reasons.join()).toMatch(/set w:1990/);
   });
 
-  it('does not count writes shortly before a second failover, which the lost-writes checker judges', () => {
+  it('does not count writes shortly before a second failover, because the lost-writes checker judges them', () => {
     const again = [fault(8000, 9000, 'redis-2'), observation('sentinel', '+switch-master', 8500)];
     const stale = (done: number) => {
       const late = op({ at: done - 1, done, key: 'late' });
@@ -49,14 +49,14 @@ describe('stale-acks', () => {
     expect(stale(8600)).toBe(1);
   });
 
-  it("blames the client's memory only for reads while the deposed master was stopped", () => {
+  it("blames the client's memory only for reads that returned while the deposed master was stopped", () => {
     const read = (at: number) => op({ at, done: at + 1, kind: 'get', key: 'w:100', answer: 'v0' });
     const remedies = (at: number) => check(around, read(at), finalRead(before)).remedies?.join();
     expect(remedies(3600)).toMatch(/1 of the 1 stale answers came while .* stopped.*from its memory/);
     expect(remedies(5600)).toBeUndefined();
   });
 
-  it('detects a read that differs from the acknowledged value, although that value still exists', () => {
+  it('detects a read that differs from the acknowledged value, even though that value still exists', () => {
     const read = op({ at: 3600, done: 3601, kind: 'get', key: 'w:100', answer: 'v0' });
     const finding = check(around, read, finalRead(before));
     expect(figureNumber(finding, 'staleAcknowledged')).toBe(1);
@@ -118,7 +118,7 @@ describe('double-applies', () => {
   const append = (n: number, more: Partial<Parameters<typeof op>[0]> = {}) =>
     op({ at: n, done: n + 1, kind: 'append', key: 'a', value: `,${n}`, ...more });
 
-  it('finds none if every INCR is 1 and every tag occurs once', () => {
+  it('finds no double write if every counter is 1 and every tag occurs once', () => {
     const finding = check(incr('i:1'), append(1), append(11), finalRead([], { 'i:1': '1', a: ',1,11' }));
     expect(finding.validity).toBe('valid');
     expect(finding.figures.doubleApplied).toMatchObject({ value: 0, n: 3 });
@@ -130,7 +130,7 @@ describe('double-applies', () => {
     expect(figureNumber(finding, 'doubleApplied')).toBe(1);
   });
 
-  it('detects an INCR with the reply 2, although its effect was lost later', () => {
+  it('detects an INCR with the reply 2, even though its effect was lost later', () => {
     const finding = check(incr('i:1', { answer: '2' }), finalRead([], { 'i:1': null }));
     expect(figureNumber(finding, 'doubleApplied')).toBe(1);
   });
@@ -156,7 +156,7 @@ describe('double-applies', () => {
     expect([figureNumber(once, 'doubleApplied'), figureNumber(never, 'doubleApplied')]).toEqual([0, 0]);
   });
 
-  it('detects operations that were reported as not applied although their effects exist', () => {
+  it('detects operations that were reported as not applied, even though their effects exist', () => {
     const finding = check(
       incr('i:1', { outcome: 'fail' }),
       append(3, { outcome: 'fail' }),
@@ -185,7 +185,7 @@ describe('double-applies', () => {
     expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 1, n: 1 });
   });
 
-  it('reports no exposure when the fault affected no operation', () => {
+  it('reports no exposure if the fault did not affect any operation', () => {
     const finding = check(incr('i:1'), fault(2000, 2600), finalRead([], { 'i:1': '1' }));
     expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 0, n: 0 });
     expect(finding.figures.lostAnswersUnknown).toBe(undefined);
@@ -204,7 +204,7 @@ describe('double-applies', () => {
     expect(unread.reasons.join()).toMatch(/i:2/);
   });
 
-  it('requires no final read for operations that were never sent', () => {
+  it('does not require a final read for operations that were never sent', () => {
     const unsent = incr('i:9', { outcome: 'fail', code: 'IN_FLIGHT_BOUND' });
     expect(check(incr('i:1'), unsent, finalRead([], { 'i:1': '1' })).validity).toBe('valid');
   });
@@ -229,7 +229,7 @@ describe('failovers', () => {
     expect(finding.reasons).toEqual(['the master changed: mymaster a b; mymaster b a']);
   });
 
-  it('finds none if the master stayed the same', () => {
+  it('finds no failover if the master stayed the same', () => {
     expect(check(fault(2000, 2600), looked)).toMatchObject({
       validity: 'valid',
       reasons: [],

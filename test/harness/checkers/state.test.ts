@@ -118,7 +118,7 @@ describe('consistency', () => {
     expect(finding.figures).toMatchObject({ differences: { value: 0 }, compared: { value: 6 } });
   });
 
-  it('detects a missing and a different key, and names key and node', () => {
+  it('detects a missing key and a different value, and names the key and the node', () => {
     const finding = check(
       finalRead(written),
       finalRead(written, { 'w:0': null, 'w:100': 'other' }, 'redis-3', 'replica'),
@@ -212,7 +212,7 @@ describe('configuration', () => {
     expect(finding.reasons.join('; ')).toMatch(reason);
   });
 
-  it('rejects a window for async losses that would excuse all losses', () => {
+  it('rejects a window that would excuse every lost async write', () => {
     const window = (asyncLossWindowMs: number) => check({ durability: { asyncLossWindowMs } });
     expect(figureNumber(window(5000), 'asyncLossWindowMs')).toBe(5000);
     expect(() => window(5001)).toThrow(/5000/);

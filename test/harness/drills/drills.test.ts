@@ -69,7 +69,7 @@ it('a drill is data and contains no functions', () => {
   expect(structuredClone(drills)).toEqual(drills);
 });
 
-it('an unknown name in a drill leads to an error that quotes it', () => {
+it('an unknown name in a drill leads to an error that quotes the name', () => {
   expect(() => faultById('meteor')).toThrow("unknown fault 'meteor'");
   expect(() => workloadByName('idle')).toThrow("unknown workload 'idle'");
   expect(() => generatedWorkload('hit-miss')).toThrow("unknown generated workload 'hit-miss'");

@@ -1,7 +1,4 @@
-/**
- * The schedule of a storm is the same for the same seed, and never has more simultaneous faults than the safe outcome
- * allows.
- */
+/** The schedule of a storm is the same for the same seed, and its simultaneous faults never rule out a safe outcome. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { ScheduledFault } from '../../../harness/drills/drill.ts';
@@ -55,7 +52,7 @@ it('the rounds of a storm are sequential, begin within its length, and stay with
   );
 });
 
-it('a storm of 30 minutes contains every scenario', () => {
+it('a 30-minute storm contains every scenario', () => {
   const { faults } = stormOf({ seed: 7, minutes: 30 });
   const kinds = new Set(faults.map(({ fault, target }) => `${fault} ${target}`));
   expect([...kinds].sort()).toEqual([

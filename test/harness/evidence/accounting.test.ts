@@ -119,7 +119,7 @@ describe('the rule that sealed files must belong to the run', () => {
     expect(complete.reason).toMatch(/not part of a trial of the manifest: trials\/master-crash-3\//);
   });
 
-  it('prevents a GO if a trial was removed completely, which leaves a gap in the numbers', () => {
+  it('prevents a GO if a trial was removed completely, which leaves a gap in the trial numbers', () => {
     const { report, complete } = edited((dir) => {
       rmSync(join(dir, 'trials/master-crash-2'), { recursive: true });
       trialsAs((trials) => trials.filter((one) => !isCrash(2)(one)))(dir);

@@ -1,6 +1,6 @@
 /**
- * The digests of the manifest: a file that was changed and sealed again differs from its recorded digest, and so does
- * the manifest.
+ * The digests of the manifest. If a file is changed and sealed again, its digest differs from the recorded one; the
+ * same applies to the manifest itself.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -62,7 +62,7 @@ describe('a run folder', () => {
     },
   );
 
-  it('is rejected if a file is replaced by a link to it', () => {
+  it('is rejected if a file is moved and replaced by a link', () => {
     const dir = scratch.copyRun(healthy);
     renameSync(join(dir, HISTORY), join(scratch.dir, 'elsewhere.jsonl'));
     symlinkSync(join(scratch.dir, 'elsewhere.jsonl'), join(dir, HISTORY));

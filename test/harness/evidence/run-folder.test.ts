@@ -85,7 +85,7 @@ describe('a run folder', () => {
     });
   });
 
-  it('rejects a file instead of a folder', () => {
+  it('rejects a path to a file', () => {
     const path = fresh();
     writeFileSync(path, '');
     expect(catchKitError(() => createRunFolder(path, MANIFEST))).toMatchObject({

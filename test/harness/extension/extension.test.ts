@@ -92,7 +92,7 @@ describe('clients and workloads in a module', () => {
     });
   });
 
-  it('a selected module client runs under the faults of a built-in drill, with its version in the report', () => {
+  it('run under the faults of a built-in drill, with the version of the client in the report', () => {
     register({ topologies: ['sentinel'] }, { version: '2.1', topologies: ['sentinel'] });
     const crash = drills.filter(({ id }) => id === 'master-crash');
     expect(compareClients(crash, ['ours'], 'sentinel')).toMatchObject({
@@ -105,7 +105,7 @@ describe('clients and workloads in a module', () => {
     });
   });
 
-  it('a drill whose clients cannot run is rejected before a run', () => {
+  it('are rejected before a run if the clients of a drill cannot run', () => {
     register({});
     expect(problemOf({ clients: ['kit', 'theirs'] })).toBe(
       "the drill 'ours' names the unknown client 'theirs'",
@@ -186,7 +186,7 @@ describe('a report in a module', () => {
     expect(reportOf(render)).toMatch(reason);
   });
 
-  it('is omitted if the module with which the run was sealed is missing', () => {
+  it('is omitted if a module that the sealed run used is missing', () => {
     const given = loaded({ reports: [{ file: 'ours.csv', render: () => '' }] });
     expect(extensionReports({ extensions: [] } as never, [given])).toEqual({});
   });

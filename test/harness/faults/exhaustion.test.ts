@@ -121,7 +121,7 @@ async function injectAndKill(fault: string, dataFolder?: { readonly path: string
   child.kill('SIGKILL');
 }
 
-it('restores the server if the process that injected the fault is killed', async () => {
+it('the server is restored if the process that injected the fault is killed', async () => {
   const before = await settingOf('maxclients');
   await injectAndKill('saturate-connections');
   await waitUntil('maxclients to be restored', async () => (await settingOf('maxclients')) === before);
@@ -176,7 +176,7 @@ describe(
      */
     const QUIET = ['repl-ping-replica-period 3600'];
 
-    /** Starts a master with a full disk, and the node that is to become master. `heal` heals the fault. */
+    /** Starts a master with a full disk, and the node that will become master. `heal` heals the fault. */
     async function injected({ isReplica }: { readonly isReplica: boolean }) {
       const former = await RedisProcess.start({ host: '127.63.0.3', conf: ['appendonly yes', ...QUIET] });
       const successor = await RedisProcess.start({ host: '127.63.0.4', conf: QUIET });

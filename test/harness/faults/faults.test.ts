@@ -83,7 +83,7 @@ it('a heal function that failed can be called again', async () => {
   expect(attempts).toBe(2);
 });
 
-it('undo resumes a paused node without a recorded pause, and leaves running nodes unchanged', async () => {
+it('undo resumes a paused node even if no pause was recorded, and leaves running nodes unchanged', async () => {
   let state = 'paused';
   const pause = async () => async () => {
     state = 'running';

@@ -68,7 +68,7 @@ describe('a proxy in this process', () => {
     expect(proxy.traffic).toEqual({ connections: 1, bytes: 2_000 });
   });
 
-  it('delays each chunk from its arrival with the latency toxic, without reducing the bandwidth', async () => {
+  it('delays each chunk with the latency toxic, from its arrival, without reducing the bandwidth', async () => {
     proxy.add('slow', { type: 'latency', attributes: { latency: 2_000, jitter: 10 } });
     const socket = await client();
     expect(await roundTrip(socket, 10)).toBeGreaterThanOrEqual(1_985);

@@ -144,7 +144,7 @@ describe('a criterion over several rounds', () => {
 });
 
 describe('repetition', () => {
-  it('covers as many trials as were invalid for some criterion', () => {
+  it('includes as many trials as were invalid for a criterion', () => {
     expect(due([attemptAt(1, 1, 1)])).toEqual({});
     expect(due([attemptAt(1, 1, 50)])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 50), attemptAt(2, 1, 1), attemptAt(3, 1, 50)])).toEqual({ drill: 2 });
@@ -169,13 +169,13 @@ describe('repetition', () => {
     ).toEqual({});
   });
 
-  it('covers a trial that did not complete on a busy machine, but not a trial on an idle machine', () => {
+  it('includes a trial that did not complete on a busy machine, but not on an idle machine', () => {
     const over = { status: 'failed', reason: 'x' } as const;
     expect(due([attemptAt(1, 1, 50, undefined, over)], [buildGate()])).toEqual({ drill: 1 });
     expect(due([attemptAt(1, 1, 1, undefined, over)], [buildGate()])).toEqual({});
   });
 
-  it('does not cover a trial with broken evidence', () => {
+  it('excludes a trial with broken evidence', () => {
     expect(due([attemptAt(1, 1, 50, valueFigure(1), { broken: ['x'] })])).toEqual({});
   });
 });

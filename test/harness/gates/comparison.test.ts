@@ -16,7 +16,7 @@ afterAll(() => scratch[Symbol.dispose]());
 const { gates } = loadGates();
 const failovers = drills.filter(({ family }) => family === 'failover');
 
-/** Table columns with the figures that show the same value. One of the figures is judged. */
+/** Table columns, each with the figures that show its value. One of these figures is judged. */
 const COLUMNS = {
   dead: ['liveness.deadClients'],
   'applied twice': ['double-applies.doubleApplied'],

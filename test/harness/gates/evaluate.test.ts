@@ -384,7 +384,7 @@ describe('evaluate', () => {
     expect(one).toMatchObject({ measured: null, n: 0, evidence: [] });
   });
 
-  it('applies only if the environment makes every promise in its scope; otherwise, names the missing setting', () => {
+  it('applies only if the environment makes every promise in its scope; if not, it names the missing setting', () => {
     const one = buildGate({ scope: { promises: ['persistence', 'encryption'] } });
     const withheld = evaluateGate(one, [buildTrial(valueFigure(1))], { promises: new Set(['persistence']) });
     expect(withheld.state).toBe('OUT_OF_SCOPE');

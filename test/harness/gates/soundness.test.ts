@@ -1,4 +1,7 @@
-/** Bounds on the machine are compared with its samples: each signal individually, and only machine signals. */
+/**
+ * Bounds on the machine are compared with its samples. Each signal is compared individually, and only signals of the
+ * machine count.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Gate } from '../../../config/gates.ts';
 import type { CheckResult, Figure } from '../../../harness/checkers/checker.ts';
@@ -99,7 +102,7 @@ describe('the machine check', () => {
     expect(found?.remedy).toMatch(/Run again on an idle machine/);
   });
 
-  it('passes up to each bound', () => {
+  it('passes for values up to each bound', () => {
     const most = { timerP99Ms: 5, timerMaxMs: 50, waitServerMaxMs: 50, stealRatio: 0.05, runnablePerCore: 2 };
     for (const one of [P99, WORST]) {
       expect(

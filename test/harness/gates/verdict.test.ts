@@ -70,7 +70,7 @@ describe('verdictOf', () => {
     [{ safe: 'INSUFFICIENT' }, 'UNKNOWN', 3, 'keep-disabled'],
     [{ 'evidence-complete': 'NOT_MEASURED' }, 'UNKNOWN', 3, 'keep-disabled'],
     [{ 'evidence-complete': 'INVALID', fast: 'FAIL' }, 'NO_GO', 1, 'keep-disabled'],
-  ] as const)('decides over %j: %s, exit %d, %s', (states, decision, exitCode, action) => {
+  ] as const)('turns %j into %s, exit %d, %s', (states, decision, exitCode, action) => {
     expect(verdict(states)).toMatchObject({ decision, exitCode, action });
   });
 
@@ -81,7 +81,7 @@ describe('verdictOf', () => {
     [{ safe: 'OUT_OF_SCOPE', fast: 'FAIL' }, 'NO_GO', 'keep-disabled', /Keep Redis disabled/],
     [{ safe: 'OUT_OF_SCOPE', set: 'INVALID' }, 'UNKNOWN', 'keep-disabled', /Keep Redis disabled/],
   ] as const)(
-    'does not enable Redis if not all readiness criteria were requested: over %j %s, %s',
+    'does not enable Redis if not all readiness criteria were requested: %j leads to %s, %s',
     (states, decision, action, advice) => {
       const found = verdict(states);
       expect(found).toMatchObject({ decision, action });
@@ -103,13 +103,13 @@ describe('verdictOf', () => {
     [{}, 'GO', /The requested criteria pass; kit readiness decides/],
     [{ safe: 'FAIL' }, 'NO_GO', /criterion fails/],
     [{ fast: 'INVALID' }, 'UNKNOWN', /were not judged/],
-  ] as const)('does not enable Redis after a few drills: over %j %s', (states, decision, advice) => {
+  ] as const)('does not enable Redis after a few drills: %j leads to %s', (states, decision, advice) => {
     const found = verdict(states, 'drill');
     expect(found).toMatchObject({ decision, action: null });
     expect(found.advice.join()).toMatch(advice);
   });
 
-  it('enables production only after a run with profile full on production', () => {
+  it('enables production only after a run on production with the full profile', () => {
     const passed = ['safe', 'fast'].map(
       (id) => ({ ...evaluateGate(buildGate(), []), id, state: 'PASS' }) as Criterion,
     );

@@ -23,7 +23,7 @@ const textsOf = (content: string | Iterable<Uint8Array>) =>
   [...linesOf(content, 1_000, refuse)].map(({ text, number, isComplete }) => [text, number, isComplete]);
 
 describe('linesOf', () => {
-  it('returns the lines of the entire text, wherever it is cut into pieces', () => {
+  it('returns the lines of the entire text, regardless of where it is cut into pieces', () => {
     const texts = fc.string({ unit: fc.constantFrom('a', '"', '\n', '\r', 'ß', '€', '😀'), maxLength: 60 });
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 70 }), (text, size) => {
@@ -37,7 +37,7 @@ describe('linesOf', () => {
     );
   });
 
-  it('decodes broken UTF-8 in pieces in the same way as in the entire file', () => {
+  it('decodes broken UTF-8 in pieces exactly as it decodes it in the entire file', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.integer({ min: 1, max: 41 }), (content, size) => {
         expect(textsOf(piecesOf(content, size))).toEqual(textsOf(Buffer.from(content).toString('utf8')));

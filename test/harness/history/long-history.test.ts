@@ -1,5 +1,6 @@
 /**
- * A history of 30 MB is judged in a process with a heap that could hold neither its text nor its operations as objects.
+ * A history of 30 MB is judged in a process whose heap could hold neither the text of the history nor its operations as
+ * objects.
  */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';

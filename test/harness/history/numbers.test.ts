@@ -20,7 +20,7 @@ it('a column returns the pushed numbers, whatever their size', () => {
   );
 });
 
-it('a column returns replaced numbers, in full chunks and in the open one', () => {
+it('a column returns replaced numbers, whether or not their chunk is full', () => {
   const column = new NumberColumn();
   for (let i = 0; i < COUNT; i++) {
     column.push(-1);

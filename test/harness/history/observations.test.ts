@@ -43,7 +43,7 @@ describe('the observations of a history', () => {
     expect(seen.map(({ name }) => name)).toEqual(['b', 'e', 'd', 'a', 'c']);
   });
 
-  it('are returned with their own data even if there are too many distinct values to share equal ones', () => {
+  it('keep their own data even if there are too many distinct values to share', () => {
     const events = Array.from({ length: 5_000 }, (_, i) =>
       observation(i, { name: `n${i % 3_000}`, data: { i } }),
     );

@@ -1,6 +1,6 @@
 /**
  * Two runs of one commit: figures with equal distributions, drawn from a seed, differ only by noise. At most two of 200
- * comparisons, which is 1 in 100, may report a change. The same comparison detects a real change.
+ * comparisons (1 in 100) may report a change. The same comparison detects a real change.
  */
 import { describe, expect, it } from 'vitest';
 import type { Figure } from '../../../harness/checkers/checker.ts';

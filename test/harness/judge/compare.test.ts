@@ -54,7 +54,7 @@ describe('two runs', () => {
     expect(comparison.differences).toEqual([]);
   });
 
-  it('differ in get-latency if gets are slower, and are worse or better depending on their order', () => {
+  it('differ in get-latency if gets are slower, and are worse or better depending on which run is the baseline', () => {
     const [fast, slow] = [createRun('fast'), createRun('slow', SLOWER)];
     const worse = compareRuns(fast, slow);
     expect(changeOf(worse.criteria, 'get-latency')).toMatchObject({
@@ -146,7 +146,7 @@ describe('a criterion', () => {
     });
   });
 
-  it('with a share is compared with the Clopper-Pearson method, in the direction of its target', () => {
+  it('that is a share is compared with the Clopper-Pearson method, in the direction of its target', () => {
     const share = buildGate({
       ...{ unit: 'ratio', target: { op: '>=', value: 0.5 }, timing: false },
       sli: { checker: 'a-checker', figure: 'figure', over: 'pool', count: 'observations' },
@@ -158,7 +158,7 @@ describe('a criterion', () => {
     expect(change(900, 890).change).toBe('within-noise');
   });
 
-  it('with one value per trial is undecided with few trials; eight trials are compared by the median', () => {
+  it('with one value per trial is undecided with few trials, and is compared by the median with eight trials', () => {
     const gap = buildGate(timed);
     const trials = (n: number, from: number) => Array.from({ length: n }, (_, i) => valueFigure(from + i));
     expect(compareCriterion(sideOf(gap, trials(3, 10)), sideOf(gap, trials(3, 50)))).toMatchObject({
@@ -208,7 +208,7 @@ describe('a criterion', () => {
 });
 
 describe('intervals', () => {
-  it('contain the estimate and narrow with the number of observations', () => {
+  it('contain the estimate, and are narrower with more observations', () => {
     const [low, high] = proportionInterval(90, 100, 0.99);
     expect(low).toBeLessThan(0.9);
     expect(high).toBeGreaterThan(0.9);
@@ -216,7 +216,7 @@ describe('intervals', () => {
     expect(nearHigh - nearLow).toBeLessThan(high - low);
   });
 
-  it('of a quantile are observed values, and are undefined with too few samples', () => {
+  it('for a quantile are observed values, and are undefined with too few samples', () => {
     const samples = Array.from({ length: 1_000 }, (_, i) => i);
     const [low, high] = quantileInterval(samples, 0.5, 0.99) ?? [0, 0];
     expect([low, high].every((end) => samples.includes(end))).toBe(true);

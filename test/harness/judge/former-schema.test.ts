@@ -1,6 +1,7 @@
 /**
  * A run that version 0.1.0 recorded with manifest schema 1 (`kit drill key-versioning replies-lost --env dev`).
- * `recorded/run-of-schema-1.json.br` contains its files by path, without reports other than `report.json`.
+ * `recorded/run-of-schema-1.json.br` contains the files of the run by path. Of the reports, it contains only
+ * `report.json`.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -32,7 +32,7 @@ describe('expectations of a trial', () => {
     expect(requiredExpectations({ ...DRILL, expectations }, place)).toEqual(['seen', 'kept']);
   });
 
-  it('exclude those that need more than the keys of the run on an external Redis', () => {
+  it('exclude those that the drill does not require on an external Redis', () => {
     const drill = { ...DRILL, expectations: ['{redis}-seen', 'clear'], external: { except: ['clear'] } };
     expect(requiredExpectations(drill, { ...place, substrate: 'external' })).toEqual(['redis-1-seen']);
   });

@@ -138,7 +138,7 @@ describe('kit attest and kit verify', () => {
     expect((await verify()).exitCode).toBe(EXIT.GO);
   });
 
-  it('reject a key without a statement, which would look like a verified signature', async () => {
+  it('reject a key without a statement, because the result would look like a verified signature', async () => {
     const { exitCode, err } = await verify('--key', fileOf('ed.pub'));
     expect(exitCode).toBe(EXIT.USAGE);
     expect(err).toMatch(/--statement is missing/);

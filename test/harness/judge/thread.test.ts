@@ -58,7 +58,7 @@ describe('a judgement in a thread', () => {
     });
   });
 
-  it('throws the abort reason of the signal, whether it is aborted before or during the judgement', async () => {
+  it('throws the abort reason of the signal if it is aborted before or during the judgement', async () => {
     const interruption = new AbortController();
     const reason = new KitError('interrupted', { code: 'INTERRUPTED' });
     const judged = failureOf(judgeInThread('analyze', [dir], { signal: interruption.signal }));

@@ -1,6 +1,6 @@
 /**
- * Evidence that was changed in every way in which a file can be changed: with the old seal, with a rewritten seal, and
- * with rewritten manifest digests as well. No mutation of the first two kinds leads to a GO. No mutation makes the
+ * Evidence files are changed in every possible way: with the old seal, with a rewritten seal, and with rewritten
+ * manifest digests as well as a rewritten seal. No mutation of the first two kinds leads to a GO. No mutation makes the
  * judge crash, hang or use unbounded memory. The run is hand-written, and every random draw is derived from the seed,
  * which is printed if the test fails.
  */
@@ -19,7 +19,7 @@ import { mutateFile, OPERATORS } from './operators.ts';
 
 const SEED = 20_261_128;
 const RANDOM_RUNS = 160;
-/** Judging this run once takes 0.2 s; this bound is reached only if the judge hangs. */
+/** Judging this run once takes 0.2 s, so this bound is reached only if the judge hangs. */
 const JUDGE_BOUND_MS = 20_000;
 const MEMORY_MB = 256;
 
@@ -108,7 +108,7 @@ async function problemOf(mutation: Mutation): Promise<string | undefined> {
   const name = JSON.stringify(mutation);
   if (found.stack !== undefined) return `${name} crashes the judge: ${found.stack}`;
   if (![0, 1, 3].includes(found.exitCode)) return `${name} ends with exit code ${found.exitCode}`;
-  // Logs are only for readers, and the judge does not use them.
+  // Logs are only for people to read; the judge does not use them.
   const isForged = mutation.sealing === 'with rewritten digests and seal';
   const isLog = mutation.path.startsWith(`${LOGS}/`) && mutation.sealing !== 'with the old seal';
   if (found.decision !== 'GO' || isForged) return undefined;
@@ -136,7 +136,7 @@ describe('a run with one file changed', () => {
     },
   );
 
-  it('is not a GO and does not crash the judge, for every position and operator', {
+  it('is not a GO and does not crash the judge, for any position and operator', {
     timeout: 300_000,
   }, async () => {
     const mutation = fc.record({

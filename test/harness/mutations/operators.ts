@@ -1,5 +1,5 @@
 /**
- * Operators that change the bytes of an evidence file. Each uses a seeded random draw and, by construction, none
+ * Operators that change the bytes of an evidence file. Each uses a seeded random draw. By construction, none of them
  * produces a valid file. Pure.
  */
 import { type Random, seededRandom } from '../../../harness/workloads/random.ts';
@@ -12,7 +12,7 @@ export type Operator = (content: Buffer, random: Random, others: readonly Buffer
 
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const WORDS = /"(?:[a-z][a-z0-9-]{1,30}|GO|PASS|true)"|\b(?:true|false|null)\b/g;
-/** Words that are valid in the same place, but have another meaning. */
+/** Words that are valid in the same place, but have a different meaning. */
 const OTHER_WORDS = [
   ...['"ok"', '"fail"', '"info"', '"invoke"', '"observe"', '"final"', '"fault"', '"expect"'],
   ...['"kit"', '"ioredis"', '"redis-1"', '"redis-2"', '"redis-9"', '"sentinel-1"', '"master"', '"replica"'],

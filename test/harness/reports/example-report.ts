@@ -114,7 +114,7 @@ export function goReport(): Report {
   };
 }
 
-/** A report of a few drills that pass: it has a decision and no action. */
+/** A report of a few drills that pass. It has a decision but no action. */
 export function drillReport(): Report {
   const report = goReport();
   const verdict = { ...report.verdict, action: null, advice: ['The requested criteria pass.'] };
@@ -241,7 +241,7 @@ export function noGoReport(): Report {
   };
 }
 
-/** A report with a conditional go, which is due to a waiver, and with an overridden gate. */
+/** A report with an overridden gate, and with a conditional go that is due to a waiver. */
 export function conditionalReport(): Report {
   const waived = noGoReport().verdict.criteria.find(({ state }) => state === 'WAIVED');
   const criteria = alterCriteria({

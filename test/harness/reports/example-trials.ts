@@ -1,7 +1,7 @@
 /**
  * Trials as a run would record them, generated from a seed: an open loop with a steady rate, a fault and a recovery.
  * The shapes follow measurements: the kit's client writes again shortly after `+switch-master`; the stock client writes
- * again late or, with a hung master, not before the master resumes.
+ * again late or, if the master hangs, only after the master has resumed.
  */
 import type { TimelineBin, TrialView } from '../../../harness/reports/report.ts';
 import type { Distribution } from '../../../harness/statistics/quantile.ts';

@@ -84,7 +84,7 @@ describe.each(REPORTS)('the page of %s', (_, make) => {
     }
   });
 
-  it('draws with finite numbers only', () => {
+  it('contains only finite numbers in its drawings', () => {
     expect(renderHtml(make())).not.toMatch(/NaN|Infinity|undefined|\[object/);
   });
 });
@@ -147,7 +147,7 @@ describe('the page', () => {
     expect(text).toContain('missing: trials/master-crash-1/kit.jsonl');
   });
 
-  it('keeps the table layout except on narrow screens, because no class of a table is a grid or a block', () => {
+  it('keeps the table layout except on narrow screens, because no table class sets another layout', () => {
     const page = renderHtml(goReport());
     const classes = new Set(
       [...page.matchAll(/<table class="([^"]+)"/g)].flatMap(([, names = '']) => names.split(' ')),
@@ -235,7 +235,7 @@ describe('figures from the bins', () => {
     misses: 0,
   });
 
-  it('contain the longest gap, and no gap without requests', () => {
+  it('contain the longest gap in which requests were sent, if there is one', () => {
     expect(
       longestSilence([bin(0, 5), bin(100, 0, 3), bin(200, 0), bin(300, 2), bin(400, 0, 0, 1)], 100),
     ).toEqual({
@@ -253,7 +253,7 @@ describe('figures from the bins', () => {
     });
   });
 
-  it('put first the trial in which the kit’s client has the longest gap, or the earlier of two equal trials', () => {
+  it('put the trial with the longest gap of the kit’s client first, and order equal trials by number', () => {
     const [trial] = goReport().trials.filter(({ drill }) => drill === 'master-crash');
     if (trial === undefined) throw new Error('the example must have a crash');
     const quiet = { ...trial, trial: 1, timelines: { kit: [bin(0, 1)] } };

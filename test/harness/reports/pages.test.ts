@@ -104,7 +104,7 @@ describe.runIf(browserName)(browserName ? suite : `${suite} [skipped: no Chromiu
     expect(await browser.evaluate(display)).toBe('block');
   });
 
-  it('have the colours of the colour scheme on a screen, and the colours for paper in print', async () => {
+  it('use the colours of the colour scheme on a screen, and the paper colours in print', async () => {
     const colour = `getComputedStyle(document.documentElement).getPropertyValue('--ink')`;
     await show('go', screen(1280, 'dark'));
     expect(await browser.evaluate(colour)).toBe(DARK.ink);

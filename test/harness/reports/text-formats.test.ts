@@ -122,7 +122,7 @@ describe('report.json', () => {
 });
 
 describe('the terminal', () => {
-  it('contains no escape sequence without colour', () => {
+  it('contains no escape sequences if colour is off', () => {
     expect(renderTerminal(noGoReport())).not.toContain('\u001b');
     expect(renderTerminal(noGoReport(), { colour: true })).toContain('\u001b[31m');
   });
@@ -143,11 +143,11 @@ describe('the terminal', () => {
       expect(text).toContain(` ${id} `);
     expect(text).toContain('418 writes');
     expect(text).toContain('2.19 / 2.41 / 2.65 s');
-    // The symbol of an insufficient criterion is also an ellipsis.
+    // The symbol for an insufficient criterion is also an ellipsis.
     expect(text).not.toMatch(/\S…/);
   });
 
-  it('shows a table as blocks with the names of their figures if it does not fit', () => {
+  it('shows a table that does not fit as blocks with the names of the figures', () => {
     const narrow = renderTerminal(noGoReport(), { width: 60 });
     expect(narrow).toMatch(/\n {2}✗ fail {2}quorum\n {6}measured 3 sentinels · target ≤ 2 sentinels · n 1\n/);
     expect(renderTerminal(noGoReport(), { width: 160 })).toMatch(/\n {2}state +criterion +measured/);
@@ -197,7 +197,7 @@ describe('a criterion that needed a second round', () => {
     expect(text).toContain(note);
   });
 
-  it('is reported for no other criterion', () => {
+  it('is not reported for any other criterion', () => {
     expect(renderTerminal(goReport()).split('trial left out')).toHaveLength(2);
   });
 });
@@ -275,7 +275,7 @@ describe('Markdown', () => {
     for (const state of STATES) expect(text).toContain(STATE_LABEL[state]);
   });
 
-  it('contains no mention, no link and no broken table for any text', () => {
+  it('contains no mention, link or broken table, whatever the text', () => {
     const text = renderers['report.md'](hostileReport());
     expect(text).not.toMatch(/@everyone|<script|<img|<!--|<\/style/i);
     const rows = text.split('\n').filter((line) => line.startsWith('|'));

@@ -50,7 +50,7 @@ describe('numbers', () => {
     expect(formatMs(ms)).toBe(shown);
   });
 
-  it('are formatted as percentages, and ratios below 1 never as 100 %', () => {
+  it('are shown as percentages if they are ratios, and never as 100 % if they are below 1', () => {
     expect(formatQuantity(0.8, 'ratio')).toBe('80 %');
     expect(formatQuantity(1, 'ratio')).toBe('100 %');
     expect(formatQuantity(0.99999, 'ratio')).toBe('99.999 %');
@@ -75,7 +75,7 @@ describe('numbers', () => {
     expect(formatBound(null, 'ms')).toBe('–');
   });
 
-  it('of a write gap share one unit', () => {
+  it('in a write gap share one unit', () => {
     const gap = (min: number, median: number, max: number, deadClients = 0) =>
       formatGap({ writeGapMs: { min, median, max }, deadClients });
     expect(gap(240, 264, 290)).toBe('240 / 264 / 290 ms');
@@ -86,7 +86,7 @@ describe('numbers', () => {
     expect(formatGap({ writeGapMs: null, deadClients: 0 })).toBe('–');
   });
 
-  it('of bytes have binary units', () => {
+  it('that count bytes have binary units', () => {
     expect(formatBytes(8 * 1024 ** 3)).toBe('8 GiB');
     expect(formatBytes(512 * 1024 ** 2)).toBe('512 MiB');
   });
@@ -104,7 +104,7 @@ describe('text', () => {
   });
 });
 
-describe('sources', () => {
+describe('a criterion', () => {
   it.each([
     ['C4; 002 Availability', 'C4', 'Service level targets'],
     ['004 §3 Security; 002 Redis password', '004', 'Readiness criteria'],
@@ -114,11 +114,11 @@ describe('sources', () => {
     ['redis/ioredis#1021', 'redis/ioredis#1021', 'redis/ioredis#1021'],
     ['D-team objective 7', 'D-team objective 7', 'D-team objective 7'],
     ['', 'other', 'other'],
-  ])('%s belongs to %s', (source, id, title) => {
+  ])('with the source %s belongs to %s', (source, id, title) => {
     expect(sourceOf(criterion({ source }))).toEqual({ id, title });
   });
 
-  it('of a claim omit the value and the target', () => {
+  it('has a claim that omits the value and the target', () => {
     expect(claimOf(criterion({ reason: '0 writes, target == 0 writes; 20 of 20 trials observed' }))).toBe(
       '20 of 20 trials observed',
     );
@@ -127,7 +127,7 @@ describe('sources', () => {
     );
   });
 
-  it('include all drills of a criterion', () => {
+  it('lists all of its drills', () => {
     const { scope } = criterion({});
     const about = (workload: string) => workloadsOf(criterion({ scope: { ...scope, workload } }));
     expect(about('steady, zipf-100')).toEqual(['steady', 'zipf-100']);

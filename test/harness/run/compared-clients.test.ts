@@ -20,7 +20,7 @@ it('a drill keeps its clients unless the caller selects others', () => {
   expect(clientsOf(compareClients(crash, ['kit', 'ioredis'], 'sentinel'))).toEqual([['kit', 'ioredis']]);
 });
 
-it('the kit’s own client always runs, and a drill without a comparison keeps its own', () => {
+it('the kit’s own client always runs, and a drill without a comparison keeps its client', () => {
   const compared = compareClients(named('master-crash', 'hit-miss'), ['ioredis-tuned'], 'sentinel');
   expect(clientsOf(compared).toSorted()).toEqual([['kit'], ['kit', 'ioredis-tuned']]);
   expect(compared.versions).toEqual({ 'client ioredis-tuned': expect.stringMatching(/^6\./) });

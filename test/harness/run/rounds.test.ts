@@ -46,7 +46,7 @@ async function rounds(gates: Gates, retries: number, aborted = false) {
   return { run, lines, records, trials };
 }
 
-it('only a drill on a machine that was too busy is repeated, and every trial remains', async () => {
+it('only a drill on a machine that was too busy is repeated, and every trial is kept', async () => {
   const { run, lines, records, trials } = await rounds(gatesWith(0.001), 2);
   expect(trials).toEqual([
     ['ttl-expiry', 1, undefined],
@@ -66,7 +66,7 @@ it('only a drill on a machine that was too busy is repeated, and every trial rem
   );
 });
 
-it('no trial is repeated if the machine was not too busy, or without retries', async () => {
+it('no trial is repeated if the machine was not too busy, or if no retries are allowed', async () => {
   const first = [
     ['ttl-expiry', 1, undefined],
     ['key-versioning', 1, undefined],
@@ -75,7 +75,7 @@ it('no trial is repeated if the machine was not too busy, or without retries', a
   expect((await rounds(gatesWith(0.001), 0)).trials).toEqual(first);
 });
 
-it('the rounds end on an interruption', async () => {
+it('the rounds end when the run is interrupted', async () => {
   const { trials } = await rounds(gatesWith(0.001), 2, true);
   expect(trials).toHaveLength(2);
 });

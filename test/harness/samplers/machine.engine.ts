@@ -26,7 +26,7 @@ const config = environmentSchema.parse({ ...loadEnvironment('single'), name: 'ma
 
 const commandOf = (pid: number | undefined) => readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
 
-describeOnEngine('a machine watch of containers', () => {
+describeOnEngine('a machine watch for containers', () => {
   let environment: Environment;
   let redis: NodeStatus | undefined;
   beforeAll(async () => {

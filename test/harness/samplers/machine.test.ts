@@ -1,4 +1,4 @@
-/** Samples of the machine with a real Redis: a busy machine affects them, and a slow server does not. */
+/** Samples of the machine with a real Redis: a busy machine affects them, but a slow server does not. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -37,7 +37,7 @@ describe('/proc', () => {
     expect(parseStat('')).toBeUndefined();
   });
 
-  it('contains the pressure, load and scheduling of a thread, and does not read missing values as 0', () => {
+  it('contains the pressure, the load and the scheduling of a thread, and does not read missing values as 0', () => {
     const pressure = 'some avg10=81.13 avg60=83.05 avg300=78.66 total=5905988614\nfull avg10=0.00 total=0\n';
     expect(parsePressure(pressure)).toBe(5_905_988.614);
     expect(parsePressure('')).toBeUndefined();

@@ -135,7 +135,7 @@ describe('the facts of an environment', () => {
     expect(JSON.stringify(seen)).not.toMatch(/[#>][0-9a-f]{64}/);
   });
 
-  it('name a node that does not reply, within the command timeout', async () => {
+  it('name a node that does not reply within the command timeout', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     try {
       const { silent, seen } = await observed();

@@ -14,7 +14,7 @@ import { roundFigure, roundNumbers } from '../../../harness/statistics/round.ts'
 
 const oneTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
-/** Binomial tail computed by its definition, as an independent reference. */
+/** Binomial tail computed from its definition, as an independent reference. */
 function tailBySum(k: number, n: number, p: number): number {
   let total = 0;
   for (let i = k; i <= n; i++) {
@@ -34,7 +34,7 @@ describe('quantiles by nearest rank', () => {
     expect(quantileOf([7], 0.01)).toBe(7);
   });
 
-  it('sort numerically, not alphabetically', () => {
+  it('use the numerical order, not the alphabetical one', () => {
     expect(sortAscending([10, 9, 100])).toEqual([9, 10, 100]);
     expect(medianOf([10, 9, 100, 1])).toBe(9);
   });
@@ -84,7 +84,7 @@ describe('bounds', () => {
     expect(quantileUpperRank(n - 1, p, 0.95)).toBeUndefined();
   });
 
-  it('equal the closed form 0.05^(1/n) without failures', () => {
+  it('equal the closed form 0.05^(1/n) if there are no failures', () => {
     for (const n of [1, 20, 59, 299, 3_000]) {
       expect(proportionLowerBound(n, n, 0.95)).toBeCloseTo(0.05 ** (1 / n), 10);
       expect(proportionUpperBound(0, n, 0.95)).toBeCloseTo(1 - 0.05 ** (1 / n), 10);
@@ -99,7 +99,7 @@ describe('bounds', () => {
     expect(proportionUpperBound(10, 10, 0.95)).toBe(1);
   });
 
-  it('compute the binomial tail by its definition', () => {
+  it('use a binomial tail that agrees with its definition', () => {
     for (const [k, n, p] of [
       [1, 10, 0.1],
       [5, 10, 0.5],
@@ -114,7 +114,7 @@ describe('bounds', () => {
     expect(binomialTail(2, 5, 1)).toBe(1);
   });
 
-  it('bound a quantile from above by an observed value, which is below the maximum with enough samples', () => {
+  it('bound a quantile from above by an observed value, which with enough samples is below the maximum', () => {
     expect(quantileUpperBound(oneTo(58), 0.95, 0.95)).toBeUndefined();
     expect(quantileUpperBound(oneTo(59), 0.95, 0.95)).toBe(59);
     expect(quantileUpperBound(oneTo(93), 0.95, 0.95)).toBe(92);

@@ -70,7 +70,7 @@ function scheduleOn(
   return { schedule, phases: () => events.map(({ phase }) => phase) };
 }
 
-it('a node whose kill was in flight when the trial was interrupted is restarted', async () => {
+it('a node is restarted if its kill was in flight when the trial was interrupted', async () => {
   const { environment, done, asked, state } = slowEnvironment();
   const { schedule, phases } = scheduleOn(environment, AbortSignal.timeout(100));
   const running = schedule.run([KILL], openClock().nowUs());
@@ -86,7 +86,7 @@ it('a node whose kill was in flight when the trial was interrupted is restarted'
   expect(done).toEqual(['killed', 'started']);
 });
 
-it('a node that exited even though its kill failed is restarted', async () => {
+it('a node is restarted if it exited even though its kill failed', async () => {
   const { environment, done, state } = slowEnvironment({
     afterKill: () => {
       throw new Error('the end was not observed');
@@ -117,7 +117,7 @@ it('a fault is healed after a share of down-after-milliseconds', async () => {
   const startedAt = performance.now();
   await schedule.run([{ ...KILL, heal: { shareOfDownAfter: 0.5 } }], openClock().nowUs());
   expect(done).toEqual(['killed', 'started']);
-  // 300 ms for the kill, then half of down-after-milliseconds, which is 400 ms.
+  // 300 ms for the kill, then 200 ms, which is half of down-after-milliseconds.
   expect(performance.now() - startedAt).toBeGreaterThanOrEqual(495);
 });
 
@@ -171,7 +171,7 @@ it('all nodes of a fault are healed even if the trial ends before the scheduled 
   await expect(running).rejects.toThrow('the trial is over');
 });
 
-it('a round starts once the previous one is healed and the topology is healthy, and keeps its intervals', async () => {
+it('a round starts with its own intervals once the previous round is healed and the topology is healthy', async () => {
   const { environment, done } = wholeEnvironment();
   const healthy = async () => void done.push('healthy');
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000), healthy);

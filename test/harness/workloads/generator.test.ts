@@ -69,7 +69,7 @@ function start(
 ) {
   const clock = openClock();
   const line = new Line();
-  // Timeouts long enough that a slow server on a busy machine is not suspected of hanging.
+  // The timeouts are long enough that a slow server on a busy machine is not mistaken for a hung one.
   const settings = {
     ...environment.topology.environment.client,
     ...PATIENT_LIMITS,
@@ -165,7 +165,7 @@ describe.each(['kit', 'ioredis'] as const)('%s', (client) => {
     const { invoke: asked, completion: answered } = batches.at(-1) as Operation;
     expect(answered?.values).toHaveLength(asked.keys?.length ?? 0);
     expect(answered?.values?.filter((each) => each !== null).length).toBe(Number(answered?.value));
-    // The history contains a write for every key that a read can find, with the expected value.
+    // For every key that a read can find, the history contains a write with the expected value.
     const written = new Map(
       history.operations
         .filter(({ invoke }) => invoke.kind === 'set' || invoke.kind === 'getOrCompute')

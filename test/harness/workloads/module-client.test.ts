@@ -57,7 +57,7 @@ function start(text: string, changed = '') {
 }
 
 describe('a client from a module', () => {
-  it('answers with its own commands on physical keys, and classifies its own errors', async () => {
+  it('uses its own commands on physical keys, and classifies its own errors', async () => {
     const { thread, failures } = start(clientText());
     await thread.ready();
     expect(thread.physicalKey('a')).toBe('shop:a');
@@ -70,7 +70,7 @@ describe('a client from a module', () => {
     expect(failures).toEqual([]);
   });
 
-  it('computes with its own method; whether the loader ran determines the source of its answer', async () => {
+  it('uses its own getOrCompute, and names the loader as the source only if the loader ran', async () => {
     const { thread } = start(
       clientText(
         "getOrCompute: async (key, load, ttl) => (key === 'shop:cached' ? 'kept for ' + ttl : load()),",

@@ -108,7 +108,7 @@ it('the open loop keeps every intended time when the loop itself stalls, and rep
   expect(invokes().length).toBeGreaterThan(180);
 });
 
-it('the open loop stops immediately when requested, and does nothing without lanes', async () => {
+it('the open loop stops immediately when requested, and does nothing if there are no lanes', async () => {
   const { clock, issuer, lateness } = workbench();
   const stop = new AbortController();
   const base = { clock, issuer, startUs: clock.nowUs(), random: seededRandom(1), stopped: stop.signal };
@@ -119,7 +119,7 @@ it('the open loop stops immediately when requested, and does nothing without lan
   lateness.close();
 });
 
-it('the open loop records operations beyond its bound as failed at their intended time', async () => {
+it('the open loop records operations beyond its in-flight limit as failed at their intended time', async () => {
   const { issuer, invokes, completions, lateness } = workbench({ inFlightBound: 2 });
   for (let i = 0; i < 3; i++) void issuer.issue(100 + i, operation(never));
   lateness.close();

@@ -3,7 +3,7 @@ import { encodePlaceholder } from '../../../client/codec/placeholder.ts';
 import { encodeEnvelope } from '../../../client/envelope.ts';
 import { hasValue } from '../../../harness/workloads/raw-keys.ts';
 
-it('distinguishes an entry with a value from a lease in its place, and from bytes written by another program', () => {
+it('an entry with a value is distinguished from a lease, and from bytes written by another program', () => {
   const holds = (bytes: Buffer): boolean => hasValue({ key: 'k', bytes, ttlMs: 1_000 });
   expect(holds(encodeEnvelope('value'))).toBe(true);
   expect(holds(encodeEnvelope(null))).toBe(true);

@@ -12,7 +12,7 @@ const PROGRAM = "process.stdin.on('data', () => console.log(Date.now(), Math.rou
 const missing = findFakeTime() === undefined ? ' [skipped: libfaketime is not installed]' : '';
 
 describe.runIf(missing === '')(`a stepped clock${missing}`, () => {
-  it('steps the wall clock of a running process immediately in both directions, but not its monotonic clock', async () => {
+  it('steps the wall clock of a running process at once in both directions, but not its monotonic clock', async () => {
     using clock = openSteppedClock();
     const child = spawn(process.execPath, ['-e', PROGRAM], {
       env: { ...process.env, ...clock.env },

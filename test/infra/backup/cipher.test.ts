@@ -1,4 +1,4 @@
-/** Encryption of backups: decryption either returns exactly the encrypted bytes or fails. */
+/** Backup encryption: decryption returns exactly the original bytes, or it fails. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ async function joined(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
 const CHUNK = 1024 ** 2;
 
 it.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])(
-  'decrypts %i bytes to the original, in pieces of any size',
+  'decryption restores %i bytes, in pieces of any size',
   async (size) => {
     const plain = randomBytes(size);
     const stored = await joined(encrypt(key, inPieces(plain, 70_001)));
@@ -40,7 +40,7 @@ it.each([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])(
   },
 );
 
-it('rejects a wrong key, a changed byte, a missing end and swapped chunks', async () => {
+it('decryption rejects a wrong key, a changed byte, a missing end and swapped chunks', async () => {
   const stored = await joined(encrypt(key, inPieces(randomBytes(2 * CHUNK + 10), CHUNK)));
   const changed = Buffer.from(stored);
   changed[CHUNK] = (changed[CHUNK] as number) ^ 1;
@@ -70,7 +70,7 @@ it('rejects a wrong key, a changed byte, a missing end and swapped chunks', asyn
   }
 });
 
-it('accepts a key as 32 bytes, hexadecimal digits or base64, and rejects anything else', () => {
+it('the cipher accepts a key as 32 bytes, hexadecimal digits or base64, and rejects anything else', () => {
   const bytes = randomBytes(32);
   const hex = bytes.toString('hex');
   for (const content of [bytes, hex, `${hex}\n`, `${bytes.toString('base64')}\n`])

@@ -1,4 +1,4 @@
-/** Selection of backups by name: whether one is due, and which ones to remove. */
+/** Uses the names of backups to decide whether a backup is due, and which ones to remove. */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,12 +23,12 @@ beforeEach(() => {
     writeFileSync(join(dir, other), '');
 });
 
-it('lists the backups of one environment, newest first', () => {
+it('the backups of one environment are listed, newest first', () => {
   expect(listBackups(dir, 'dev').map(({ createdAt }) => createdAt)).toEqual([2, 30, 54].map(hoursAgo));
   expect(listBackups(join(dir, 'absent'), 'dev')).toEqual([]);
 });
 
-it('keeps the newest backups and every file that is not a backup of the environment', () => {
+it('retention keeps the newest backups and every file that is not a backup of the environment', () => {
   expect(pruneBackups(dir, 'dev', 1)).toHaveLength(2);
   expect(readdirSync(dir).sort()).toEqual([
     'before-restore-dev-20261129T150000.000Z.tar',
@@ -39,7 +39,7 @@ it('keeps the newest backups and every file that is not a backup of the environm
   expect(pruneBackups(dir, 'dev', 1)).toEqual([]);
 });
 
-it('gives different names to backups made in the same second, and also lists backups named by earlier versions', () => {
+it('backups made in the same second have different names, and names from earlier versions are also listed', () => {
   const times = ['2026-11-29T14:30:00.100Z', '2026-11-29T14:30:00.101Z'].map((time) => new Date(time));
   for (const time of times) writeFileSync(join(dir, backupName('dev', time)), '');
   writeFileSync(join(dir, 'dev-20261129T143001Z.tar'), '');

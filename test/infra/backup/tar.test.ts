@@ -31,7 +31,7 @@ it.each([BLOCK - 1, BLOCK + 10, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK])(
   },
 );
 
-it('an archive is rejected if a size is negative, which would lead back to an earlier header', async () => {
+it('an archive is rejected if it contains a negative size, which would lead back to an earlier header', async () => {
   const bytes = readFileSync(path);
   bytes.write('-0000001000', 124);
   bytes.fill(' ', 148, 156);

@@ -38,7 +38,7 @@ async function handshake(ca: string, host: string, mutual = false): Promise<stri
 }
 
 describe('certificates', () => {
-  it('are accepted by Node.js for the addresses in them', async () => {
+  it('are accepted by Node.js for the addresses that they contain', async () => {
     expect(await handshake(made.ca, '127.0.0.1')).toBe('false');
     expect(await handshake(made.ca, '127.61.0.1')).toBe('false');
   });
@@ -69,7 +69,7 @@ describe('certificates', () => {
     expect(leaf.checkIssued(new X509Certificate(ca))).toBe(true);
   });
 
-  it('do not print their keys', () => {
+  it('do not show their keys when printed', () => {
     expect(inspect(made)).not.toContain('PRIVATE KEY');
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { coalescedRead } from '../../../infra/host/coalesced-read.ts';
 
-/** Reads that end when the test resolves them, each with its sequence number. */
+/** Reads that remain in progress until the test resolves or rejects them. */
 function manualReads() {
   const ends: { resolve: (value: number) => void; reject: (error: Error) => void }[] = [];
   const read = coalescedRead(

@@ -12,7 +12,7 @@ import { waitUntil } from '../../support/redis-process.ts';
 const root = mkdtempSync(join(tmpdir(), 'kit-guard-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** Opens a folder, starts a process in the folder, prints both, and waits to be killed. */
+/** Opens a temporary folder, starts a process in it, prints the path and the process id, and waits to be killed. */
 const PROGRAM = `
 import { spawn } from 'node:child_process';
 import { cleanUpAtDeath, openTemporaryDir } from ${JSON.stringify(join(process.cwd(), 'infra/host/death-guard.ts'))};

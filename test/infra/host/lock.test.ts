@@ -17,7 +17,7 @@ describe('a lock', () => {
   });
   afterEach(() => state[Symbol.dispose]());
 
-  /** Acquires the lock many times concurrently, and expects one holder at a time. */
+  /** Acquires the lock many times concurrently, and checks that there is one holder at a time. */
   async function expectOneHolder(attempts: number): Promise<void> {
     let holders = 0;
     await Promise.all(
@@ -59,7 +59,7 @@ describe('a lock', () => {
     });
   });
 
-  it('is no longer waited for after an abort', async () => {
+  it('is not acquired after an abort', async () => {
     writeFileSync(path, JSON.stringify(await ownProcess()));
     const signal = AbortSignal.abort(new Error('told to stop'));
     await expect(acquireLock(path, { ...options, signal })).rejects.toThrow('told to stop');

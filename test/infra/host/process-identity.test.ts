@@ -26,7 +26,7 @@ describe('the identity of a process', () => {
     expect(await identify(2 ** 22 + 1)).toBeUndefined();
   });
 
-  it('is parsed after names with spaces and parentheses', () => {
+  it('is parsed even if the program name contains spaces and parentheses', () => {
     const rest = Array.from({ length: 18 }, (_, i) => i).join(' ');
     expect(parseProcStat(`42 (a b) c) S ${rest} 777 0 0`, 'boot')).toEqual({
       start: '777@boot',

@@ -64,7 +64,7 @@ describe('runProgram', () => {
 });
 
 describe('startDaemon', () => {
-  it('writes to its log, leads its own process group, and receives messages', async () => {
+  it('starts a program that writes to its log, leads its own process group, and receives messages', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-test-'));
     const logPath = join(dir, 'log');
     const daemon = startDaemon({
@@ -83,7 +83,7 @@ describe('startDaemon', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('lets its parent exit, and keeps running after that', async () => {
+  it('starts a program that keeps running after its parent exits', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'kit-test-'));
     const script = `
       import { startDaemon } from ${JSON.stringify(join(import.meta.dirname, '../../../infra/host/process.ts'))};

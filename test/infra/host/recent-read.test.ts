@@ -27,7 +27,7 @@ it('a recent read is repeated for a caller that specifies no maximum age', async
   expect([await recent.read(), await recent.read()]).toEqual([1, 2]);
 });
 
-it('a recent read returns the last result within its maximum age, and is repeated afterwards', async () => {
+it('a recent read returns the last result within its maximum age, and reads again afterwards', async () => {
   const { recent, passTime } = countingRead();
   expect(await recent.read(1_000)).toBe(1);
   passTime(999);

@@ -1,6 +1,6 @@
 /**
- * For every alert: series for which it fires, and series close to its limit for which it does not. One sample per 15 s
- * scrape, in the notation of promtool: `1x40` is forty-one times 1, and `0+5x40` grows by 5 per scrape.
+ * For every alert: series for which it fires, and series close to its limit for which it does not. Each series has one
+ * sample per 15 s scrape, in promtool notation: `1x40` is forty-one samples of 1, and `0+5x40` grows by 5 per scrape.
  */
 export interface AlertCase {
   readonly alert: string;

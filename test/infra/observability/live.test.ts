@@ -75,8 +75,8 @@ describe.runIf(hasPrometheus)(
         ...recording.map(({ record }) => record),
         ...ofClient,
         ...canaryFamilies('flag', undefined).map(({ name }) => name),
-        // The first comes from Prometheus itself while an alert is active, the second from the certificate probe if TLS
-        // is on.
+        // Prometheus itself creates the first metric while an alert is active; the certificate probe provides the
+        // second if TLS is on.
         ...['ALERTS', 'kit_certificate_not_after_seconds'],
       ]);
       const read = new Set(expressions.flatMap(metricsIn));
@@ -102,7 +102,7 @@ describe.runIf(hasPrometheus)(
       await awaitAlert(environment, 'RedisReplicasMissing', 'gone', 60_000);
     });
 
-    it('ends all of its processes with the environment', async () => {
+    it('stops all of its processes together with the environment', async () => {
       const dir = join(state.path, 'environments', 'alerts');
       expect(listPidsBelow(dir).length).toBeGreaterThan(8);
       await environment[Symbol.asyncDispose]();

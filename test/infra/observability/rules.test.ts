@@ -1,7 +1,4 @@
-/**
- * The alert rules: promtool evaluates each rule with series for which it must fire and series for which it must not
- * fire.
- */
+/** The alert rules: promtool evaluates each rule against series that must fire it and series that must not. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +38,7 @@ function writeTests(cases: readonly AlertCase[], environment: string): string {
 }
 
 /**
- * Groups cases that have no metric in common into one test: they do not affect each other, and each test takes half a
+ * Groups cases that share no metric into one test, because they do not affect each other and each test takes half a
  * second.
  */
 function packedCases(cases: readonly AlertCase[], kind: 'fires' | 'quiet'): readonly AlertCase[][] {
@@ -83,7 +80,7 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
   });
 
   it.each(['production', 'cluster'])(
-    'confirms that every alert of %s fires and does not fire as its case specifies',
+    'confirms that every alert of %s fires exactly when its case requires it',
     (name) => {
       const cases = ALERT_CASES.filter(({ environment = 'production' }) => environment === name);
       const { ok, output } = promtool('test', 'rules', writeTests(cases, name));

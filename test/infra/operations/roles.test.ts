@@ -28,7 +28,7 @@ describe('settleRoles', () => {
     expect(said).toEqual([]);
   });
 
-  it('demotes a master that returns after a failover to a replica of the new master, and reports that', async () => {
+  it('turns a master that returns after a failover into a replica of the new master, and reports it', async () => {
     const heal = await environment.capabilities.pause?.('redis-1');
     await waitUntil('a failover', async () => {
       const { kind } = await readRoles(environment);

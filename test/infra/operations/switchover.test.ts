@@ -25,7 +25,7 @@ describe('a planned switchover', () => {
     state[Symbol.dispose]();
   });
 
-  it('loses no acknowledged write, even twice in succession', async () => {
+  it('loses no acknowledged write, even if it is repeated immediately', async () => {
     const acknowledged: string[] = [];
     for (const round of [1, 2]) {
       const from = (await environment.masterId()) as string;

@@ -38,13 +38,13 @@ describe('two windows of one history', () => {
     expect(compareWindows(a, b)).toBe(order);
   });
 
-  it('prove no order if they differ within their overlap', () => {
+  it('do not prove an order if they differ within their overlap', () => {
     const other = window(0, 100);
     other[50] = 7;
     expect(compareWindows(window(0, 80), other)).toBe('unknown');
   });
 
-  it('prove no order if they only repeat the same commands, even if they are equal', () => {
+  it('do not prove an order if they only repeat the same commands, even if they are equal', () => {
     const repeating = new Uint32Array(100).fill(8);
     expect(compareWindows(repeating, repeating.slice(0, 90))).toBe('unknown');
     expect(compareWindows(repeating, repeating)).toBe('unknown');

@@ -60,7 +60,7 @@ describe('an append-only file', () => {
     expect(others.map((text) => (scanOf(text).digests[0] ?? 1) % 2)).toEqual([0, 0, 0, 0]);
   });
 
-  it('keeps all commands before the last one if it is truncated within the last one', () => {
+  it('keeps all complete commands if it is truncated within the last one', () => {
     const before = whole.length;
     for (let cut = 1; cut < command('INCR', 'c').length; cut += 1) {
       const scan = scanOf(whole + command('INCR', 'c').slice(0, cut));
@@ -69,7 +69,7 @@ describe('an append-only file', () => {
     }
   });
 
-  it('is read with complete transactions, and without a transaction that lacks its EXEC', () => {
+  it('is read without a transaction that lacks its EXEC, but with all complete transactions', () => {
     const open = command('MULTI') + command('SET', 'c', '3') + command('SET', 'd', '4');
     expect(scanOf(whole + open)).toMatchObject({ validBytes: whole.length, isTruncated: true });
     expect(scanOf(whole + open).digests).toHaveLength(2);

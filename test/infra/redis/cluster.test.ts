@@ -25,7 +25,7 @@ const nodes = (id: string, clusterId = 'one') => {
 };
 
 describe('the plan of a cluster', () => {
-  it('has all masters, then a replica of each, and assigns every slot to one master', () => {
+  it('lists all masters, then a replica of each, and assigns every slot to one master', () => {
     const shards = topology.redis.map(({ id, bootstrapMaster, shard }) => [
       id,
       bootstrapMaster,

@@ -30,7 +30,7 @@ describe('the version of a server', () => {
     [redis('7.0.0'), true],
     [valkey('7.2.7'), false],
     [valkey('8.0.1'), true],
-  ])('decides whether %j is supported', (server, supported) => {
+  ])('determines whether %j is supported', (server, supported) => {
     expect(isSupported(server)).toBe(supported);
   });
 

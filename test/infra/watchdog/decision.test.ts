@@ -12,7 +12,7 @@ describe('the named master', () => {
     expect(namedMaster(reports.slice(1), 3)).toBe('b:1');
   });
 
-  it('is unknown while only a minority has the highest epoch, because a switch is being announced', () => {
+  it('is unknown while only a minority reports the highest epoch, because a switch is being announced', () => {
     expect(namedMaster([report('a:1', 4), report('a:1', 4), report('b:1', 5)], 3)).toBeUndefined();
   });
 
@@ -25,24 +25,24 @@ describe('the named master', () => {
 });
 
 describe('a node that reports ROLE master', () => {
-  it('was deposed if the named master was its replica before its promotion', () => {
+  it('counts as deposed if the named master was its replica', () => {
     expect(isDeposed(master('old'), master('new', 'old'), NOTHING)).toBe(true);
   });
 
-  it('was deposed if the sentinels reported it with the same replication id, even several failovers ago', () => {
+  it('counts as deposed if the sentinels reported its replication id earlier, even several failovers ago', () => {
     expect(isDeposed(master('oldest'), master('new', 'old'), new Set(['oldest', 'old', 'new']))).toBe(true);
   });
 
-  it('was not deposed if it has just been promoted, although the sentinels still report its previous master', () => {
+  it('does not count as deposed right after its promotion, while the sentinels still report the old master', () => {
     const promoted = master('fresh', 'old');
     expect(isDeposed(promoted, master('old', 'older'), new Set(['older', 'old']))).toBe(false);
   });
 
-  it('is not demoted if it restarted, because its new replication id proves nothing', () => {
+  it('does not count as deposed after a restart, because its new replication id proves nothing', () => {
     expect(isDeposed(master('unknown'), master('new', 'old'), new Set(['old', 'new']))).toBe(false);
   });
 
-  it('is not demoted while the named master does not report ROLE master, or has the same history', () => {
+  it('does not count as deposed if the named master does not report ROLE master, or has the same history', () => {
     expect(isDeposed(master('old'), { ...master('new', 'old'), role: 'slave' }, NOTHING)).toBe(false);
     expect(isDeposed(master('same'), master('same', 'same'), new Set(['same']))).toBe(false);
     expect(isDeposed({ ...master('old'), role: 'slave' }, master('new', 'old'), NOTHING)).toBe(false);

@@ -59,7 +59,7 @@ it('the watchdog connects from its own address, so a partition can isolate it li
   expect(new Set(await addresses())).toEqual(new Set([own]));
 });
 
-it('the watchdog demotes a master that returns after a failover to a replica of the new master', async () => {
+it('the watchdog turns a master that returns after a failover into a replica of the new master', async () => {
   const { former, heal } = await deposeMaster();
   await heal();
   await waitUntil('the report of the watchdog', () => log().includes(`${former} was deposed`));
@@ -88,7 +88,7 @@ it('the watchdog does not demote a replica that Sentinel promotes while its mast
   expect(await isReplica(promoted)).toBe(false);
 });
 
-it('the watchdog sets the ping period of a sentinel again after its restart', async () => {
+it('the watchdog sets the ping period of a sentinel again after the sentinel restarts', async () => {
   const pingPeriod = async () => {
     const reply = (await (await environment.admin('sentinel-2')).call('SENTINEL', 'DEBUG')) as string[];
     return reply[reply.findIndex((word) => /^ping-period$/i.test(word)) + 1];

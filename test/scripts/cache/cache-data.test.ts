@@ -1,4 +1,4 @@
-/** The connection of a command to the data of an environment, of an external Redis, or of an external cluster. */
+/** Command connections to the data of an environment, an external Redis or an external cluster. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * `kit cache-stats`, `cache-clear` and `cache-inspect` on an external cluster, and their limits and errors.
- * `test/contracts/commands/` tests them everywhere else.
+ * `test/contracts/commands/` tests the commands on all other targets.
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -124,7 +124,7 @@ describe('kit cache-clear', () => {
     expect((await inCluster.getMany(['price:1', 'user:1'])).size).toBe(1);
   });
 
-  it('deletes a namespace of a cluster with its internal keys, and no key of another namespace', async () => {
+  it('deletes a namespace of a cluster with its internal keys, and no key in another namespace', async () => {
     const report = await jsonOf(onCluster('cache-clear', '--all', '--yes', '--json'));
     expect(report).toMatchObject({ found: 100, internal: 1, deleted: 100 });
     expect(await inCluster.connection?.call('GET', 'other:key')).toBe('kept');
@@ -170,7 +170,7 @@ describe('kit cache-clear', () => {
     expect(await redis.admin().info('commandstats')).not.toMatch(/cmdstat_(flushall|flushdb|keys|del):/);
   });
 
-  it('invalidates the entries of a tag in a cluster, also for a running client', async () => {
+  it('invalidates the entries of a tag in a cluster, including for a running client', async () => {
     expect(await inCluster.get('user:1')).toMatchObject({ i: 1 });
     const report = await jsonOf(onCluster('cache-clear', '--tag', 'users', '--yes', '--json'));
     expect(report).toMatchObject({ found: 60, cleared: true });

@@ -1,6 +1,6 @@
 /**
  * `kit warm`, `top` and `savings` on an external cluster and on a terminal, and their errors.
- * `test/contracts/commands/` tests them everywhere else.
+ * `test/contracts/commands/` tests the commands on all other targets.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -107,7 +107,7 @@ describe('kit top', () => {
     ]);
   });
 
-  it('shows the hit ratio between two frames on a terminal', async () => {
+  it('shows the hit ratio for the time between two frames on a terminal', async () => {
     await cache.set('hot', 1);
     for (let i = 0; i < 50; i += 1) await cache.get('absent');
     const streams = recordStreams({ isTTY: true, columns: 150, rows: 20 });

@@ -11,7 +11,7 @@ import type { ObservedMaster } from '../../../scripts/cache/sizing/observation.t
 import { callKit } from '../../support/kit-call.ts';
 import { RedisProcess } from '../../support/redis-process.ts';
 
-/** Idle times, up to `seconds`, of keys with the given access rates, from the exact curve. */
+/** Idle times (up to `seconds`) of keys with the given access rates, computed from the exact curve. */
 function idleTimes(rates: readonly number[], seconds: number): IdleKey[] {
   const within = (time: number) =>
     rates.reduce((sum, rate) => sum + 1 - Math.exp(-rate * Math.max(0, time)), 0);
@@ -120,7 +120,7 @@ describe('memoryNeed', () => {
     });
   });
 
-  it('includes tag versions, which live longer than the cache has run, in proportion to the entries', () => {
+  it('includes tag versions in proportion to the entries if the versions outlive the observed time', () => {
     const idle = idleOf(1_000, 100);
     const entries = { ...group, ttlSeconds: 190, idle };
     const tags = {
@@ -138,7 +138,7 @@ describe('memoryNeed', () => {
     expect(memoryNeed({ ...sample, groups: [tags] })).toMatchObject({ known: false });
   });
 
-  it('counts keys without a TTL without extrapolation', () => {
+  it('counts keys that have no TTL, and does not extrapolate their number', () => {
     expect(of(null, 50)).toMatchObject({ known: true, bytesPerMaster: 1_400_000 });
   });
 });

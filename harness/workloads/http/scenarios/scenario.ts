@@ -2,8 +2,8 @@
  * Common parts of the k6 scenarios: requests to the front end, thresholds that cannot pass without data, and the
  * summary that the kit reads. k6 runs these files; the kit never imports them.
  *
- * A metric without samples passes its thresholds, so every scenario also requires requests, checks and iterations. An
- * arrival rate that k6 cannot maintain causes dropped iterations, of which there must be none.
+ * A metric without samples passes its thresholds, so every scenario also requires requests, checks and iterations. If
+ * k6 cannot maintain an arrival rate, it drops iterations; a scenario passes only if none are dropped.
  */
 import { check } from 'k6';
 import http from 'k6/http';

@@ -1,13 +1,13 @@
 /**
  * Closes caches before Redis has received their deletions. If Redis becomes reachable again in time, it receives the
- * deletions; otherwise they are reported as lost, after at most 5 s. Values whose store is in flight are stored before
- * the cache is closed.
+ * deletions; otherwise they are reported as lost, after at most 5 s. Stores that are in flight complete before the
+ * cache is closed.
  */
 import type { Cache, CacheEvent } from '../../../../client/index.ts';
 import type { CacheOverrides } from '../../kit.ts';
 import { equals, type MasterProxy, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
-/** `close()` waits for at most 5 s; the rest is for a busy machine. */
+/** `close()` waits for at most 5 s; the rest is a margin for a busy machine. */
 const CLOSE_MS = 6_000;
 /** Delay of each reply, so that `close()` begins before a store is acknowledged. */
 const STORE_DELAY_MS = 100;

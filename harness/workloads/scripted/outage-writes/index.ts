@@ -17,7 +17,7 @@ interface Setting {
   readonly cache: Cache;
   /** Cache that reaches Redis at all times. */
   readonly other: Cache;
-  /** Logical keys that are set, that are deleted, and that `other` changes during the outage. */
+  /** Logical keys, by what happens to them during the outage: set, deleted, or changed by `other`. */
   readonly set: readonly string[];
   readonly deleted: readonly string[];
   readonly changed: readonly string[];

@@ -22,7 +22,7 @@ export interface Written {
 
 export interface PathContext extends ScriptContext {
   readonly cache: Cache;
-  /** Id of the path, part of its keys. */
+  /** Id of the path, which is part of the keys that it writes. */
   readonly id: string;
   readonly batch: number;
   readonly ttlSeconds: number;

@@ -1,4 +1,7 @@
-/** Values of every kind, written by one cache and read by another: equal in type and content, or refused. */
+/**
+ * Values of every kind, written by one cache and read by another. Each value must be read back equal in type and
+ * content, or be refused.
+ */
 import type { Cache } from '../../../../client/index.ts';
 import { valueText } from '../../calls/value-text.ts';
 import { equals, errorOf, RELAXED_LIMITS, type ScriptContext } from '../script.ts';

@@ -30,7 +30,7 @@ export function since(redis: string, valkey?: string): Availability {
     : { redis: { from: redis } };
 }
 
-/** Available in Redis before `version`, but in no Valkey. */
+/** Available in Redis before `version`, but not in any version of Valkey. */
 export function redisUntil(version: string): Availability {
   return { redis: { from: '0', until: version } };
 }

@@ -4,7 +4,7 @@ import { isIpv6, isStrictIpv4 } from './addresses.ts';
 import { cString } from './numbers.ts';
 import { type Check, problem, splitsQuotedLists } from './value.ts';
 
-/** Returns the number of bytes of the UTF-8 text, which is what the server counts. */
+/** Returns the number of bytes of the text in UTF-8, which is what the server counts. */
 export function byteLength(text: string): number {
   return new TextEncoder().encode(text).length;
 }

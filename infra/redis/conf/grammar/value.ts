@@ -36,7 +36,7 @@ export type ValueKind =
       readonly isUnsigned: boolean;
     }
   | { readonly kind: 'choice'; readonly of: readonly string[] }
-  /** One argument of any text, checked by `check` if it is present. */
+  /** One argument, which may be any text; `check`, if present, checks it. */
   | { readonly kind: 'text'; readonly check?: Check }
   /** Several arguments, or one quoted word that holds them all. */
   | { readonly kind: 'list'; readonly check: Check }

@@ -1,4 +1,4 @@
-/** Rules for passwords, users and renamed commands of a redis.conf; `network-rules.ts` covers network access. */
+/** Rules for passwords, users and renamed commands in a redis.conf; `network-rules.ts` covers network access. */
 
 import type { ServerVersion } from '../../server-version.ts';
 import type { ConfLine } from '../text.ts';

@@ -129,8 +129,8 @@ function persistenceRules(conf: Conf): readonly Finding[] {
 }
 
 /**
- * Returns the number of save points in force: `save ""` drops the save points of the lines before it; without any line
- * the defaults apply.
+ * Returns the number of save points in force: `save ""` removes the save points that earlier lines set; without any
+ * line the defaults apply.
  */
 function savePoints(conf: Conf): number {
   const lines = conf.all('save');

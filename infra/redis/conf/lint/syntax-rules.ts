@@ -52,7 +52,7 @@ function withoutEffect(line: ConfLine, servers: readonly ServerVersion[]): reado
   return [finding('warning', placeOf(line), reason, CONFIG_C, 'write each pair on its own line')];
 }
 
-/** Words in which Sentinel reads only the leading digits, by option, with their unit. */
+/** Arguments, by option, of which Sentinel reads only the leading digits, each with its unit. */
 const SENTINEL_NUMBERS: Readonly<Record<string, readonly (readonly [at: number, what: string])[]>> = {
   monitor: [
     [2, 'as the port'],

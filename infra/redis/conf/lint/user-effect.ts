@@ -34,8 +34,7 @@ const OPEN_DEFAULT: UserEffect = {
 };
 
 /**
- * Returns the rights of a new user, or of the default user after its reset, once the rules of its line have been
- * applied.
+ * Returns the rights of a new user, or of the default user after its reset, with the rules in the user's line applied.
  */
 export function effectOf({ args }: ConfLine): UserEffect {
   return args.slice(1).reduce(withRule, NOTHING);

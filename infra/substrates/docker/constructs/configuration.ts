@@ -1,7 +1,7 @@
 /**
  * Puts configuration and secrets on volumes, without leaving a trace in the state. A short-lived container mounts every
  * configuration volume, Terraform copies one archive of all files into it (`upload.source`), and the container unpacks
- * the archive, sets owner and mode, and exits. Each service mounts only its own volume, read-only.
+ * the archive, sets the owner and mode of the files, and exits. Each service mounts only its own volume, read-only.
  */
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';

@@ -1,7 +1,7 @@
 /**
- * Two networks: the nodes communicate through an internal one, which has no other access; the other publishes ports on
- * this host's loopback address, since an internal network alone cannot publish ports. With `hosts` each engine has only
- * the second one: the nodes communicate through the published ports of their hosts.
+ * Two networks: the nodes communicate through an internal one, which has no access to other networks; the other
+ * publishes ports on this host's loopback address, since an internal network alone cannot publish ports. With `hosts`
+ * each engine has only the second one: the nodes communicate through the published ports of their hosts.
  *
  * A network exists immediately, but the provider reports it 2 s after the request (`docker_network` sleeps before it
  * checks). In a first deploy (`cold`) the containers poll the engine instead. Later deploys wait for Terraform: they
@@ -83,8 +83,8 @@ export class Network extends Construct {
   }
 
   /**
-   * Triggers that replace a container when its network is replaced. Terraform does not do this if a network was lost
-   * and is created again.
+   * Triggers that replace a container when its network is replaced. Terraform does not replace the container if the
+   * network was lost and is created again.
    */
   get replaceTriggeredBy(): string[] {
     return this.#cold ? [] : this.#networks.map(triggerOf);

@@ -1,7 +1,7 @@
 /**
- * Limits the number of processes and threads per container. The provider (4.5.0) has no argument for it, and the engine
- * has no default, so Terraform runs the engine's command-line client, once for all containers, and again when a
- * container is replaced. The provider's plan ignores the limit, and its updates do not change it.
+ * Limits the number of processes and threads per container. The provider (4.5.0) has no argument for this limit, and
+ * the engine has no default, so Terraform runs the engine's command-line client, once for all containers, and again
+ * when a container is replaced. The provider's plan ignores the limit, and its updates do not change it.
  */
 import type { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { DataResource } from 'cdktf';

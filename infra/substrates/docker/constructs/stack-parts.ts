@@ -22,5 +22,5 @@ export interface StackParts {
   readonly secrets: ITerraformDependable;
 }
 
-/** Returns the parts on a container's engine. */
+/** Returns the parts that run on the engine of a container. */
 export type PartsFor = (planned: Pick<PlannedContainer, 'engine'>) => StackParts;

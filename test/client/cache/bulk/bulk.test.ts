@@ -24,7 +24,7 @@ afterEach(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-/** Number of calls per command since the last call of this function. */
+/** Number of calls per command since the last call to this function. */
 async function commands(): Promise<Readonly<Record<string, number>>> {
   const info = await redis.admin().info('commandstats');
   await redis.admin().config('RESETSTAT');
@@ -108,7 +108,7 @@ describe('200,000 keys', () => {
 });
 
 describe('1,000,000 keys', () => {
-  it('are read, counted, invalidated and deleted in a heap of 256 MB, a third of which holds their names', async () => {
+  it('are read, counted, invalidated and deleted in 256 MB of heap, a third of which holds their names', async () => {
     const { host, port } = redis.address;
     const { stdout } = await promisify(execFile)(
       process.execPath,

@@ -1,4 +1,4 @@
-/** Read-through, write-through and write-behind with a Map as the source, which fails, hangs or refuses on demand. */
+/** Read-through, write-through and write-behind with a Map-based source that fails, hangs or refuses on demand. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChangeQueue } from '../../../../client/extras/through/queue.ts';
@@ -106,7 +106,7 @@ describe('write-through', () => {
     expect([table.rows.get('k'), await cache.get('k')]).toEqual(['new', 'new']);
   });
 
-  it('deletes instead of setting when several processes write', async () => {
+  it('deletes the entry instead of setting it when several processes write', async () => {
     const [table, cache] = [new Table(), cacheOf()];
     const store = writeThrough(cache, table, { afterStore: 'delete' });
     expect(await store.set('k', 1)).toEqual({ source: 'none' });
@@ -124,7 +124,7 @@ describe('write-behind', () => {
     return { table, cache, store, events };
   };
 
-  it('changes the cache immediately and the source within the delay, with the last change per key', async () => {
+  it('changes the cache immediately, and sends the last change per key to the source within the delay', async () => {
     const { table, cache, store } = opened({ maxDelayMs: 20 });
     for (let i = 0; i < 10; i++) await store.set('k', i);
     await store.set('other', 1);
@@ -240,7 +240,7 @@ describe('write-behind', () => {
     await expect(store.set('k', 1)).rejects.toThrowError(ClosedError);
   });
 
-  it('on close, also stores changes that are in flight to the cache, and acknowledges no lost change', async () => {
+  it('on close, also stores changes in flight to the cache, and never acknowledges a lost change', async () => {
     const { table, store } = opened({ maxDelayMs: 60_000 });
     const [set, removed] = [store.set('a', 1), store.delete('b')];
     expect(await store.close()).toMatchObject({ stored: 2, lost: 0 });
@@ -314,8 +314,8 @@ describe('the queue of changes', () => {
           if (step.refused) queue.withdraw(change);
           else queue.release(change);
         };
-        // The cache may accept or reject a change after all changes have been added, but always in the order in which
-        // they were added.
+        // The cache may accept or reject changes after all of them have been added, but always in the order in
+        // which they were added.
         for (const [i, change] of changes.entries()) {
           queue.add(change);
           if (!list[i]?.late) settle(i);

@@ -33,7 +33,7 @@ describe('AccessHistory', () => {
     expect(history.expected(NINE + HOUR)).toEqual([]);
   });
 
-  it('gives more weight to recent days, and weights the same day last week as much as yesterday', () => {
+  it('gives more weight to recent days, and as much weight to the same day last week as to yesterday', () => {
     const reads = (daysAgo: number) =>
       historyOf([daysAgo, 'key', 10], ...[1, 2, 5, 7].map((day) => [day, 'other', 1] as const))
         .expected(NINE, 0)

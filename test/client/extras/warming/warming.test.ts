@@ -164,7 +164,7 @@ describe('warming', () => {
     ]);
   });
 
-  it('does not count entries that are only in the memory of this process as warmed', async () => {
+  it('does not count entries as warmed if they are only in the memory of this process', async () => {
     const gone = await RedisProcess.start();
     const cache = redisCache({ address: gone.address, commandTimeoutMs: 50, connectTimeoutMs: 50 });
     await gone[Symbol.asyncDispose]();

@@ -28,7 +28,7 @@ const resolved = () =>
   resolveConnection({ mode: 'standalone', address: redis.address, commandTimeoutMs: 300 });
 
 function open(coherence?: Coherence, slotOf?: (key: string) => number): Tags {
-  // The journal of an earlier test replays over that test's own connection, which is closed.
+  // The journal of an earlier test replays over the connection of that test, which is already closed.
   const own = connection;
   journal = new Journal({ unlink: (keys) => own.request('UNLINK', keys, { failFast: true }) });
   own.on((event) => journal.noticed(event));

@@ -1,6 +1,6 @@
 /**
- * Reads of keys that migrated to a node to which the client connects late: the redirection is retried until the
- * deadline of the call.
+ * Reads of keys that have migrated to a node that the client cannot reach at first: the redirection is retried until
+ * the deadline of the call.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Cache, clusterCache } from '../../../../client/index.ts';

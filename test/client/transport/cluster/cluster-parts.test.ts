@@ -32,7 +32,7 @@ describe('slots', () => {
     expect(slotOf(Buffer.from('ü'))).toBe(slotOf('ü'));
   });
 
-  it('of a command are the slots of its keys', () => {
+  it('are determined by the keys of a command', () => {
     const slot = slotOf('k');
     expect(routeOf('get', ['k'])).toEqual({ to: 'slot', slot });
     expect(routeOf('FCALL', ['f', '1', 'k', 'x'])).toEqual({ to: 'slot', slot });

@@ -5,8 +5,9 @@ import { waitUntil } from '../../../support/redis-process.ts';
 import { changeFault, connectAdmin } from '../../server-fault-builders.ts';
 
 /**
- * A folder occupies the file name of the snapshot, so a new snapshot cannot replace it. A replica that may not accept
- * writes after a failed snapshot would stop itself.
+ * A folder occupies the file name of the snapshot, so a new snapshot cannot replace it. The directive
+ * `stop-writes-on-bgsave-error` is off, because with this directive a replica would stop itself after a failed
+ * snapshot.
  */
 export const fault = changeFault(
   {

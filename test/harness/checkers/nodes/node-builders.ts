@@ -65,7 +65,7 @@ export interface Planted {
   readonly node: string;
   /** Name of the observation: `config`, `users`, `sentinel-master`, … */
   readonly name: string;
-  /** Changed fields; null removes a field. If absent, the complete fact is removed. */
+  /** Fields to change; null removes a field. If this option is absent, the entire fact is removed. */
   readonly data?: Readonly<Record<string, string | null>>;
   /** Probes to change; default: all. */
   readonly when?: 'start' | 'between' | 'end';

@@ -32,7 +32,7 @@ const user = (name: string, rules: string | null, node = 'redis-2'): Planted => 
   data: { [name]: rules },
 });
 
-/** Checker, planted value, text of the reason, text of the remedy. */
+/** The checker, the planted value, and the expected texts of the reason and the remedy. */
 export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides?])[] = [
   [
     'persistence',

@@ -30,7 +30,7 @@ function checked(id: string, config: EnvironmentConfig, events: ReturnType<typeo
 const figureOf = (id: string) => (id === 'failure-detection' ? 'electionRetryMs' : 'wrong');
 
 describe('the facts of a healthy environment', () => {
-  it.each(nodeCheckers.map(({ id }) => id))('cause no finding of %s', (id) => {
+  it.each(nodeCheckers.map(({ id }) => id))('cause no finding by the checker %s', (id) => {
     for (const [name, over] of Object.entries({
       sentinel: {},
       encrypted: ENCRYPTED,
@@ -60,7 +60,7 @@ describe('a deviating value on a node', () => {
     },
   );
 
-  it('is counted once, with the first probe, even though every probe shows it', () => {
+  it('is counted once, at the first probe, even though every probe shows it', () => {
     const finding = check('flush', [configReply({ appendfsync: 'no' })]);
     expect(figureNumber(finding, 'wrong')).toBe(1);
     expect(finding.reasons).toEqual([expect.stringContaining('at the start of the run')]);
@@ -71,7 +71,7 @@ describe('a deviating value on a node', () => {
     expect(finding.reasons).toEqual([expect.stringContaining('after trial 1')]);
   });
 
-  it('is taken from the sentinel with the longest retry and from the sentinel with the shortest detection', () => {
+  it('is reported for the sentinel with the longest retry, and for the one with the shortest detection', () => {
     const slow = check('failure-detection', [masterReply({ 'failover-timeout': '60000' })]);
     expect(figureNumber(slow, 'electionRetryMs')).toBe(121_000);
     expect(slow.reasons.join()).toMatch(
@@ -86,7 +86,7 @@ describe('a deviating value on a node', () => {
     expect(cluster.remedies?.join()).toMatch(/cluster-node-timeout is '15000', rendered '5000'/);
   });
 
-  it('is detected for a directive that has no rule but differs between nodes', () => {
+  it('is detected by comparing the nodes if the directive has no known default', () => {
     const on = (node: string, value: string) => configReply({ 'a-later-directive': value }, node);
     const same = ['redis-1', 'redis-2', 'redis-3'].map((node) => on(node, '1'));
     expect(check('drift', same).validity).toBe('valid');
@@ -137,7 +137,8 @@ describe('a deviating value on a node', () => {
 });
 
 /**
- * Facts that each checker needs, each with a node that omits it in the test. The checker must detect the missing fact.
+ * Facts that each checker needs, each with the node on which the test omits it. The checker must detect the missing
+ * fact.
  */
 const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>[]>> = {
   drift: [

@@ -1,4 +1,7 @@
-/** A rolling change to local processes: during durable writes, interrupted, and refused. */
+/**
+ * Rolling changes to local processes: during durable writes, after an interruption, and in cases where they are
+ * refused.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
 import { roll } from '../../../../infra/operations/rolling/roll.ts';
@@ -46,7 +49,7 @@ describe('a rolling change', () => {
 
     await using second = await prepare(40);
     expect(second.changes.map(({ nodeId }) => nodeId)).toEqual(nodeIds.filter((id) => id !== replaced[0]));
-    // The state after a SIGKILL that arrives after a node has been stopped and before it is started again.
+    // The state left by a SIGKILL that arrives when a node has been stopped but not yet started again.
     const [killed = ''] = second.changes.map(({ nodeId }) => nodeId).filter((id) => id !== master());
     second.mark?.write(killed);
     await environment.capabilities.stop?.(killed);
@@ -110,7 +113,7 @@ describe('a rolling change', () => {
     expect(await maxmemories()).toEqual(Array(3).fill(String(56 * MIB)));
   });
 
-  it('reports the switch, without times, if the previous master cannot synchronize with the new one', async () => {
+  it('reports the switchover without times if the previous master cannot synchronize with the new one', async () => {
     const former = (await environment.masterId()) as string;
     // Another cause could be a previous master whose version is too old for the snapshot of the new master.
     await (await environment.admin(former)).config('SET', 'masterauth', 'wrong');

@@ -66,14 +66,14 @@ describe('the limits of a rolling change', () => {
     expect(notRolling(dev, withRedis({ maxmemory: 2 * dev.redis.maxmemory }))).toEqual([]);
   });
 
-  it('include the interruption of a single node', () => {
+  it('include the downtime of a node without replicas', () => {
     const steps = rollingSteps(new Set(['redis-1']), [{ master: 'redis-1', replicas: [] }], []);
     expect(interruptions(single, steps)).toEqual([
       'redis-1 has no replica: no reads and no writes of its data while it restarts',
     ]);
   });
 
-  it('include rejected writes if a write needs every replica', () => {
+  it('include the rejection of writes if a write needs every replica', () => {
     const groups = [{ master: 'redis-1', replicas: ['redis-2', 'redis-3'] }];
     const steps = rollingSteps(new Set(['redis-2']), groups, []);
     expect(interruptions(withRedis({ minReplicasToWrite: 1 }), steps)).toEqual([]);
@@ -83,7 +83,7 @@ describe('the limits of a rolling change', () => {
   });
 });
 
-describe('versions of servers', () => {
+describe('server versions', () => {
   it.each([
     [redis('6.2.14'), 9],
     [redis('7.0.15'), 10],
@@ -104,7 +104,7 @@ describe('versions of servers', () => {
     [redis('7.2.5'), valkey('9.0.0')],
     [valkey('8.1.0'), valkey('9.0.0')],
     [redis('8.2.1'), redis('8.0.0')],
-  ])('allow a node to keep its data from %o to %o', (running, next) => {
+  ])('let a node keep its data in a change from %o to %o', (running, next) => {
     expect(versionProblem(running, next)).toBeUndefined();
   });
 
@@ -113,12 +113,12 @@ describe('versions of servers', () => {
     [redis('7.4.0'), valkey('8.1.0'), 'Valkey 8.1.0 does not read RDB versions 12 to 79'],
     [redis('8.2.1'), valkey('9.0.0'), 'Valkey 9.0.0 does not read RDB versions 12 to 79'],
     [valkey('9.0.0'), redis('8.6.0'), 'Redis 8.6.0 reads up to 13'],
-  ])('do not allow a node to keep its data from %o to %o', (running, next, why) => {
+  ])('do not let a node keep its data in a change from %o to %o', (running, next, why) => {
     expect(versionProblem(running, next)).toContain(why);
   });
 });
 
-it('versions are compared by the RDB version that a server writes if that is newer than in the table', () => {
+it('versions are compared by the RDB version that a server writes if it exceeds the one in the table', () => {
   expect(versionProblem(redis('9.0.0'), redis('8.8.0'))).toBeUndefined();
   expect(versionProblem(redis('9.0.0'), redis('8.8.0'), 15)).toBe(
     'Redis 9.0.0 writes RDB version 15, Redis 8.8.0 reads up to 14',

@@ -1,6 +1,6 @@
 /**
- * A rolling version change on local processes (`KIT_TEST_SERVERS`) from the installed server to a newer one: under
- * load, reversed before the switchover, not reversible after it, and with a failover in between.
+ * Rolling version changes on local processes (`KIT_TEST_SERVERS`) from the installed server to a newer one: under load,
+ * with a reversal before the switchover, with a refused reversal after it, and with a failover in between.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PreparedChange } from '../../../../infra/operations/rolling/change.ts';
@@ -25,8 +25,8 @@ import {
 const servers = await listTestServers();
 
 /**
- * Declares a suite that runs on the test server of the given version. If there is no such server in the list, the suite
- * is reported as skipped by name.
+ * Declares a suite that runs on the test server of the given version. If the list does not contain such a server, the
+ * suite is reported by name as skipped.
  */
 function describeOn(wanted: string, body: (server: TestServer) => void): void {
   const server = servers.find(({ name }) => name.startsWith(`${wanted}.`));
@@ -103,7 +103,7 @@ describeOn('Redis 8.2', (server) => {
     state[Symbol.dispose]();
   });
 
-  it('can be reversed after the first replica, which then copies the data from the master again', async () => {
+  it('can be reversed after the first replica is replaced, and that replica then copies the data again', async () => {
     const master = await environment.admin((await environment.masterId()) as string);
     await master.set('before', 'kept');
     await using forth = await prepare(server);

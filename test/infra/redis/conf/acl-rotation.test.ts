@@ -41,7 +41,7 @@ it('the rotated users of each kind of node are listed', () => {
   expect(rotatedAccounts('redis', former)).toEqual([]);
 });
 
-it('adding a password to a file, or removing one, keeps unknown users and rules', () => {
+it('adding a password to a file or removing one from it keeps unknown users and rules', () => {
   const saved = [
     'user default off resetpass ~* &* +@all',
     `user app on sanitize-payload #${sha256(former.redis.app.reveal())} #${sha256('of an operator')} ~* -@all +get (%R~x* -@all +set)`,

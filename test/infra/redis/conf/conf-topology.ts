@@ -124,7 +124,7 @@ export async function startConfTopology(environment: EnvironmentConfig): Promise
       const info = await started.connect('redis-1', 'admin').info('replication');
       return (info.match(/state=online/g) ?? []).length === topology.redis.length - 1;
     });
-    // Sentinels start after the replicas: a sentinel asks a master for its replicas when the sentinel starts, and then
+    // Sentinels start after the replicas, because a sentinel asks its master for replicas at its own start, and then
     // not again for 10 s.
     topology.sentinels.forEach(start);
     return started;

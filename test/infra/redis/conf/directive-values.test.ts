@@ -42,7 +42,7 @@ describe('a normalized directive value', () => {
     expect(canonicalName('MAXMEMORY')).toBe('maxmemory');
   });
 
-  it('comes from the last line of a file, or from all lines for a list', () => {
+  it('comes from the last line with the directive, or from all such lines for a list', () => {
     const conf = directivesOf(
       'timeout 1\ntimeout 2\nsave 900 1\nsave 300 10\n# timeout 3\nsentinel monitor m 1.1.1.1 1 2\n',
     );

@@ -193,9 +193,9 @@ describe.each(['dev', 'production'])('the rendered files of %s', (name) => {
 });
 
 /**
- * Writes once with a new stock ioredis: the test checks that the permissions of the app users are sufficient for it. A
- * client that stays open across the failover may stop permanently if the switch happens between two sockets
- * (redis/ioredis#1683).
+ * Writes once with a newly created, unmodified ioredis client, because the test checks that the permissions of the app
+ * users are sufficient for such a client. A client that stays open across the failover may stop permanently if the
+ * switch happens between two sockets (redis/ioredis#1683).
  */
 async function writeAsStock(topology: ConfTopology, key: string): Promise<string> {
   const client = new Redis({

@@ -116,7 +116,7 @@ describe('the redis.conf of a node', () => {
     [3, '1'],
     [4, '3'],
   ])(
-    'has on a machine with %i cores %s of 4 configured io-threads, and states the reason',
+    'on a machine with %i cores has %s of 4 configured io-threads, and states the reason',
     (cores, given) => {
       const { text, deviations } = redis('production', { cores, tls: true });
       expect(value(text, 'io-threads')).toEqual([given]);
@@ -249,7 +249,7 @@ describe('ACL files', () => {
     for (const each of [...Object.values(secrets.redis), ...Object.values(secrets.sentinel)]) {
       expect(text).not.toContain(each.reveal());
     }
-    // Five users of Redis and the loader, and three users of the sentinels plus the exporter.
+    // Redis has five users plus the loader; Sentinel has three users plus the exporter.
     expect(text.match(/#[0-9a-f]{64} /g)).toHaveLength(10);
   });
 

@@ -74,7 +74,7 @@ describe('applying changes to a base file', () => {
     expect(text).toBe('# reason\nport 1\nsave ""\n# end\n');
   });
 
-  it('replaces an omitted directive with the reason, and does not append one that is absent', () => {
+  it('replaces an omitted directive with the reason, and appends nothing if the directive is absent', () => {
     const text = overrideDirectives(
       base,
       [

@@ -1,4 +1,4 @@
-/** Packages from apt on a machine without package lists. The apt configuration redirects its folders. */
+/** Resolves apt packages on a machine without package lists. A separate apt configuration redirects apt's folders. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';

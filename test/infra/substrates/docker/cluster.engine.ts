@@ -36,7 +36,7 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
   let environment: Environment;
 
   beforeAll(async () => {
-    // Exactly the command that a user runs; no step of the kit forms the cluster afterwards.
+    // This is exactly the command that a user runs: the kit does nothing afterwards to form the cluster.
     await deploy(config, terraform);
     environment = (await substrate.open(topology)) as Environment;
   });

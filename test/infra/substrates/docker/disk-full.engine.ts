@@ -1,4 +1,4 @@
-/** The disk of the state directory is full, either before a deploy or in the middle of one. */
+/** The disk that holds the state directory fills up before a deploy or during one. */
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

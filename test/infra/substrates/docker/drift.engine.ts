@@ -1,6 +1,6 @@
 /**
- * Every kind of drift on a real engine is reported without changing anything, and the reported effect of the next apply
- * is what Terraform plans.
+ * Drift detection on a real engine: it reports every kind of drift and changes nothing, and the effect that it predicts
+ * for the next apply is what Terraform plans.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -89,8 +89,8 @@ describeOnEngine('drift', () => {
   const stray = ['kit-drifting-stray', ...deployLabels(config, state.path), '--entrypoint', 'true'];
 
   /**
-   * Each kind of damage with the commands that cause it and the commands that undo it: the finding's remedy, or a
-   * manual repair if the next apply would undo it.
+   * Each kind of damage with the commands that cause it and the commands that undo it: the finding's remedy or, if the
+   * next apply would undo the damage, a manual repair.
    */
   const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], repair: string[][]]>> = {
     paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
@@ -145,7 +145,7 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
-  it('drift reports the containers to be replaced for a changed password or setting, and recommends nothing', async () => {
+  it('drift reports the containers to be replaced because of a changed password or setting, and recommends nothing', async () => {
     vi.stubEnv('KIT_REDIS_APP_PASSWORD', 'another-password-of-today');
     const found = await drift();
     expect(kindsOf(found).sort()).toEqual(
@@ -183,7 +183,7 @@ describeOnEngine('drift', () => {
     memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
   };
 
-  it('drift reports all differences of a recreated container, and that the next apply will fail', async () => {
+  it('drift reports all differences in a recreated container, and that the next apply will fail', async () => {
     const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
     for (const [kind, change] of Object.entries(CHANGES)) {
       await recreateContainer(exporter, networks, facts, change);

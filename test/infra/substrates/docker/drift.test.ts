@@ -89,7 +89,7 @@ it('drift reports a lost publishing network', () => {
   ]);
 });
 
-it('drift reports first that Terraform did not create a container, and that the next apply fails', () => {
+it('drift first reports that Terraform did not create a container, and that the next apply fails', () => {
   const damaged = container(({ Config }) => delete Config.Healthcheck);
   const findings = compareContainer(damaged, { ...expectation, deployed: false });
   expect(findings.map(({ kind }) => kind)).toEqual(['made-by-hand', 'health-check']);

@@ -1,7 +1,4 @@
-/**
- * Handling of the output of the docker command. A script replaces `docker`, because no engine produces all of these
- * outputs.
- */
+/** Handling of docker command output. A script replaces `docker`, because no engine produces all of these outputs. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';

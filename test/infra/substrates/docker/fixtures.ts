@@ -17,7 +17,7 @@ import { type StateDir, temporaryStateDir } from '../local/fixtures.ts';
 
 /** A state directory in which every test uses the images that the suite's setup built or found. */
 export function engineStateDir(): StateDir {
-  // No hook runs in a file whose tests are all skipped, so no file may be created that a hook would have to remove.
+  // If all tests in a file are skipped, no hook runs, so nothing may be created that a hook would have to remove.
   if (inject('missing').deploy !== '') return { path: '/nowhere', [Symbol.dispose]: () => {} };
   const state = temporaryStateDir();
   const built = imagesFile(resolve('.kit'));
@@ -79,9 +79,7 @@ export function configuration(
   return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
 }
 
-/**
- * A cluster of three masters with one replica each, on separate ports, that detects a failed master after one second.
- */
+/** A cluster of three masters with one replica each, on separate ports. It detects a failed master after one second. */
 export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
   const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
   const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
@@ -90,7 +88,7 @@ export function clusterConfiguration(name: string, firstPort: number): Environme
 
 /**
  * Declares a suite that needs the engine and, if it deploys, Terraform with its plugin. If one of them is missing, each
- * test is reported as skipped by name, with the reason.
+ * test is reported by name as skipped, with the reason.
  */
 export function describeOnEngine(
   name: string,

@@ -139,7 +139,7 @@ describeOnEngine('an environment on three hosts', () => {
     expect(err).toContain("the Docker engine of host 'b' is not reachable");
   });
 
-  it('the node on a host that returns becomes a replica of the new master', async () => {
+  it('the node on a returned host becomes a replica of the new master', async () => {
     await lost.restore();
     await waitUntil('the environment to be healthy', async () => (await status()).view.healthy, 90_000);
     expect(['redis-2', 'redis-3']).toContain(await environment.masterId());

@@ -105,7 +105,7 @@ describeOnEngine('an environment on the engine', () => {
       /^redis_exporter_build_info\{build_date="\d{4}-[^"]*",commit_sha="[^<"]+",golang_version="go1[^"]*",version="v1\.88\.0"\} 1$/m,
     );
     for (const { id, container, node, address } of plan.nodes) {
-      // Addressed by the name in `kit status`, by the name in `docker ps`, and by the address.
+      // The node is addressed by the name in `kit status`, by the name in `docker ps`, and by the address.
       for (const name of [id, container, address.host]) {
         const answer = await fetch(`${url}/scrape?target=${name}:${address.port}`);
         const metrics = await answer.text();
@@ -131,7 +131,7 @@ describeOnEngine('an environment on the engine', () => {
     expect(await Promise.all(statuses)).toEqual(files.map((file) => [file, 200]));
   });
 
-  it('an environment is found as applied after settings and passwords change, and differences are reported', async () => {
+  it('the applied environment is found after settings and passwords change, and differences are reported', async () => {
     const today = planTopology({ ...config, redis: { ...config.redis, maxmemory: 64 * 1024 ** 2 } });
     const found = await substrate.find(config.name, today);
     expect(found?.environment.topology.environment).toEqual(config);
@@ -185,7 +185,7 @@ describeOnEngine('an environment on the engine', () => {
 
   it('kit up starts all stopped nodes at the same time, so a replica can become master', async () => {
     const former = (await environment.masterId()) as string;
-    // In a sequential start, the previous master would wait for sentinels that start after it.
+    // If the nodes were started one after another, the previous master would wait for sentinels that start after it.
     for (const id of [former, 'sentinel-2', 'sentinel-3']) await environment.capabilities.kill?.(id);
     const lines: string[] = [];
     const progress = (line: string) => void lines.push(line);

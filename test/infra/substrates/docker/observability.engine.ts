@@ -82,7 +82,7 @@ describeOnEngine('alerts on the engine', () => {
     });
 
     it('a killed replica fires RedisNodeDown and RedisReplicasMissing; starting it clears both', async () => {
-      // The exporter's own metrics contain those of the master: they must not count as a second master.
+      // The exporter's own metrics include those of the master, which must not count as a second master.
       await clear('RedisSplitBrain', 'MetricsMissing', 'RedisNodeDown', 'RedisReplicasMissing');
       await environment.capabilities.kill?.(replica);
       await fire('RedisNodeDown', 'RedisReplicasMissing');
@@ -115,7 +115,7 @@ describeOnEngine('alerts on the engine', () => {
       expect(await environment.masterId()).toBe(master);
     });
 
-    it('a master that cannot save fires RedisPersistenceFailing; it stays reachable, and its container healthy', async () => {
+    it('a master that cannot save fires RedisPersistenceFailing; the master stays reachable and its container healthy', async () => {
       // The sentinels would replace a master that replies MISCONF to PING.
       const resume = await suspend('sentinel-2', 'sentinel-3');
       const inContainer = (script: string) => docker(['exec', containerOf(master), 'sh', '-c', script]);

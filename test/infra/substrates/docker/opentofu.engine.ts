@@ -1,5 +1,6 @@
 /**
- * OpenTofu without Terraform: it is found without a variable, passed to every program, and used with its own registry.
+ * OpenTofu on a machine without Terraform: it is found even if no variable names it, passed to every program, and used
+ * with its own registry.
  */
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

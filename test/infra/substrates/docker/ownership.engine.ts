@@ -142,7 +142,7 @@ describeOnEngine('an environment of another checkout', () => {
       });
     }
     expect(await partsOf(NAME)).toEqual(parts);
-    // The volumes of the environment were created with protection.
+    // The environment was protected when its volumes were created.
     await expect(down(other.path, yes)).rejects.toMatchObject({ code: 'PROTECTED' });
     vi.stubEnv('KIT_ALLOW_DESTROY', NAME);
     vi.stubEnv('KIT_ALLOW_ADOPT', NAME);

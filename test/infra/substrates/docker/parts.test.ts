@@ -34,7 +34,7 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 afterEach(() => vi.unstubAllEnvs());
 
-it('the owner process of an environment is absent, this one, another running one, or one that has ended', async () => {
+it('the owner process of an environment is classified as absent, own, running or ended', async () => {
   const file = join(state.path, 'docker', 'mine', 'owner.json');
   const owner = (record: unknown) => {
     mkdirSync(dirname(file), { recursive: true });
@@ -131,7 +131,7 @@ it('a deploy counts as the first one only if the local state proves it', () => {
   expect(first()).toBe(true);
   const texts = {
     '{"resources":[]}': true,
-    // Remains of a destroy by an earlier version.
+    // State left behind by a destroy with an earlier version.
     '{"outputs":{"tls":{"value":false}},"resources":[]}': true,
     '{"resources":[{"type":"docker_network","name":"data","instances":[]}]}': false,
     '{"resources":[{"type":"docker_n': false,

@@ -32,7 +32,7 @@ function passwords() {
   return { redis: plain(redis), sentinel: plain(sentinel) };
 }
 
-/** Distinct replies of all nodes to logins with these passwords. */
+/** Distinct replies from all nodes to logins with these passwords. */
 async function logins(given: ReturnType<typeof passwords>): Promise<readonly string[]> {
   const replies = plan.nodes.flatMap(({ node, published }) =>
     given[node.role].map(([user, password]) => loginReply(published, user, password)),

@@ -52,7 +52,7 @@ describeOnEngine('published images', () => {
       vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
       vi.stubEnv('KIT_IMAGES_LOCK', lockFile);
       const { redis, exporter, commander } = chooseImages(built.path);
-      // The layers of a published Redis are the lowest layers of the node image.
+      // The layers of a published Redis image are the lowest layers of the node image.
       await publish(await baseOf(redis), nameOf('redis'));
       await publish(tagOf(exporter), nameOf('exporter'));
       await publish(tagOf(commander), nameOf('commander'));
@@ -72,7 +72,7 @@ describeOnEngine('published images', () => {
       state[Symbol.dispose]();
     });
 
-    it('published images are pulled by version until they are locked, which the doctor reports', async () => {
+    it('published images are pulled by version until they are locked; the doctor reports those that are not', async () => {
       expect(chooseImages(state.path)).toMatchObject({
         origin: 'tagged',
         exporter: { kind: 'published', reference: `${registry.host}/${PUBLISHED.exporter}` },

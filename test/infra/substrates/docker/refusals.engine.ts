@@ -198,7 +198,7 @@ describeOnEngine('refusals', () => {
   const someMade = async () =>
     (await listLabelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
 
-  /** True if nodes are in the state. */
+  /** True if the state contains nodes. */
   const someKnown = async () => {
     const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
     return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
@@ -221,7 +221,7 @@ describeOnEngine('refusals', () => {
 
   const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
   /**
-   * Restores the state that results if a deploy is killed before the provider has read the networks that it created.
+   * Recreates the state that remains if a deploy is killed before the provider has read the networks that it created.
    */
   const forgetNetworks = () => {
     const known: { resources: { type: string }[] } = JSON.parse(readFileSync(file(), 'utf8'));
@@ -238,7 +238,7 @@ describeOnEngine('refusals', () => {
   ])('a deploy interrupted when %s is completed by the next deploy', async (_, interrupt) => {
     await interrupt();
     const environment = await apply();
-    // The master has changed if the interruption lasted longer than the detection of a failed master.
+    // The master has changed if the interruption lasted longer than it takes to detect a failed master.
     expect(await environment.masterId()).toMatch(/^redis-[123]$/);
     expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
       Array(6).fill('keep'),
@@ -253,7 +253,7 @@ describeOnEngine('refusals', () => {
     const known = readFileSync(file());
     const calls: ProgramRecord[] = [];
     await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
-    // All Terraform steps succeeded, so Terraform was not run again for each of them.
+    // All steps succeeded in one run of Terraform, so it was not run again for individual steps.
     expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
     expect(await traces()).toEqual([]);
     expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
@@ -264,7 +264,7 @@ describeOnEngine('refusals', () => {
     expect(readdirSync(dirname(file())).filter((name) => name.includes('forgotten'))).toEqual([]);
   });
 
-  it('a destroy with a foreign container in a network names the network, and completes without the container', async () => {
+  it('a destroy names a network that a foreign container uses, and completes once that container is removed', async () => {
     const { ports } = config.docker;
     const single = environmentSchema.parse({
       ...loadEnvironment('single'),
@@ -310,7 +310,7 @@ describeOnEngine('refusals', () => {
         hint: expect.stringContaining('KIT_ALLOW_DESTROY'),
       });
       expect(await traces()).toEqual(before);
-      // The next deploy removes only an empty network without an owner. Existing resources remain after the run.
+      // The next deploy removes only the empty network, which has no owner. All other resources remain after the run.
       await docker(['stop', '--time', '1', 'kit-refusals-redis-1']);
       const lines: string[] = [];
       const again = await substrate.apply(planTopology(guarded), {

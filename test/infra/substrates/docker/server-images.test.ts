@@ -84,7 +84,7 @@ describe('the node image', () => {
     expect(nodesOf('redis@7.4').facts).toEqual(facts);
   });
 
-  it('is an image on this machine that has the server, if there is one', () => {
+  it('is an image on this machine that has the server, if such an image exists', () => {
     writeImages(state.path, own);
     expect(nodesOf('redis@7.0').redis).toEqual({ kind: 'local', tag: 'own/redis:1' });
     expect(nodesOf('valkey@9.1')).toMatchObject({

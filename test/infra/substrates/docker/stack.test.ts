@@ -64,7 +64,7 @@ describe('the synthesised environment', () => {
     );
   });
 
-  it('pins the provider to a newer version than that of the bindings', () => {
+  it('pins the provider to a version newer than that of the bindings', () => {
     const { terraform }: Synthesised = JSON.parse(text);
     expect(terraform.required_providers.docker.version).toBe('4.5.0');
   });

@@ -1,5 +1,6 @@
 /**
- * The webhook, whose path is a secret, is never in the state, and causes no difference for an environment on Docker.
+ * The path of the webhook is a secret, so the webhook is never stored in the state, and a changed webhook is not
+ * reported as a difference for an environment on Docker.
  */
 import { App, Testing } from 'cdktf';
 import { afterAll, expect, it } from 'vitest';

@@ -11,7 +11,8 @@ const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
 
 /**
- * A program that leaves a socket behind, like a killed plugin, and prints its path; then it runs the command `after`.
+ * A program that leaves a socket behind, as a killed plugin does, prints the path of the socket, and then runs the
+ * command `after`.
  */
 function program(name: string, after: string): { path: string; said: string } {
   mkdirSync(state.path, { recursive: true });

@@ -28,7 +28,7 @@ it.each([
   expect(error.where).toBe('deploy.log');
 });
 
-it('an error of the app is returned as printed', () => {
+it('an app error is returned as printed', () => {
   const output = [
     'cdktf encountered an error while synthesizing',
     'Error:         non-zero exit code 2',

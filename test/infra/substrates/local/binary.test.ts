@@ -13,7 +13,7 @@ import {
 } from '../../../../infra/substrates/local/install.ts';
 import { temporaryStateDir } from './fixtures.ts';
 
-/** Installs a program that prints the banner, and the given text if it is started with TLS. */
+/** Installs a program that prints the banner and, if it is started with TLS, the given text. */
 function program(dir: string, banner: string, startWords: string, name = 'a-server'): string {
   const path = join(dir, name);
   const script = [
@@ -107,7 +107,7 @@ describe('a found redis-server', () => {
       ...{ ...dev, redis: { ...dev.redis, server } },
       ...(local !== undefined && { local: { server: local } }),
     });
-    /** Sets a search path with folders that each contain a server of a different version. */
+    /** Sets a search path whose folders each contain a different server version. */
     const stubPath = (dir: string): readonly string[] => {
       const programs = [
         ['redis-server', 'Redis server v=7.0.15 malloc=libc'],
@@ -200,7 +200,7 @@ describe('a found redis-server', () => {
 describe('a missing redis-server', () => {
   const debian: HostKind = { root: true, packages: 'apt-get' };
 
-  it('is installed from redis-tools, which has no service, by root on Debian, and this is reported', async () => {
+  it('is installed on Debian by root, from redis-tools, which has no service, and this is reported', async () => {
     const { ran, run } = runner([0]);
     const lines: string[] = [];
     await installRedisServer({ host: debian, run, progress: (line) => lines.push(line) });
@@ -225,7 +225,7 @@ describe('a missing redis-server', () => {
     });
   });
 
-  it('leads to one line with the package to install on other systems', async () => {
+  it('leads to a hint that names the package to install on other systems', async () => {
     const { ran, run } = runner([]);
     const hints = [
       { root: false, packages: 'apt-get' },

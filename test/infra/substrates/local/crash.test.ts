@@ -17,7 +17,7 @@ import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 const NAME = 'crash';
 
-describe('an environment of a dead owner', () => {
+describe('an environment that a process owns', () => {
   let state: StateDir;
   beforeEach(() => {
     state = temporaryStateDir();
@@ -49,7 +49,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is stopped by the next start if the reaper was also killed', async () => {
+  it('is stopped by the next start if both the owner and the reaper were killed', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -66,7 +66,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is stopped by destroy if the reaper was also killed, including paused nodes', async () => {
+  it('is stopped by destroy if both the owner and the reaper were killed, including paused nodes', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');
@@ -78,7 +78,7 @@ describe('an environment of a dead owner', () => {
     await nothingLeft(ledger);
   });
 
-  it('is stopped, including a node that was spawned but not yet recorded', async () => {
+  it('is stopped by destroy, including a node that was spawned but not yet recorded', async () => {
     const owner = await start('hang', 'up');
     const ledger = recorded();
     process.kill(ledger.reaper?.pid as number, 'SIGKILL');

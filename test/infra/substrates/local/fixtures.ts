@@ -54,7 +54,7 @@ export function clusterConfiguration(name: string): EnvironmentConfig {
   };
 }
 
-/** Processes whose working directory is below `dir`, as the kernel reports it. This is always true of nodes. */
+/** Processes whose working directory is below `dir`, as the kernel reports it. Nodes always have such a directory. */
 export function listPidsBelow(dir: string): readonly string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;

@@ -30,12 +30,15 @@ describe('the programs of observability.prometheus', () => {
     { missing: 'prometheus', present: [] },
     { missing: 'alertmanager', present: ['prometheus'] },
     { missing: 'redis_exporter', present: ['prometheus', 'alertmanager'] },
-  ])('lead to an error with how to install $missing if it is missing', async ({ missing, present }) => {
-    await expect(programsWith(...present)).rejects.toMatchObject({
-      code: 'OBSERVABILITY_PROGRAM_MISSING',
-      message: `${missing} not found in PATH`,
-      where: 'observability.prometheus',
-      hint: expect.stringMatching(/install .*, or set observability\.prometheus to false/),
-    });
-  });
+  ])(
+    'lead to an error that explains how to install $missing if it is missing',
+    async ({ missing, present }) => {
+      await expect(programsWith(...present)).rejects.toMatchObject({
+        code: 'OBSERVABILITY_PROGRAM_MISSING',
+        message: `${missing} not found in PATH`,
+        where: 'observability.prometheus',
+        hint: expect.stringMatching(/install .*, or set observability\.prometheus to false/),
+      });
+    },
+  );
 });

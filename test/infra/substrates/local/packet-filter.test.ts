@@ -94,7 +94,7 @@ describe.runIf(missing === '')(`separated addresses${missing}`, () => {
     await connectFrom(B).connected;
   });
 
-  it('lead to an error if nft rejects the rules, and the log contains its output', async () => {
+  it('lead to an error if nft rejects the rules, and the log contains the output of nft', async () => {
     await expect(separate({ ...separation(true), group: ['no-address'] })).rejects.toMatchObject({
       message: expect.stringContaining('the packet filter to separate the nodes'),
     });

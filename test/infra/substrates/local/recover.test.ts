@@ -1,4 +1,6 @@
-/** Environments with all nodes down, whose recorded master has lost its data or has less data than a replica. */
+/**
+ * Environments whose nodes are all down, and whose recorded master has lost its data or has less data than a replica.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -150,7 +152,7 @@ describe('kit up after all nodes have stopped', () => {
   it("starts nothing if it is not proven which node has more data, and then follows the user's choice", async () => {
     await withData();
     await killAll();
-    // The base is from another time, and the files have no command in common.
+    // The base was written at another time, and the files have no command in common.
     const [one, two] = [appendOnly('redis-2'), appendOnly('redis-3')];
     rmSync(dataOf('redis-1'), { recursive: true });
     writeFileSync(one, '');

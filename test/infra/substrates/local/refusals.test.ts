@@ -17,7 +17,7 @@ import {
   temporaryStateDir,
 } from './fixtures.ts';
 
-describe('a start that cannot succeed', () => {
+describe('starting an environment', () => {
   let state: StateDir;
   beforeEach(() => {
     state = temporaryStateDir();

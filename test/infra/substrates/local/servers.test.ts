@@ -45,7 +45,7 @@ for (const [i, server] of servers.entries()) {
 describe.each(servers)('local processes of $name', (server) => {
   const name = `recovered-${servers.indexOf(server)}`;
 
-  it('start from the replica with the most recent data, and the provenance names the server', async () => {
+  it('start from the replica with the most recent data, and name the server in the provenance', async () => {
     const substrate = substrateWith(server);
     const topology = planTopology(configuration(name, { appendfsync: 'always' }));
     const environment = await substrate.apply(topology, { ephemeral: false });

@@ -1,6 +1,6 @@
 /**
- * Reasons why a server does not start with a file, in the order of its lines. Pure: facts about the machine are left
- * out (paths, ports in use, build options of the server).
+ * Reasons why a server would not start with a given configuration file, in the order of the file's lines. Pure: facts
+ * about the machine are left out (paths, ports in use, build options of the server).
  *
  * lines + server ─▶ each line alone, Sentinel's options, users, renamed commands ─▶ conflicts between lines
  */

@@ -53,7 +53,7 @@ describe('the access rules in the lint', () => {
     expect(of('yes')).toEqual(['warning aclfile']);
   });
 
-  it('report an open server with protected mode and a bind on 6.2, which ignores protected mode there', () => {
+  it('report Redis 6.2 with a bind directive as open, because it then ignores protected mode', () => {
     const text = 'bind 10.0.0.1\nprotected-mode yes\n';
     expect(access(text, { target: { family: 'redis', version: '6.2' } })).toContain('error protected-mode');
     expect(access(text)).toEqual(['warning aclfile']);

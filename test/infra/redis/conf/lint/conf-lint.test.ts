@@ -255,7 +255,7 @@ io-threads-do-reads yes
     ]);
   });
 
-  it('contains every directive of the installed server', async () => {
+  it('covers every directive of the installed server', async () => {
     await using topology = await startConfTopology(loadEnvironment('single', {}, new Map()));
     const reply = (await topology.connect('redis-1', 'admin').config('GET', '*')) as string[];
     const names = reply.filter((_, i) => i % 2 === 0);
@@ -354,10 +354,10 @@ describe('the sentinel.conf lint', () => {
   });
 });
 
-describe('the lint of binary data', () => {
+describe('the lint for binary data', () => {
   const elf = '\x7fELF\x02\x01\x01\0\0\0';
 
-  it('results in one finding', () => {
+  it('reports one finding', () => {
     const found = lintConf(`${elf}${'\0 port 1\n'.repeat(1000)}`);
     expect(found).toMatchObject([{ severity: 'error', refusesStart: true, line: 1 }]);
     expect(found[0]?.reason).toMatch(/^not a text file/);
@@ -374,7 +374,7 @@ describe('the lint of binary data', () => {
     expect(lintConf('port 1\nrequirepass "\x01\x02\x03\x04\x05\x06"\n').length).toBeGreaterThan(1);
   });
 
-  it('results in a warning if the server still starts', () => {
+  it('reports a warning if the server still starts', () => {
     expect(lintConf('port 1\n# a\0b\n').map(brief)).toEqual(['warning ']);
   });
 
