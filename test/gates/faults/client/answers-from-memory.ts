@@ -7,7 +7,7 @@ export const fault = clientFault({
   what: 'values that were read once are always answered from memory, with the source `redis`',
   drills: ['hit-miss'],
   criterion: 'clients-served',
-  remedy: ['serves from its memory although Redis is reachable'],
+  remedy: ['serves from its own memory although Redis is reachable'],
 });
 
 export const openCache = withReplacedMethods((cache) => {

@@ -6,7 +6,7 @@ export const fault = clientFault({
   what: 'an error of the loader is not thrown to the caller: the value is null',
   drills: ['single-flight'],
   criterion: 'single-flight',
-  remedy: ['error of a loader'],
+  remedy: ["loader's error did not reach"],
 });
 
 export const openCache = withReplacedMethods((cache) => ({

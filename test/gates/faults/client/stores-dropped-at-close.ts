@@ -7,7 +7,7 @@ export const fault = clientFault({
   drills: ['outage-writes'],
   criterion: 'deletions-at-close',
   isTimed: true,
-  remedy: ['omitted a store'],
+  remedy: ['skipped a pending store'],
 });
 
 export const openCache = withReplacedMethods((cache) => ({
