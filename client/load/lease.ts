@@ -14,7 +14,7 @@
  * Left out: whether a value is fresh (`engine.ts`), and how the server runs the steps (`functions/procedures.ts`).
  */
 import { randomBytes } from 'node:crypto';
-import { ClosedError, CommandError } from '../api/errors.ts';
+import { ClosedError, CommandError, isConnectivityError } from '../api/errors.ts';
 import type { Remote } from '../cache/remote.ts';
 import { encodePlaceholder, TOKEN_LENGTH, tokenOf } from '../codec/placeholder.ts';
 import { ABSENT, type Procedure } from '../functions/procedures.ts';
@@ -197,15 +197,20 @@ export class LeaseHandle {
     }
   }
 
-  /** Releases the lease without a value, and notifies the waiters of the reason. */
+  /** Releases the lease without a value and notifies the waiters. After a connectivity error, `giveUp` releases it. */
   async release(outcome: keyof typeof LETTERS): Promise<void> {
     const place = this.#place;
     this.abandon();
     if (!place || this.#keysOf(place).length === 0) return;
     const letter = LETTERS[outcome];
     const args = [this.#token, letter, this.#leases.channel];
-    const reply = await this.#run('release', this.#keysOf(place), args);
-    if (reply === ABSENT) await this.#releasePlainly(place, letter);
+    try {
+      const reply = await this.#run('release', this.#keysOf(place), args);
+      if (reply === ABSENT) await this.#releasePlainly(place, letter);
+    } catch (error) {
+      if (isConnectivityError(error)) this.giveUp().catch(() => {});
+      throw error;
+    }
   }
 
   /**
@@ -227,8 +232,6 @@ export class LeaseHandle {
     this.#place = undefined;
     this.#stopRenewal();
   }
-
-  // --- plain commands ----------------------------------------------------------------------------------------------
 
   async #fetchPlainly(missed: boolean): Promise<Fetched> {
     const { remote, leaseMs } = this.#leases;
@@ -325,8 +328,6 @@ export class LeaseHandle {
     return this.#guarded(() => remote.setOrGet.run(key, value, ['PX', leaseMs])) as Promise<Buffer | null>;
   }
 
-  // --- the lease ---------------------------------------------------------------------------------------------------
-
   #taken(reply: unknown): AcquireResult {
     if (!Array.isArray(reply)) return this.#mine({ kind: 'entry' });
     return { kind: 'held', token: String(reply[0]), leftMs: Math.max(0, Number(reply[1])) };
@@ -355,7 +356,6 @@ export class LeaseHandle {
     return this.#lease === undefined ? [] : [this.#entry, this.#lease];
   }
 
-  /** Returns the key of the lease. */
   #keyOf({ kind }: Place): string {
     return kind === 'entry' ? this.#entry : (this.#lease ?? this.#entry);
   }

@@ -40,6 +40,7 @@ export interface LeasePartyOptions {
 /** Acts as one process: it has a connection, leases, and handles that are released at the end. */
 export class LeaseParty implements AsyncDisposable {
   readonly connection: CacheConnection;
+  readonly breaker: Breaker;
   readonly remote: Remote;
   readonly leases: Leases;
   readonly #handles: LeaseHandle[] = [];
@@ -53,8 +54,8 @@ export class LeaseParty implements AsyncDisposable {
       resolveConnection({ mode: 'standalone', address: redis.address, ...user }),
     );
     const statistics = new Statistics();
-    const breaker = new Breaker(resolveCache({}).breaker, () => Promise.resolve(), new Emitter());
-    this.remote = new Remote(this.connection, breaker, statistics, true, SCRIPTING[way]);
+    this.breaker = new Breaker(resolveCache({}).breaker, () => Promise.resolve(), new Emitter());
+    this.remote = new Remote(this.connection, this.breaker, statistics, true, SCRIPTING[way]);
     this.leases = new Leases(this.remote, { namespace, leaseMs });
   }
 

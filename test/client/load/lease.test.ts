@@ -131,6 +131,17 @@ describe.each(WAYS)('leases by %s', (way) => {
     await first.handleOf('ns:k').giveUp();
   });
 
+  it('are released past an open breaker if the server runs procedures, and expire otherwise', async () => {
+    // The lease does not expire while the test waits for its release.
+    await using party = new LeaseParty(redis, { way, leaseMs: 3_600_000 });
+    const handle = await mine(party);
+    while (party.breaker.permit() === 'pass') party.breaker.failure('pass', 'test');
+    await expect(handle.release('again')).rejects.toThrow('the circuit breaker is open');
+    const exists = () => redis.admin().exists('ns:k');
+    if (way === 'commands') expect(await exists()).toBe(1);
+    else await waitUntil('the lease to be released', async () => (await exists()) === 0);
+  });
+
   it('use a separate lease key while the stale value that was read is being replaced', async () => {
     await redis.admin().set('ns:k', stale);
     const handle = await replacing(first);
