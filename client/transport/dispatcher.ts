@@ -80,8 +80,8 @@ export class Dispatcher implements Receiver<Operation> {
   #movingUntil = 0;
   #closed = false;
   /**
-   * Commands that were rejected for a temporary reason. One of them is retried per tick, and all of them once a write
-   * succeeds.
+   * Commands that were rejected for a temporary reason. Every tick retries one of them, and a write that succeeds causes
+   * all of them to be retried.
    */
   #postponed: { readonly operation: Operation; readonly refusal: Error }[] = [];
   /** Previous links on which replies to writes are still missing. */

@@ -11,7 +11,7 @@ export function endedNode(id: 'kill' | 'stop'): Fault {
     async inject({ capabilities, substrate }, nodeId) {
       const end = capabilities[id];
       if (end === undefined || capabilities.start === undefined) {
-        throw new KitError(`the ${substrate} substrate does not support both ${id} and start for a node`, {
+        throw new KitError(`the ${substrate} substrate does not support ${id} and restart of a node`, {
           code: 'FAULT_UNAVAILABLE',
         });
       }

@@ -1,5 +1,6 @@
 /** Environments in which faults are planted, and the runs that judge them. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadEnvironment } from '../../config/load.ts';
@@ -31,8 +32,9 @@ const HEALTHY_BOUND_MS = 60_000;
 
 /** An environment in a separate folder; disposal removes both. */
 export class PlantedEnvironment implements AsyncDisposable {
-  readonly dir = mkdtempSync(join(tmpdir(), 'kit-gates-'));
-  readonly #stateDir = join(this.dir, '.kit');
+  /** Created on first use: a suite whose tests are all filtered out runs no hook that could remove it. */
+  readonly #dir = join(tmpdir(), `kit-gates-${randomUUID()}`);
+  readonly #stateDir = join(this.#dir, '.kit');
   readonly #substrate = localSubstrate({ stateDir: this.#stateDir });
   readonly #config: EnvironmentConfig;
   #environment: Environment | undefined;
@@ -45,19 +47,21 @@ export class PlantedEnvironment implements AsyncDisposable {
 
   /** Starts the environment and leaves it running, for runs that do not change it. */
   async start(): Promise<Environment> {
+    this.#createDir();
     this.#environment ??= await this.#substrate.apply(planTopology(this.#config), { ephemeral: false });
     return this.#environment;
   }
 
   /** Runs the drills and judges them. If the environment is not running, the run starts and stops it. */
   async runDrills(drills: readonly string[], planted?: PlantedClient): Promise<Report> {
+    this.#createDir();
     const request: RunRequest = {
       kind: 'drill',
       environment: this.#config,
       substrate: 'local',
       profile: 'quick',
       seed: SEED,
-      out: join(this.dir, `run-${++this.#runs}`),
+      out: join(this.#dir, `run-${++this.#runs}`),
       drills,
       // Duration of the `storm` drill.
       minutes: 1,
@@ -87,6 +91,10 @@ export class PlantedEnvironment implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#environment?.[Symbol.asyncDispose]();
     await this.#substrate.destroy(this.#config.name);
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #createDir(): void {
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
   }
 }

@@ -43,23 +43,20 @@ export function threadPathsOf(pid: number): readonly string[] {
 }
 
 function forwards(pid: number, host: string, port: number): boolean {
-  const words = read(`/proc/${pid}/cmdline`).split('\0');
+  const words = readProcFile(`/proc/${pid}/cmdline`).split('\0');
   const optionValue = (option: string) => words[words.indexOf(option) + 1];
-  return (
-    words.includes('-host-port') &&
-    optionValue('-host-port') === String(port) &&
-    optionValue('-host-ip') === host
-  );
+  return optionValue('-host-port') === String(port) && optionValue('-host-ip') === host;
 }
 
-const nameOf = (pid: number): string => read(`/proc/${pid}/comm`).trim();
+const nameOf = (pid: number): string => readProcFile(`/proc/${pid}/comm`).trim();
 
 function childrenOf(pid: number): readonly number[] {
-  const text = read(`/proc/${pid}/task/${pid}/children`).trim();
+  const text = readProcFile(`/proc/${pid}/task/${pid}/children`).trim();
   return text === '' ? [] : text.split(' ').map(Number);
 }
 
-function read(path: string): string {
+/** Returns the text of a file in /proc; empty if the process has ended or the system has no such file. */
+export function readProcFile(path: string): string {
   try {
     return readFileSync(path, 'latin1');
   } catch {

@@ -8,7 +8,6 @@
  * The samples do not depend on any client or result. Data that the system does not provide (not Linux, process not
  * visible) is absent and listed in `facts`.
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { type Clock, openClock } from '../../history/clock.ts';
 import { openRecorder, type Recorder } from '../../history/recorder.ts';
@@ -23,7 +22,7 @@ import {
   parseStat,
   type Scheduling,
 } from './proc.ts';
-import { threadPathsOf } from './processes.ts';
+import { readProcFile, threadPathsOf } from './processes.ts';
 import type { WatchedThreads, WatchRequest } from './protocol.ts';
 
 export const TICK_US = 10_000;
@@ -323,14 +322,6 @@ function sinceEach(before: Waits, now: Waits): readonly number[] {
 
 function readWaits(paths: readonly string[]): Waits {
   return new Map(paths.map((path) => [path, readScheduling(path)?.waitedMs ?? 0]));
-}
-
-function readProcFile(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
 }
 
 const readCpuTimes = (): CpuTimes | undefined => parseStat(readProcFile('/proc/stat'));

@@ -58,7 +58,7 @@ function readManifest(dir: string): IncidentManifest {
   } catch {
     // Invalid JSON results in the same error.
   }
-  throw new KitError('must be a folder written by `kit incident`', {
+  throw new KitError('must be a folder that kit incident created', {
     code: 'INCIDENT_INVALID',
     where: dir,
     hint: 'pass the folder that contains manifest.json',
