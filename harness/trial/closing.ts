@@ -12,8 +12,9 @@ import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 import { pause, waitUntil } from '../wait.ts';
 import type { ClosingKey, ClosingRead, ClosingWrite } from '../workloads/closing.ts';
-import { masterWithKey } from './current-masters.ts';
+import { awaitMasterWithKey, masterWithKey } from './current-masters.ts';
 import { rawValueOf } from './final-read.ts';
+import { onNode } from './on-node.ts';
 
 /** A client at the end of its trial, regardless of where it runs. */
 export interface ClosingClient {
@@ -113,16 +114,16 @@ async function valuesHeld(
  * logical key. `rejection` is the error with which the master rejects writes, for example because its memory is full.
  */
 async function plantValues(
-  { environment }: ClosingContext,
+  { environment, signal }: ClosingContext,
   keys: readonly ClosingKey[],
 ): Promise<{ readonly planted: ReadonlyMap<string, string>; readonly rejection?: string }> {
   const planted = new Map(keys.map(({ name, value }) => [name, `planted ${value}`]));
   const stored = await Promise.allSettled(
     keys.map(async ({ name, key, encoding }) => {
       const value = planted.get(name) ?? '';
-      const { id } = await masterWithKey(environment, key);
+      const { id } = await awaitMasterWithKey(environment, key, signal);
       const bytes = encoding === 'raw' ? value : encodeEnvelope(value);
-      await (await environment.admin(id)).set(key, bytes, 'EX', PLANTED_TTL_SECONDS);
+      await onNode(environment, id, (redis) => redis.set(key, bytes, 'EX', PLANTED_TTL_SECONDS), signal);
     }),
   );
   const failed = stored.find((result) => result.status === 'rejected');

@@ -10,6 +10,7 @@ import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
 import { logicalValue } from '../workloads/values.ts';
+import { onNode } from './on-node.ts';
 
 const BATCH = 500;
 /** Reply of PTTL for a key that does not exist. */
@@ -22,10 +23,13 @@ export async function readAllNodes(
 ): Promise<void> {
   for (const { shard, nodes, keys } of await groupsOf(environment, written)) {
     for (const id of nodes) {
-      const redis = await environment.admin(id);
-      const [role] = (await redis.call('ROLE')) as readonly [string];
+      const [role] = await onNode(
+        environment,
+        id,
+        async (redis) => (await redis.call('ROLE')) as readonly [string],
+      );
       for (const batch of batchesOf(keys)) {
-        const values = await readNode(redis, batch, shard);
+        const values = await onNode(environment, id, (redis) => readNode(redis, batch, shard));
         history.recorder.record({
           type: 'final',
           node: id,
@@ -87,9 +91,9 @@ export async function expiriesOf(
   const expiries = new Map<string, number>();
   for (const { master, keys } of await groupsOf(environment, written)) {
     if (master === undefined) continue;
-    const redis = await environment.admin(master);
     for (const batch of batchesOf(keys)) {
-      const times = await Promise.all(batch.map(({ key }) => redis.pttl(key)));
+      const read = (redis: Redis) => Promise.all(batch.map(({ key }) => redis.pttl(key)));
+      const times = await onNode(environment, master, read);
       for (const [i, { key }] of batch.entries()) {
         const ttlMs = times[i] ?? ABSENT;
         if (ttlMs !== ABSENT) expiries.set(key, ttlMs);
@@ -104,10 +108,12 @@ export async function removeKeys(environment: Environment, written: readonly Wri
   if (written.length === 0) return;
   for (const { shard, master, keys } of await groupsOf(environment, written)) {
     if (master === undefined) continue;
-    const redis = await environment.admin(master);
     for (const batch of batchesOf(keys)) {
-      if (shard === undefined) await redis.unlink(batch.map(({ key }) => key));
-      else await Promise.all(batch.map(({ key }) => redis.unlink(key)));
+      // A node of a cluster accepts one key per command.
+      const groups = shard === undefined ? [batch] : batch.map((entry) => [entry]);
+      const remove = (redis: Redis) =>
+        Promise.all(groups.map((group) => redis.unlink(group.map(({ key }) => key))));
+      await onNode(environment, master, remove);
     }
   }
 }

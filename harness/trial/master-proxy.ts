@@ -5,10 +5,13 @@
 import type { Environment, NodeStatus } from '../../infra/substrates/environment.ts';
 import { type FaultProxy, startProxy } from '../faults/proxy/index.ts';
 import type { MasterProxy } from '../workloads/scripted/script.ts';
-import { mastersOf } from './current-masters.ts';
+import { awaitMasters } from './current-masters.ts';
 
-export async function startMasterProxies(environment: Environment): Promise<MasterProxy & AsyncDisposable> {
-  const masters = await mastersOf(environment);
+export async function startMasterProxies(
+  environment: Environment,
+  signal?: AbortSignal,
+): Promise<MasterProxy & AsyncDisposable> {
+  const masters = await awaitMasters(environment, signal);
   const proxies: FaultProxy[] = [];
   const endAll = async () => void (await Promise.all(proxies.map((proxy) => proxy[Symbol.asyncDispose]())));
   try {

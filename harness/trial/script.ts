@@ -19,7 +19,7 @@ import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/
 import { backUp } from './backups.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
-import { mastersOf, masterWithKey } from './current-masters.ts';
+import { awaitMasters, nodeAccess } from './current-masters.ts';
 import { readAllNodes, removeKeys } from './final-read.ts';
 import { awaitReplication } from './health.ts';
 import { startMasterProxies } from './master-proxy.ts';
@@ -99,13 +99,13 @@ function scriptOf(
     startProcess: (name, overrides = {}, env = {}) =>
       keepOpen(closers, startCaller({ name, spec, overrides, env })),
     async proxyBeforeMaster() {
-      const proxy = await startMasterProxies(environment);
+      const proxy = await startMasterProxies(environment, signal);
       closers.push(async () => proxy[Symbol.asyncDispose]());
       proxies.push(proxy);
       return proxy;
     },
     async inject(fault) {
-      const nodes = (await mastersOf(environment)).map(({ id }) => id);
+      const nodes = (await awaitMasters(environment, signal)).map(({ id }) => id);
       const heals: Heal[] = [];
       const heal = async () => {
         for (const healOne of heals) await healOne();
@@ -121,8 +121,7 @@ function scriptOf(
     },
     caughtUp: () => awaitReplication(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS }),
     readAllNodes: (written) => readAllNodes(environment, written, context),
-    masterOf: async (key) => environment.admin((await masterWithKey(environment, key)).id),
-    masters: async () => Promise.all((await mastersOf(environment)).map(({ id }) => environment.admin(id))),
+    ...nodeAccess(environment, signal),
   };
 }
 

@@ -147,19 +147,26 @@ async function sentinelReport(
   service: string,
   nodes: readonly NodeStatus[],
 ): Promise<SentinelReport> {
-  const master = fieldsOf(await redis.call('SENTINEL', 'MASTER', service));
-  const flags = (master.get('flags') ?? '').split(',');
-  const report: SentinelReport = {
-    id,
-    names: nodeAt(nodes, master.get('ip') ?? '', Number(master.get('port'))),
-    configEpoch: Number(master.get('config-epoch') ?? 0),
-    flags,
+  const readMaster = async (): Promise<SentinelReport> => {
+    const master = fieldsOf(await redis.call('SENTINEL', 'MASTER', service));
+    return {
+      id,
+      names: nodeAt(nodes, master.get('ip') ?? '', Number(master.get('port'))),
+      configEpoch: Number(master.get('config-epoch') ?? 0),
+      flags: flagsOf(master),
+    };
   };
-  if (!flags.includes('failover_in_progress')) return report;
+  const report = await readMaster();
+  if (!report.flags.includes('failover_in_progress')) return report;
   const replicas = ((await redis.call('SENTINEL', 'REPLICAS', service)) as readonly unknown[]).map(fieldsOf);
-  const selected = replicas.find((it) => (it.get('flags') ?? '').split(',').includes('promoted'));
-  if (selected === undefined) return report;
+  const selected = replicas.find((it) => flagsOf(it).includes('promoted'));
+  // Either no replica is selected yet, or the failover has ended between the two replies.
+  if (selected === undefined) return readMaster();
   return { ...report, promotes: nodeAt(nodes, selected.get('ip') ?? '', Number(selected.get('port'))) };
+}
+
+function flagsOf(instance: ReadonlyMap<string, string>): readonly string[] {
+  return (instance.get('flags') ?? '').split(',');
 }
 
 /** Returns the node that the other nodes reach at the address. */

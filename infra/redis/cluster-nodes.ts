@@ -105,6 +105,8 @@ export interface ClusterLine {
   /** Id of the master that a replica follows. */
   readonly master: string | undefined;
   readonly configEpoch: number;
+  /** Whether the reporting node has a connection to this node on the cluster bus; true for `myself`. */
+  readonly linked: boolean;
   readonly slots: readonly SlotRange[];
   /** Slots of `myself` that are being migrated, with the id of the target. */
   readonly migrating: readonly { readonly slot: number; readonly to: string }[];
@@ -116,7 +118,7 @@ export function parseClusterNodes(text: string): readonly ClusterLine[] {
     .split('\n')
     .map((line) => line.trim().split(' '))
     .filter(([id]) => /^[0-9a-f]{40}$/.test(id ?? ''))
-    .map(([id = '', where = '', flags = '', master = '-', , , epoch = '0', , ...slots]) => {
+    .map(([id = '', where = '', flags = '', master = '-', , , epoch = '0', link, ...slots]) => {
       const address = where.split('@')[0] ?? '';
       const hostname = where.split(',')[1];
       return {
@@ -129,6 +131,7 @@ export function parseClusterNodes(text: string): readonly ClusterLine[] {
         flags: flags.split(','),
         master: master === '-' ? undefined : master,
         configEpoch: Number(epoch),
+        linked: link === 'connected',
         slots: slots.filter((range) => !range.startsWith('[')).map(rangeOf),
         migrating: slots.flatMap((range) => {
           const [, slot, to] = /^\[(\d+)->-(\w+)\]$/.exec(range) ?? [];

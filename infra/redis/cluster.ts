@@ -27,7 +27,8 @@ export interface ClusterView {
   shards(): Promise<readonly Shard[]>;
   /**
    * Describes why the cluster is not healthy; undefined if it is healthy. In a healthy cluster, every node reports
-   * every slot as served, all nodes agree on the slot owners, and every master has its replicas, each in sync.
+   * every slot as served and is connected to every other node, all nodes agree on the slot owners, and every master has
+   * its replicas, each in sync.
    *
    * @throws the error of a node that was queried
    */
@@ -59,6 +60,8 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
     if (complaint !== undefined) return `${id}: ${complaint}`;
   }
   const reports = await Promise.all(redis.map(({ id }) => nodeReport(cluster, id)));
+  const unlinked = unlinkedPair(reports);
+  if (unlinked !== undefined) return unlinked;
   const views = new Set(reports.map(({ view }) => slotOwners(view).join()));
   if (views.size > 1) return 'the nodes disagree on the slot owners';
   const shards = assembleShards(reports);
@@ -66,6 +69,21 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
   if (shards.length !== masters) return `${shards.length} of ${masters} masters serve slots`;
   const bare = shards.find((shard) => shard.replicas.length < replicas);
   return bare && `${bare.master} has ${bare.replicas.length} of ${replicas} replicas`;
+}
+
+/**
+ * Describes the first missing connection between two nodes. A node that has just started reports the cluster as `ok`
+ * before all others have reconnected to it, and a vote for it is dropped by a node without a connection (cluster.c,
+ * clusterSendFailoverAuth).
+ */
+function unlinkedPair(reports: readonly NodeReport[]): string | undefined {
+  for (const { nodeId, view } of reports) {
+    const line = view.find(({ linked }) => !linked);
+    if (line === undefined) continue;
+    const other = reports.find(({ self }) => self.id === line.id)?.nodeId ?? line.id;
+    return `${nodeId} has no connection to ${other}`;
+  }
+  return undefined;
 }
 
 async function nodeProblem(cluster: ClusterNodes, nodeId: string): Promise<string | undefined> {

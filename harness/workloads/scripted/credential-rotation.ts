@@ -25,10 +25,11 @@ export const credentialRotation = defineScript({
     const nodes = await Promise.all(environment.topology.redis.map(({ id }) => environment.admin(id)));
     const user = `drill-${tag}`;
     try {
-      await createUser(nodes, { user, like: context.spec.app.username, password: 'first' });
+      const account = { user, like: context.spec.app.username, password: 'first' };
+      await Promise.all(nodes.map((node) => createUser(node, account)));
       await expectRotated(context, nodes, user);
     } finally {
-      await deleteUser(nodes, user);
+      await Promise.allSettled(nodes.map((node) => deleteUser(node, user)));
     }
   },
 });

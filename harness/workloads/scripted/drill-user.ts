@@ -4,24 +4,22 @@
  */
 import type { Redis } from 'ioredis';
 
-/** Creates the user on every node. The user is not in the ACL files, so a restarted node does not have it. */
+/** Creates the user on a node. The user is not in the ACL file, so a restarted node does not have it. */
 export async function createUser(
-  nodes: readonly Redis[],
+  node: Redis,
   { user, like, password }: { readonly user: string; readonly like: string; readonly password: string },
 ): Promise<void> {
-  for (const node of nodes) {
-    const rules = (await node.call('ACL', 'LIST')) as readonly string[];
-    const rule = rules.find((line) => line.startsWith(`user ${like} `));
-    if (rule === undefined) throw new Error(`no user '${like}' to copy the rights from`);
-    const rights = rule
-      .split(' ')
-      .slice(2)
-      .filter((word) => !word.startsWith('#'));
-    await node.call('ACL', 'SETUSER', user, 'reset', ...rights, `>${password}`);
-  }
+  const rules = (await node.call('ACL', 'LIST')) as readonly string[];
+  const rule = rules.find((line) => line.startsWith(`user ${like} `));
+  if (rule === undefined) throw new Error(`no user '${like}' to copy the rights from`);
+  const rights = rule
+    .split(' ')
+    .slice(2)
+    .filter((word) => !word.startsWith('#'));
+  await node.call('ACL', 'SETUSER', user, 'reset', ...rights, `>${password}`);
 }
 
-/** Removes the user; this also closes its connections. */
-export async function deleteUser(nodes: readonly Redis[], user: string): Promise<void> {
-  for (const node of nodes) await node.call('ACL', 'DELUSER', user).catch(() => undefined);
+/** Removes the user from a node; this also closes its connections. */
+export async function deleteUser(node: Redis, user: string): Promise<void> {
+  await node.call('ACL', 'DELUSER', user);
 }

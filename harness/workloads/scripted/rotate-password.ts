@@ -10,7 +10,7 @@
  * environment and its files (`test/acceptance/rotate.test.ts`), and restarted nodes, which lose the user.
  */
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import { type Redis, ReplyError } from 'ioredis';
 import { type Cache, DurabilityError, OutcomeUnknownError } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
@@ -33,16 +33,16 @@ export const rotatePassword = defineScript({
   name: 'rotate-password',
   defaults,
   async run(context) {
-    const { tag, spec } = context;
+    const { onEachNode, tag, spec } = context;
     const user = `drill-${tag}`;
     const former = randomBytes(24).toString('base64url');
     try {
-      const nodes = await openNodes(context);
-      await createUser([...nodes.values()], { user, like: spec.app.username, password: former });
+      const account = { user, like: spec.app.username, password: former };
+      await onEachNode((redis) => createUser(redis, account));
       await rotateUnderLoad(context, { user, former });
     } finally {
-      const nodes = [...(await openNodes(context).catch(() => new Map<string, Redis>())).values()];
-      await deleteUser(nodes, user);
+      const remove = (redis: Redis) => deleteUser(redis, user);
+      await onEachNode(remove, { afterInterrupt: true }).catch(() => undefined);
     }
   },
 });
@@ -50,17 +50,6 @@ export const rotatePassword = defineScript({
 /** Whether Redis ended the WAIT of a durable write, or refused the write, because the master became a replica. */
 export function isEndedBySwitchover(error: unknown): boolean {
   return error instanceof DurabilityError && /UNBLOCKED|replica instances/.test(error.message);
-}
-
-type Nodes = ReadonlyMap<string, Redis>;
-
-/**
- * Opens admin connections to all nodes. Must be called again after each switchover, which closes the connections to the
- * old master.
- */
-async function openNodes({ environment }: Context): Promise<Nodes> {
-  const nodes = environment.topology.redis.map(async ({ id }) => [id, await environment.admin(id)] as const);
-  return new Map(await Promise.all(nodes));
 }
 
 async function rotateUnderLoad(
@@ -104,19 +93,19 @@ async function rotateUnderLoad(
 
 /** Moves the master role to another node, so that the client has to connect and log in again. */
 async function expectSwitched(
-  { environment, expect, inject }: Context,
+  { expect, inject, masterId }: Context,
   phase: 'between' | 'finished',
 ): Promise<void> {
-  const before = await environment.masterId();
+  const before = await masterId();
   await inject('planned-switch');
-  const after = await environment.masterId();
+  const after = await masterId();
   expect(`${phase}/switched`, 'whether another node is master after the switchover', {
-    ...equals(true, after !== undefined && after !== before),
+    ...equals(true, after !== before),
   });
 }
 
 async function setPasswords(context: Context, user: string, rule: string): Promise<void> {
-  for (const node of (await openNodes(context)).values()) await node.call('ACL', 'SETUSER', user, rule);
+  await context.onEachNode((redis) => redis.call('ACL', 'SETUSER', user, rule));
 }
 
 /** Checks how every node replies to a new connection that logs in with each of the passwords. */
@@ -135,15 +124,9 @@ async function expectLogins(
     readonly isFormerValid: boolean;
   },
 ): Promise<void> {
-  const { expect } = context;
-  const nodes = await openNodes(context);
-  const all = (reply: string) => Object.fromEntries([...nodes.keys()].map((id) => [id, reply]));
-  const replies = async (password: string) =>
-    Object.fromEntries(
-      await Promise.all(
-        [...nodes].map(async ([id, node]) => [id, await loginReply(node, user, password)] as const),
-      ),
-    );
+  const { environment, expect, onEachNode } = context;
+  const all = (reply: string) => Object.fromEntries(environment.topology.redis.map(({ id }) => [id, reply]));
+  const replies = (password: string) => onEachNode((redis) => loginReply(redis, user, password));
   expect(`${phase}/former`, 'replies of the nodes to a login with the previous password', {
     ...equals(all(isFormerValid ? 'OK' : 'WRONGPASS'), await replies(former)),
   });
@@ -152,7 +135,7 @@ async function expectLogins(
   });
 }
 
-/** Returns `OK`, or the first word of the error. */
+/** Returns `OK`, or the first word of the error with which Redis replied. */
 async function loginReply(node: Redis, user: string, password: string): Promise<string> {
   const probe = node.duplicate({ username: '', password: '' });
   probe.on('error', () => undefined);
@@ -160,7 +143,8 @@ async function loginReply(node: Redis, user: string, password: string): Promise<
     await probe.connect();
     return String(await probe.call('AUTH', user, password));
   } catch (error) {
-    return (error instanceof Error ? error.message : String(error)).split(' ')[0] ?? '';
+    if (!(error instanceof ReplyError)) throw error;
+    return (error as Error).message.split(' ')[0] ?? '';
   } finally {
     probe.disconnect();
   }

@@ -87,6 +87,16 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   caughtUp(): Promise<void>;
   /** Reads the keys directly from every node, and records them in the history. */
   readAllNodes(keys: readonly WrittenKey[]): Promise<void>;
+  /** Returns the id of the current master, or in a cluster of one of them; waits for the end of a failover. */
+  masterId(): Promise<string>;
+  /**
+   * Runs idempotent commands on every Redis node, and returns the results by node id. Repeats them after a connection
+   * error, because a switchover closes connections, also shortly after its end.
+   */
+  onEachNode<T>(
+    act: (redis: Redis) => Promise<T>,
+    options?: { readonly afterInterrupt?: boolean },
+  ): Promise<Readonly<Record<string, T>>>;
   /** Returns an admin connection to the current master; in a cluster, to the master of the physical key. */
   masterOf(key: string): Promise<Redis>;
   /** Returns admin connections to every master: one, or in a cluster one per shard. */

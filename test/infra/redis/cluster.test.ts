@@ -90,13 +90,20 @@ describe('the nodes.conf of a node', () => {
           [0, 5],
           [9, 9],
         ],
+        linked: true,
         migrating: [{ slot: 6, to: 'b'.repeat(40) }],
       },
     ]);
   });
 
   it('assigns a slot claimed by two nodes to the node with the later epoch', () => {
-    const line = { address: { host: '', port: 0 }, flags: [], master: undefined, migrating: [] };
+    const line = {
+      address: { host: '', port: 0 },
+      flags: [],
+      master: undefined,
+      linked: true,
+      migrating: [],
+    };
     const owners = slotOwners([
       { ...line, id: 'old', configEpoch: 1, slots: [[0, 10]] },
       { ...line, id: 'new', configEpoch: 4, slots: [[5, 10]] },
@@ -168,6 +175,12 @@ describe('the health check of a cluster', () => {
       'a link that is down',
       (_: string, it: string) => it.replace(':up', ':down'),
       'redis-4: master_link_status:down',
+    ],
+    [
+      'a missing connection between two nodes',
+      (id: string, it: string) =>
+        id === 'redis-2' ? it.replace(/^(?!.*myself)(.*) connected/m, '$1 disconnected') : it,
+      'redis-2 has no connection to redis-1',
     ],
     [
       'a disagreement of the nodes',
