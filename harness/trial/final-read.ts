@@ -10,6 +10,8 @@ import type { Clock } from '../history/clock.ts';
 import type { Recorder } from '../history/recorder.ts';
 import type { WrittenKey } from '../workloads/issuer.ts';
 import { logicalValue } from '../workloads/values.ts';
+import type { TrialContext } from './context.ts';
+import { awaitMasters } from './current-masters.ts';
 import { onNode } from './on-node.ts';
 
 const BATCH = 500;
@@ -55,10 +57,16 @@ interface Group {
 }
 
 /** Returns one group with all nodes, or one group per current shard of a cluster. */
-async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): Promise<readonly Group[]> {
+async function groupsOf(
+  environment: Environment,
+  keys: readonly WrittenKey[],
+  signal?: AbortSignal,
+): Promise<readonly Group[]> {
   const { redis } = environment.topology;
   if (environment.cluster === undefined) {
-    const master = await environment.masterId();
+    // A failover may be in progress.
+    const master =
+      (await environment.masterId()) ?? (await awaitMasters(environment, signal).catch(() => []))[0]?.id;
     return [{ shard: undefined, master, nodes: redis.map(({ id }) => id), keys }];
   }
   const slots = keys.map(({ key }) => keySlot(key));
@@ -104,9 +112,13 @@ export async function expiriesOf(
 }
 
 /** Removes the keys from the master, so that the next trial starts from the same state as this one. */
-export async function removeKeys(environment: Environment, written: readonly WrittenKey[]): Promise<void> {
+export async function removeKeys(
+  environment: Environment,
+  written: readonly WrittenKey[],
+  signal: AbortSignal,
+): Promise<void> {
   if (written.length === 0) return;
-  for (const { shard, master, keys } of await groupsOf(environment, written)) {
+  for (const { shard, master, keys } of await groupsOf(environment, written, signal)) {
     if (master === undefined) continue;
     for (const batch of batchesOf(keys)) {
       // A node of a cluster accepts one key per command.
@@ -116,6 +128,16 @@ export async function removeKeys(environment: Environment, written: readonly Wri
       await onNode(environment, master, remove);
     }
   }
+}
+
+/** Removes the keys at the end of a script or of a trial that failed, whose own error must not be replaced. */
+export async function removeKeysOrReport(
+  { environment, signal, progress }: Pick<TrialContext, 'environment' | 'signal' | 'progress'>,
+  written: readonly WrittenKey[],
+): Promise<void> {
+  await removeKeys(environment, written, signal).catch((error: Error) =>
+    progress(`keys of this trial remain until their TTL: ${error.message}`),
+  );
 }
 
 /** Returns the logical value. Bytes that the client's codec rejects are marked as such, not reported as absent. */

@@ -14,7 +14,7 @@ import type { WrittenKey } from '../workloads/issuer.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
-import { expiriesOf, readAllNodes, removeKeys } from './final-read.ts';
+import { expiriesOf, readAllNodes, removeKeys, removeKeysOrReport } from './final-read.ts';
 import { awaitHealthy, awaitReplication } from './health.ts';
 import { openProxiedEnvironment } from './proxied-environment.ts';
 
@@ -129,9 +129,7 @@ async function removeEarly(context: TrialContext, generators: readonly Generator
   const written = await Promise.all(
     generators.map((generator) => generator.stop(EARLY_DRAIN_MS).catch(() => [])),
   );
-  await removeKeys(context.environment, written.flat()).catch((error: Error) =>
-    context.progress(`keys of this trial remain until their TTL: ${error.message}`),
-  );
+  await removeKeysOrReport(context, written.flat());
 }
 
 function startGenerator(context: LoadContext, workload: GeneratedWorkload, client: string): GeneratorThread {
@@ -236,7 +234,7 @@ async function readAndRemove(
     await awaitReplication(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS });
     await readAllNodes(environment, written, context);
   }
-  await removeKeys(environment, written);
+  await removeKeys(environment, written, signal);
 }
 
 /** Returns a wait function that also ends when a generator fails; by default it waits as long as the drill may take. */

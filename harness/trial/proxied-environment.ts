@@ -6,6 +6,7 @@
 import { KitError } from '../../config/errors.ts';
 import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
 import { startProxy, type Toxic } from '../faults/proxy/index.ts';
+import { awaitMasters } from './current-masters.ts';
 
 /**
  * Time, in ms, after which the connection ends. This time is shorter than the deadline of any command, so replies are
@@ -19,8 +20,7 @@ export interface ProxiedEnvironment extends AsyncDisposable {
 
 /** Puts a proxy in front of the current master; disposing ends only the proxy. */
 export async function openProxiedEnvironment(environment: Environment): Promise<ProxiedEnvironment> {
-  const masterId = await environment.masterId();
-  const master = (await environment.status()).find(({ id }) => id === masterId);
+  const [master] = await awaitMasters(environment);
   if (master === undefined) {
     throw new KitError('no node is a master; cannot start a proxy', { code: 'NO_MASTER' });
   }

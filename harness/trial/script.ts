@@ -20,7 +20,7 @@ import { backUp } from './backups.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { awaitMasters, nodeAccess } from './current-masters.ts';
-import { readAllNodes, removeKeys } from './final-read.ts';
+import { readAllNodes, removeKeysOrReport } from './final-read.ts';
 import { awaitReplication } from './health.ts';
 import { startMasterProxies } from './master-proxy.ts';
 
@@ -61,8 +61,8 @@ export async function runScript(context: TrialContext, workload: ScriptedWorkloa
   } finally {
     for (const close of closers.reverse()) await close().catch(() => undefined);
     // The keys are removed last, when no client can write any more.
-    await removeKeys(
-      environment,
+    await removeKeysOrReport(
+      context,
       [...keys].map((key) => ({ key, encoding: 'raw' })),
     );
   }

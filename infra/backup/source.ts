@@ -51,18 +51,39 @@ interface Group {
  * master
  */
 export async function groupsOf(environment: Environment): Promise<readonly Group[]> {
-  if (environment.cluster !== undefined) {
-    const problem = await environment.cluster.healthProblem().catch((error: Error) => error.message);
-    if (problem !== undefined) throw refused(`the cluster is not healthy: ${problem}`, environment.name);
-    return environment.cluster.shards();
+  const { cluster, topology } = environment;
+  if (cluster !== undefined) {
+    let shards: readonly Group[] = [];
+    await awaitNone(environment, 'the cluster to be healthy', async () => {
+      const problem = await cluster.healthProblem();
+      if (problem !== undefined) return problem;
+      shards = await cluster.shards();
+      const masters = topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).length;
+      return shards.length === masters ? undefined : `${shards.length} of ${masters} masters replied`;
+    });
+    return shards;
   }
-  const master = await environment.masterId();
-  if (master === undefined) throw refused('no node is the only master', environment.name);
+  let master = '';
+  await awaitNone(environment, 'exactly one master', async () => {
+    master = (await environment.masterId()) ?? '';
+    return master === '' ? 'no node is the only master' : undefined;
+  });
   const status = await environment.status();
   const replicas = environment.topology.redis
     .map(({ id }) => id)
     .filter((id) => id !== master && status.some((node) => node.id === id && node.state === 'running'));
   return [{ master, replicas }];
+}
+
+/** Waits for the end of a short problem, such as a failover. @throws KitError `BACKUP_REFUSED` */
+async function awaitNone(
+  environment: Environment,
+  what: string,
+  problem: () => Promise<string | undefined>,
+): Promise<void> {
+  await waitWhile({ what, timeoutMs: CATCH_UP_TIMEOUT_MS, intervalMs: 50 }, problem).catch((error: Error) => {
+    throw refused(error.message, environment.name, error);
+  });
 }
 
 /** Position of a node in the replication stream. */

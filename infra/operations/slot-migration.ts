@@ -19,6 +19,8 @@ import type { Address } from '../topology.ts';
 
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
+/** Number of timeouts of MIGRATE per slot before the migration fails. */
+const MIGRATE_RETRIES = 10;
 /**
  * Maximum time, in ms, until all nodes report the same owners: each heartbeat, sent about once per second, contains the
  * owners.
@@ -161,13 +163,20 @@ async function moveKeys(slot: number, source: Master, target: Master): Promise<n
   const { username = '', password } = target.redis.options;
   const login = ['AUTH2', String(username), String(password)];
   let moved = 0;
+  let timeouts = 0;
   for (;;) {
     const keys = (await source.redis.call('CLUSTER', 'GETKEYSINSLOT', slot, BATCH_KEYS)) as readonly string[];
     if (keys.length === 0) return moved;
     // REPLACE: an interrupted migration may have left copies of these keys on the target.
     const how = [host, port, '', 0, MIGRATE_TIMEOUT_MS, 'REPLACE', ...login, 'KEYS', ...keys];
-    await source.redis.call('MIGRATE', ...how);
-    moved += keys.length;
+    try {
+      await source.redis.call('MIGRATE', ...how);
+      moved += keys.length;
+    } catch (error) {
+      // The target did not reply in time. The next round lists the keys that are still on the source.
+      timeouts += 1;
+      if (!(error as Error).message.startsWith('IOERR') || timeouts > MIGRATE_RETRIES) throw error;
+    }
   }
 }
 

@@ -121,11 +121,14 @@ class Switchover {
       this.#say(`${to} is master`);
       await this.#follow(old, to);
     } catch (error) {
-      // No other node is master, so the old master accepts writes again.
-      if (to === undefined && (await this.#anyPromoted()) === undefined) await old.call('CLIENT', 'UNPAUSE');
+      // No other node is master or will become master, so the old master accepts writes again.
+      if (to === undefined && (await this.#isOver()) && (await this.#anyPromoted()) === undefined) {
+        await old.call('CLIENT', 'UNPAUSE');
+      }
       throw error instanceof KitError ? error : switchoverFailed(String(error), error);
     }
     // The node is now a replica: writes that were waiting are refused, and the clients look for the new master.
+    await reopened(old);
     await old.call('CLIENT', 'UNPAUSE');
     const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     const agreedMs = await this.#agreed(to);
@@ -160,10 +163,21 @@ class Switchover {
         const sentinel = await this.#environment.admin(id);
         const flags = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', service)).get('flags');
         if (flags !== 'master') return `${id} has flags ${flags}`;
+        // For 30 s after a stall, a sentinel accepts SENTINEL FAILOVER but does not act (sentinel.c, TILT mode).
+        if ((await infoOf(sentinel, 'sentinel')).get('sentinel_tilt') === '1') return `${id} is in TILT mode`;
       }
       return undefined;
     };
     await this.#step('the sentinels to complete the previous failover', missing, this.#sentinelsTimeoutMs);
+  }
+
+  /** Whether no failover was requested, or the requested one has ended. */
+  async #isOver(): Promise<boolean> {
+    if (!this.#failoverBegun) return true;
+    return this.#settled().then(
+      () => true,
+      () => false,
+    );
   }
 
   /**
@@ -243,6 +257,7 @@ class Switchover {
   async #follow(old: Redis, to: string): Promise<void> {
     const { host, port } = await this.#address(to);
     await this.#step(`${this.#from} to replicate from ${to}`, async () => {
+      await reopened(old);
       await old.call('REPLICAOF', host, port);
       for (const id of this.#others) {
         if (id !== to) await (await this.#environment.admin(id)).call('REPLICAOF', host, port);
@@ -263,7 +278,7 @@ class Switchover {
 
   async #demoted(old: Redis): Promise<number> {
     await this.#step(`${this.#from} to be a synchronized replica`, async () => {
-      const info = await readReplication(old);
+      const info = await readReplication(await reopened(old));
       const [role, link] = [info.get('role'), info.get('master_link_status')];
       return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;
     });
@@ -338,6 +353,12 @@ async function ownConnection(shared: Redis): Promise<Redis> {
   const own = shared.duplicate();
   own.on('error', () => {}); // The commands report the error.
   await own.connect();
+  return own;
+}
+
+/** Reconnects after a sentinel or the watchdog has demoted the node and closed its connections. */
+async function reopened(own: Redis): Promise<Redis> {
+  if (own.status === 'end') await own.connect();
   return own;
 }
 

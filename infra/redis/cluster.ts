@@ -27,8 +27,8 @@ export interface ClusterView {
   shards(): Promise<readonly Shard[]>;
   /**
    * Describes why the cluster is not healthy; undefined if it is healthy. In a healthy cluster, every node reports
-   * every slot as served and is connected to every other node, all nodes agree on the slot owners, and every master has
-   * its replicas, each in sync.
+   * every slot as served and is connected to every other node, all nodes agree on the slot owners and on the replicas,
+   * and every master has its replicas, each in sync.
    *
    * @throws the error of a node that was queried
    */
@@ -68,7 +68,17 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
   const { masters, replicas } = environment.topology;
   if (shards.length !== masters) return `${shards.length} of ${masters} masters serve slots`;
   const bare = shards.find((shard) => shard.replicas.length < replicas);
-  return bare && `${bare.master} has ${bare.replicas.length} of ${replicas} replicas`;
+  if (bare !== undefined) return `${bare.master} has ${bare.replicas.length} of ${replicas} replicas`;
+  // A master refuses its vote to a node that it still knows as a master.
+  const roles = new Set(
+    reports.map(({ view }) =>
+      view
+        .map(({ id, master }) => `${id} ${master}`)
+        .sort()
+        .join(),
+    ),
+  );
+  return roles.size > 1 ? 'the nodes disagree on which node replicates from which' : undefined;
 }
 
 /**

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Access, type Exhaust, lowerLimit } from './resource.ts';
 
 const IDLE = 50;
-const REPLY_BOUND_MS = 2_000;
+const REPLY_BOUND_MS = 10_000;
 
 export const exhaustConnections: Exhaust = async (admin, access) => {
   const idle = await Promise.all(Array.from({ length: IDLE }, () => openIdle(access)));

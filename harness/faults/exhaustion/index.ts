@@ -48,7 +48,11 @@ export function exhaustionOf(id: string, resource: ResourceName): Fault {
 
 /** Starts a node that exited because of the fault: a replica that cannot write to its append-only file exits. */
 async function startIfDown(environment: Environment, nodeId: string): Promise<void> {
-  if ((await stateOf(environment, nodeId)) === 'stopped') await environment.capabilities.start?.(nodeId);
+  if ((await stateOf(environment, nodeId)) !== 'stopped') return;
+  await environment.capabilities.start?.(nodeId).catch((error: unknown) => {
+    // The engine has restarted it in the meantime.
+    if (!(error instanceof KitError && error.code === 'NODE_RUNNING')) throw error;
+  });
 }
 
 function startProcess(what: string) {

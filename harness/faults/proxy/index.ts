@@ -15,7 +15,8 @@ import type { Toxic, Traffic } from './toxic.ts';
 
 export type { Toxic } from './toxic.ts';
 
-const BOUND = { boundMs: 5_000 };
+/** Includes the start of the proxy's process. */
+const BOUND = { boundMs: 15_000 };
 
 export interface FaultProxy extends AsyncDisposable {
   /** Address that clients connect to. */

@@ -12,7 +12,8 @@ import type { ControlTarget } from './control.ts';
 import { findForwarder, findServer } from './processes.ts';
 import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
 
-const ANSWER_BOUND_MS = 5_000;
+/** Includes the start of a thread, its connections, and the write of its last records to the disk. */
+const ANSWER_BOUND_MS = 30_000;
 /** Maximum wait, in ms, for the new process of a node that was killed. */
 const RETURN_BOUND_MS = 60_000;
 const LOOK_EVERY_MS = 250;

@@ -6,7 +6,18 @@ import { defineScript, equals } from './script.ts';
 export const consistency = defineScript({
   name: 'consistency',
   defaults: { keys: 500, batch: 100 },
-  async run({ environment, open, expect, remember, caughtUp, readAllNodes, tag, parameters, random }) {
+  async run({
+    environment,
+    open,
+    expect,
+    remember,
+    caughtUp,
+    masterId,
+    readAllNodes,
+    tag,
+    parameters,
+    random,
+  }) {
     const { keys: count, batch } = parameters;
     const cache = open();
     await cache.ping();
@@ -40,7 +51,7 @@ export const consistency = defineScript({
         }),
       ),
     );
-    const master = raw.get((await environment.masterId()) ?? '') ?? [];
+    const master = raw.get(await masterId()) ?? [];
     expect('present-on-master', 'the master has every key that was not deleted', {
       ...equals(physical.length - deleted.length, master.filter((value) => value !== null).length),
     });

@@ -141,8 +141,8 @@ async function expectConfirmed(
   }
 }
 
-async function replicasOf({ environment }: ScriptContext): Promise<readonly string[]> {
-  const master = await environment.masterId();
+async function replicasOf({ environment, masterId }: ScriptContext): Promise<readonly string[]> {
+  const master = await masterId();
   return environment.topology.redis.map(({ id }) => id).filter((id) => id !== master);
 }
 

@@ -24,10 +24,10 @@ export const replicaReads = defineScript({
   name: 'replica-reads',
   defaults,
   async run(context) {
-    const { environment, open, tag, remember, parameters, caughtUp } = context;
+    const { environment, open, tag, remember, parameters, caughtUp, masterId } = context;
     const plain = open();
     const cache = open({ replicaReads: { maxStalenessMs: parameters.maxStalenessMs } });
-    const master = await environment.masterId();
+    const master = await masterId();
     const others = environment.topology.redis.filter(({ id }) => id !== master);
     const replicas = await Promise.all(others.map(({ id }) => environment.admin(id)));
     const key = `replica-reads:${tag}`;

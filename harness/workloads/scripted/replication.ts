@@ -9,11 +9,11 @@ export const replication = defineScript({
   name: 'replication',
   defaults: { writes: 60, readableBoundMs: 2_000 },
   async run(context) {
-    const { environment, open, expect, remember, tag, parameters, signal } = context;
+    const { environment, open, expect, masterId, remember, tag, parameters, signal } = context;
     const { writes, readableBoundMs } = parameters;
     const cache = open();
     await cache.ping();
-    const master = await environment.masterId();
+    const master = await masterId();
     const replicas = environment.topology.redis.map(({ id }) => id).filter((id) => id !== master);
 
     let readable = 0;

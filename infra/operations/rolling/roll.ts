@@ -54,6 +54,11 @@ const SYNC_TIMEOUT_MS = 600_000;
  * normal.
  */
 const HEALTH_PATIENCE_MS = 5_000;
+/**
+ * Time, in ms, between two INFO of a sentinel (sentinel.c, SENTINEL_INFO_PERIOD). After a switchover, a sentinel may keep
+ * its view of a replica for this time, and its leader may be busy for failover-timeout.
+ */
+const INFO_PERIOD_MS = 10_000;
 
 /**
  * @throws KitError `ROLLING_REFUSED` if another node is not healthy (no other node was replaced); `NOT_HEALTHY` if a
@@ -127,7 +132,10 @@ class Roll {
 
   async #nextStep(): Promise<RollingStep | undefined> {
     const sentinels = this.#environment.topology.sentinels.map(({ id }) => id);
-    return rollingSteps(this.#pending, await groupsOf(this.#environment), sentinels)[0];
+    const [step] = rollingSteps(this.#pending, await groupsOf(this.#environment), sentinels);
+    if (step !== undefined || this.#pending.size === 0) return step;
+    const missing = [...this.#pending].join(', ');
+    throw notHealthy(this.#environment, `no shard reports ${missing}`, this.replaced.length);
   }
 
   async #replace(nodeId: string): Promise<void> {
@@ -161,14 +169,15 @@ class Roll {
       this.switches.push({ from: master, to });
       this.#say(`${master} is no longer the master and is not in sync; it is replaced now`);
     }
-    await this.#requireHealthy(master);
+    const { failoverTimeoutMs } = this.#environment.topology.environment.sentinel;
+    await this.#requireHealthy(master, failoverTimeoutMs + INFO_PERIOD_MS + HEALTH_PATIENCE_MS);
   }
 
-  async #requireHealthy(except?: string): Promise<void> {
+  async #requireHealthy(except?: string, timeoutMs = HEALTH_PATIENCE_MS): Promise<void> {
     const { signal } = this.#options;
     const what = 'all nodes to be healthy';
     let last: string | undefined;
-    await waitWhile({ what, timeoutMs: HEALTH_PATIENCE_MS, intervalMs: 50, signal }, async () => {
+    await waitWhile({ what, timeoutMs, intervalMs: 50, signal }, async () => {
       last = await rollingProblem(this.#environment, except).catch((error: Error) => error.message);
       return last;
     }).catch((error: unknown) => {

@@ -18,7 +18,12 @@ export async function startStopped(
   if (watchdog !== undefined && (await isStopped(watchdog))) stopped.push(watchdog.id);
   if (stopped.length === 0) return;
   progress(`starting ${stopped.join(', ')}`);
-  await startAll(stopped, async (id) => await environment.capabilities.start?.(id));
+  await startAll(stopped, async (id) => {
+    await environment.capabilities.start?.(id).catch((error: unknown) => {
+      // The engine has restarted it in the meantime.
+      if (!(error instanceof KitError && error.code === 'NODE_RUNNING')) throw error;
+    });
+  });
 }
 
 /**

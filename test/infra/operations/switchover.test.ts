@@ -65,13 +65,36 @@ describe('a planned switchover', () => {
   it('leaves the old master writable without a delay if no sentinel can perform the failover', async () => {
     const master = (await environment.masterId()) as string;
     for (const { id } of environment.topology.sentinels) await environment.capabilities.kill?.(id);
-    await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({
+    await expect(switchover(environment, { stepTimeoutMs: 3_000 })).rejects.toMatchObject({
       code: 'SWITCHOVER_FAILED',
       message: expect.stringContaining('a sentinel to start the failover'),
     });
     expect(await (await environment.admin(master)).set('after', 'failure')).toBe('OK');
     for (const { id } of environment.topology.sentinels) await environment.capabilities.start?.(id);
     expect(await environment.masterId()).toBe(master);
+  });
+
+  it('is refused while a sentinel is in TILT mode, because it would perform the failover later', async () => {
+    const master = (await environment.masterId()) as string;
+    const sentinel = () => environment.admin('sentinel-1');
+    const tilt = async () => /sentinel_tilt:(\d)/.exec(await (await sentinel()).info('sentinel'))?.[1];
+    const setPeriod = async (ms: number) => (await sentinel()).call('SENTINEL', 'DEBUG', 'tilt-period', ms);
+    // A sentinel enters TILT mode if two runs of its timer are more than 2 s apart.
+    const resume = await environment.capabilities.pause?.('sentinel-1');
+    await delay(2_500);
+    await resume?.();
+    try {
+      await waitUntil('TILT mode', async () => (await tilt()) === '1');
+      await expect(switchover(environment, { stepTimeoutMs: 300 })).rejects.toMatchObject({
+        code: 'SWITCHOVER_FAILED',
+        message: expect.stringContaining('sentinel-1 is in TILT mode'),
+      });
+      expect(await (await environment.admin(master)).set('in', 'tilt')).toBe('OK');
+    } finally {
+      await setPeriod(1);
+      await waitUntil('the end of TILT mode', async () => (await tilt()) === '0');
+      await setPeriod(30_000);
+    }
   });
 
   it('is refused if a replica is not in sync, because that replica could be promoted', async () => {

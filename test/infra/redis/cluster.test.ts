@@ -188,6 +188,11 @@ describe('the health check of a cluster', () => {
       'the nodes disagree on the slot owners',
     ],
     [
+      'a disagreement on the replicas',
+      (id: string, it: string) => (id === 'redis-2' ? it.replace(/(?<! myself,)slave \w+/, 'master -') : it),
+      'the nodes disagree on which node replicates from which',
+    ],
+    [
       'a missing replica',
       (id: string, it: string) =>
         id === 'redis-5'

@@ -335,13 +335,19 @@ load_functions() {
   loaded=
   # The reply to FUNCTION LOAD is the name of the library, which is in its first line.
   library=$(sed -n '1s/^#!lua name=//p' /kit/redis_cache_kit.lua)
+  deadline=
   for peer in $PEERS; do
-    answer=$(ask functions "${peer%:*}" "${peer#*:}" -x FUNCTION LOAD REPLACE </kit/redis_cache_kit.lua)
-    case $answer in
-      "$library") loaded=yes ;;
-      READONLY*) ;;
-      *) say "functions: ${peer%:*} replied ${answer:-nothing}"; exit 1 ;;
-    esac
+    while :; do
+      answer=$(ask functions "${peer%:*}" "${peer#*:}" -x FUNCTION LOAD REPLACE </kit/redis_cache_kit.lua)
+      case $answer in
+        "$library") loaded=yes; break ;;
+        READONLY*) break ;;
+        # A node that has just started may still be loading its data, or may count no replica.
+        '' | LOADING* | NOREPLICAS*) patient 60 && sleep 0.2 && continue ;;
+      esac
+      say "functions: ${peer%:*} replied ${answer:-nothing}"
+      exit 1
+    done
   done
   [ -n "$loaded" ] || { say 'functions: no node is a master'; exit 1; }
 }
