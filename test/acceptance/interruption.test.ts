@@ -87,7 +87,7 @@ describe('a kept environment', () => {
   });
 
   it('is healthy after an interrupted failover and the next kit up, with the old master as a replica', async () => {
-    const file = cli.writeEnvironment('kept');
+    const file = cli.writeEnvironment('kept', { 'sentinel.downAfterMs': 3_000 });
     await cli.runKit('up', '--env', file);
     const running = cli.start(['drill', 'master-hang', '--env', file, '--out', 'run']);
     await running.waitForProgress(/pause redis-1/);

@@ -40,7 +40,9 @@ afterAll(async () => {
 /** Settings with stages that last one minute of the test's clock. */
 function settings(flag: string, more: Partial<CanaryConfig> = {}): CanaryConfig {
   const rollout = { stages: [20, 50, 100], minStageSeconds: 60, minRequests: 500 };
-  return { ...BASE, flag, rollout, ...more };
+  // A slow PING on a busy machine must not pause the canary.
+  const guard = { ...BASE.guard, pingMsMax: 60_000 };
+  return { ...BASE, flag, rollout, guard, ...more };
 }
 
 class Clock {

@@ -4,11 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisCache, sentinelCache } from '../../client/index.ts';
 import { imagesFile } from '../../infra/substrates/docker/images.ts';
 import { describeOnEngine } from '../infra/substrates/docker/fixtures.ts';
+import { PATIENT_LIMITS } from '../support/patient-limits.ts';
 import { waitUntil } from '../support/redis-process.ts';
 
 const HOST = '127.0.0.1';
@@ -59,7 +61,7 @@ describeOnEngine(
     it('a cache sets, gets, computes and deletes on a single Redis', async () => {
       const port = 29_201;
       await redis(port);
-      const cache = redisCache({ address: { host: HOST, port } });
+      const cache = redisCache({ address: { host: HOST, port }, ...PATIENT_LIMITS });
       expect(await cache.set('a', { n: 1 })).toMatchObject({ source: 'redis' });
       expect(await cache.get('a')).toEqual({ n: 1 });
       expect(await cache.getOrCompute('b', () => 'made')).toBe('made');
@@ -72,7 +74,7 @@ describeOnEngine(
       const port = 29_202;
       const container = await redis(port);
       const cache = redisCache({ address: { host: HOST, port }, commandTimeoutMs: 500 });
-      await cache.set('kept', 'value');
+      await waitUntil('a set on Redis', async () => (await cache.set('kept', 'value')).source === 'redis');
       await container.stop({ timeout: 1_000 });
       started.splice(started.indexOf(container), 1);
       expect(await cache.getOrComputeEntry('other', () => 'made')).toMatchObject({ value: 'made' });
@@ -126,8 +128,9 @@ describeOnEngine(
           async () => (await cache.set('after', 2)).source === 'redis',
           40_000,
         );
-        expect(await cache.get('before')).toBe(1);
-        expect(await cache.get('after')).toBe(2);
+        await waitUntil('both values', async () =>
+          isDeepStrictEqual([await cache.get('before'), await cache.get('after')], [1, 2]),
+        );
         await cache.close();
       });
     });

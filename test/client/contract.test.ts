@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { memoryCache, redisCache, sentinelCache, tieredCache } from '../../client/index.ts';
 import { cacheContract } from '../contracts/cache.ts';
+import { PATIENT_LIMITS, PATIENT_LOADS } from '../support/patient-limits.ts';
 import { type SentinelSet, startSentinelSet } from '../support/redis-process.ts';
 
 describe('a cache over sentinels', () => {
@@ -16,15 +17,25 @@ describe('a cache over sentinels', () => {
   const sentinels = () => set.sentinels.map(({ address }) => address);
 
   cacheContract('keeps the contract', 'redis', async () =>
-    sentinelCache({ sentinels: sentinels(), namespace: 's' }),
+    sentinelCache({ sentinels: sentinels(), namespace: 's', ...PATIENT_LOADS }),
   );
   cacheContract('keeps the contract in two tiers', 'tiered', async () => {
-    const cache = tieredCache({ mode: 'sentinel', sentinels: sentinels(), namespace: 'st' });
+    const cache = tieredCache({
+      mode: 'sentinel',
+      sentinels: sentinels(),
+      namespace: 'st',
+      ...PATIENT_LOADS,
+    });
     await cache.ping();
     return cache;
   });
   cacheContract('keeps the contract without leases', 'redis', async () =>
-    sentinelCache({ sentinels: sentinels(), namespace: 'sl', compute: { leaseMs: 0 } }),
+    sentinelCache({
+      sentinels: sentinels(),
+      namespace: 'sl',
+      ...PATIENT_LIMITS,
+      compute: { leaseMs: 0, replyTimeoutMs: 5_000 },
+    }),
   );
 });
 

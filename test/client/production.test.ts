@@ -23,6 +23,7 @@ it('every feature of the client works as the app user, over TLS', async () => {
       sentinels,
       serviceName,
       namespace: 'p',
+      commandTimeoutMs: 5_000,
       username: app.username,
       password: app.password.reveal(),
       sentinelUsername: sentinel.username,
@@ -46,7 +47,7 @@ it('every feature of the client works as the app user, over TLS', async () => {
     // The master hangs. The client must abandon it, even with TLS.
     const former = (await environment.masterId()) ?? '';
     const heal = await environment.capabilities.pause?.(former);
-    await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 30_000);
+    await waitUntil('the connection has moved', () => events.some(({ type }) => type === 'moved'), 60_000);
     // The new master refuses writes until a replica follows it (min-replicas-to-write).
     const set = () => cache.set('k', 2).catch((error: CacheError) => ({ source: error.code }));
     await waitUntil('a write is accepted', async () => (await set()).source === 'redis', 20_000);
@@ -55,4 +56,4 @@ it('every feature of the client works as the app user, over TLS', async () => {
   } finally {
     await rm(stateDir, { recursive: true, force: true });
   }
-}, 90_000);
+}, 150_000);

@@ -54,10 +54,16 @@ describe.each(servers)('the client on $name', (server) => {
 
   describe.each(Object.entries(SCRIPTING))('by %s', (way, scripting) => {
     cacheContract('keeps the contract of every cache', 'redis', async () =>
-      redisCache({ address: redis.address, namespace: `${way}:one`, compute, scripting }),
+      redisCache({ address: redis.address, namespace: `${way}:one`, ...PATIENT_LIMITS, compute, scripting }),
     );
     cacheContract('keeps the contract in two tiers', 'tiered', async () => {
-      const cache = tieredCache({ address: redis.address, namespace: `${way}:two`, compute, scripting });
+      const cache = tieredCache({
+        address: redis.address,
+        namespace: `${way}:two`,
+        ...PATIENT_LIMITS,
+        compute,
+        scripting,
+      });
       await cache.ping();
       return cache;
     });

@@ -6,7 +6,7 @@ import { parseInfo, replicasOf } from '../../infra/redis/info.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Substrate } from '../../infra/substrates/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../infra/topology.ts';
-import { waitUntil } from '../support/redis-process.ts';
+import { replicated, waitUntil } from '../support/redis-process.ts';
 
 export interface SubstrateUnderTest {
   readonly substrate: Substrate;
@@ -252,7 +252,7 @@ export function substrateContract(what: string, make: () => SubstrateUnderTest):
 async function durably(environment: Environment, key: string): Promise<void> {
   const app = connect(environment, 0);
   await app.set(key, 'value');
-  expect(await app.wait(2, 30_000)).toBe(2);
+  await replicated(app, 2);
   app.disconnect();
 }
 
@@ -300,7 +300,10 @@ async function writesAcross(
 async function inSync(environment: Environment, id: string): Promise<void> {
   const synced = async () => {
     // A node that changes its role closes all connections, so the query is repeated.
-    const info = await environment.admin(id).then((redis) => redis.info('replication').catch(() => ''));
+    const info = await environment
+      .admin(id)
+      .then((redis) => redis.info('replication'))
+      .catch(() => '');
     return info.includes('role:slave') && info.includes('master_link_status:up');
   };
   await waitUntil(`${id} in sync`, synced);

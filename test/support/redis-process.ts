@@ -27,6 +27,17 @@ export async function waitUntil(
   if ('observed' in last) throw new Error(`timed out after ${ms} ms waiting for: ${awaited}`);
 }
 
+/**
+ * Waits until the replicas have all writes of this connection. Repeats a short WAIT, because an admin connection waits
+ * for at most 2 s for a reply.
+ */
+export function replicated(redis: Pick<Redis, 'wait'>, replicas: number): Promise<void> {
+  return waitUntil(
+    `${replicas} replicas to have all writes`,
+    async () => (await redis.wait(replicas, 1_000).catch(() => 0)) >= replicas,
+  );
+}
+
 /** Returns a port that is currently free on the address. */
 export function findFreePort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -13,7 +13,7 @@ import {
 } from '../../../client/index.ts';
 import type { StandardSchema } from '../../../client/types.ts';
 import { cacheContract } from '../../contracts/cache.ts';
-import { PATIENT_LIMITS } from '../../support/patient-limits.ts';
+import { PATIENT_LOADS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -24,24 +24,28 @@ afterAll(() => redis[Symbol.asyncDispose]());
 
 cacheContract('a memory cache', 'memory', async () => memoryCache());
 cacheContract('a cache over one Redis', 'redis', async () =>
-  redisCache({ address: redis.address, namespace: 'one' }),
+  redisCache({ address: redis.address, namespace: 'one', ...PATIENT_LOADS }),
 );
 cacheContract('a cache over a stock connection', 'redis', async () =>
-  redisCache({ address: redis.address, namespace: 'stock', supervision: false }),
+  redisCache({ address: redis.address, namespace: 'stock', supervision: false, ...PATIENT_LOADS }),
 );
 cacheContract('two tiers', 'tiered', async () => {
-  const cache = tieredCache({ address: redis.address, namespace: 'tiers' });
+  const cache = tieredCache({ address: redis.address, namespace: 'tiers', ...PATIENT_LOADS });
   await cache.ping();
   return cache;
 });
 cacheContract('a cache opened by URL', 'redis', async () =>
-  redisCache({ url: `redis://app:secret@${redis.address.host}:${redis.address.port}/3`, namespace: 'url' }),
+  redisCache({
+    url: `redis://app:secret@${redis.address.host}:${redis.address.port}/3`,
+    namespace: 'url',
+    ...PATIENT_LOADS,
+  }),
 );
 
 describe('a cache over Redis', () => {
   // These tests count loads: a slow reply on a busy machine must not cause another load.
   const open = (namespace: string): Cache =>
-    redisCache({ address: redis.address, namespace, ...PATIENT_LIMITS, compute: { replyTimeoutMs: 5_000 } });
+    redisCache({ address: redis.address, namespace, ...PATIENT_LOADS });
 
   it('writes its keys under its namespace, with their TTL', async () => {
     const cache = open('ns');

@@ -10,7 +10,7 @@ import {
 import { WriteLoop } from '../../support/writer.ts';
 
 /** Time limit for finding the new master on a busy machine. The drills measure the actual time. */
-const SOON_MS = 1500;
+const SOON_MS = 5_000;
 
 let set: SentinelSet;
 let connection: SupervisedConnection;
@@ -207,7 +207,7 @@ describe('the supervised connection through many failovers', () => {
       await waitUntil('writes continue', () => writer.acknowledged > seen + 5);
     }
     const result = await writer.stop();
-    expect(result.slowestMs).toBeLessThan(1500);
+    expect(result.slowestMs).toBeLessThan(SOON_MS);
     expect(await countDoubledWrites(await set.master())).toBe(0);
   });
 
@@ -225,6 +225,6 @@ describe('the supervised connection through many failovers', () => {
     }
     const result = await writer.stop();
     expect(connection.state.kind).toBe('ready');
-    expect(result.slowestMs).toBeLessThan(1500);
+    expect(result.slowestMs).toBeLessThan(SOON_MS);
   });
 });

@@ -4,6 +4,7 @@ import type { CacheConnection } from '../../../client/transport/cache-connection
 import { Pool } from '../../../client/transport/pool.ts';
 import type { ConnectionEvent, SupervisedConnection } from '../../../client/types.ts';
 import { cacheContract } from '../../contracts/cache.ts';
+import { PATIENT_LOADS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -13,10 +14,15 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 cacheContract('a cache over four connections', 'redis', async () =>
-  redisCache({ address: redis.address, namespace: 'pool', poolSize: 4 }),
+  redisCache({ address: redis.address, namespace: 'pool', poolSize: 4, ...PATIENT_LOADS }),
 );
 cacheContract('two tiers over three connections', 'tiered', async () => {
-  const cache = tieredCache({ address: redis.address, namespace: 'pool-tiers', poolSize: 3 });
+  const cache = tieredCache({
+    address: redis.address,
+    namespace: 'pool-tiers',
+    poolSize: 3,
+    ...PATIENT_LOADS,
+  });
   await cache.ping();
   return cache;
 });

@@ -121,20 +121,28 @@ describe.skipIf(process.platform !== 'linux')('a machine watch', () => {
 
   it('attributes missing replies to the server, not to a busy machine', async () => {
     const redis = await environment.admin('redis-1');
-    const { windows } = await watched(async (seen) => {
-      await seconds(seen, 1);
-      await redis.call('CLIENT', 'PAUSE', '400', 'ALL');
-      await seconds(seen, 2);
-    });
-    const pairs = windows.flatMap(({ data }) => {
-      const [took, added] = [data?.controlMs, data?.controlMachineMs].map((text) => String(text).split(' '));
-      return (took ?? []).map((ms, i) => [Number(ms), Number(added?.[i])] as const);
-    });
-    const [slowest] = pairs.toSorted(([a], [b]) => b - a);
-    const [tookMs = 0, machineMs = 0] = slowest ?? [];
-    expect(tookMs).toBeGreaterThan(300);
-    // The time that threads spend waiting for a CPU during the pause is part of machineMs.
-    expect(machineMs).toBeLessThan(tookMs / 2);
+    const slowestOfPause = async () => {
+      const { windows } = await watched(async (seen) => {
+        await seconds(seen, 1);
+        await redis.call('CLIENT', 'PAUSE', '400', 'ALL');
+        await seconds(seen, 2);
+      });
+      const pairs = windows.flatMap(({ data }) => {
+        const [took, added] = [data?.controlMs, data?.controlMachineMs].map((text) =>
+          String(text).split(' '),
+        );
+        return (took ?? []).map((ms, i) => [Number(ms), Number(added?.[i])] as const);
+      });
+      return pairs.toSorted(([a], [b]) => b - a)[0] ?? [0, 0];
+    };
+    // The time that threads spend waiting for a CPU during the pause is part of machineMs, and is long if the machine is
+    // busy. A sampler that attributed the pause itself to the machine would do so every time.
+    const attributed: boolean[] = [];
+    do {
+      const [tookMs, machineMs] = await slowestOfPause();
+      attributed.push(tookMs > 300 && machineMs < tookMs / 2);
+    } while (!attributed.includes(true) && attributed.length < 10);
+    expect(attributed).toContain(true);
   });
 
   it('watches the new process of a node that was killed and restarted', async () => {

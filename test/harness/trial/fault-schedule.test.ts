@@ -174,13 +174,13 @@ it('all nodes of a fault are healed even if the trial ends before the scheduled 
 it('a round starts with its own intervals once the previous round is healed and the topology is healthy', async () => {
   const { environment, done } = wholeEnvironment();
   const healthy = async () => void done.push('healthy');
-  const { schedule } = scheduleOn(environment, AbortSignal.timeout(5_000), healthy);
+  const { schedule } = scheduleOn(environment, AbortSignal.timeout(30_000), healthy);
   const [first, second] = [
     { ...KILL, round: 1, heal: { afterMs: 80 } },
     { ...KILL, round: 2, atMs: 10, heal: { afterMs: 0 } },
   ];
   // Without the delay of the first round, both faults would be due at the same time.
-  const replica: ScheduledFault = { ...second, target: 'replica', atMs: 40 };
+  const replica: ScheduledFault = { ...second, target: 'replica', atMs: 2_000 };
   await schedule.run([first, replica, second], openClock().nowUs());
   expect(done).toEqual([
     ...['kill redis-1', 'start redis-1', 'healthy'],

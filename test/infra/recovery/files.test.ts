@@ -8,7 +8,7 @@ import { AofScanner, parseManifest } from '../../../infra/recovery/aof.ts';
 import { RdbScanner } from '../../../infra/recovery/rdb.ts';
 import { readNodeData } from '../../../infra/recovery/read.ts';
 import { splitArguments } from '../../../infra/redis/conf/text.ts';
-import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
+import { RedisProcess, replicated, waitUntil } from '../../support/redis-process.ts';
 
 const command = (...args: string[]) =>
   `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
@@ -134,7 +134,7 @@ describe('a snapshot of a real server', () => {
     for (let i = 0; i < 100; i += 1) await admin.set(`key:${i}`, 'x'.repeat(i));
     await admin.select(5);
     await admin.set('other', 'database');
-    expect(await admin.wait(1, 5_000)).toBe(1);
+    await replicated(admin, 1);
     await replica.admin().save();
     const [, folder = ''] = (await replica.admin().config('GET', 'dir')) as string[];
     snapshot = readFileSync(join(folder, 'dump.rdb'));

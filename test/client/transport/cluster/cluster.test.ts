@@ -17,6 +17,7 @@ import { openConnection } from '../../../../client/transport/index.ts';
 import type { ConnectionEvent } from '../../../../client/types.ts';
 import { cacheContract } from '../../../contracts/cache.ts';
 import { type ClusterSet, startCluster } from '../../../support/cluster.ts';
+import { PATIENT_LOADS } from '../../../support/patient-limits.ts';
 import { type RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 let set: ClusterSet;
@@ -203,7 +204,11 @@ describe('a cache over a cluster', () => {
 
   cacheContract('keeps the contract of every cache', 'redis', () =>
     Promise.resolve(
-      clusterCache({ nodes: [set.nodes[0]?.address as RedisProcess['address']], namespace: 'c' }),
+      clusterCache({
+        nodes: [set.nodes[0]?.address as RedisProcess['address']],
+        namespace: 'c',
+        ...PATIENT_LOADS,
+      }),
     ),
   );
   it('serves reads and deletions of many keys while their slot is migrating', async () => {
@@ -231,7 +236,7 @@ describe('a cache over a cluster', () => {
   });
   cacheContract('keeps the contract in two tiers', 'tiered', async () => {
     const nodes = set.nodes.map(({ address }) => address);
-    const cache = tieredCache({ mode: 'cluster', nodes, namespace: 'ct' });
+    const cache = tieredCache({ mode: 'cluster', nodes, namespace: 'ct', ...PATIENT_LOADS });
     await cache.ping();
     return cache;
   });

@@ -4,6 +4,6 @@ export const fault = sentinelOptionFault({
   what: 'A stall of 200 ms counts as the loss of a master',
   option: 'down-after-milliseconds',
   value: '200',
-  rendered: '1500',
+  rendered: '5000',
   criterion: 'failure-detection',
 });

@@ -4,6 +4,6 @@ export const fault = sentinelOptionFault({
   what: 'The loss of a master is noticed after 25 s',
   option: 'down-after-milliseconds',
   value: '25000',
-  rendered: '1500',
+  rendered: '5000',
   criterion: 'election-retry',
 });

@@ -14,7 +14,7 @@ import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terra
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { clusterContract } from '../../../contracts/cluster.contract.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
+import { replicated, waitUntil } from '../../../support/redis-process.ts';
 import { clusterConfiguration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
@@ -51,11 +51,12 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
 
   const shards = async (): Promise<readonly Shard[]> => (await environment.cluster?.shards()) ?? [];
   const missing = async () => environment.cluster?.healthProblem();
+  const healthy = () => waitUntil('the cluster to be healthy', async () => (await missing()) === undefined);
   const drift = () => findDrift(plan, state.path);
   const changes = async () => (await terraformPlan(config, terraform)).changes;
 
   it('a cluster is healthy when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
-    expect(await missing()).toBeUndefined();
+    await healthy();
     expect(await changes()).toBe(false);
     await waitUntil('no drift', async () => (await drift()).length === 0);
   });
@@ -113,12 +114,12 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     const first = plan.nodes[0] as (typeof plan.nodes)[number];
     const master = await environment.admin('redis-1');
     await master.set('{06S}:kept', 'value');
-    expect(await master.wait(1, 5_000)).toBe(1);
+    await replicated(master, 1);
     await docker(['rm', '-f', first.container]);
     await docker(['volume', 'rm', '-f', first.dataVolume]);
     expect((await drift()).map(({ kind }) => kind).sort()).toEqual(['container-missing', 'volume-missing']);
     await deploy(config, terraform);
-    expect(await missing()).toBeUndefined();
+    await healthy();
     expect((await shards())[0]).toMatchObject({ master: 'redis-4', replicas: ['redis-1'] });
     expect(await (await environment.admin('redis-4')).get('{06S}:kept')).toBe('value');
     expect(await changes()).toBe(false);
@@ -144,7 +145,8 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
     await deploy(elsewhere, terraform);
     const handle = (await substrate.open(planTopology(elsewhere))) as Environment;
     try {
-      expect(await handle.cluster?.healthProblem()).toBeUndefined();
+      const problem = async () => handle.cluster?.healthProblem();
+      await waitUntil('the cluster to be healthy', async () => (await problem()) === undefined);
       const after = (await handle.cluster?.shards()) ?? [];
       expect(after.map(({ master }) => master)).toEqual(before);
       expect(await (await handle.admin(String(before[0]))).get('{06S}:kept')).toBe('value');

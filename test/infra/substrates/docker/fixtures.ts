@@ -63,7 +63,10 @@ export async function runPlainCdktf(
   return { exitCode, text: stripVTControlCharacters(`${stdout}${stderr}`) };
 }
 
-/** The environment `dev` on ports that no other environment on this machine publishes. */
+/**
+ * The environment `dev` on ports that no other environment on this machine publishes. A sentinel counts a node as down
+ * after 3 s, so that a busy machine does not cause a failover.
+ */
 export function configuration(
   name: string,
   change: Partial<Pick<EnvironmentConfig, 'security' | 'topology'>> = {},
@@ -76,12 +79,16 @@ export function configuration(
     exporter: firstPort + 20,
     commander: firstPort + 21,
   };
-  return environmentSchema.parse({ ...dev, name, ...change, docker: { ports } });
+  const sentinel = { ...dev.sentinel, downAfterMs: 3_000 };
+  return environmentSchema.parse({ ...dev, name, sentinel, ...change, docker: { ports } });
 }
 
-/** A cluster of three masters with one replica each, on separate ports. It detects a failed master after one second. */
+/**
+ * A cluster of three masters with one replica each, on separate ports. It detects a failed master after 3 s, so that a
+ * busy machine does not cause a failover.
+ */
 export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
-  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
+  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 3_000 });
   const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
   return environmentSchema.parse({ ...cluster, name, docker: { ports } });
 }

@@ -10,7 +10,7 @@ import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
+import { replicated, waitUntil } from '../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 import { runInVolume } from './manual-changes.ts';
 
@@ -36,7 +36,7 @@ const nodeOf = (id: string) => plan.nodes.find((node) => node.id === id) as (typ
 async function write(): Promise<void> {
   const master = await environment.admin((await environment.masterId()) as string);
   for (let i = 0; i < KEYS; i += 1) await master.set(`key:${written + i}`, `value ${i}`);
-  expect(await master.wait(2, 5_000)).toBe(2);
+  await replicated(master, 2);
   written += KEYS;
 }
 

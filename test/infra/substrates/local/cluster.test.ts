@@ -12,7 +12,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { clusterContract } from '../../../contracts/cluster.contract.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
+import { replicated, waitUntil } from '../../../support/redis-process.ts';
 import { clusterConfiguration, listPidsBelow, temporaryStateDir } from './fixtures.ts';
 
 const state = temporaryStateDir();
@@ -85,7 +85,7 @@ describe('a cluster after all its nodes have been down', () => {
       const master = await first.admin('redis-1');
       // The hash tag is in the first shard (slots 0 to 5460).
       for (let i = 0; i < 200; i += 1) await master.set(`{06S}:${i}`, `value ${i}`);
-      expect(await master.wait(1, 30_000)).toBe(1);
+      await replicated(master, 1);
       for (const { id } of topology.redis) await first.capabilities.kill?.(id);
       harm();
       const inspected = await substrate.inspectData?.(topology);

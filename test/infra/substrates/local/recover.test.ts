@@ -9,7 +9,7 @@ import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { nodesOf, planTopology, type Topology } from '../../../../infra/topology.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
+import { replicated, waitUntil } from '../../../support/redis-process.ts';
 import { configuration, type StateDir, temporaryStateDir } from './fixtures.ts';
 
 const KEYS = 500;
@@ -40,7 +40,7 @@ async function withData(change: Partial<EnvironmentConfig['redis']> = {}): Promi
 async function write(prefix: string, count: number): Promise<void> {
   const master = await environment.admin((await environment.masterId()) ?? '');
   for (let i = 0; i < count; i += 1) await master.set(`${prefix}:${i}`, `value ${i}`);
-  expect(await master.wait(2, 30_000)).toBe(2);
+  await replicated(master, 2);
 }
 
 /** Kills all nodes, to simulate a power failure. */
@@ -126,7 +126,7 @@ describe('kit up after all nodes have stopped', () => {
     const heal = await environment.capabilities.pause?.('redis-2');
     const master = await environment.admin('redis-1');
     for (let i = 0; i < 100; i += 1) await master.set(`later:${i}`, 'value');
-    expect(await master.wait(1, 30_000)).toBe(1);
+    await replicated(master, 1);
     await killAll((id) => id.startsWith('redis-'));
     await heal?.();
     rmSync(dataOf('redis-1'), { recursive: true });

@@ -10,7 +10,7 @@ import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts'
 import { nodesOf, planTopology } from '../../../../infra/topology.ts';
 import { clusterContract } from '../../../contracts/cluster.contract.ts';
 import { substrateContract } from '../../../contracts/substrate.contract.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
+import { replicated, waitUntil } from '../../../support/redis-process.ts';
 import { listTestServers, type TestServer } from '../../../support/servers.ts';
 import { clusterConfiguration, configuration, temporaryStateDir } from './fixtures.ts';
 
@@ -61,7 +61,7 @@ describe.each(servers)('local processes of $name', (server) => {
         (await master.info('persistence')).includes('aof_rewrite_in_progress:0'),
       );
       for (let i = 0; i < 100; i += 1) await master.set(`later:${i}`, `value ${i}`);
-      expect(await master.wait(2, 30_000)).toBe(2);
+      await replicated(master, 2);
       for (const { id } of [...nodesOf(topology)].reverse()) await environment.capabilities.kill?.(id);
       const found = await substrate.inspectData?.(topology);
       expect(found?.[0]?.choice).toMatchObject({ kind: 'start', nodeId: 'redis-1' });

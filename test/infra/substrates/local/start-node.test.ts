@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { nodesOf, planTopology } from '../../../../infra/topology.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
+import { replicated, waitUntil } from '../../../support/redis-process.ts';
 import { configuration, type StateDir, singleConfiguration, temporaryStateDir } from './fixtures.ts';
 
 describe('restarting nodes', () => {
@@ -15,13 +15,15 @@ describe('restarting nodes', () => {
   let environment: Environment;
   // Writes reach the disk before they are acknowledged; otherwise a replica could have more data than the killed
   // master.
-  const topology = planTopology(configuration('back', { appendfsync: 'always' }));
+  const back = configuration('back', { appendfsync: 'always' });
+  // The sentinels start before the nodes, which takes a while on a busy machine.
+  const topology = planTopology({ ...back, sentinel: { ...back.sentinel, downAfterMs: 10_000 } });
 
   beforeEach(async () => {
     state = temporaryStateDir();
     environment = await localSubstrate({ stateDir: state.path }).apply(topology, { ephemeral: false });
     await (await environment.admin('redis-1')).set('kept', 'yes');
-    expect(await (await environment.admin('redis-1')).wait(2, 30_000)).toBe(2);
+    await replicated(await environment.admin('redis-1'), 2);
   });
   afterEach(async () => {
     await environment[Symbol.asyncDispose]();
@@ -120,7 +122,8 @@ describe('a single Redis', () => {
   it('restarts with its data', async () => {
     using state = temporaryStateDir();
     await using environment = await localSubstrate({ stateDir: state.path }).apply(
-      planTopology(singleConfiguration('alone')),
+      // The write reaches the disk before it is acknowledged.
+      planTopology(singleConfiguration('alone', { appendfsync: 'always' })),
       { ephemeral: true },
     );
     await (await environment.admin('redis-1')).set('kept', 'yes');
