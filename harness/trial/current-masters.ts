@@ -7,13 +7,18 @@ import { waitUntil } from '../wait.ts';
 import type { ScriptContext } from '../workloads/scripted/script.ts';
 import { onNode } from './on-node.ts';
 
-/** Returns the masters; waits for the end of a failover. @throws KitError `WAIT_TIMEOUT` */
+/** Returns all masters; waits for the end of a failover. @throws KitError `WAIT_TIMEOUT` */
 export function awaitMasters(environment: Environment, signal?: AbortSignal): Promise<readonly NodeStatus[]> {
+  const planned = environment.topology.redis.filter(({ bootstrapMaster }) => bootstrapMaster).length;
   const look = async () => {
     const shards = await environment.cluster?.shards();
+    if (shards !== undefined && shards.length < planned) return undefined;
     return statusesOf(environment, shards?.map(({ master }) => master) ?? [await environment.masterId()]);
   };
-  return waitUntil('a master', look, { boundMs: failoverBoundMs(environment.topology), signal });
+  return waitUntil(planned === 1 ? 'a master' : `${planned} masters`, look, {
+    boundMs: failoverBoundMs(environment.topology),
+    signal,
+  });
 }
 
 /** Returns the master of a key; waits for the end of a failover. @throws KitError `WAIT_TIMEOUT` */

@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import { decodeEnvelope } from '../../client/envelope.ts';
+import { KitError } from '../../config/errors.ts';
 import { keySlot } from '../../infra/redis/cluster-slots.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import type { Clock } from '../history/clock.ts';
@@ -15,6 +16,7 @@ import { awaitMasters } from './current-masters.ts';
 import { onNode } from './on-node.ts';
 
 const BATCH = 500;
+const REMOVAL_WAIT_MS = 10_000;
 /** Reply of PTTL for a key that does not exist. */
 const ABSENT = -2;
 
@@ -57,16 +59,10 @@ interface Group {
 }
 
 /** Returns one group with all nodes, or one group per current shard of a cluster. */
-async function groupsOf(
-  environment: Environment,
-  keys: readonly WrittenKey[],
-  signal?: AbortSignal,
-): Promise<readonly Group[]> {
+async function groupsOf(environment: Environment, keys: readonly WrittenKey[]): Promise<readonly Group[]> {
   const { redis } = environment.topology;
   if (environment.cluster === undefined) {
-    // A failover may be in progress.
-    const master =
-      (await environment.masterId()) ?? (await awaitMasters(environment, signal).catch(() => []))[0]?.id;
+    const master = await environment.masterId();
     return [{ shard: undefined, master, nodes: redis.map(({ id }) => id), keys }];
   }
   const slots = keys.map(({ key }) => keySlot(key));
@@ -111,32 +107,40 @@ export async function expiriesOf(
   return expiries;
 }
 
-/** Removes the keys from the master, so that the next trial starts from the same state as this one. */
-export async function removeKeys(
-  environment: Environment,
-  written: readonly WrittenKey[],
-  signal: AbortSignal,
-): Promise<void> {
+/**
+ * Removes the keys from the master, so that the next trial starts from the same state as this one. Also after an
+ * interrupt; waits for the end of a failover, at most 10 s.
+ *
+ * @throws KitError `NO_MASTER` if keys have no master
+ */
+async function removeKeys(environment: Environment, written: readonly WrittenKey[]): Promise<void> {
   if (written.length === 0) return;
-  for (const { shard, master, keys } of await groupsOf(environment, written, signal)) {
+  await awaitMasters(environment, AbortSignal.timeout(REMOVAL_WAIT_MS)).catch(() => undefined);
+  const groups = await groupsOf(environment, written);
+  let removed = 0;
+  for (const { shard, master, keys } of groups) {
     if (master === undefined) continue;
     for (const batch of batchesOf(keys)) {
       // A node of a cluster accepts one key per command.
-      const groups = shard === undefined ? [batch] : batch.map((entry) => [entry]);
-      const remove = (redis: Redis) =>
-        Promise.all(groups.map((group) => redis.unlink(group.map(({ key }) => key))));
-      await onNode(environment, master, remove);
+      const parts = shard === undefined ? [batch] : batch.map((entry) => [entry]);
+      await onNode(environment, master, (redis) =>
+        Promise.all(parts.map((part) => redis.unlink(part.map(({ key }) => key)))),
+      );
     }
+    removed += keys.length;
+  }
+  if (removed < written.length) {
+    throw new KitError(`${written.length - removed} keys have no master`, { code: 'NO_MASTER' });
   }
 }
 
-/** Removes the keys at the end of a script or of a trial that failed, whose own error must not be replaced. */
+/** Removes the keys at the end of a trial. Reports a failure, which must not replace the result of the trial. */
 export async function removeKeysOrReport(
-  { environment, signal, progress }: Pick<TrialContext, 'environment' | 'signal' | 'progress'>,
+  { environment, progress }: Pick<TrialContext, 'environment' | 'progress'>,
   written: readonly WrittenKey[],
 ): Promise<void> {
-  await removeKeys(environment, written, signal).catch((error: Error) =>
-    progress(`keys of this trial remain until their TTL: ${error.message}`),
+  await removeKeys(environment, written).catch((error: Error) =>
+    progress(`keys of this trial remain: ${error.message}`),
   );
 }
 

@@ -14,7 +14,7 @@ import type { WrittenKey } from '../workloads/issuer.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
-import { expiriesOf, readAllNodes, removeKeys, removeKeysOrReport } from './final-read.ts';
+import { expiriesOf, readAllNodes, removeKeysOrReport } from './final-read.ts';
 import { awaitHealthy, awaitReplication } from './health.ts';
 import { openProxiedEnvironment } from './proxied-environment.ts';
 
@@ -52,7 +52,7 @@ export async function runLoad(context: TrialContext, workload: GeneratedWorkload
   const { proxied = false } = context.drill;
   const { endpoints } = context.environment;
   if (proxied === false) return runGenerators({ ...context, endpointsOf: () => endpoints }, workload);
-  const behind = await openProxiedEnvironment(context.environment);
+  const behind = await openProxiedEnvironment(context.environment, context.signal);
   try {
     const { environment } = behind;
     const endpointsOf = (client: string) =>
@@ -234,7 +234,7 @@ async function readAndRemove(
     await awaitReplication(environment, { signal, boundMs: CAUGHT_UP_BOUND_MS });
     await readAllNodes(environment, written, context);
   }
-  await removeKeys(environment, written, signal);
+  await removeKeysOrReport(context, written);
 }
 
 /** Returns a wait function that also ends when a generator fails; by default it waits as long as the drill may take. */

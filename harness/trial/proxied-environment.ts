@@ -4,7 +4,7 @@
  * sentinels or on admin connections.
  */
 import { KitError } from '../../config/errors.ts';
-import type { Capabilities, Environment, Heal } from '../../infra/substrates/environment.ts';
+import type { Capabilities, Environment, Heal, NodeStatus } from '../../infra/substrates/environment.ts';
 import { startProxy, type Toxic } from '../faults/proxy/index.ts';
 import { awaitMasters } from './current-masters.ts';
 
@@ -19,11 +19,11 @@ export interface ProxiedEnvironment extends AsyncDisposable {
 }
 
 /** Puts a proxy in front of the current master; disposing ends only the proxy. */
-export async function openProxiedEnvironment(environment: Environment): Promise<ProxiedEnvironment> {
-  const [master] = await awaitMasters(environment);
-  if (master === undefined) {
-    throw new KitError('no node is a master; cannot start a proxy', { code: 'NO_MASTER' });
-  }
+export async function openProxiedEnvironment(
+  environment: Environment,
+  signal?: AbortSignal,
+): Promise<ProxiedEnvironment> {
+  const master = (await awaitMasters(environment, signal))[0] as NodeStatus;
   const proxy = await startProxy(master.address);
   const { host, port } = master.announced ?? master.address;
   const natMap = { ...environment.endpoints.natMap, [`${host}:${port}`]: proxy.address };

@@ -71,7 +71,7 @@ export async function planRestore(
     await Promise.all(scratches.map((scratch) => scratch[Symbol.asyncDispose]()));
   };
   try {
-    for (const group of await groupsOf(environment))
+    for (const group of await groupsOf(environment, options.signal))
       masters.push({ ...group, redis: await ownConnection(environment, group.master) });
     await requireReadable(backup, masters);
     for (const { part, path } of backup.files) {

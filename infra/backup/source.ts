@@ -5,7 +5,7 @@
  */
 
 import { EXIT, KitError } from '../../config/errors.ts';
-import { waitWhile } from '../host/wait.ts';
+import { type WaitOptions, waitWhile } from '../host/wait.ts';
 import { infoOf } from '../redis/reply.ts';
 import type { Environment } from '../substrates/environment.ts';
 import type { SlotRange } from '../topology.ts';
@@ -27,7 +27,7 @@ export async function chooseSources(
   environment: Environment,
   options: { readonly fromMaster: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<readonly BackupSource[]> {
-  const groups = await groupsOf(environment);
+  const groups = await groupsOf(environment, options.signal);
   return Promise.all(
     groups.map(async ({ master, replicas, slots }): Promise<BackupSource> => {
       const point = await pointOf(environment, master);
@@ -50,11 +50,15 @@ interface Group {
  * Returns each master with its running replicas. @throws KitError `BACKUP_REFUSED` unless each group has exactly one
  * master
  */
-export async function groupsOf(environment: Environment): Promise<readonly Group[]> {
+export async function groupsOf(
+  environment: Environment,
+  signal: AbortSignal | undefined,
+): Promise<readonly Group[]> {
+  const wait = { timeoutMs: CATCH_UP_TIMEOUT_MS, intervalMs: 50, signal };
   const { cluster, topology } = environment;
   if (cluster !== undefined) {
     let shards: readonly Group[] = [];
-    await awaitNone(environment, 'the cluster to be healthy', async () => {
+    await awaitNone(environment, { what: 'the cluster to be healthy', ...wait }, async () => {
       const problem = await cluster.healthProblem();
       if (problem !== undefined) return problem;
       shards = await cluster.shards();
@@ -64,7 +68,7 @@ export async function groupsOf(environment: Environment): Promise<readonly Group
     return shards;
   }
   let master = '';
-  await awaitNone(environment, 'exactly one master', async () => {
+  await awaitNone(environment, { what: 'exactly one master', ...wait }, async () => {
     master = (await environment.masterId()) ?? '';
     return master === '' ? 'no node is the only master' : undefined;
   });
@@ -78,10 +82,11 @@ export async function groupsOf(environment: Environment): Promise<readonly Group
 /** Waits for the end of a short problem, such as a failover. @throws KitError `BACKUP_REFUSED` */
 async function awaitNone(
   environment: Environment,
-  what: string,
+  wait: WaitOptions,
   problem: () => Promise<string | undefined>,
 ): Promise<void> {
-  await waitWhile({ what, timeoutMs: CATCH_UP_TIMEOUT_MS, intervalMs: 50 }, problem).catch((error: Error) => {
+  await waitWhile(wait, problem).catch((error: Error) => {
+    wait.signal?.throwIfAborted();
     throw refused(error.message, environment.name, error);
   });
 }

@@ -12,15 +12,16 @@
  */
 import type { Redis } from 'ioredis';
 import { KitError } from '../../config/errors.ts';
-import { waitWhile } from '../host/wait.ts';
+import { pause, waitWhile } from '../host/wait.ts';
 import { type ClusterLine, parseClusterNodes } from '../redis/cluster-nodes.ts';
 import type { Environment } from '../substrates/environment.ts';
 import type { Address } from '../topology.ts';
 
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
-/** Number of timeouts of MIGRATE per slot before the migration fails. */
-const MIGRATE_RETRIES = 10;
+/** Number of failed MIGRATE per slot after which the migration fails, and the pause before each retry, in ms. */
+const MIGRATE_RETRIES = 3;
+const MIGRATE_PAUSE_MS = 200;
 /**
  * Maximum time, in ms, until all nodes report the same owners: each heartbeat, sent about once per second, contains the
  * owners.
@@ -162,8 +163,9 @@ async function moveKeys(slot: number, source: Master, target: Master): Promise<n
   const { host, port } = target.announced;
   const { username = '', password } = target.redis.options;
   const login = ['AUTH2', String(username), String(password)];
-  let moved = 0;
-  let timeouts = 0;
+  // A MIGRATE that fails may have moved some of its keys.
+  const moved = Number(await source.redis.call('CLUSTER', 'COUNTKEYSINSLOT', slot));
+  let failures = 0;
   for (;;) {
     const keys = (await source.redis.call('CLUSTER', 'GETKEYSINSLOT', slot, BATCH_KEYS)) as readonly string[];
     if (keys.length === 0) return moved;
@@ -171,11 +173,12 @@ async function moveKeys(slot: number, source: Master, target: Master): Promise<n
     const how = [host, port, '', 0, MIGRATE_TIMEOUT_MS, 'REPLACE', ...login, 'KEYS', ...keys];
     try {
       await source.redis.call('MIGRATE', ...how);
-      moved += keys.length;
     } catch (error) {
-      // The target did not reply in time. The next round lists the keys that are still on the source.
-      timeouts += 1;
-      if (!(error as Error).message.startsWith('IOERR') || timeouts > MIGRATE_RETRIES) throw error;
+      // The target did not accept the connection or did not reply in time.
+      failures += 1;
+      if (!/^IOERR|^Command timed out/.test((error as Error).message) || failures > MIGRATE_RETRIES)
+        throw error;
+      await pause(MIGRATE_PAUSE_MS);
     }
   }
 }

@@ -8,8 +8,9 @@
  *   5. the sentinels agree
  *
  * SENTINEL FAILOVER alone skips 1, 2 and 4: the old master acknowledges writes for another second, and loses them. A
- * switchover that fails before step 3 leaves the old master writable. After step 3 the old master is never unpaused,
- * since its writes would be lost: they stay blocked until the pause expires, and Sentinel demotes the node before that.
+ * switchover that fails before step 3 leaves the old master writable. After step 3 the old master is unpaused only if the
+ * failover has ended without a promotion. Otherwise its writes would be lost: they stay blocked until the pause expires,
+ * and Sentinel demotes the node before that.
  */
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
@@ -24,11 +25,14 @@ import type { Address, TopologyNode } from '../topology.ts';
  * margin.
  */
 const LEAD_MS = 20;
+/** Duration of TILT mode, in ms (sentinel.c, sentinel_tilt_period). */
+const TILT_MS = 30_000;
 
 export interface SwitchoverOptions {
   /**
    * Time limit for each step, in ms; the pause lasts no longer than all steps together. Default 5000. The waits
-   * for sentinels, before the pause and at the end, may take failoverTimeoutMs longer.
+   * for sentinels, before the pause and at the end, may take failoverTimeoutMs longer, and the one for the end of TILT
+   * mode 30 s longer.
    */
   readonly stepTimeoutMs?: number;
   /**
@@ -48,8 +52,8 @@ export interface SwitchoverReport {
   /** Time, in ms, from the pause until the old master is a replica in sync. */
   readonly demotedMs: number;
   /**
-   * Time, in ms, from the pause until all sentinels (in a cluster, all nodes) report the new master. A client that
-   * queries only the sentinels waits for this time.
+   * Time, in ms, from the pause until all sentinels report the new master. A client that queries only the sentinels
+   * waits for this time. In a cluster: until all nodes report the new master and its replicas.
    */
   readonly agreedMs: number;
 }
@@ -85,6 +89,7 @@ class Switchover {
   readonly #from: string;
   readonly #others: readonly string[];
   readonly #stepTimeoutMs: number;
+  readonly #pauseMs: number;
   readonly #options: SwitchoverOptions;
   #startedAt = 0;
   #failoverBegun = false;
@@ -94,6 +99,7 @@ class Switchover {
     this.#from = from;
     this.#others = others;
     this.#stepTimeoutMs = options.stepTimeoutMs ?? 5_000;
+    this.#pauseMs = 4 * this.#stepTimeoutMs;
     this.#options = options;
   }
 
@@ -109,9 +115,10 @@ class Switchover {
   async #switch(old: Redis): Promise<SwitchoverReport> {
     await this.#replicating();
     await this.#settled();
+    await this.#notTilted();
     await this.#shortlyBeforeTick();
     this.#startedAt = performance.now();
-    await old.call('CLIENT', 'PAUSE', 4 * this.#stepTimeoutMs, 'WRITE');
+    await old.call('CLIENT', 'PAUSE', this.#pauseMs, 'WRITE');
     let to: string | undefined;
     try {
       await this.#caughtUp(old);
@@ -123,13 +130,18 @@ class Switchover {
     } catch (error) {
       // No other node is master or will become master, so the old master accepts writes again.
       if (to === undefined && (await this.#isOver()) && (await this.#anyPromoted()) === undefined) {
-        await old.call('CLIENT', 'UNPAUSE');
+        // If the connection is lost, the pause expires by itself.
+        await reopened(old)
+          .then((it) => it.call('CLIENT', 'UNPAUSE'))
+          .catch(() => undefined);
       }
       throw error instanceof KitError ? error : switchoverFailed(String(error), error);
     }
     // The node is now a replica: writes that were waiting are refused, and the clients look for the new master.
-    await reopened(old);
-    await old.call('CLIENT', 'UNPAUSE');
+    await this.#step(`${this.#from} to reject waiting writes`, async () => {
+      await (await reopened(old)).call('CLIENT', 'UNPAUSE');
+      return undefined;
+    });
     const [writableMs, demotedMs] = await Promise.all([this.#writable(to), this.#demoted(old)]);
     const agreedMs = await this.#agreed(to);
     const tookMs = Math.max(writableMs, demotedMs);
@@ -151,33 +163,34 @@ class Switchover {
   }
 
   /**
-   * Waits until no sentinel is busy with a failover. The sentinel that led the last failover is still busy even after
-   * all sentinels report the new master. If another sentinel started a failover during this time, it would reconfigure
-   * the replicas that the first sentinel is still waiting for, and the first sentinel would keep its stale view until
-   * failover-timeout. A sentinel is busy for at most failover-timeout, and the master accepts writes in the meantime.
+   * Waits until no sentinel is busy with a failover. The leader of the last failover is still busy after all sentinels
+   * report the new master. If another one started a failover then, it would reconfigure the replicas that the leader is
+   * waiting for, and the leader would keep its stale view until failover-timeout.
    */
-  async #settled(): Promise<void> {
+  async #settled(timeoutMs = this.#sentinelsTimeoutMs): Promise<void> {
     const service = this.#environment.endpoints.serviceName;
-    const missing = async () => {
-      for (const id of await this.#runningSentinels()) {
-        const sentinel = await this.#environment.admin(id);
-        const flags = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', service)).get('flags');
-        if (flags !== 'master') return `${id} has flags ${flags}`;
-        // For 30 s after a stall, a sentinel accepts SENTINEL FAILOVER but does not act (sentinel.c, TILT mode).
-        if ((await infoOf(sentinel, 'sentinel')).get('sentinel_tilt') === '1') return `${id} is in TILT mode`;
-      }
-      return undefined;
-    };
-    await this.#step('the sentinels to complete the previous failover', missing, this.#sentinelsTimeoutMs);
+    await this.#everySentinel('to complete the previous failover', timeoutMs, async (sentinel) => {
+      const flags = fieldsOf(await sentinel.call('SENTINEL', 'MASTER', service)).get('flags');
+      return flags === 'master' ? undefined : `has flags ${flags}`;
+    });
   }
 
-  /** Whether no failover was requested, or the requested one has ended. */
+  /**
+   * Waits until no sentinel is in TILT mode. For 30 s after a stall, a sentinel accepts SENTINEL FAILOVER, but performs it
+   * only afterwards (sentinel.c, sentinelCheckTiltCondition).
+   */
+  async #notTilted(): Promise<void> {
+    await this.#everySentinel('to leave TILT mode', TILT_MS + this.#stepTimeoutMs, async (sentinel) => {
+      const tilt = (await infoOf(sentinel, 'sentinel')).get('sentinel_tilt');
+      return tilt === '1' ? 'is in TILT mode' : undefined;
+    });
+  }
+
+  /** Whether no failover was requested, or the requested one has ended before the pause has. */
   async #isOver(): Promise<boolean> {
     if (!this.#failoverBegun) return true;
-    return this.#settled().then(
-      () => true,
-      () => false,
-    );
+    const restMs = Math.max(0, this.#pauseMs - this.#elapsedMs());
+    return (await this.#settled(restMs).catch(() => 'busy')) === undefined;
   }
 
   /**
@@ -225,6 +238,8 @@ class Switchover {
           return undefined;
         } catch (error) {
           refusal = `${id}: ${(error as Error).message}`;
+          // A sentinel that did not reply in time may still perform it.
+          if (refusal.endsWith('Command timed out')) this.#failoverBegun = true;
         }
       }
       return refusal;
@@ -288,23 +303,31 @@ class Switchover {
   async #agreed(to: string): Promise<number> {
     const { host, port } = await this.#address(to);
     const service = this.#environment.endpoints.serviceName;
-    const missing = async () => {
-      for (const { id, state } of await this.#environment.status(RECENT)) {
-        if (state !== 'running' || !this.#environment.topology.sentinels.some((node) => node.id === id))
-          continue;
-        const sentinel = await this.#environment.admin(id);
-        const named = await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service);
-        if (String(named) !== `${host},${port}`) return `${id} reports ${String(named)}`;
-      }
-      return undefined;
-    };
-    await this.#step(`the sentinels to report ${to}`, missing, this.#sentinelsTimeoutMs);
+    await this.#everySentinel(`to report ${to}`, this.#sentinelsTimeoutMs, async (sentinel) => {
+      const named = String(await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', service));
+      return named === `${host},${port}` ? undefined : `reports ${named}`;
+    });
     return this.#elapsedMs();
   }
 
   /** Time limit, in ms, for the sentinels to complete a failover. The nodes accept writes in the meantime. */
   get #sentinelsTimeoutMs(): number {
     return this.#stepTimeoutMs + this.#environment.topology.environment.sentinel.failoverTimeoutMs;
+  }
+
+  async #everySentinel(
+    what: string,
+    timeoutMs: number,
+    problemOf: (sentinel: Redis) => Promise<string | undefined>,
+  ): Promise<void> {
+    const problem = async () => {
+      for (const id of await this.#runningSentinels()) {
+        const found = await problemOf(await this.#environment.admin(id));
+        if (found !== undefined) return `${id} ${found}`;
+      }
+      return undefined;
+    };
+    await this.#step(`the sentinels ${what}`, problem, timeoutMs);
   }
 
   async #runningSentinels(): Promise<readonly string[]> {

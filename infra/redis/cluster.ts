@@ -83,8 +83,8 @@ async function healthProblem(cluster: ClusterNodes): Promise<string | undefined>
 
 /**
  * Describes the first missing connection between two nodes. A node that has just started reports the cluster as `ok`
- * before all others have reconnected to it, and a vote for it is dropped by a node without a connection (cluster.c,
- * clusterSendFailoverAuth).
+ * before all others have reconnected to it, and a vote for it is dropped by a node without a connection
+ * (cluster_legacy.c, clusterSendFailoverAuth).
  */
 function unlinkedPair(reports: readonly NodeReport[]): string | undefined {
   for (const { nodeId, view } of reports) {

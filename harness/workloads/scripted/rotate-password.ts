@@ -80,7 +80,7 @@ async function rotateUnderLoad(
     expect('between/asked', 'calls of the password function that returned the new password', {
       ...{ relation: 'above', expected: 0, actual: asked },
     });
-    await setPasswords(context, user, `<${former}`);
+    await setPasswords(context, user, 'resetpass', `>${next}`);
     await expectLogins(context, 'finished', { user, former, next, isFormerValid: false });
     await expectSwitched(context, 'finished');
     await load.more();
@@ -104,8 +104,9 @@ async function expectSwitched(
   });
 }
 
-async function setPasswords(context: Context, user: string, rule: string): Promise<void> {
-  await context.onEachNode((redis) => redis.call('ACL', 'SETUSER', user, rule));
+/** Sets the rules, which must be idempotent, on every node. */
+async function setPasswords(context: Context, user: string, ...rules: readonly string[]): Promise<void> {
+  await context.onEachNode((redis) => redis.call('ACL', 'SETUSER', user, ...rules));
 }
 
 /** Checks how every node replies to a new connection that logs in with each of the passwords. */

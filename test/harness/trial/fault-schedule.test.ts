@@ -176,7 +176,7 @@ it('a round starts with its own intervals once the previous round is healed and 
   const healthy = async () => void done.push('healthy');
   const { schedule } = scheduleOn(environment, AbortSignal.timeout(30_000), healthy);
   const [first, second] = [
-    { ...KILL, round: 1, heal: { afterMs: 80 } },
+    { ...KILL, round: 1, heal: { afterMs: 2_100 } },
     { ...KILL, round: 2, atMs: 10, heal: { afterMs: 0 } },
   ];
   // Without the delay of the first round, both faults would be due at the same time.

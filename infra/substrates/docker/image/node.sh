@@ -308,6 +308,9 @@ $info
 $wanted
 "*) ;; *) echo "$1 does not report $wanted"; return ;; esac
   done
+  case $(ask redis "$1" "$2" CLUSTER NODES) in
+    *disconnected*) echo "$1 is not connected to every node"; return ;;
+  esac
   state=$(ask redis "$1" "$2" INFO replication | tr -d '\r')
   case $state in
     *role:slave*master_link_status:up*) ;;
@@ -342,7 +345,7 @@ load_functions() {
       case $answer in
         "$library") loaded=yes; break ;;
         READONLY*) break ;;
-        # A node that has just started may still be loading its data, or may count no replica.
+        # A node may be slow to reply, may still be loading its data, or may count no replica.
         '' | LOADING* | NOREPLICAS*) patient 60 && sleep 0.2 && continue ;;
       esac
       say "functions: ${peer%:*} replied ${answer:-nothing}"
