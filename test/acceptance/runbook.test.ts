@@ -24,7 +24,7 @@ const SYMPTOMS: Readonly<Record<string, Case>> = {
   'Memory full': { prints: /used_memory_human/ },
   'Clients cannot connect': { prints: /rejected_connections:0/ },
   'Host rebooted': { kill: /^(redis|sentinel)-/, prints: /master|slave/ },
-  'Replica will not sync': { prints: /master_link_status:up|role:master/ },
+  'Replica will not sync': { prints: /role:master[\s\S]*(master_link_status:up|role:master)/ },
   'Disk full': { prints: /rdb_last_bgsave_status:ok/ },
   'Exporter or Commander down': { prints: /healthy/ },
   'Password rotation': { prints: /the nodes refuse the previous ones/ },

@@ -83,12 +83,9 @@ export function configuration(
   return environmentSchema.parse({ ...dev, name, sentinel, ...change, docker: { ports } });
 }
 
-/**
- * A cluster of three masters with one replica each, on separate ports. It detects a failed master after 3 s, so that a
- * busy machine does not cause a failover.
- */
+/** A cluster of three masters with one replica each, on separate ports. It detects a failed master after one second. */
 export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
-  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 3_000 });
+  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
   const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
   return environmentSchema.parse({ ...cluster, name, docker: { ports } });
 }
