@@ -108,8 +108,8 @@ export async function expiriesOf(
 }
 
 /**
- * Removes the keys from the master, so that the next trial starts from the same state as this one. Also after an
- * interrupt; waits for the end of a failover, at most 10 s.
+ * Removes the keys from the master, so that the next trial starts from the same state as this one. Runs also after an
+ * interrupt, and therefore has its own time limit for the end of a failover, 10 s.
  *
  * @throws KitError `NO_MASTER` if keys have no master
  */

@@ -16,6 +16,7 @@ import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { openTemporaryDir } from '../host/death-guard.ts';
 import { infoNumber, parseInfo } from '../redis/info.ts';
+import { ownConnection } from '../redis/own-connection.ts';
 import { rdbVersionOf, versionOf } from '../redis/running-server.ts';
 import type { ScratchServer } from '../redis/scratch-server.ts';
 import { takeSnapshot } from '../redis/snapshot.ts';
@@ -72,7 +73,12 @@ export async function planRestore(
   };
   try {
     for (const group of await groupsOf(environment, options.signal))
-      masters.push({ ...group, redis: await ownConnection(environment, group.master) });
+      masters.push({
+        ...group,
+        redis: await ownConnection(await environment.admin(group.master), {
+          commandTimeout: COMMAND_TIMEOUT_MS,
+        }),
+      });
     await requireReadable(backup, masters);
     for (const { part, path } of backup.files) {
       options.progress?.(`loading ${part.file}`);
@@ -94,13 +100,6 @@ export async function planRestore(
     await dispose();
     throw error;
   }
-}
-
-async function ownConnection(environment: Environment, nodeId: string): Promise<Redis> {
-  const own = (await environment.admin(nodeId)).duplicate({ commandTimeout: COMMAND_TIMEOUT_MS });
-  own.on('error', () => {}); // The commands report the error.
-  await own.connect();
-  return own;
 }
 
 async function requireReadable({ path, manifest }: OpenBackup, masters: readonly Master[]): Promise<void> {

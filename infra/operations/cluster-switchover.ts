@@ -10,6 +10,9 @@ import { infoOf } from '../redis/reply.ts';
 import type { Environment } from '../substrates/environment.ts';
 import { type SwitchoverOptions, type SwitchoverReport, switchoverFailed } from './switchover.ts';
 
+/** Time, in ms, after which Redis ends a manual failover without success (cluster_legacy.c, CLUSTER_MF_TIMEOUT). */
+const MANUAL_FAILOVER_MS = 5_000;
+
 /**
  * Changes the master of a shard.
  *
@@ -60,9 +63,6 @@ export async function clusterSwitchover(
   );
   return { from, to, tookMs: Math.max(writableMs, demotedMs), writableMs, demotedMs, agreedMs };
 }
-
-/** Time, in ms, after which Redis ends a manual failover without success (cluster_legacy.c, CLUSTER_MF_TIMEOUT). */
-const MANUAL_FAILOVER_MS = 5_000;
 
 /** Returns the time, in ms, after which a replica may ask for votes again (cluster_legacy.c, auth_retry_time). */
 function electionRetryMs(nodeTimeoutMs: number): number {

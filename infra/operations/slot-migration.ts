@@ -19,8 +19,9 @@ import type { Address } from '../topology.ts';
 
 const BATCH_KEYS = 100;
 const MIGRATE_TIMEOUT_MS = 1_000;
-/** Number of failed MIGRATE per slot after which the migration fails, and the pause before each retry, in ms. */
+/** Maximum number of retries of MIGRATE per slot. */
 const MIGRATE_RETRIES = 3;
+/** Pause before each retry, in ms. */
 const MIGRATE_PAUSE_MS = 200;
 /**
  * Maximum time, in ms, until all nodes report the same owners: each heartbeat, sent about once per second, contains the

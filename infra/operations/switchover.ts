@@ -15,6 +15,7 @@
 import type { Redis } from 'ioredis';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { waitWhile } from '../host/wait.ts';
+import { ownConnection, reopened } from '../redis/own-connection.ts';
 import { fieldsOf, infoOf } from '../redis/reply.ts';
 import { beforeTick } from '../redis/sentinel-timer.ts';
 import { type Environment, RECENT } from '../substrates/environment.ts';
@@ -104,6 +105,7 @@ class Switchover {
   }
 
   async run(): Promise<SwitchoverReport> {
+    // The shared connection may be waiting for a write that the pause blocks.
     const old = await ownConnection(await this.#environment.admin(this.#from));
     try {
       return await this.#switch(old);
@@ -155,7 +157,7 @@ class Switchover {
   async #replicating(): Promise<void> {
     await this.#step('the links of the replicas', async () => {
       for (const id of this.#others) {
-        const info = await readReplication(await this.#environment.admin(id));
+        const info = await replicationOf(await this.#environment.admin(id));
         if (info.get('master_link_status') !== 'up') return `${id} is not in sync with ${this.#from}`;
       }
       return undefined;
@@ -180,9 +182,13 @@ class Switchover {
    * only afterwards (sentinel.c, sentinelCheckTiltCondition).
    */
   async #notTilted(): Promise<void> {
+    let isReported = false;
     await this.#everySentinel('to leave TILT mode', TILT_MS + this.#stepTimeoutMs, async (sentinel) => {
       const tilt = (await infoOf(sentinel, 'sentinel')).get('sentinel_tilt');
-      return tilt === '1' ? 'is in TILT mode' : undefined;
+      if (tilt !== '1') return undefined;
+      if (!isReported) this.#say('a sentinel is in TILT mode, which lasts 30 s: waiting');
+      isReported = true;
+      return 'is in TILT mode';
     });
   }
 
@@ -210,11 +216,11 @@ class Switchover {
   }
 
   async #caughtUp(old: Redis): Promise<void> {
-    const target = Number((await readReplication(old)).get('master_repl_offset'));
+    const target = Number((await replicationOf(old)).get('master_repl_offset'));
     await this.#step('every replica to have all writes of the master', async () => {
       for (const id of this.#others) {
         const offset = Number(
-          (await readReplication(await this.#environment.admin(id))).get('slave_repl_offset'),
+          (await replicationOf(await this.#environment.admin(id))).get('slave_repl_offset'),
         );
         if (!(offset >= target)) return `${id} is at ${offset} of ${target}`;
       }
@@ -284,7 +290,7 @@ class Switchover {
   async #writable(to: string): Promise<number> {
     const wanted = this.#environment.topology.environment.redis.minReplicasToWrite;
     await this.#step(`${to} to accept writes`, async () => {
-      const info = await readReplication(await this.#environment.admin(to));
+      const info = await replicationOf(await this.#environment.admin(to));
       const good = Number(info.get('min_slaves_good_slaves') ?? wanted);
       return info.get('role') === 'master' && good >= wanted ? undefined : `it counts ${good} good replicas`;
     });
@@ -293,7 +299,7 @@ class Switchover {
 
   async #demoted(old: Redis): Promise<number> {
     await this.#step(`${this.#from} to be a synchronized replica`, async () => {
-      const info = await readReplication(await reopened(old));
+      const info = await replicationOf(await reopened(old));
       const [role, link] = [info.get('role'), info.get('master_link_status')];
       return role === 'slave' && link === 'up' ? undefined : `role:${role} master_link_status:${link}`;
     });
@@ -371,23 +377,7 @@ async function runningNodes(
     .filter((id) => status.some((it) => it.id === id && it.state === 'running'));
 }
 
-/** Opens a separate connection: the shared one may be waiting for a write that the pause blocks. */
-async function ownConnection(shared: Redis): Promise<Redis> {
-  const own = shared.duplicate();
-  own.on('error', () => {}); // The commands report the error.
-  await own.connect();
-  return own;
-}
-
-/** Reconnects after a sentinel or the watchdog has demoted the node and closed its connections. */
-async function reopened(own: Redis): Promise<Redis> {
-  if (own.status === 'end') await own.connect();
-  return own;
-}
-
-async function readReplication(redis: Redis): Promise<ReadonlyMap<string, string>> {
-  return infoOf(redis, 'replication');
-}
+const replicationOf = (redis: Redis) => infoOf(redis, 'replication');
 
 /** Builds the error for a switchover that was refused or did not complete. */
 export function switchoverFailed(why: string, cause?: unknown): KitError {

@@ -39,7 +39,7 @@ export function clusterContract(what: string, make: () => ClusterUnderTest): voi
     it('is formed when apply returns: all slots are served, all replicas are in sync, all nodes agree', async () => {
       // A stall of the machine can interrupt a link for a moment.
       const problem = () => environment.cluster?.healthProblem().catch((error: Error) => error.message);
-      await waitUntil('the cluster to be healthy', async () => (await problem()) === undefined);
+      await waitUntil('the cluster to be healthy', async () => (await problem()) === undefined, 10_000);
       expect(await shards()).toEqual([
         { master: 'redis-1', slots: [[0, 5460]], replicas: ['redis-4'] },
         { master: 'redis-2', slots: [[5461, 10_922]], replicas: ['redis-5'] },

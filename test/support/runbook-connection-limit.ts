@@ -29,7 +29,9 @@ export function connectionLimitSection(
      */
     async function reachLimit() {
       const lower = `rc "$(master)" CONFIG SET maxclients ${LIMIT} >/dev/null`;
-      const view = await runbook.run('view', lower, `jq -c '{master, nodes, access}' <<<"$VIEW"`);
+      const output = await runbook.run('view', lower, `jq -c '{master, nodes, access}' <<<"$VIEW"`);
+      // kit status reports a problem on stderr, which is part of the output.
+      const view = output.split('\n').find((line) => line.startsWith('{')) ?? '';
       const { master: node, nodes } = JSON.parse(view) as View;
       const [host = '', port = ''] = nodes.find(({ id }) => id === node)?.address.split(':') ?? [];
       const leak = new ConnectionLeak({ host, port: Number(port) }, LIMIT + 10);

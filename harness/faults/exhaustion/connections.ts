@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Access, type Exhaust, lowerLimit } from './resource.ts';
 
 const IDLE = 50;
+/** Time, in ms, within which the server must close a connection that exceeds the limit. */
 const REPLY_BOUND_MS = 10_000;
 
 export const exhaustConnections: Exhaust = async (admin, access) => {

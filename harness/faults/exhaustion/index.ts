@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { KitError } from '../../../config/errors.ts';
 import { moduleUrl } from '../../../config/installation.ts';
+import { startUnlessRunning } from '../../../infra/operations/start-unless-running.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { withTimeout } from '../../wait.ts';
 import { type Fault, runOnce, stateOf } from '../fault.ts';
@@ -48,11 +49,7 @@ export function exhaustionOf(id: string, resource: ResourceName): Fault {
 
 /** Starts a node that exited because of the fault: a replica that cannot write to its append-only file exits. */
 async function startIfDown(environment: Environment, nodeId: string): Promise<void> {
-  if ((await stateOf(environment, nodeId)) !== 'stopped') return;
-  await environment.capabilities.start?.(nodeId).catch((error: unknown) => {
-    // The engine has restarted it in the meantime.
-    if (!(error instanceof KitError && error.code === 'NODE_RUNNING')) throw error;
-  });
+  if ((await stateOf(environment, nodeId)) === 'stopped') await startUnlessRunning(environment, nodeId);
 }
 
 function startProcess(what: string) {

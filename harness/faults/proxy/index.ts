@@ -15,7 +15,7 @@ import type { Toxic, Traffic } from './toxic.ts';
 
 export type { Toxic } from './toxic.ts';
 
-/** Includes the start of the proxy's process. */
+/** Time limit for each reply; includes the start of the proxy's process. */
 const BOUND = { boundMs: 15_000 };
 
 export interface FaultProxy extends AsyncDisposable {

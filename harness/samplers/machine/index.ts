@@ -12,7 +12,10 @@ import type { ControlTarget } from './control.ts';
 import { findForwarder, findServer } from './processes.ts';
 import type { FromWatch, ToWatch, WatchedThreads } from './protocol.ts';
 
-/** Includes the start of a thread, its connections, and the write of its last records to the disk. */
+/**
+ * Time limit, in ms, for each reply of the thread; includes its start, its connections, and the write of its last records
+ * to the disk.
+ */
 const ANSWER_BOUND_MS = 30_000;
 /** Maximum wait, in ms, for the new process of a node that was killed. */
 const RETURN_BOUND_MS = 60_000;

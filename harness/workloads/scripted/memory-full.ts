@@ -242,7 +242,7 @@ async function expectReplicas({ context, cache, namesOf }: Setting, before: Stat
     ...equals(0, state.fullSyncs - before.fullSyncs),
   });
   await caughtUp();
-  const masterId = environment.cluster === undefined ? await context.masterId() : undefined;
+  const masterId = await context.masterId();
   const keys = ['changed', 'kept', 'load', 'write', 'lease'].flatMap((what) =>
     namesOf(what).map((name) => cache.physicalKey(name)),
   );

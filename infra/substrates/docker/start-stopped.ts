@@ -3,6 +3,7 @@
  * was master waits for the sentinels, and the sentinels wait for nothing.
  */
 import { KitError } from '../../../config/errors.ts';
+import { startUnlessRunning } from '../../operations/start-unless-running.ts';
 import type { Environment } from '../environment.ts';
 import { isStopped, unpauseNode } from './faults.ts';
 import type { DockerPlan } from './plan.ts';
@@ -18,12 +19,7 @@ export async function startStopped(
   if (watchdog !== undefined && (await isStopped(watchdog))) stopped.push(watchdog.id);
   if (stopped.length === 0) return;
   progress(`starting ${stopped.join(', ')}`);
-  await startAll(stopped, async (id) => {
-    await environment.capabilities.start?.(id).catch((error: unknown) => {
-      // The engine has restarted it in the meantime.
-      if (!(error instanceof KitError && error.code === 'NODE_RUNNING')) throw error;
-    });
-  });
+  await startAll(stopped, (id) => startUnlessRunning(environment, id));
 }
 
 /**

@@ -84,15 +84,23 @@ describe('a planned switchover', () => {
     await delay(2_500);
     await resume?.();
     await waitUntil('TILT mode', async () => (await tilt()) === '1');
+    // A reported wait is the condition for each action below.
+    const waiting = () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      return { reported: promise, progress: (line: string) => line.includes('TILT') && resolve() };
+    };
+    const first = waiting();
     const controller = new AbortController();
-    const aborted = switchover(environment, { signal: controller.signal });
+    const aborted = switchover(environment, { signal: controller.signal, progress: first.progress });
     aborted.catch(() => undefined);
-    await delay(500);
+    await Promise.race([first.reported, aborted]);
     controller.abort(new Error('called off'));
-    await expect(aborted).rejects.toMatchObject({ code: 'SWITCHOVER_FAILED' });
+    await expect(aborted).rejects.toMatchObject({ message: expect.stringContaining('called off') });
+    const second = waiting();
+    const running = switchover(environment, { progress: second.progress });
+    running.catch(() => undefined);
+    await Promise.race([second.reported, running]);
     expect(await (await environment.admin(master)).set('in', 'tilt')).toBe('OK');
-    const running = switchover(environment);
-    await delay(500);
     expect(await environment.masterId()).toBe(master);
     try {
       await setPeriod(1);

@@ -51,13 +51,14 @@ describeOnEngine('a cluster on the engine, with TLS', () => {
 
   const shards = async (): Promise<readonly Shard[]> => (await environment.cluster?.shards()) ?? [];
   const missing = async () => environment.cluster?.healthProblem().catch((error: Error) => error.message);
-  const healthy = () => waitUntil('the cluster to be healthy', async () => (await missing()) === undefined);
+  const healthy = (ms?: number) =>
+    waitUntil('the cluster to be healthy', async () => (await missing()) === undefined, ms);
   const drift = () => findDrift(plan, state.path);
   const changes = async () => (await terraformPlan(config, terraform)).changes;
 
   it('a cluster is healthy when the deploy returns, a second plan changes nothing, and nothing has drifted', async () => {
     // A stall of the machine can interrupt a link for a moment.
-    await healthy();
+    await healthy(10_000);
     expect(await changes()).toBe(false);
     await waitUntil('no drift', async () => (await drift()).length === 0);
   });
