@@ -49,6 +49,12 @@ export const scopeSchema = z.strictObject({
     .literal(false)
     .optional()
     .meta(means('false: the gate does not apply to an environment with sentinel.fast.', 'false')),
+  watchdog: z
+    .literal(true)
+    .optional()
+    .meta(
+      means('true: the gate applies only to an environment with a watchdog (sentinel.watchdog).', 'true'),
+    ),
   promises: z
     .array(z.enum(PROMISES))
     .min(1)

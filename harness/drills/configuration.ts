@@ -16,7 +16,8 @@ export const configuration: Drill = {
   checkers: [
     ...['drift', 'roles', 'persistence', 'flush', 'eviction', 'write-guard', 'lag-bound', 'promotable'],
     ...['read-only-replicas', 'quorum', 'failure-detection', 'parallel-syncs', 'encryption', 'tls-versions'],
-    ...['exposure', 'users', 'passwords', 'commands', 'configuration', 'expectations'],
+    ...['exposure', 'users', 'passwords', 'commands', 'data-access', 'available-commands', 'safe-directives'],
+    ...['watchdog', 'configuration', 'expectations'],
   ],
   expectations: ['answered-at-start', 'answered-at-end'],
   // This limit is not applied: the drill spans all other trials, and each reading of the nodes takes seconds.

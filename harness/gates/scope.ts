@@ -13,6 +13,8 @@ export interface RunScope {
   readonly promises: ReadonlySet<PromiseName>;
   /** Value of `sentinel.fast`: whether the environment accepts needless failovers. */
   readonly fastDetection: boolean;
+  /** Whether the environment has a watchdog: sentinels, and `sentinel.watchdog`. */
+  readonly hasWatchdog: boolean;
   /** Sealed inputs of the run, by name, including those that no longer exist. */
   readonly inputs: ReadonlySet<string>;
   /** Requested drills, including those that were not run. */
@@ -49,6 +51,9 @@ export function outOfScope(gate: Gate, run: RunScope): string | undefined {
     scope.fastDetection === false &&
       run.fastDetection &&
       'applies without sentinel.fast; this environment accepts needless failovers for a faster detection',
+    scope.watchdog === true &&
+      !run.hasWatchdog &&
+      'applies to an environment with a watchdog; this one has none (sentinel.watchdog)',
     scope.input !== undefined &&
       run.profile === 'quick' &&
       !run.inputs.has(scope.input) &&

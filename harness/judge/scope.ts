@@ -31,6 +31,12 @@ export function scopeOf(
     topology: substrate === 'external' ? 'sentinel' : (environment?.topology.kind ?? 'sentinel'),
     // Also false for a run that was recorded before the setting existed.
     fastDetection: environment?.sentinel.fast === true,
+    hasWatchdog: substrate !== 'external' && mayHaveWatchdog(environment),
     promises: environment === undefined ? new Set(PROMISES) : promisesOf(environment),
   };
+}
+
+/** Returns whether the topology includes a watchdog; also true if the configuration is missing from the evidence. */
+function mayHaveWatchdog(environment: EnvironmentConfig | undefined): boolean {
+  return environment === undefined || (environment.sentinel.watchdog && environment.topology.sentinels > 0);
 }

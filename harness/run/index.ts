@@ -17,7 +17,7 @@ import { withoutWebhook } from '../../config/observability-settings.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
 import { type ProgramRecord, type ProgramSink, runProgram } from '../../infra/host/process.ts';
 import { describeServers, nodeServers } from '../../infra/operations/servers.ts';
-import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Environment, WatchdogStatus } from '../../infra/substrates/environment.ts';
 import {
   checkExternalTarget,
   lockEnvironment,
@@ -45,6 +45,7 @@ import { compareClients } from './compared-clients.ts';
 import { type KnownNames, requireKnownNames } from './gate-names.ts';
 import type { PlantedClient } from './planted-client.ts';
 import { runRounds } from './rounds.ts';
+import { watchdogStateBefore } from './watchdog-before.ts';
 
 export interface RunRequest {
   readonly kind: RunKind;
@@ -132,14 +133,14 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   const { draft, folder } = await openRunFolder(request, drills, gates);
 
   // 3. The environment: one that is already running, or else one that is stopped at the end of this run.
-  const environment = await applyTopology(request, topology, folder);
+  const { environment, watchdogBefore } = await applyTopology(request, topology, folder);
   const provenance = await provenanceOf(environment);
 
   // 4. The trials, one after the other; the nodes' logs; the end of the environment.
   const clock = openClock();
   const trials: TrialRecord[] = [];
   try {
-    const site = { config, environment, drills, gates, clock, asksNodes: asksNodes(request) };
+    const site = { config, environment, watchdogBefore, drills, gates, clock, asksNodes: asksNodes(request) };
     await runRounds({ ...request, ...site, dir: folder.dir, clientModule: planted?.module }, trials);
   } finally {
     try {
@@ -174,19 +175,21 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 
 /**
  * Calls `apply` rather than `open`: an environment that belongs to another running command is refused, because it would
- * be stopped during this run.
+ * be stopped during this run. Also returns the state of the watchdog before, because `apply` repairs it.
  */
 async function applyTopology(
   { substrate: name, stateDir, external, progress, signal }: RunRequest,
   topology: Topology,
   { sink }: RunFolder,
-): Promise<Environment> {
+): Promise<{ readonly environment: Environment; readonly watchdogBefore: WatchdogStatus | undefined }> {
   const substrate = await substrateOf(name, { stateDir, sink, external });
   const steps = await substrate.plan(topology);
   const isUp = steps.every(({ action }) => action === 'keep');
   if (external === undefined)
     progress(isUp ? `${topology.environment.name} is already running: using it` : 'starting the environment');
-  return substrate.apply(topology, { ephemeral: true, progress, signal });
+  const before = external === undefined ? await watchdogStateBefore(substrate, topology) : undefined;
+  const environment = await substrate.apply(topology, { ephemeral: true, progress, signal });
+  return { environment, watchdogBefore: before };
 }
 
 /** Returns the versions and features of the environment, with the server on each node. */

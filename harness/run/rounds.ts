@@ -6,6 +6,7 @@
  */
 import type { Gates } from '../../config/gates.ts';
 import type { EnvironmentConfig } from '../../config/schema.ts';
+import type { WatchdogStatus } from '../../infra/substrates/environment.ts';
 import type { Drill } from '../drills/drill.ts';
 import type { RunKind, TrialRecord } from '../evidence/manifest.ts';
 import { trialsToRepeat } from '../judge/repeats.ts';
@@ -29,6 +30,8 @@ export interface RoundsRequest
   readonly retries: number;
   /** Whether a trial that spans the whole run is recorded. */
   readonly asksNodes: boolean;
+  /** State of the watchdog before the environment was applied; undefined if it is unknown or does not matter. */
+  readonly watchdogBefore?: WatchdogStatus | undefined;
   readonly coverage: string | undefined;
   readonly progress: (line: string) => void;
   readonly signal: AbortSignal;

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../../infra/substrates/environment.ts';
+import type { Environment, WatchdogStatus } from '../../infra/substrates/environment.ts';
 import { configuration } from '../drills/configuration.ts';
 import type { TrialRecord } from '../evidence/manifest.ts';
 import type { Clock } from '../history/clock.ts';
@@ -27,6 +27,8 @@ export interface ConfigurationTrialRequest {
   readonly clock: Clock;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /** State of the watchdog before the environment was applied. */
+  readonly watchdogBefore?: WatchdogStatus | undefined;
 }
 
 export interface ConfigurationTrial {
@@ -40,7 +42,7 @@ export interface ConfigurationTrial {
 export async function openConfigurationTrial(
   request: ConfigurationTrialRequest,
 ): Promise<ConfigurationTrial> {
-  const { environment, dir, clock, seed, signal } = request;
+  const { environment, dir, clock, seed, signal, watchdogBefore } = request;
   const startedUs = clock.nowUs();
   const file = `trials/${configuration.id}-1/events.jsonl`;
   const recorder = openRecorder(join(dir, file));
@@ -55,7 +57,7 @@ export async function openConfigurationTrial(
     startedUs,
     endedUs: clock.nowUs(),
   });
-  const facts = await openNodeFacts({ environment, clock, recorder });
+  const facts = await openNodeFacts({ environment, clock, recorder, watchdogBefore });
   const probeAll = async (when: 'start' | 'end') => {
     const silent = await facts.probe(when);
     recorder.record({

@@ -67,6 +67,7 @@ export interface NodeStatus {
 
 /** State of the watchdog, which is not a node: nothing connects to it, and an environment is healthy without it. */
 export interface WatchdogStatus {
+  /** `paused`: suspended, or on Docker without a heartbeat for about 90 s. */
   readonly state: NodeStatus['state'];
   /** Process id; absent if the watchdog is not running. */
   readonly pid?: number;
@@ -182,6 +183,12 @@ export interface Environment extends AsyncDisposable {
   readonly cluster?: ClusterView;
   /** Returns the rendered files of every node, by node id. Absent if the kit does not run the servers. */
   rendered?(): Promise<ReadonlyMap<string, RenderedNode>>;
+  /**
+   * Returns the text of the sentinel.conf that a sentinel keeps, passwords included: never written to evidence unchanged.
+   * The sentinel writes each changed setting into it, also those that no command reports. Absent if the kit does not run
+   * the servers. @throws if the file cannot be read
+   */
+  keptConf?(sentinelId: string): Promise<string>;
   /** Store of the passwords; absent if the kit does not keep the passwords, or cannot rotate them. */
   readonly passwords?: PasswordStore;
   /**

@@ -11,7 +11,7 @@ import {
 import { pingPeriodOf } from '../../../infra/topology.ts';
 import { compareUsers, parseUser } from './acl.ts';
 import { mergeFindings } from './directive.ts';
-import { type Fields, familyOf, type NodeView } from './facts.ts';
+import { absentCommandsOf, type Fields, familyOf, type NodeView } from './facts.ts';
 import { type Judged, nodeRule, type RuleContext, type Wrong } from './finding.ts';
 import { renderedOption, watchedMaster } from './sentinel.ts';
 
@@ -23,6 +23,8 @@ export const drift = nodeRule({
     mergeFindings([
       view.id.startsWith('redis') ? judgeDirectives(view, about) : judgeSentinelSettings(view, about),
       judgeUsers(view, about),
+      judgeRenamedCommands(view, about),
+      judgeKeptFile(view, about),
     ]),
 });
 
@@ -157,6 +159,37 @@ function judgeSentinelSettings(view: NodeView, about: RuleContext): Judged {
 }
 
 /**
+ * Settings that SENTINEL SET changes, but no command reports, with their default values. `safe-directives` and
+ * `exposure` judge them by themselves.
+ */
+const KEPT: Readonly<Record<string, string>> = {
+  'sentinel rename-command': '',
+  'sentinel master-reboot-down-after-period': '',
+  'sentinel primary-reboot-down-after-period': '',
+  'sentinel deny-scripts-reconfig': 'yes',
+  'sentinel auth-user': '',
+  'sentinel auth-pass': '',
+};
+
+/** Compares the file that a sentinel keeps with the rendered one. */
+function judgeKeptFile(view: NodeView, about: RuleContext): Judged {
+  const files = about.facts.rendered.get(view.id)?.directives;
+  const { kept } = view;
+  // Read only at the start and at the end; without it, `safe-directives` is not measured.
+  if (kept === undefined || files === undefined) return { wrong: [], checked: 0 };
+  const wrong = Object.entries(KEPT).flatMap(([name, byDefault]) => {
+    // A period of 0 is the default.
+    const [live, rendered] = [kept, files].map((each) =>
+      (each.get(name) ?? byDefault).replace(/^\S+ 0$/, ''),
+    );
+    if (live === rendered) return [];
+    const remedy = `${name} is '${live}', rendered '${rendered}': correct it with SENTINEL SET, or restart it with its rendered file.`;
+    return [describeDifference(view, name, live ?? '', rendered ?? '', remedy)];
+  });
+  return { wrong, checked: Object.keys(KEPT).length };
+}
+
+/**
  * Periods that are compiled into Sentinel. They are the same from Redis 7.0 to 8.2 and in Valkey 9.1. SENTINEL DEBUG
  * changes them in a running sentinel.
  */
@@ -204,6 +237,25 @@ function judgeUsers(view: NodeView, about: RuleContext): Judged {
     return [describeDifference(view, `user ${name}`, found.join(', '), 'without that', remedy)];
   });
   return { wrong, checked: names.size };
+}
+
+/**
+ * Finds commands that `rename-command` has renamed or removed, although the rendered file does not. CONFIG GET does not
+ * report this directive. `available-commands` judges commands that the rendered file itself renames.
+ */
+function judgeRenamedCommands(view: NodeView, about: RuleContext): Judged {
+  const files = about.facts.rendered.get(view.id)?.directives;
+  const absent = absentCommandsOf(view);
+  // Read only at the start and at the end; without it, `available-commands` is not measured.
+  if (absent === undefined || files === undefined) return { wrong: [], checked: 0 };
+  const renamed = new Set((files.get('rename-command') ?? '').toLowerCase().split(/\s+/));
+  const wrong = absent
+    .filter((name) => !renamed.has(name))
+    .map((name) => {
+      const remedy = `it has no command ${name.toUpperCase()}, which its rendered file does not rename: remove the line rename-command ${name.toUpperCase()} from the file with which it was started, and restart it.`;
+      return describeDifference(view, `command ${name}`, 'absent', 'present', remedy);
+    });
+  return { wrong, checked: 1 };
 }
 
 /**

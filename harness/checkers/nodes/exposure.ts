@@ -1,6 +1,6 @@
 /**
  * Whether a node accepts only what its rendered configuration allows: protected mode, addresses, ports, and the
- * features that Redis keeps disabled.
+ * features that Redis keeps disabled. A sentinel does not report these settings, so its file is judged.
  */
 import { canonicalValue } from '../../../infra/redis/conf/directive-values.ts';
 import { checkDirective, type Demand, mergeFindings, renderedValue, unansweredReason } from './directive.ts';
@@ -13,7 +13,7 @@ export const exposure = nodeRule({
   of: 'all',
   judge: (view, about) =>
     mergeFindings([
-      ...(view.id.startsWith('redis') ? [judgeDirectives(view, about)] : []),
+      view.id.startsWith('redis') ? judgeDirectives(view, about) : judgeSentinelFile(view, about),
       judgeListeners(view, about),
     ]),
 });
@@ -37,9 +37,13 @@ const ONE_ADDRESS: Demand = {
   wanted: 'the addresses that clients use',
   value: '127.0.0.1',
   reason: 'the node listens on every address of the machine',
-  holds: (value) =>
-    value !== '' && !value.split(' ').some((address) => /^-?(\*|0\.0\.0\.0|::\*?)$/.test(address)),
+  holds: isOneAddress,
 };
+
+/** Whether the value of `bind` names addresses, and none that stands for all of them. */
+function isOneAddress(value: string): boolean {
+  return value !== '' && !value.split(' ').some((address) => /^-?(\*|0\.0\.0\.0|::\*?)$/.test(address));
+}
 
 const DEMANDS: readonly Demand[] = [
   {
@@ -79,6 +83,77 @@ function judgeDirectives(view: NodeView, about: RuleContext): Judged {
   return mergeFindings(
     [...DEMANDS, ...asRendered, ...address].map((demand) => checkDirective(view, about, demand)),
   );
+}
+
+interface SentinelDemand extends Pick<Demand, 'directive' | 'wanted' | 'value' | 'reason'> {
+  /** Value that applies without a line in the file. */
+  readonly byDefault: string;
+  holds(value: string): boolean;
+}
+
+const SENTINEL_DEMANDS: readonly SentinelDemand[] = [
+  {
+    directive: 'protected-mode',
+    wanted: "'yes'",
+    value: 'protected-mode yes',
+    // initSentinelConfig (sentinel.c), unlike in a Redis node.
+    byDefault: 'no',
+    reason: 'without the ACL users, every client that reaches the sentinel is accepted',
+    holds: (value) => value === 'yes',
+  },
+  {
+    directive: 'sentinel deny-scripts-reconfig',
+    wanted: "'yes'",
+    value: 'sentinel deny-scripts-reconfig yes',
+    byDefault: 'yes',
+    reason: 'a client with SENTINEL SET can make the sentinel run any program',
+    holds: (value) => value === 'yes',
+  },
+  ...['sentinel notification-script', 'sentinel client-reconfig-script'].map((directive) => ({
+    directive,
+    wanted: 'absent',
+    value: `no line ${directive}`,
+    byDefault: '',
+    reason: 'the sentinel runs this program at every event, with its own permissions',
+    holds: (value: string) => value === '',
+  })),
+  {
+    directive: 'unixsocket',
+    wanted: 'empty',
+    value: 'no line unixsocket',
+    byDefault: '',
+    reason: 'a Unix socket is a second way to connect',
+    holds: (value) => value === '',
+  },
+];
+
+/** Applies where a sentinel uses the addresses of the host. */
+const SENTINEL_ADDRESS: SentinelDemand = {
+  ...ONE_ADDRESS,
+  value: 'bind with the addresses that clients use',
+  byDefault: '*',
+  holds: isOneAddress,
+};
+
+function judgeSentinelFile(view: NodeView, { facts, substrate }: RuleContext): Judged {
+  const rendered = facts.rendered.get(view.id)?.directives;
+  const { kept } = view;
+  // The kept file is read only at the start and at the end; without it, `safe-directives` is not measured.
+  if (rendered === undefined || kept === undefined) return { wrong: [], checked: 0 };
+  const demands = substrate === 'docker' ? SENTINEL_DEMANDS : [...SENTINEL_DEMANDS, SENTINEL_ADDRESS];
+  const wrong = demands.flatMap(({ directive, wanted, value, reason, byDefault, holds }) => {
+    const [live, written] = [kept, rendered].map((each) =>
+      canonicalValue(directive, each.get(directive) ?? byDefault),
+    ) as [string, string];
+    if (holds(live)) return [];
+    const remedy =
+      live === written
+        ? `${directive} is '${live}', as rendered: write ${value} in sentinel.conf.`
+        : `${directive} is '${live}', rendered '${written}': restart it with its rendered file.`;
+    const what = { node: view.id, what: directive, live, wanted, rendered: written };
+    return [{ ...what, reason: `${reason} (sentinel.conf)`, remedy }];
+  });
+  return { wrong, checked: demands.length };
 }
 
 /**

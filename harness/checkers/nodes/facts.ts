@@ -8,7 +8,7 @@
  */
 import { reportedDirectives } from '../../../infra/redis/conf/directive-values.ts';
 import type { ServerFamily } from '../../../infra/redis/server-version.ts';
-import { nodesOf, planTopology } from '../../../infra/topology.ts';
+import { nodesOf, planTopology, WATCHDOG_ID } from '../../../infra/topology.ts';
 import type { History, ObservationEvent } from '../../history/events.ts';
 import type { CheckContext } from '../checker.ts';
 
@@ -24,11 +24,20 @@ export interface NodeView {
   readonly users?: Fields;
   /** Commands by category of the ACL. */
   readonly classes?: ReadonlyMap<string, readonly string[]>;
+  /** Field `names`: commands in these categories that the node does not have under their name. */
+  readonly absentCommands?: Fields;
   readonly info?: Fields;
   readonly role?: Fields;
   readonly ports?: Fields;
   readonly clusterNodes?: Fields;
+  /**
+   * Field `state`: `running`, `paused`, `stopped` or `unreachable`; `isRepaired` if this was its state before the run,
+   * which repaired it. Only for the watchdog.
+   */
+  readonly watchdog?: Fields;
   readonly sentinelConfig?: Fields;
+  /** Directives in the file that a sentinel keeps, of those that no command reports. */
+  readonly kept?: Fields;
   /** Periods and timeouts of Sentinel itself, in ms. */
   readonly sentinelPeriods?: Fields;
   /** Masters that a sentinel monitors, and the replicas and other sentinels that it has discovered. */
@@ -54,12 +63,16 @@ export interface NodeFacts {
   readonly probes: readonly Probe[];
 }
 
-/** Returns the ids of the nodes in the environment; for external servers, the ids of the sampled nodes. */
+/**
+ * Returns the ids of the nodes in the environment; for external servers, the ids of the sampled nodes. The watchdog is
+ * not a node, but is judged like one.
+ */
 export function nodeIds(
-  role: 'redis' | 'sentinel',
+  role: 'redis' | 'sentinel' | 'watchdog',
   { environment, substrate }: CheckContext,
   facts: NodeFacts,
 ) {
+  if (role === 'watchdog') return [WATCHDOG_ID];
   if (substrate === 'external') {
     const asked = facts.probes.flatMap(({ nodes }) => [...nodes.keys()]);
     return [...new Set(asked)].filter((id) => id.startsWith(role));
@@ -114,10 +127,13 @@ function fieldsOf({ data = {} }: ObservationEvent): Fields {
 /** Names of observations that each hold one fact. */
 const SINGLE: Readonly<Record<string, keyof NodeView>> = {
   users: 'users',
+  'absent-commands': 'absentCommands',
   info: 'info',
   role: 'role',
   ports: 'ports',
   'cluster-nodes': 'clusterNodes',
+  watchdog: 'watchdog',
+  kept: 'kept',
   'sentinel-config': 'sentinelConfig',
   'sentinel-periods': 'sentinelPeriods',
 };
@@ -147,6 +163,14 @@ function withFact(view: NodeView, name: string, data: Fields): NodeView {
 /** Returns the family of the server from INFO; Redis if INFO does not contain it. */
 export function familyOf({ info }: NodeView): ServerFamily {
   return info?.has('valkey_version') === true || info?.get('server_name') === 'valkey' ? 'valkey' : 'redis';
+}
+
+/** Returns the commands that the node does not have under their name; undefined if it was not asked. */
+export function absentCommandsOf({ absentCommands }: NodeView): readonly string[] | undefined {
+  return absentCommands
+    ?.get('names')
+    ?.split(' ')
+    .filter((name) => name !== '');
 }
 
 /** Formats a point in time as text. */

@@ -35,7 +35,7 @@ export interface Judged {
 export interface NodeRule {
   readonly id: string;
   readonly proves: string;
-  readonly of: 'redis' | 'sentinel' | 'all';
+  readonly of: 'redis' | 'sentinel' | 'watchdog' | 'all';
   /** Judges the replies of one node in one probe. */
   judge(view: NodeView, about: RuleContext): Judged;
 }

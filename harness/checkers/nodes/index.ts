@@ -1,6 +1,8 @@
 /** Checkers of the configuration that the nodes report: they judge the trial `configuration`, which spans a run. */
 import type { Checker } from '../checker.ts';
+import { availableCommands } from './available-commands.ts';
 import { commands } from './commands.ts';
+import { dataAccess } from './data-access.ts';
 import { drift } from './drift.ts';
 import { encryption } from './encryption.ts';
 import { eviction } from './eviction.ts';
@@ -15,8 +17,10 @@ import { promotable } from './promotable.ts';
 import { quorum } from './quorum.ts';
 import { readOnlyReplicas } from './read-only-replicas.ts';
 import { roles } from './roles.ts';
+import { safeDirectives } from './safe-directives.ts';
 import { tlsVersions } from './tls-versions.ts';
 import { users } from './users.ts';
+import { watchdog } from './watchdog.ts';
 import { writeGuard } from './write-guard.ts';
 
 export const nodeCheckers: readonly Checker[] = [
@@ -38,4 +42,8 @@ export const nodeCheckers: readonly Checker[] = [
   users,
   passwords,
   commands,
+  dataAccess,
+  availableCommands,
+  safeDirectives,
+  watchdog,
 ];

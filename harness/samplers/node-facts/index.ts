@@ -7,18 +7,18 @@
  * Each probe begins with the observation `probe`; the facts after it belong to it. A node that does not reply is
  * recorded as the fact `unanswered`. External servers receive only INFO and ROLE.
  */
-import type { Environment } from '../../../infra/substrates/environment.ts';
-import { nodesOf, type TopologyNode } from '../../../infra/topology.ts';
+import type { Environment, WatchdogStatus } from '../../../infra/substrates/environment.ts';
+import { nodesOf, type TopologyNode, WATCHDOG_ID } from '../../../infra/topology.ts';
 import type { SamplerContext } from '../sampler.ts';
 import { plainText, portFields } from './ports.ts';
 import { Redaction } from './redaction.ts';
 import { type Asking, type Fact, redisFacts, sharedFacts } from './redis.ts';
-import { type Fields, renderedDirectives, userFields } from './rendered.ts';
+import { type Fields, keptDirectives, renderedDirectives, userFields } from './rendered.ts';
 import { sentinelFacts } from './sentinel.ts';
 
 /**
- * Point in the run at which the nodes are probed. Ports and command categories are queried only at the start and at the
- * end.
+ * Point in the run at which the nodes are probed. Ports, commands and the watchdog are queried only at the start and at
+ * the end.
  */
 export type ProbeTime = 'start' | 'between' | 'end';
 
@@ -27,7 +27,17 @@ export interface NodeFacts {
   probe(when: ProbeTime): Promise<readonly string[]>;
 }
 
-export async function openNodeFacts({ environment, clock, recorder }: SamplerContext): Promise<NodeFacts> {
+export interface NodeFactsContext extends SamplerContext {
+  /** State of the watchdog before the run repaired it; recorded in the first probe unless it was running. */
+  readonly watchdogBefore?: WatchdogStatus | undefined;
+}
+
+export async function openNodeFacts({
+  environment,
+  clock,
+  recorder,
+  watchdogBefore,
+}: NodeFactsContext): Promise<NodeFacts> {
   const redaction = new Redaction();
   const record = (node: string | undefined, { name, data }: Fact) =>
     recorder.record({
@@ -61,6 +71,8 @@ export async function openNodeFacts({ environment, clock, recorder }: SamplerCon
       for (const { node, facts: found } of facts) for (const fact of found) record(node, fact);
       const silent = facts.filter(({ facts: found }) => found.some(({ name }) => name === 'unanswered'));
       if (!asking.isComplete || environment.substrate === 'external') return silent.map(({ node }) => node);
+      const before = when === 'start' ? watchdogBefore : undefined;
+      for (const fact of await watchdogFacts(environment, before)) record(WATCHDOG_ID, fact);
       const configs = new Map(
         facts.map(({ node, facts: found }) => [node, found.find(({ name }) => name === 'config')?.data]),
       );
@@ -79,9 +91,35 @@ async function factsOfNode(
   try {
     const admin = await environment.admin(node.id);
     if (environment.substrate === 'external') return await sharedFacts(admin);
-    return node.role === 'redis'
-      ? await redisFacts(admin, asking)
-      : await sentinelFacts(admin, environment.endpoints.serviceName, asking);
+    if (node.role === 'redis') return await redisFacts(admin, asking);
+    const facts = await sentinelFacts(admin, environment.endpoints.serviceName, asking);
+    return asking.isComplete ? [...facts, ...(await keptFacts(environment, node, asking))] : facts;
+  } catch (error) {
+    return [{ name: 'unanswered', data: { error: error instanceof Error ? error.message : String(error) } }];
+  }
+}
+
+/** Returns the settings in the file that a sentinel keeps; nothing if it cannot be read. */
+async function keptFacts(
+  environment: Environment,
+  { id }: TopologyNode,
+  { redaction }: Asking,
+): Promise<readonly Fact[]> {
+  const conf = await environment.keptConf?.(id).catch(() => undefined);
+  return conf === undefined ? [] : [{ name: 'kept', data: keptDirectives(conf, redaction) }];
+}
+
+/** Returns the state of the watchdog; nothing if the environment has none. */
+async function watchdogFacts(
+  environment: Environment,
+  before: WatchdogStatus | undefined,
+): Promise<readonly Fact[]> {
+  if (before !== undefined && before.state !== 'running') {
+    return [{ name: 'watchdog', data: { ...before, isRepaired: true } }];
+  }
+  try {
+    const status = await environment.watchdogStatus?.();
+    return status === undefined ? [] : [{ name: 'watchdog', data: { ...status } }];
   } catch (error) {
     return [{ name: 'unanswered', data: { error: error instanceof Error ? error.message : String(error) } }];
   }

@@ -1,6 +1,6 @@
 /**
- * Facts about a Redis node: every directive, every user, the commands in each ACL category, its role, and its place in
- * a cluster.
+ * Facts about a Redis node: every directive, every user, the commands in each ACL category and those that were renamed,
+ * its role, and its place in a cluster.
  */
 import type { Redis } from 'ioredis';
 import { SECRET_DIRECTIVES } from '../../../infra/redis/conf/directive-values.ts';
@@ -51,7 +51,7 @@ export async function redisFacts(redis: Redis, asking: Asking): Promise<readonly
     if (command === 'ROLE') return { name: 'role', data: roleFields(value) };
     return { name: 'cluster-nodes', data: clusterFields(String(value)) };
   });
-  return asking.isComplete ? [...facts, ...(await commandClasses(redis))] : facts;
+  return asking.isComplete ? [...facts, ...(await commandFacts(redis))] : facts;
 }
 
 /** Returns INFO and ROLE as facts; every user of an external server may run these commands. */
@@ -78,8 +78,8 @@ export async function factsOf(
   });
 }
 
-/** Returns the commands by ACL category, as the server reports them. */
-export async function commandClasses(redis: Redis): Promise<readonly Fact[]> {
+/** Returns the commands by ACL category, as the server reports them, and which of these commands it does not have. */
+export async function commandFacts(redis: Redis): Promise<readonly Fact[]> {
   const [categories] = await repliesOf(redis, [['ACL', 'CAT']]);
   if (categories === undefined || !categories.ok) return [];
   const names = wordsOf(categories.value);
@@ -92,7 +92,22 @@ export async function commandClasses(redis: Redis): Promise<readonly Fact[]> {
     const reply = replies[i];
     if (reply?.ok === true) data[name] = [...wordsOf(reply.value)].sort().join(' ');
   }
-  return [{ name: 'classes', data }];
+  return [{ name: 'classes', data }, ...(await absentCommands(redis, Object.values(data)))];
+}
+
+/**
+ * Returns the commands that `rename-command` has renamed or removed. ACL CAT and COMMAND LIST contain the original names;
+ * only COMMAND INFO looks a command up by the name under which clients call it. Containers cannot be renamed in part.
+ */
+async function absentCommands(redis: Redis, classes: readonly string[]): Promise<readonly Fact[]> {
+  const listed = classes.flatMap((names) => names.split(' ')).filter((name) => name !== '');
+  const commands = [...new Set(listed.map((name) => name.split('|', 1)[0] ?? name))].sort();
+  if (commands.length === 0) return [];
+  return factsOf(redis, [['COMMAND', 'INFO', ...commands]], (_command, value) => {
+    const found = Array.isArray(value) ? (value as readonly unknown[]) : [];
+    const absent = commands.filter((_name, i) => (found[i] ?? null) === null);
+    return { name: 'absent-commands', data: { names: absent.join(' ') } };
+  });
 }
 
 export function infoFields(text: string): Fields {

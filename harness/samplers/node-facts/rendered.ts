@@ -16,6 +16,20 @@ export function renderedDirectives({ conf }: RenderedNode, redaction: Redaction)
   return fields;
 }
 
+/** Directives of a sentinel that no command reports; only these are recorded of the file that it keeps. */
+const UNREPORTED = new Set([
+  ...['bind', 'protected-mode', 'unixsocket', 'maxclients', 'timeout', 'tcp-keepalive'],
+  ...['auth-user', 'auth-pass', 'rename-command', 'deny-scripts-reconfig'].map((name) => `sentinel ${name}`),
+  ...['notification-script', 'client-reconfig-script'].map((name) => `sentinel ${name}`),
+  ...['master', 'primary'].map((role) => `sentinel ${role}-reboot-down-after-period`),
+]);
+
+/** Returns the directives that no command reports, from the sentinel.conf that a sentinel keeps. */
+export function keptDirectives(conf: string, redaction: Redaction): Fields {
+  const all = renderedDirectives({ conf, users: '' }, redaction);
+  return Object.fromEntries(Object.entries(all).filter(([name]) => UNREPORTED.has(name)));
+}
+
 /** Redacts the last argument, which is the password in `sentinel auth-pass mymaster secret`. */
 function redactLast(value: string, redaction: Redaction): string {
   const space = value.lastIndexOf(' ');

@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 import type { Redaction } from './redaction.ts';
-import { type Asking, commandClasses, type Fact, factsOf, infoFields } from './redis.ts';
+import { type Asking, commandFacts, type Fact, factsOf, infoFields } from './redis.ts';
 import { type Fields, userFields } from './rendered.ts';
 import { pairsOf, recordsOf, wordsOf } from './replies.ts';
 
@@ -35,7 +35,7 @@ export async function sentinelFacts(
     ],
     factOfReply(redaction),
   );
-  return isWhole ? [...facts, ...(await commandClasses(redis))] : facts;
+  return isWhole ? [...facts, ...(await commandFacts(redis))] : facts;
 }
 
 function factOfReply(redaction: Redaction) {

@@ -22,7 +22,7 @@ import {
   type StatusOptions,
   type WatchdogStatus,
 } from '../environment.ts';
-import { type ContainerFacts, inspectReachable } from './engine.ts';
+import { type ContainerFacts, docker, inspectReachable } from './engine.ts';
 import { engineArgs } from './engines.ts';
 import {
   dataFolderOf,
@@ -35,6 +35,9 @@ import {
 } from './faults.ts';
 import { awaitAnswer } from './health.ts';
 import { type DockerPlan, hasHosts, type PlannedContainer, type PlannedNode, servicesOf } from './plan.ts';
+
+/** File of a sentinel on its volume (image/node.sh). */
+const KEPT_CONF = '/data/sentinel.conf';
 
 export interface DockerEnvironmentOptions {
   readonly plan: DockerPlan;
@@ -163,11 +166,20 @@ export class DockerEnvironment implements Environment {
     if (watchdog === undefined) return undefined;
     const { found, unreachable } = await inspectReachable([watchdog]);
     if (unreachable.length > 0) return { state: 'unreachable' };
-    return stateAndPid(found.get(watchdog.container));
+    const facts = found.get(watchdog.container);
+    const status = stateAndPid(facts);
+    // A process that hangs, or was suspended inside its container, writes no heartbeat.
+    const isSilent = status.state === 'running' && facts?.State.Health?.Status === 'unhealthy';
+    return isSilent ? { ...status, state: 'paused' } : status;
   }
 
   async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
     return this.#options.rendered();
+  }
+
+  keptConf(sentinelId: string): Promise<string> {
+    const { container, engine } = this.#node(sentinelId);
+    return docker(['exec', container, 'cat', KEPT_CONF], { engine });
   }
 
   async masterId(): Promise<string | undefined> {

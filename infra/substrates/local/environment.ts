@@ -1,4 +1,5 @@
 /** Handle to an environment of local processes. */
+import { readFile } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import { secretsFile } from '../../../config/secrets.ts';
 import { displayPath } from '../../../config/yaml.ts';
@@ -113,6 +114,10 @@ export class LocalEnvironment implements Environment {
 
   async rendered(): Promise<ReadonlyMap<string, RenderedNode>> {
     return renderAll(this.#nodes.context);
+  }
+
+  keptConf(sentinelId: string): Promise<string> {
+    return readFile(nodeFiles(this.#nodes.context, sentinelId).conf, 'utf8');
   }
 
   masterId(): Promise<string | undefined> {

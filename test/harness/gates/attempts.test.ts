@@ -13,6 +13,7 @@ const RUN: RunScope = {
   ...{
     promises: new Set(PROMISES),
     fastDetection: false,
+    hasWatchdog: true,
     inputs: new Set<string>(),
     asked: new Set(['drill']),
   },

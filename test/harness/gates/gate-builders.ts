@@ -86,6 +86,7 @@ export function evaluateGate(
       topology: 'sentinel',
       promises: new Set(PROMISES),
       fastDetection: false,
+      hasWatchdog: true,
       inputs: new Set(),
       asked: new Set(['drill']),
       fullOnly: new Set(),

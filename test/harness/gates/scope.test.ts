@@ -10,3 +10,13 @@ it('a gate on failure detection is out of scope if the environment accepts needl
   });
   expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
 });
+
+it('a gate on the watchdog is out of scope if the environment has none', () => {
+  const one = buildGate({ scope: { watchdog: true } });
+  const without = evaluateGate(one, [buildTrial(valueFigure(1))], { hasWatchdog: false });
+  expect(without).toMatchObject({
+    state: 'OUT_OF_SCOPE',
+    reason: expect.stringContaining('sentinel.watchdog'),
+  });
+  expect(evaluateGate(one, [buildTrial(valueFigure(1))]).state).toBe('PASS');
+});

@@ -10,6 +10,7 @@ import type { HistoryEvent, ObservationEvent } from '../../../harness/history/ev
 import { openNodeFacts } from '../../../harness/samplers/node-facts/index.ts';
 import { plainText, portFields } from '../../../harness/samplers/node-facts/ports.ts';
 import { Redaction } from '../../../harness/samplers/node-facts/redaction.ts';
+import { keptDirectives } from '../../../harness/samplers/node-facts/rendered.ts';
 import { makeCertificates } from '../../../infra/certificates/generate.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
@@ -34,6 +35,24 @@ describe('a redaction', () => {
     expect(redaction.rules(`on #${'a'.repeat(64)} >plain ~* &#channel +get`)).toMatch(
       /^on #digest:\w{16} #digest:\w{16} ~\* &#channel \+get$/,
     );
+  });
+});
+
+describe('the file that a sentinel keeps', () => {
+  it('is recorded without passwords, and only with settings that no command reports', () => {
+    const redaction = new Redaction();
+    const lines = [
+      'protected-mode yes',
+      'sentinel monitor mymaster 127.0.0.1 6379 2',
+      'sentinel auth-pass mymaster secret',
+      'sentinel rename-command mymaster SLAVEOF x',
+      'sentinel sentinel-pass secret',
+    ];
+    expect(keptDirectives(lines.join('\n'), redaction)).toEqual({
+      'protected-mode': 'yes',
+      'sentinel auth-pass': `mymaster ${redaction.digest('secret')}`,
+      'sentinel rename-command': 'mymaster SLAVEOF x',
+    });
   });
 });
 
@@ -130,6 +149,7 @@ describe('the facts of an environment', () => {
     expect(named(seen, 'config').masterauth).toBe(named(seen, 'rendered').masterauth);
     expect(named(seen, 'users').app).toMatch(/^on #digest:\w{16} /);
     expect(named(seen, 'classes').dangerous).toContain('flushall');
+    expect(named(seen, 'absent-commands')).toEqual({ names: '' });
     expect(named(seen, 'ports')).toEqual({ plain: 'accepted' });
     expect(named(seen, 'role')).toMatchObject({ role: 'master' });
     expect(JSON.stringify(seen)).not.toMatch(/[#>][0-9a-f]{64}/);

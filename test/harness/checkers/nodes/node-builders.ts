@@ -44,8 +44,9 @@ const CLASSES: Fields = {
   dangerous:
     'acl|list acl|setuser client|kill config|get config|rewrite config|set debug flushall flushdb info keys latency|latest psync replconf replicaof role shutdown slaveof slowlog|get sort',
   scripting: 'eval evalsha fcall fcall_ro function|load script|kill',
-  read: 'get keys mget sort',
-  write: 'fcall flushall flushdb function|load set sort',
+  keyspace: 'dbsize flushall flushdb keys unlink',
+  read: 'dbsize get keys mget sort',
+  write: 'fcall flushall flushdb function|load set sort unlink',
   transaction: 'exec multi watch',
   pubsub: 'publish subscribe',
   connection: 'client|id client|info client|kill client|setname echo ping select',
@@ -63,7 +64,7 @@ function usersOf(text: string): Fields {
 
 export interface Planted {
   readonly node: string;
-  /** Name of the observation: `config`, `users`, `sentinel-master`, … */
+  /** Name of the observation: `config`, `users`, `sentinel-master`, …, or of a file: `rendered`, `rendered-users`. */
   readonly name: string;
   /** Fields to change; null removes a field. If this option is absent, the entire fact is removed. */
   readonly data?: Readonly<Record<string, string | null>>;
@@ -91,15 +92,28 @@ export function healthyNodes(
   const files = new Map(
     nodesOf(topology).map((node) => [node.id, rendered(topology, node, placement)] as const),
   );
+  const file = (name: string, data: Fields, node: string) =>
+    seen(
+      name,
+      planted
+        .filter((one) => one.node === node && one.name === name)
+        .reduce((fields, one) => withChange(fields, one.data ?? {}), data),
+      node,
+    );
   const events = [...files].flatMap(([id, { directives, users }]) => [
-    seen('rendered', directives, id),
-    seen('rendered-users', users, id),
+    file('rendered', directives, id),
+    file('rendered-users', users, id),
   ]);
   for (const [i, when] of (['start', 'between', 'end'] as const).entries()) {
     events.push(seen('probe', { when, number: i + 1 }));
-    for (const node of nodesOf(topology)) {
+    const isWhole = when !== 'between';
+    const watchdog = isWhole && topology.watchdog ? [topology.watchdog] : [];
+    for (const node of [...nodesOf(topology), ...watchdog]) {
       const found = files.get(node.id);
-      const facts = found === undefined ? [] : factsOf(topology, node, placement, found, when !== 'between');
+      const facts =
+        node.id === 'watchdog'
+          ? [['watchdog', { state: 'running', pid: 1 }] as const]
+          : factsOf(topology, node as TopologyNode, placement, found, isWhole);
       for (const [name, data] of facts) {
         const changes = planted.filter(
           (one) => one.node === node.id && one.name === name && (one.when ?? when) === when,
@@ -188,9 +202,10 @@ function factsOf(
   topology: Topology,
   node: TopologyNode,
   placement: ReadonlyMap<string, Address>,
-  files: Files,
+  files: Files | undefined,
   isWhole: boolean,
 ): readonly (readonly [string, Fields])[] {
+  if (files === undefined) return [];
   const { environment } = topology;
   const { tls } = environment.security;
   const ports: Fields = tls
@@ -206,13 +221,14 @@ function factsOf(
   const whole: readonly (readonly [string, Fields])[] = isWhole
     ? [
         ['classes', CLASSES],
+        ['absent-commands', { names: '' }],
         ['ports', ports],
       ]
     : [];
   const own =
     node.role === 'redis'
       ? redisFacts(topology, node.id, placement, files)
-      : sentinelFacts(topology, node.id, files);
+      : sentinelFacts(topology, node.id, files, isWhole);
   const info = { tcp_port: String(placement.get(node.id)?.port), redis_version: FACTS.version };
   return [
     ...own,
@@ -274,6 +290,7 @@ function sentinelFacts(
   topology: Topology,
   id: string,
   { directives }: Files,
+  isWhole: boolean,
 ): readonly (readonly [string, Fields])[] {
   const { topology: shape, sentinel } = topology.environment;
   const others = topology.sentinels.filter((node) => node.id !== id);
@@ -290,7 +307,11 @@ function sentinelFacts(
     'parallel-syncs': String(sentinel.parallelSyncs),
   };
   const of = (name: string) => directives[`sentinel ${name}`] ?? '';
+  const kept = Object.entries(directives).filter(([name]) =>
+    /^(bind|protected-mode|tcp-keepalive|sentinel (auth-|deny-))/.test(name),
+  );
   return [
+    ...(isWhole ? [['kept', Object.fromEntries(kept)] as const] : []),
     ['sentinel-master-count', { count: 1 }],
     ['sentinel-master', master],
     ['sentinel-replica-count', { count: shape.replicas }],

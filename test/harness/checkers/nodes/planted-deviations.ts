@@ -26,14 +26,16 @@ export const masterReply = (data: Readonly<Record<string, string>>, node = 'sent
   name: 'sentinel-master',
   data,
 });
-const user = (name: string, rules: string | null, node = 'redis-2'): Planted => ({
+export const user = (name: string, rules: string | null, node = 'redis-2'): Planted => ({
   node,
   name: 'users',
   data: { [name]: rules },
 });
 
 /** The checker, the planted value, and the expected texts of the reason and the remedy. */
-export const RED: readonly (readonly [string, Planted, RegExp, RegExp, Overrides?])[] = [
+export type Deviation = readonly [string, Planted, RegExp, RegExp, Overrides?];
+
+export const RED: readonly Deviation[] = [
   [
     'persistence',
     configReply({ appendonly: 'no', save: '' }),

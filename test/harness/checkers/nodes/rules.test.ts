@@ -13,9 +13,12 @@ import {
   RED,
   SINGLE,
 } from './planted-deviations.ts';
+import { RED_PERMISSIONS } from './planted-permissions.ts';
 
 /** Rules that apply only to topologies with replicas, as in config/gates.yaml. */
-const REPLICATION_RULES = new Set(['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard']);
+const REPLICATION_RULES = new Set([
+  ...['quorum', 'parallel-syncs', 'failure-detection', 'roles', 'write-guard', 'watchdog'],
+]);
 
 function check(id: string, planted: readonly Planted[] = [], over: Overrides = {}): Finding {
   return checked(id, buildEnvironment(over), healthyNodes(buildEnvironment(over), planted));
@@ -40,7 +43,7 @@ describe('the facts of a healthy environment', () => {
       // Some checkers apply only to one kind of topology, or only if encryption is promised, as in config/gates.yaml.
       if (name !== 'encrypted' && (id === 'encryption' || id === 'tls-versions')) continue;
       if (name === 'single' && REPLICATION_RULES.has(id)) continue;
-      if (name === 'cluster' && (id === 'quorum' || id === 'parallel-syncs')) continue;
+      if (name === 'cluster' && ['quorum', 'parallel-syncs', 'watchdog'].includes(id)) continue;
       const finding = check(id, [], over);
       expect(finding, `${id} on ${name}`).toMatchObject({ validity: 'valid' });
       if (figureOf(id) === 'wrong') expect(figureNumber(finding, 'wrong'), `${id} on ${name}`).toBe(0);
@@ -49,7 +52,15 @@ describe('the facts of a healthy environment', () => {
 });
 
 describe('a deviating value on a node', () => {
-  it.each(RED.map(([id, planted, reason, remedy, over]) => ({ id, planted, reason, remedy, over })))(
+  it.each(
+    [...RED, ...RED_PERMISSIONS].map(([id, planted, reason, remedy, over]) => ({
+      id,
+      planted,
+      reason,
+      remedy,
+      over,
+    })),
+  )(
     'fails the checker $id: $planted.node $planted.name $planted.data',
     ({ id, planted, reason, remedy, over }) => {
       const finding = check(id, [planted], over);
@@ -130,6 +141,90 @@ describe('a deviating value on a node', () => {
     }
   });
 
+  it.each([
+    ['client-query-buffer-limit', '1048576'],
+    ['proto-max-bulk-len', '1048576'],
+    ['client-output-buffer-limit', 'normal 1000 0 0'],
+    ['maxmemory-clients', '1%'],
+    ['tracking-table-max-keys', '10'],
+    ['databases', '1'],
+    ['timeout', '30'],
+    ['tcp-keepalive', '0'],
+    ['repl-timeout', '5'],
+    ['repl-disable-tcp-nodelay', 'yes'],
+    ['repl-backlog-ttl', '1'],
+    ['repl-diskless-sync-delay', '3600'],
+    ['repl-diskless-load', 'flush-before-load'],
+    ['replica-serve-stale-data', 'no'],
+    ['stop-writes-on-bgsave-error', 'no'],
+    ['auto-aof-rewrite-percentage', '0'],
+    ['auto-aof-rewrite-min-size', '1099511627776'],
+    ['aof-load-truncated', 'no'],
+    ['shutdown-on-sigterm', 'nosave now'],
+    ['save', '1 1'],
+    ['lazyfree-lazy-expire', 'no'],
+    ['hz', '1'],
+    ['hz', '500'],
+    ['maxmemory-samples', '1'],
+    ['slowlog-log-slower-than', '-1'],
+    ['slowlog-max-len', '0'],
+    ['latency-monitor-threshold', '0'],
+    ['loglevel', 'debug'],
+  ])('is harmful and detected on the node, whether rendered or set: %s %s', (directive, value) => {
+    const live = check('safe-directives', [configReply({ [directive]: value })]);
+    expect(live.reasons.join()).toContain(`redis-2: ${directive} is '`);
+    const rendered = check('safe-directives', [], { redis: { extra: { [directive]: value } } });
+    expect(rendered.validity).toBe('invalid');
+    expect(rendered.remedies?.join()).toMatch(/, as rendered: set redis\./);
+    expect(rendered.reasons).toHaveLength(3);
+  });
+
+  it('is harmless if the environment does not promise persistence, or if the server does not know it', () => {
+    const cache = { promises: { persistence: false, encryption: false } };
+    expect(
+      check('safe-directives', [configReply({ 'stop-writes-on-bgsave-error': 'no' })], cache).validity,
+    ).toBe('valid');
+    const unknown: Planted = { node: 'redis-2', name: 'config', data: { 'maxmemory-clients': null } };
+    expect(check('safe-directives', [unknown]).validity).toBe('valid');
+  });
+
+  it('can be a command that the rendered file renames: only a needed command is reported', () => {
+    const renamed = { redis: { extra: { 'rename-command': 'FLUSHALL ""' } } };
+    const absent = (names: string) =>
+      ['redis-1', 'redis-2', 'redis-3'].map((node) => ({ node, name: 'absent-commands', data: { names } }));
+    expect(check('drift', absent('flushall'), renamed).validity).toBe('valid');
+    expect(check('available-commands', absent('flushall'), renamed).validity).toBe('valid');
+    const needed = { redis: { extra: { 'rename-command': 'UNLINK x' } } };
+    expect(check('drift', absent('unlink'), needed).validity).toBe('valid');
+    expect(check('available-commands', absent('unlink'), needed).validity).toBe('invalid');
+  });
+
+  it('is reported for a sentinel whose rendered file contains it', () => {
+    const written = (data: Planted['data']) =>
+      ['rendered', 'kept'].map((name): Planted => ({ node: 'sentinel-2', name, data }) as Planted);
+    const mode = check('exposure', written({ 'protected-mode': 'no' }));
+    expect(mode.remedies).toEqual([
+      "sentinel-2: protected-mode is 'no', as rendered: write protected-mode yes in sentinel.conf.",
+    ]);
+    const script = written({ 'sentinel notification-script': 'mymaster /opt/x.sh' });
+    expect(check('exposure', script).validity).toBe('invalid');
+    expect(check('drift', written({ 'sentinel deny-scripts-reconfig': 'no' })).validity).toBe('valid');
+    const timeout = check('safe-directives', written({ timeout: '5' }));
+    expect(timeout.remedies).toEqual([
+      "sentinel-2: timeout is '5', as rendered: set it to '0' in sentinel.conf.",
+    ]);
+  });
+
+  it('is not reported for a sentinel in a container, which listens on all of its addresses', () => {
+    const bind = ['rendered', 'kept'].map(
+      (name): Planted => ({ node: 'sentinel-2', name, data: { bind: '0.0.0.0' } }),
+    );
+    const events = healthyNodes(buildEnvironment(), bind);
+    const onDocker = { ...buildContext({ environment: buildEnvironment(), drill: 'configuration' }) };
+    const checker = nodeCheckers.find(({ id }) => id === 'exposure');
+    expect(checker?.check(buildHistory(events), { ...onDocker, substrate: 'docker' }).validity).toBe('valid');
+  });
+
   it('is not reported if durable writes are protected by a majority of a cluster, or only by snapshots', () => {
     expect(check('write-guard', [], CLUSTER).validity).toBe('valid');
     expect(check('persistence', [], { redis: { appendonly: false } }).validity).toBe('valid');
@@ -180,6 +275,20 @@ const STANDS_ON: Readonly<Record<string, readonly Pick<Planted, 'node' | 'name'>
     { node: 'redis-2', name: 'users' },
     { node: 'redis-2', name: 'classes' },
   ],
+  'data-access': [
+    { node: 'redis-2', name: 'users' },
+    { node: 'sentinel-2', name: 'classes' },
+  ],
+  'available-commands': [
+    { node: 'redis-2', name: 'absent-commands' },
+    { node: 'sentinel-2', name: 'absent-commands' },
+  ],
+  'safe-directives': [
+    { node: 'redis-2', name: 'config' },
+    { node: 'sentinel-2', name: 'sentinel-config' },
+    { node: 'sentinel-2', name: 'kept' },
+  ],
+  watchdog: [{ node: 'watchdog', name: 'watchdog' }],
 };
 
 describe('a missing fact', () => {
