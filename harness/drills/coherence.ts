@@ -1,7 +1,9 @@
 import { integrationDrill } from './families.ts';
 
 const CALLERS = ['plain', 'tiered', 'process'];
-const READS = ['get', 'getEntry', 'lookup', 'getWithTtl', 'getMany', 'lookupMany', 'getOrCompute'];
+const READS = [
+  ...['get', 'getEntry', 'lookup', 'getWithTtl', 'getMany', 'lookupMany', 'getOrCompute', 'getOrComputeMany'],
+];
 
 export const coherence = integrationDrill({
   id: 'coherence',
@@ -11,6 +13,7 @@ export const coherence = integrationDrill({
   expectations: [
     ...CALLERS.map((caller) => `first/${caller}`),
     ...CALLERS.flatMap((caller) => READS.map((operation) => `overwritten/${caller}-${operation}`)),
+    ...CALLERS.map((caller) => `reconnected/${caller}`),
     ...['deleted', 'invalidated'].flatMap((what) => CALLERS.map((caller) => `${what}/${caller}`)),
   ],
 });

@@ -15,7 +15,7 @@ export const corruptPayload = integrationDrill({
     ].flatMap((poison) =>
       ['not-thrown', 'not-returned', 'purged', 'recomputed'].map((what) => `${poison}-${what}`),
     ),
-    'counted',
+    ...['counted', 'reported'],
   ],
   // A read that times out does not return the payload.
   timed: [
@@ -23,5 +23,5 @@ export const corruptPayload = integrationDrill({
     'older-shape',
   ]
     .map((poison) => `${poison}-purged`)
-    .concat('counted'),
+    .concat('counted', 'reported'),
 });

@@ -10,7 +10,7 @@ export const durableWrites = integrationDrill({
   topologies: ['sentinel'],
   needs: ['pause'],
   expectations: [
-    'held/paused',
-    ...['before', 'held', 'after'].flatMap((phase) => WAYS.map((way) => `${phase}/${way}`)),
+    ...['partial/paused', 'held/paused'],
+    ...['before', 'partial', 'held', 'after'].flatMap((phase) => WAYS.map((way) => `${phase}/${way}`)),
   ],
 });

@@ -6,5 +6,8 @@ export const featureFlag = integrationDrill({
   source: 'requirements document 004 §4.9, ENABLE_REDIS_CACHE',
   safeOutcome: 'the cache neither connects nor sends a command to Redis, and getOrCompute still answers',
   external: {},
-  expectations: ['answers', 'not-to-redis', '{redis}-commands', '{redis}-connections'],
+  expectations: [
+    ...['answers', 'not-to-redis', 'variable-false', 'variable-absent'],
+    ...['{redis}-commands', '{redis}-connections'],
+  ],
 });

@@ -13,6 +13,7 @@ export const hitMiss = integrationDrill({
     'hit-after',
     'hit-by-redis',
     'overwritten',
+    'not-replaced',
     'deleted',
     'miss-after',
     'batch',
@@ -24,7 +25,8 @@ export const hitMiss = integrationDrill({
   ],
   // If a call times out, the memory fallback answers it, and Redis then has a different value or none.
   timed: [
-    ...['set-by-redis', 'hit-after', 'hit-by-redis', 'overwritten', 'deleted', 'miss-after', 'batch'],
+    ...['set-by-redis', 'hit-after', 'hit-by-redis', 'overwritten', 'not-replaced', 'deleted', 'miss-after'],
+    'batch',
     ...['hits-counted', 'misses-counted', 'clear-counts', 'clear-removes'],
   ],
 });

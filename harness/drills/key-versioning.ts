@@ -7,6 +7,9 @@ export const keyVersioning = integrationDrill({
   safeOutcome: 'no key reaches Redis without the namespace, and keys from the key builder contain v1',
   // Both expectations read keys outside the prefix.
   external: { except: ['not-unprefixed', 'no-strangers'] },
-  expectations: ['shape', 'at-physical-key', 'not-unprefixed', 'same-input', 'other-version', 'no-strangers'],
+  expectations: [
+    ...['shape', 'at-physical-key', 'not-unprefixed', 'same-input', 'other-version', 'distinct'],
+    'no-strangers',
+  ],
   timed: ['at-physical-key', 'same-input'],
 });

@@ -12,6 +12,7 @@ export const singleFlight = integrationDrill({
       `${id}/no-more-loads`,
     ]),
     ...['many/answers', 'many/loads', 'error/thrown', 'newer/kept', 'newer/not-restored'],
+    ...['nothing/kept', 'nothing/forgotten', 'nothing/null'],
     ...['lease/answer', 'lease/wait'],
   ],
   timed: ['lease/wait'],

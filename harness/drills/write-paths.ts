@@ -2,10 +2,14 @@ import { integrationDrill } from './families.ts';
 
 const WRITES = [
   ...['set', 'overwrite', 'set-tagged', 'set-many', 'set-if-absent', 'expire', 'compute', 'compute-tagged'],
-  ...['compute-stale', 'compute-own-ttl', 'compute-nothing', 'compute-many', 'wrap', 'read-through'],
-  ...['write-through', 'write-behind'],
+  ...['compute-stale', 'compute-own-ttl', 'compute-nothing', 'compute-many', 'compute-jitter', 'wrap'],
+  ...['read-through', 'write-through', 'write-behind'],
 ];
-const DELETIONS = ['one', 'several', 'list', 'expiry', 'pattern', 'keys', 'tags', 'domain', 'clear'];
+const VALUES = ['set-many', 'set', 'compute', 'compute-many'];
+const DELETIONS = [
+  ...['one', 'several', 'list', 'expiry', 'pattern', 'keys', 'domain', 'dependency'],
+  ...['tags', 'tags-set', 'tags-compute', 'tags-compute-many', 'tags-added', 'tags-several', 'clear'],
+];
 
 export const writePaths = integrationDrill({
   id: 'write-paths',
@@ -14,8 +18,11 @@ export const writePaths = integrationDrill({
   safeOutcome: 'the master has every acknowledged value with its TTL, and no deleted value',
   expectations: [
     ...WRITES.flatMap((path) => [`value/${path}`, `ttl/${path}`]),
-    ...['value/kinds', 'value/refused'],
-    ...['ttl/none-without', 'ttl/none-beyond', 'ttl/none-without-at-end'],
+    ...VALUES.map((way) => `value/kinds-${way}`),
+    ...['value/write-through-source', 'value/write-behind-source', 'value/refused'],
+    ...['reported', 'reported-none', 'none-without', 'none-beyond', 'none-without-at-end'].map(
+      (what) => `ttl/${what}`,
+    ),
     ...DELETIONS.map((way) => `deletion/${way}`),
   ],
 });

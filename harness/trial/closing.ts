@@ -86,7 +86,7 @@ export async function closeClient(
   }
 }
 
-/** Returns the values of the keys on their master; waits for a value that is still in flight. */
+/** Returns the values of the keys on their master; waits for a write that is still in flight. */
 async function valuesHeld(
   { environment, signal }: ClosingContext,
   keys: readonly ClosingKey[],
@@ -101,7 +101,7 @@ async function valuesHeld(
       const wait = { boundMs: STORED_BOUND_MS, signal };
       const isHeld = async () => {
         held.set(key.key, await readClosingKey(key));
-        return held.get(key.key) === key.value;
+        return isAsWritten(key, held);
       };
       await waitUntil(`${key.key} on its master`, isHeld, wait).catch(() => signal.throwIfAborted());
     }),
@@ -138,10 +138,19 @@ function problemsOfWrite(
 ): readonly string[] {
   // A value that the loader returned is also stored.
   if (answer !== 'redis' && !(kind === 'getOrCompute' && answer === 'loader')) return [`${kind}: ${answer}`];
-  const missing = keys.filter(({ key, value }) => held.get(key) !== value);
-  return missing.length === 0
+  const wrong = keys.filter((key) => !isAsWritten(key, held));
+  const found = kind === 'delete' ? 'still' : 'not';
+  return wrong.length === 0
     ? []
-    : [`${kind}: acknowledged, but ${missing.length} of ${keys.length} keys are not on the master`];
+    : [`${kind}: acknowledged, but ${wrong.length} of ${keys.length} keys are ${found} on the master`];
+}
+
+/** Whether the master has the value that was written, or nothing if it was deleted. */
+function isAsWritten(
+  { key, value, isDeleted = false }: ClosingKey,
+  held: ReadonlyMap<string, string | null>,
+): boolean {
+  return held.get(key) === (isDeleted ? null : value);
 }
 
 function problemsOfRead(

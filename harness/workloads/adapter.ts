@@ -113,6 +113,8 @@ export interface Adapter {
   getMany(keys: readonly string[]): Promise<Answer>;
   setMany(entries: ReadonlyMap<string, string>): Promise<Answer>;
   getOrCompute(key: string, load: () => Promise<string>): Promise<Answer>;
+  /** Deletes a key; absent if the client cannot. */
+  readonly delete?: ((key: string) => Promise<Answer>) | undefined;
   failure(kind: OperationKind, error: unknown): Failure;
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@ export interface ClientSetup {
 }
 
 /** Adapter operations whose arguments are plain data and that resolve with an answer. */
-export type Call = 'set' | 'get' | 'incr' | 'append' | 'getMany' | 'setMany';
+export type Call = 'set' | 'get' | 'incr' | 'append' | 'getMany' | 'setMany' | 'delete';
 
 export type ToClient =
   | { readonly type: 'ready'; readonly id: number }
@@ -20,7 +20,7 @@ export type ToClient =
       readonly id: number;
       readonly kind: OperationKind;
       readonly call: Call;
-      readonly args: Parameters<Adapter[Call]>;
+      readonly args: Parameters<NonNullable<Adapter[Call]>>;
     }
   | { readonly type: 'compute'; readonly id: number; readonly key: string }
   /** Result of the loader for the `compute` with this id; the loader runs in the generator's thread. */
@@ -36,6 +36,8 @@ export type FromClient =
   | {
       readonly type: 'opened';
       readonly durable: boolean;
+      /** Whether the client can delete keys. */
+      readonly deletes: boolean;
       readonly encoding: Encoding;
       /** Prefix of every physical key. */
       readonly prefix: string;

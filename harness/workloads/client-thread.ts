@@ -83,6 +83,10 @@ class RemoteClient implements ClientThread {
     return this.#facts.encoding;
   }
 
+  get delete(): Adapter['delete'] {
+    return this.#facts.deletes ? this.#caller('delete') : undefined;
+  }
+
   get thread(): string | undefined {
     return this.#opened?.thread;
   }
@@ -121,7 +125,7 @@ class RemoteClient implements ClientThread {
     return this.#opened;
   }
 
-  #caller<C extends Call>(call: C): (...args: Parameters<Adapter[C]>) => Promise<Answer> {
+  #caller<C extends Call>(call: C): (...args: Parameters<NonNullable<Adapter[C]>>) => Promise<Answer> {
     return (...args) => this.#ask((id) => ({ type: 'call', id, kind: call, call, args }));
   }
 

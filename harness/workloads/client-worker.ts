@@ -72,6 +72,7 @@ async function serveClient(
   send({
     type: 'opened',
     durable: adapter.durable,
+    deletes: adapter.delete !== undefined,
     encoding: adapter.encoding,
     prefix: adapter.physicalKey(PROBE_KEY).slice(0, -PROBE_KEY.length),
     thread: schedstatPath(),

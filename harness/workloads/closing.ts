@@ -16,6 +16,8 @@ export interface ClosingKey {
   readonly key: string;
   readonly encoding: Encoding;
   readonly value: string;
+  /** Set if the write path deletes the value again. */
+  readonly isDeleted?: boolean;
 }
 
 /** One write path and its result. */
@@ -57,18 +59,34 @@ export function closingWrites(
   ): Promise<ClosingWrite> => {
     const keys = keysOf(kind, count);
     const answer = await withTimeout(kind, send(keys), { boundMs }).then(({ source }) => source, errorName);
-    return { kind, keys, answer };
+    return {
+      kind,
+      keys: kind === 'delete' ? keys.map((key) => ({ ...key, isDeleted: true })) : keys,
+      answer,
+    };
   };
   const firstOf = (keys: readonly ClosingKey[]) => keys[0] as ClosingKey;
+  const { delete: deleteKey } = adapter;
   return Promise.all([
     writeKey('set', 1, (keys) => adapter.set(firstOf(keys).name, firstOf(keys).value, 'async')),
     writeKey('setMany', BATCH, (keys) =>
       adapter.setMany(new Map(keys.map(({ name, value }) => [name, value]))),
     ),
+    ...(deleteKey ? [writeKey('delete', 1, (keys) => setAndDelete(adapter, deleteKey, firstOf(keys)))] : []),
     writeKey('getOrCompute', 1, (keys) =>
       adapter.getOrCompute(firstOf(keys).name, async () => firstOf(keys).value),
     ),
   ]);
+}
+
+/** Deletes a key that exists in Redis; returns the answer of the first step that Redis did not serve. */
+async function setAndDelete(
+  adapter: Adapter,
+  deleteKey: NonNullable<Adapter['delete']>,
+  { name, value }: ClosingKey,
+): Promise<{ readonly source: string }> {
+  const stored = await adapter.set(name, value, 'async');
+  return stored.source === 'redis' ? deleteKey(name) : stored;
 }
 
 /** Reads with each read path; never rejects. */

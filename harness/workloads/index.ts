@@ -36,7 +36,7 @@ import { slowRedis } from './scripted/slow-redis.ts';
 import { soak } from './scripted/soak.ts';
 import { throughput } from './scripted/throughput.ts';
 import { timeoutFallback } from './scripted/timeout-fallback.ts';
-import { ttlExpiry } from './scripted/ttl-expiry.ts';
+import { ttlExpiry } from './scripted/ttl-expiry/index.ts';
 import { writePaths } from './scripted/write-paths/index.ts';
 
 export type Workload = GeneratedWorkload | ScriptedWorkload;

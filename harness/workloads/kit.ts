@@ -66,6 +66,10 @@ export function adaptCache(cache: Cache, onEvent: ClientEventSink): Adapter {
       const { source, value } = await cache.getOrComputeEntry(key, load);
       return { source, value };
     },
+    async delete(key) {
+      const deleted = await cache.delete(key);
+      return { source: deleted > 0 ? 'redis' : 'memory', value: String(deleted) };
+    },
     failure: kitFailure,
     close: async () => void (await cache.close()),
   };
@@ -94,12 +98,12 @@ export function openKit(
     ...login,
     ...(tls && { tls }),
     ...(spec.db !== undefined && { db: spec.db }),
+    ...own,
     // Leases use keys and messages outside the cache's prefix; libraries and scripts belong to the whole server.
     ...(spec.shared && {
-      compute: { leaseMs: 0 },
+      compute: { ...own.compute, leaseMs: 0 },
       scripting: { loadFunctions: false, evalScripts: false },
     }),
-    ...own,
   };
   if (spec.mode === 'sentinel') {
     const { sentinels, serviceName } = spec;

@@ -13,7 +13,7 @@ export interface RawKey {
 }
 
 /** Whether the key holds an entry with a value. A lease, which is stored in place of an absent entry, has none. */
-export function hasValue({ bytes }: RawKey): boolean {
+export function hasValue({ bytes }: Pick<RawKey, 'bytes'>): boolean {
   const decoded = decodeEnvelope(bytes);
   return decoded.ok && decoded.value !== undefined;
 }

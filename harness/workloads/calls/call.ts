@@ -8,6 +8,8 @@ export interface Call {
   readonly values?: readonly unknown[];
   readonly ttlSeconds?: number | null;
   readonly tags?: readonly string[];
+  /** Seconds for which a load without a value is kept. */
+  readonly negativeTtlSeconds?: number;
   /** Behaviour of the loader; default: it returns the call's value immediately. */
   readonly load?: { readonly takesMs?: number; readonly fails?: boolean };
 }

@@ -63,7 +63,7 @@ export function callerOf(name: string, cache: Cache): Caller {
 }
 
 export async function perform(cache: Cache, call: Call): Promise<Performed> {
-  const { keys, values = [], ttlSeconds, tags = [] } = call;
+  const { keys, values = [], ttlSeconds, tags = [], negativeTtlSeconds } = call;
   const loaded: string[] = [];
   const loader = async (key: string): Promise<unknown> => {
     loaded.push(key);
@@ -74,7 +74,11 @@ export async function perform(cache: Cache, call: Call): Promise<Performed> {
   };
   const prepared: Prepared = {
     ...{ keys, values, key: keys[0] ?? '', loader, tags },
-    options: { ...(ttlSeconds !== undefined && { ttlSeconds }), ...(tags.length > 0 && { tags }) },
+    options: {
+      ...(ttlSeconds !== undefined && { ttlSeconds }),
+      ...(tags.length > 0 && { tags }),
+      ...(negativeTtlSeconds !== undefined && { negativeTtlSeconds }),
+    },
   };
   const startedAt = performance.now();
   const answer = await OPERATIONS[call.operation](cache, prepared).catch(failedAnswer);

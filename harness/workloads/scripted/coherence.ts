@@ -1,7 +1,7 @@
 /**
  * Keys that are overwritten, deleted and invalidated, and then read through every tier: a plain cache, one with a
  * first tier, and one with a first tier in another process. A plain cache has the new value immediately, a first tier
- * within its bound.
+ * within its bound, also after all connections were cut and opened again.
  */
 import { waitUntil } from '../../wait.ts';
 import type { Call, Caller, Operation, Performed } from '../calls/call.ts';
@@ -13,16 +13,22 @@ import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './scri
 
 /**
  * `settleBoundMs`: longer than the bound of a first tier (500 ms), so that the drill does not fail merely because the
- * machine is slow.
+ * machine is slow. `largeBatch`: more keys than a client sends in one command (500).
  */
-const defaults = { keys: 1_000, tagged: 200, chunk: 100, settleBoundMs: 5_000 };
+const defaults = { keys: 1_000, tagged: 200, largeBatch: 600, chunk: 100, settleBoundMs: 5_000 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
-const READS = [
+/** Reads that never load. */
+const LOOKUPS = [
   ...(['get', 'getEntry', 'lookup', 'getWithTtl'] as const),
-  ...(['getMany', 'lookupMany', 'getOrCompute'] as const),
+  ...(['getMany', 'lookupMany'] as const),
 ] satisfies readonly Operation[];
+
+const READS = [...LOOKUPS, ...(['getOrCompute', 'getOrComputeMany'] as const)] satisfies readonly Operation[];
+
+/** Reads of several keys with one call. */
+const BATCHES: ReadonlySet<Operation> = new Set(['getMany', 'lookupMany', 'getOrComputeMany']);
 
 interface Callers {
   readonly plain: Caller;
@@ -47,6 +53,7 @@ export const coherence = defineScript({
       await expectOverwritten(context, callers);
       await expectDeleted(context, callers);
       await expectInvalidated(context, callers);
+      await expectReconnected(context, callers);
     } finally {
       remember(...(await rawKeys(context, prefixOf(plain))).keys());
     }
@@ -89,10 +96,10 @@ async function expectOverwritten(context: Context, callers: Callers): Promise<vo
 }
 
 async function expectDeleted(context: Context, callers: Callers): Promise<void> {
-  const names = namesOf(context.parameters.keys);
-  const half = names.length / 2;
-  await callers.tiered.perform({ operation: 'delete', keys: names.slice(0, half) });
-  await callers.process.perform({ operation: 'delete', keys: names.slice(half) });
+  const { keys, largeBatch } = context.parameters;
+  const names = namesOf(keys);
+  await callers.tiered.perform({ operation: 'delete', keys: names.slice(0, largeBatch) });
+  await callers.process.perform({ operation: 'delete', keys: names.slice(largeBatch) });
   await expectMisses(context, callers, 'deleted', names);
 }
 
@@ -107,6 +114,60 @@ async function expectInvalidated(context: Context, callers: Callers): Promise<vo
   await expectMisses(context, callers, 'invalidated', names);
 }
 
+/**
+ * Cuts all connections of the application's user, and overwrites keys once the caches are connected and hold the first
+ * values again: a first tier must hear of changes on its new connection, too.
+ */
+async function expectReconnected(context: Context, callers: Callers): Promise<void> {
+  const names = namesOf(context.parameters.tagged).map((name) => `reconnected:${name}`);
+  const [first, second] = ['first', 'second'].map((value) => names.map((name) => `${value} ${name}`));
+  const { plain } = callers;
+  await plain.perform({ operation: 'setMany', keys: names, values: first ?? [] });
+  for (const caller of Object.values(callers)) await readAll(context, caller, 'getMany', names);
+  await context.inject('cut-connections');
+  for (const caller of Object.values(callers)) await awaitConnected(context, caller, names);
+  await plain.perform({ operation: 'setMany', keys: names, values: second ?? [] });
+  const right = names.map((name) => valueText(`second ${name}`));
+  for (const caller of Object.values(callers)) {
+    await waitUntilEqual(context, caller, names, right);
+    let stale = 0;
+    for (const operation of READS) {
+      const { answers } = await readAll(context, caller, operation, names);
+      stale += answers.filter((answer, i) => answer !== right[i]).length;
+    }
+    context.expect(
+      `reconnected/${caller.name}`,
+      `old values that ${caller.name} returns, by all read paths, for keys overwritten after a reconnect`,
+      equals(0, stale),
+    );
+  }
+}
+
+/**
+ * Waits until Redis accepts writes of the caller, and until a first tier serves the keys again; then reads them with
+ * each operation. If the first tier needs longer, Redis serves the reads, which is correct as well.
+ */
+async function awaitConnected(context: Context, caller: Caller, names: readonly string[]): Promise<void> {
+  const { parameters, signal } = context;
+  const wait = { boundMs: parameters.settleBoundMs, signal };
+  const isConnected = async () => {
+    const { sources } = await caller.perform({
+      operation: 'set',
+      keys: [caller.name],
+      values: ['connected'],
+    });
+    return sources?.[0] === 'redis';
+  };
+  await waitUntil(`${caller.name} to be connected`, isConnected, wait).catch(() => signal.throwIfAborted());
+  const isServed = async () => {
+    const { sources = [] } = await caller.perform({ operation: 'lookupMany', keys: names });
+    return sources.every((source) => source === 'l1');
+  };
+  if (caller.name !== 'plain')
+    await waitUntil(`the first tier of ${caller.name}`, isServed, wait).catch(() => signal.throwIfAborted());
+  for (const operation of READS) await readAll(context, caller, operation, names);
+}
+
 async function expectMisses(
   context: Context,
   callers: Callers,
@@ -117,7 +178,7 @@ async function expectMisses(
   for (const caller of Object.values(callers)) {
     await waitUntilEqual(context, caller, names, misses);
     const counts: number[] = [];
-    for (const operation of READS.filter((each) => each !== 'getOrCompute')) {
+    for (const operation of LOOKUPS) {
       const { answers } = await readAll(context, caller, operation, names);
       counts.push(answers.filter((answer) => answer !== null).length);
     }
@@ -158,12 +219,9 @@ async function readAll(
   operation: (typeof READS)[number],
   names: readonly string[],
 ): Promise<{ readonly answers: readonly (string | null)[]; readonly loaded: number }> {
-  const performed: readonly Performed[] =
-    operation === 'getMany' || operation === 'lookupMany'
-      ? [await caller.perform({ operation, keys: names })]
-      : await eachOf(context, names, (name) =>
-          caller.perform({ operation, keys: [name], values: ['loaded'] }),
-        );
+  const performed: readonly Performed[] = BATCHES.has(operation)
+    ? [await caller.perform({ operation, keys: names, values: names.map(() => 'loaded') })]
+    : await eachOf(context, names, (name) => caller.perform({ operation, keys: [name], values: ['loaded'] }));
   const answers = performed.flatMap((one) => one.answers ?? [null]);
   return {
     answers: names.map((_, i) => answers[i] ?? null),

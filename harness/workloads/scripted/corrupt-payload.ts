@@ -14,6 +14,10 @@ export const corruptPayload = defineScript({
   async run({ open, expect, remember, masterOf, tag, parameters, signal }) {
     const cache = open();
     const reading = { schema: userSchema, schemaId: SCHEMA_ID };
+    const reported: string[] = [];
+    cache.on((event) => {
+      if (event.type === 'purged') reported.push(event.key);
+    });
     await cache.ping();
     const good = encodeEnvelope(GOOD, { schemaId: SCHEMA_ID });
 
@@ -53,7 +57,11 @@ export const corruptPayload = defineScript({
         equals({ ...GOOD }, { ...computed }),
       );
     }
-    const expected = 2 * Object.keys(POISONS).length;
-    expect('counted', 'every purge is counted', equals(expected, cache.stats().purged));
+    const planted = Object.keys(POISONS).flatMap((poison) => {
+      const physical = cache.physicalKey(`corrupt:${tag}:${poison}`);
+      return [physical, physical];
+    });
+    expect('counted', 'every purge is counted', equals(planted.length, cache.stats().purged));
+    expect('reported', 'keys in the events of the purges', equals(planted, reported));
   },
 });

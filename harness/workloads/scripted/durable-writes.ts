@@ -1,7 +1,7 @@
 /**
- * Durable writes while the master is running but its replicas do not confirm writes: all replicas are paused, so that
- * WAIT returns fewer replicas than the write requires. Each acknowledgement is immediately compared with the data
- * on the replicas.
+ * Durable writes while the master is running but its replicas do not confirm writes: first one replica is paused and
+ * the writes require all of them, then all replicas are paused, so that WAIT returns fewer replicas than the write
+ * requires. Each acknowledgement is immediately compared with the data on the replicas.
  */
 import type { Cache, Durability } from '../../../client/index.ts';
 import type { Heal } from '../../../infra/substrates/environment.ts';
@@ -67,7 +67,7 @@ export const durableWrites = defineScript({
   name: 'durable-writes',
   defaults,
   async run(context) {
-    const { environment, open, expect, parameters, signal } = context;
+    const { environment, open, parameters, signal } = context;
     const { timeoutMs, heldTimeoutMs, recoveryBoundMs } = parameters;
     const cache = open({ ...RELAXED_LIMITS });
     await cache.ping();
@@ -75,22 +75,17 @@ export const durableWrites = defineScript({
     await expectConfirmed(context, { cache, replicas, phase: 'before', timeoutMs });
 
     const heals: Heal[] = [];
-    try {
-      for (const id of replicas) {
+    const pauseAll = async (ids: readonly string[]) => {
+      for (const id of ids) {
         const heal = await environment.capabilities.pause?.(id);
         if (heal !== undefined) heals.push(heal);
       }
-      const paused = (await environment.status()).filter(({ state }) => state === 'paused').length;
-      expect('held/paused', 'all replicas are paused', equals(replicas.length, paused));
-      for (const [id, { what, write }] of Object.entries(WAYS)) {
-        const acks = await write(cache, namesOf(context, `held:${id}`, cache), {
-          ...{ replicas: 1, timeoutMs: heldTimeoutMs },
-        });
-        const acknowledged = acks.filter((ack) => ack.replicas !== null).length;
-        expect(`held/${id}`, `durable writes by ${what} that were acknowledged without a replica`, {
-          ...equals(0, acknowledged),
-        });
-      }
+    };
+    try {
+      await pauseAll(replicas.slice(0, 1));
+      await expectUnconfirmed(context, { cache, phase: 'partial', paused: 1, required: replicas.length });
+      await pauseAll(replicas.slice(1));
+      await expectUnconfirmed(context, { cache, phase: 'held', paused: replicas.length, required: 1 });
     } finally {
       for (const heal of heals) await heal();
     }
@@ -110,6 +105,42 @@ export const durableWrites = defineScript({
 });
 
 type Context = ScriptContext & { readonly parameters: typeof defaults };
+
+/**
+ * Checks that no write is acknowledged while too few replicas are running. All writes are sent together, because the
+ * pause must be shorter than the lag at which the master refuses writes.
+ */
+async function expectUnconfirmed(
+  context: Context,
+  {
+    cache,
+    phase,
+    paused,
+    required,
+  }: {
+    readonly cache: Cache;
+    readonly phase: string;
+    /** Number of paused replicas. */
+    readonly paused: number;
+    /** Number of replicas that each write requires. */
+    readonly required: number;
+  },
+): Promise<void> {
+  const { environment, expect, parameters } = context;
+  const seen = (await environment.status()).filter(({ state }) => state === 'paused').length;
+  expect(`${phase}/paused`, 'replicas that are paused', equals(paused, seen));
+  const durability = { replicas: required, timeoutMs: parameters.heldTimeoutMs };
+  const ways = Object.entries(WAYS).map(async ([id, { what, write }]) => {
+    const acks = await write(cache, namesOf(context, `${phase}:${id}`, cache), durability);
+    const acknowledged = acks.filter((ack) => ack.replicas !== null).length;
+    expect(
+      `${phase}/${id}`,
+      `durable writes by ${what} that were acknowledged with fewer than the required replicas, ${required}`,
+      equals(0, acknowledged),
+    );
+  });
+  await Promise.all(ways);
+}
 
 /**
  * Checks that every write is acknowledged with a number of replicas, and that at least that many replicas hold the

@@ -1,10 +1,11 @@
 /**
- * `enabled: false`: the client sends nothing to Redis, and the application still gets answers. The kit's own nodes
- * report their counters; on a shared Redis a proxy counts the bytes that this client sends.
+ * `enabled: false`, and `fromEnv` without `ENABLE_REDIS_CACHE=true`: the client sends nothing to Redis, and the
+ * application still gets answers. The kit's own nodes report their counters; on a shared Redis a proxy counts the bytes
+ * that this client sends.
  */
 import type { Redis } from 'ioredis';
 import { parseInfo } from '../../../infra/redis/info.ts';
-import { defineScript, equals, type MasterProxy, type ScriptContext } from './script.ts';
+import { defineScript, equals, errorOf, type MasterProxy, type ScriptContext } from './script.ts';
 
 /**
  * Commands that a cache sends. Samplers, sentinels and replicas continuously send other commands (INFO, PING,
@@ -44,6 +45,7 @@ export const featureFlag = defineScript({
     await cache.get(key);
     await cache.getMany([key]);
     await cache.delete(key);
+    await Promise.all(['false', undefined].map((flag) => expectOffByVariable(context, watch, flag)));
 
     const after = await watch.look();
     expect('answers', 'getOrCompute answers every call', equals(calls, right));
@@ -59,6 +61,37 @@ export const featureFlag = defineScript({
     });
   },
 });
+
+/** Opens a cache from variables that describe the environment's Redis, with the flag off or absent. */
+async function expectOffByVariable(
+  { client, expect, remember, spec, tag }: ScriptContext,
+  { through }: Watch,
+  flag: string | undefined,
+): Promise<void> {
+  const [address] = through?.addresses ?? spec.redis;
+  const cache = client.fromEnv({
+    ENABLE_REDIS_CACHE: flag,
+    REDIS_HOST: address?.host,
+    REDIS_PORT: address && String(address.port),
+    REDIS_USERNAME: spec.app.username,
+    REDIS_PASSWORD: spec.app.password,
+    CACHE_NAMESPACE: spec.settings.namespace,
+  });
+  const key = `flag:${tag}:variable`;
+  remember(cache.physicalKey(key));
+  let seen: readonly (string | null)[] = [];
+  const error = await errorOf(async () => {
+    const { source } = await cache.set(key, 'value', { ttlSeconds: 60 });
+    seen = [source, (await cache.get<string>(key)) ?? null];
+  });
+  const named = flag ?? 'absent';
+  expect(
+    `variable-${named}`,
+    `fromEnv with ENABLE_REDIS_CACHE ${named}: whether it connects, errors, place and value of a write`,
+    equals([false, null, 'memory', 'value'], [cache.connection !== undefined, error, ...seen]),
+  );
+  await cache.close();
+}
 
 /** Watches INFO and CLIENT LIST, which cover every connection of the client. */
 async function watchNodes({ environment, spec }: ScriptContext): Promise<Watch> {

@@ -28,6 +28,9 @@ export const hitMiss = defineScript({
     expect('hit-by-redis', 'Redis answered the read', equals('redis', (await cache.getEntry(key))?.source));
     await cache.set(key, 'second');
     expect('overwritten', 'the last write wins', equals('second', await cache.get(key)));
+    expect('not-replaced', 'setIfAbsent leaves an existing value unchanged', {
+      ...equals([false, 'second'], [await cache.setIfAbsent(key, 'third'), (await cache.get(key)) ?? null]),
+    });
     expect('deleted', 'delete removes a single key', equals(1, await cache.delete(key)));
     expect('miss-after', 'a deleted key is a miss', equals(null, (await cache.get(key)) ?? null));
 
@@ -38,9 +41,9 @@ export const hitMiss = defineScript({
     const read = await cache.getMany<number>([...entries.keys(), `${key}:absent`]);
     expect('batch', 'getMany returns what setMany wrote, and no more', equals([...entries], [...read]));
 
-    // Reads above: 2 misses and 3 hits, then the batch with one absent key.
+    // Reads above: 2 misses and 4 hits, then the batch with one absent key.
     const { hits, misses } = cache.stats();
-    expect('hits-counted', 'every hit is counted', equals(3 + count, hits));
+    expect('hits-counted', 'every hit is counted', equals(4 + count, hits));
     expect('misses-counted', 'every miss is counted', equals(2 + 1, misses));
     if (!context.shared) await expectClear(context, count);
   },

@@ -3,6 +3,7 @@
  * number. At the end, Redis is cut off and calls continue without a fallback or a breaker, so that there are errors to
  * count: a comparison of 0 with 0 would prove nothing.
  */
+import type { Cache } from '../../../client/index.ts';
 import type { CompletionEvent, HistoryEvent, InvokeEvent } from '../../history/events.ts';
 import { waitUntil } from '../../wait.ts';
 import { Issuer, type PlannedOperation } from '../issuer.ts';
@@ -12,7 +13,7 @@ import type { Resolved } from '../parameters.ts';
 import type { ScriptContext } from './script.ts';
 import { defineScript, equals } from './script.ts';
 
-const defaults = { sets: 20, reads: 60, computes: 15, refused: 2 };
+const defaults = { sets: 20, reads: 60, computes: 15, deletes: 5, refused: 2 };
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
@@ -20,16 +21,13 @@ export const observability = defineScript({
   name: 'observability',
   defaults,
   async run(context) {
-    const { open, expect, proxyBeforeMaster, parameters, spec, signal } = context;
+    const { open, expect, proxyBeforeMaster, parameters, spec } = context;
     const proxy = await proxyBeforeMaster();
     const breaker = { ...spec.settings.breaker, enabled: false };
     const cache = open({ fallbackEntries: 0, breaker }, proxy);
     await cache.ping();
-    const events = await exerciseCalls(context, cache, async (loads) => {
-      // A loaded value is stored in the background; if the connection were lost before that, an error that the history
-      // does not contain would be counted.
-      const areStored = () => cache.stats().writes >= parameters.sets + loads;
-      await waitUntil('the loaded value to be stored', areStored, { boundMs: 5_000, signal });
+    const events = await exerciseCalls(context, cache, async ({ writes }) => {
+      await awaitStores(context, cache, writes);
       await proxy.down();
     });
 
@@ -41,6 +39,8 @@ export const observability = defineScript({
     expect('hits', 'the statistics count the hits of the history', equals(seen.hits, stats.hits));
     expect('misses', 'the statistics count the misses of the history', equals(seen.misses, stats.misses));
     expect('loads', 'the statistics count the loads of the history', equals(seen.loads, stats.loads));
+    expect('writes', 'the statistics count the writes of the history', equals(seen.writes, stats.writes));
+    expect('deletes', 'the statistics count the deleted keys', equals(parameters.deletes, stats.deletes));
     expect('errors', 'the statistics count the errors of the history', equals(seen.errors, stats.errors));
     expect(
       'ratio',
@@ -53,6 +53,9 @@ export const observability = defineScript({
       ['cache_redis_hits_total', stats.hits],
       ['cache_redis_misses_total', stats.misses],
       ['cache_redis_errors_total', stats.errors],
+      ['cache_redis_writes_total', stats.writes],
+      ['cache_redis_deletes_total', stats.deletes],
+      ['cache_redis_loads_total', stats.loads],
     ] as const) {
       expect(metric, `${metric} equals the value in the statistics`, equals(count, sumOf(text, metric)));
     }
@@ -60,14 +63,26 @@ export const observability = defineScript({
 });
 
 /**
- * Runs a seeded mix of calls one after the other, then reads while Redis is cut off, and returns the recorded history.
+ * Waits until loaded values are stored, which happens in the background: if the connection were lost before that, an
+ * error that the history does not contain would be counted.
+ */
+async function awaitStores({ signal }: Context, cache: Cache, writes: number): Promise<void> {
+  const areStored = () => cache.stats().writes >= writes;
+  await waitUntil('the loaded values to be stored', areStored, { boundMs: 5_000, signal }).catch(() =>
+    signal.throwIfAborted(),
+  );
+}
+
+/**
+ * Runs a seeded mix of calls one after the other and deletes some keys, then reads while Redis is cut off, and returns
+ * the recorded history.
  */
 async function exerciseCalls(
   { record, clock, random, tag, remember, parameters }: Context,
-  cache: ReturnType<ScriptContext['open']>,
-  cutOff: (loads: number) => Promise<unknown>,
+  cache: Cache,
+  cutOff: (seen: { readonly writes: number }) => Promise<unknown>,
 ): Promise<readonly HistoryEvent[]> {
-  const { sets, reads, computes, refused } = parameters;
+  const { sets, reads, computes, deletes, refused } = parameters;
   const events: HistoryEvent[] = [];
   const keepEvent = (event: HistoryEvent) => {
     events.push(event);
@@ -99,7 +114,9 @@ async function exerciseCalls(
       const send = () => adapter.getOrCompute(keyOf(n), async () => value);
       await runOperation({ kind: 'getOrCompute', key: keyOf(n), value, send });
     }
-    await cutOff(countOutcomes(events).loads);
+    // All of these keys have a value, except the last one.
+    await cache.delete([...Array.from({ length: deletes }, (_, n) => keyOf(n)), `${keyOf(0)}:absent`]);
+    await cutOff(countOutcomes(events));
     for (let n = 0; n < refused; n++) {
       await runOperation({ kind: 'get', key: keyOf(n), send: () => adapter.get(keyOf(n)) });
     }
@@ -114,17 +131,22 @@ function countOutcomes(events: readonly HistoryEvent[]) {
   const invokes = new Map(
     events.filter((event): event is InvokeEvent => event.type === 'invoke').map((event) => [event.op, event]),
   );
-  const counts = { hits: 0, misses: 0, loads: 0, errors: 0 };
+  const counts = { hits: 0, misses: 0, loads: 0, writes: 0, errors: 0 };
   const completions = events.filter((event): event is CompletionEvent =>
     ['ok', 'fail', 'info'].includes(event.type),
   );
   for (const { op, type, value, source } of completions) {
     const kind = invokes.get(op)?.kind;
     if (type !== 'ok') counts.errors++;
+    else if (kind === 'set') counts.writes++;
     else if (kind === 'get') counts[value === null ? 'misses' : 'hits']++;
     else if (kind === 'getOrCompute') {
       counts[source === 'loader' ? 'misses' : 'hits']++;
-      if (source === 'loader') counts.loads++;
+      // Every loaded value is stored.
+      if (source === 'loader') {
+        counts.loads++;
+        counts.writes++;
+      }
     }
   }
   return counts;

@@ -23,6 +23,8 @@ const defaults = {
   /** Tolerance in ms beyond the lease, for a busy machine. */
   slackMs: 5_000,
   storedBoundMs: 5_000,
+  /** Seconds for which the result of a load without a value is kept; longer than a lease. */
+  negativeTtlSeconds: 60,
 };
 
 /** Duration that is longer than any drill. */
@@ -63,6 +65,9 @@ export const singleFlight = defineScript({
       await expectOneLoad(setting, 'two-processes', [setting.here, other]);
       await expectOneLoadOfMany(setting);
       await expectErrors(setting);
+      await expectNothingKept(setting);
+      await expectNothingForgotten(setting);
+      await expectNullKept(setting);
       await expectNewerKept(setting);
       await expectLeaseEnds(setting, waiter, dying);
     } finally {
@@ -123,23 +128,101 @@ async function expectOneLoadOfMany(setting: Setting): Promise<void> {
 }
 
 /** Checks that an error of the loader reaches every caller, and that nothing is stored. */
-async function expectErrors({ context, here, other, prefix }: Setting): Promise<void> {
+async function expectErrors(setting: Setting): Promise<void> {
+  const { context, here, other } = setting;
   const load = { takesMs: context.parameters.loadMs, fails: true };
   const call: Call = { operation: 'getOrCompute', keys: ['error'], values: ['never'], load };
   const performed = await Promise.all([here, here, other].map((caller) => caller.perform(call)));
-  let held = 0;
-  // The lease of a failed load is released in the background.
-  const isReleased = async () => {
-    held = (await rawKeys(context, `${prefix}error`)).size;
-    return held === 0;
-  };
-  const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
-  await waitUntil('no key of a failed load in Redis', isReleased, wait).catch(() =>
-    context.signal.throwIfAborted(),
-  );
+  const held = await keysAfterRelease(setting, 'error');
   context.expect('error/thrown', 'calls that end with the error of the loader, and values in Redis', {
     ...equals([performed.length, 0], [performed.filter(({ error }) => error === 'Error').length, held]),
   });
+}
+
+/** Checks that the result of a load without a value is kept for the requested time, for all processes. */
+async function expectNothingKept({ context, here, other, prefix }: Setting): Promise<void> {
+  const { leaseMs, negativeTtlSeconds, storedBoundMs } = context.parameters;
+  const name = 'nothing:kept';
+  const call: Call = {
+    ...{ operation: 'getOrCompute', keys: [name], values: [undefined], negativeTtlSeconds },
+  };
+  const first = await here.perform(call);
+  let ttlMs = 0;
+  // The lease, which is in the same place, has a shorter TTL.
+  const isStored = async () => {
+    ttlMs = (await rawKeys(context, `${prefix}${name}`)).get(`${prefix}${name}`)?.ttlMs ?? 0;
+    return ttlMs > leaseMs;
+  };
+  const wait = { boundMs: storedBoundMs, signal: context.signal };
+  await waitUntil('a load without a value in Redis', isStored, wait).catch(() =>
+    context.signal.throwIfAborted(),
+  );
+  const again = [
+    await here.perform(call),
+    await other.perform(call),
+    await other.perform({ ...call, operation: 'getOrComputeMany' }),
+  ];
+  const isTimely = ttlMs > leaseMs && ttlMs <= 1_000 * negativeTtlSeconds;
+  context.expect(
+    'nothing/kept',
+    'a load without a value, with a TTL for it: answers, loader calls, whether the key in Redis has this TTL',
+    equals(
+      [[null, null, null, null], 1, true],
+      [answersOf([first, ...again]), loadsOf([first, ...again]), isTimely],
+    ),
+  );
+}
+
+/** Checks that the result of a load without a value is not kept unless the caller requests it. */
+async function expectNothingForgotten(setting: Setting): Promise<void> {
+  const { context, here, other } = setting;
+  const name = 'nothing:forgotten';
+  const call: Call = { operation: 'getOrCompute', keys: [name], values: [undefined] };
+  const performed: Performed[] = [];
+  let held = 0;
+  for (const caller of [here, here, other]) {
+    performed.push(await caller.perform(call));
+    held += await keysAfterRelease(setting, name);
+  }
+  context.expect('nothing/forgotten', 'loads without a value: answers, loader calls, keys in Redis', {
+    ...equals([[null, null, null], 3, 0], [answersOf(performed), loadsOf(performed), held]),
+  });
+}
+
+/** Checks that null is stored like any other value. */
+async function expectNullKept(setting: Setting): Promise<void> {
+  const { context, here, other } = setting;
+  const name = 'nothing:null';
+  const call: Call = { operation: 'getOrCompute', keys: [name], values: [null] };
+  const first = await here.perform(call);
+  await waitUntilStored(setting, [name]);
+  const again = [
+    await here.perform(call),
+    await other.perform(call),
+    await other.perform({ ...call, operation: 'getOrComputeMany' }),
+    await other.perform({ operation: 'lookup', keys: [name] }),
+  ];
+  const performed = [first, ...again];
+  context.expect('nothing/null', 'a load of null, and reads of it: answers, loader calls', {
+    ...equals([performed.map(() => valueText(null)), 1], [answersOf(performed), loadsOf(performed)]),
+  });
+}
+
+/**
+ * Waits until the lease of a load that stored nothing is released, which happens in the background; returns the number
+ * of remaining keys.
+ */
+async function keysAfterRelease({ context, prefix }: Setting, name: string): Promise<number> {
+  let held = 0;
+  const isReleased = async () => {
+    held = (await rawKeys(context, `${prefix}${name}`)).size;
+    return held === 0;
+  };
+  const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
+  await waitUntil(`no key of ${name} in Redis`, isReleased, wait).catch(() =>
+    context.signal.throwIfAborted(),
+  );
+  return held;
 }
 
 /**
@@ -214,6 +297,13 @@ async function waitUntilStored({ context, prefix }: Setting, names: readonly str
   };
   const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
   await waitUntil('loaded values in Redis', isStored, wait).catch(() => context.signal.throwIfAborted());
+}
+
+/** Returns the first answer of each call, or its error. */
+function answersOf(performed: readonly Performed[]): (string | null)[] {
+  return performed.map(({ answers, error = 'no answer' }) =>
+    answers?.[0] === undefined ? error : answers[0],
+  );
 }
 
 function loadsOf(performed: readonly Performed[]): number {

@@ -50,6 +50,10 @@ describe('a caller', () => {
       { error: 'Error', loaded: ['c'] },
     ],
     [
+      { operation: 'getOrCompute', keys: ['c'], values: [undefined], negativeTtlSeconds: 5 },
+      { answers: [null], loaded: ['c'] },
+    ],
+    [
       { operation: 'getOrComputeMany', keys: ['a', 'c'], values: [0, 'v'] },
       { answers: ['1', '"v"'], loaded: ['c'] },
     ],

@@ -4,7 +4,7 @@ import { encodeEnvelope } from '../../../client/envelope.ts';
 import { hasValue } from '../../../harness/workloads/raw-keys.ts';
 
 it('an entry with a value is distinguished from a lease, and from bytes written by another program', () => {
-  const holds = (bytes: Buffer): boolean => hasValue({ key: 'k', bytes, ttlMs: 1_000 });
+  const holds = (bytes: Buffer): boolean => hasValue({ bytes });
   expect(holds(encodeEnvelope('value'))).toBe(true);
   expect(holds(encodeEnvelope(null))).toBe(true);
   expect(holds(encodePlaceholder('f'.repeat(16)))).toBe(false);

@@ -1,13 +1,14 @@
 /**
  * Writes and deletions while Redis is unreachable, and their effect afterwards: no value from before the outage
  * reappears, and Redis serves all reads again. During the outage, `closing.ts` closes caches with deletions that Redis
- * has not received.
+ * has not received, and `invalidations.ts` invalidates entries.
  */
-import type { Cache } from '../../../../client/index.ts';
+import type { Cache, CacheEvent } from '../../../../client/index.ts';
 import { waitUntil } from '../../../wait.ts';
 import type { Resolved } from '../../parameters.ts';
 import { defineScript, equals, errorOf, type ScriptContext } from '../script.ts';
 import { expectLost, expectReplayed, openWithValues } from './closing.ts';
+import { prepareInvalidations } from './invalidations.ts';
 
 const defaults = { keys: 20, commandTimeoutMs: 500, recoveryBoundMs: 10_000 };
 
@@ -46,22 +47,39 @@ export const outageWrites = defineScript({
     const held = await holdersOf(setting, all, 'old');
     expect('outage/before', 'Redis has all values before the outage', equals(all.length, held));
     const closed = await openWithValues(context, proxy, 'replayed');
+    const invalidate = await prepareInvalidations(context, proxy);
     await proxy.down();
+    const invalidated = invalidate();
     await expectDuring(setting);
+    await invalidated.isPending;
     await expectReplayed(context, closed, proxy);
     await expectAfter(setting, all);
+    await invalidated.expectReplayed();
     await closing;
   },
 });
 
 async function expectDuring({ context, cache, other, set, deleted, changed }: Setting): Promise<void> {
   const { expect, parameters, tag, remember } = context;
+  const fallbacks: string[] = [];
+  const unfollow = cache.on((event: CacheEvent) => {
+    if (event.type === 'fallback') fallbacks.push(event.operation);
+  });
+  const hitsBefore = cache.stats().fallbackHits;
   const sources = await Promise.all(set.map(async (name) => (await cache.set(name, 'new')).source));
   expect('outage/set-to-memory', 'writes during the outage report the memory fallback', {
     ...equals(set.length, sources.filter((source) => source === 'memory').length),
   });
   await cache.delete(deleted);
   const during = [...(await cache.lookupMany<string>([...set, ...deleted])).values()];
+  unfollow();
+  expect('outage/fallback-hits', 'hits during the outage that the statistics count as served from memory', {
+    ...equals(set.length, cache.stats().fallbackHits - hitsBefore),
+  });
+  const eventsOf = (operation: string) => fallbacks.filter((each) => each === operation).length;
+  expect('outage/fallback-events', 'events of the fallback during the outage: writes, deletions', {
+    ...equals([set.length, 1], [eventsOf('set'), eventsOf('delete')]),
+  });
   const own = during.filter((found) => found.found && found.value === 'new').length;
   expect('outage/read-own-writes', 'reads during the outage: new values, any values', {
     ...equals([set.length, set.length], [own, during.filter(({ found }) => found).length]),

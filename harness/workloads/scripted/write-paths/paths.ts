@@ -3,11 +3,11 @@
  * of the call.
  */
 
-import { readThrough, type Source, writeThrough } from '../../../../client/extras/through/read-write.ts';
+import { type Change, readThrough, writeThrough } from '../../../../client/extras/through/read-write.ts';
 import { writeBehind } from '../../../../client/extras/through/write-behind.ts';
 import { wrap } from '../../../../client/extras/wrap.ts';
 import type { Cache } from '../../../../client/index.ts';
-import type { ScriptContext } from '../script.ts';
+import { equals, type ScriptContext } from '../script.ts';
 
 /** A key that must exist on the master. */
 export interface Written {
@@ -18,6 +18,8 @@ export interface Written {
   readonly ttlSeconds: number;
   /** Time in seconds, beyond the TTL, for which a stale value is kept. */
   readonly extraSeconds?: number;
+  /** Maximum share that a jitter removes from the TTL. */
+  readonly jitter?: number;
 }
 
 export interface PathContext extends ScriptContext {
@@ -37,6 +39,7 @@ export interface WritePath {
 /** Prefixes of keys: families that applications use, and those that the client treats specially. */
 const FAMILIES = ['user', 'session', 'api', 'response', 'config', 'page', 'vector', 's', 'w', 'c'] as const;
 const STALE_SECONDS = 30;
+const JITTER = 0.5;
 
 interface Item {
   readonly name: string;
@@ -89,26 +92,34 @@ async function writeBatches(
   return items.map((item) => writtenOf(context, item));
 }
 
-/** Returns a source that has the value of each item and accepts every write. */
-const sourceOf = (items: ReadonlyMap<string, string>): Source<string> & { store(): void } => ({
-  load: (key) => items.get(key),
-  store: () => undefined,
+/** Returns a source that has the value of each item, and records every write. */
+const sourceOf = (items: ReadonlyMap<string, string>, stored: Map<string, string>) => ({
+  load: (key: string) => items.get(key),
+  store: (changes: readonly Change<string>[]) => {
+    for (const change of changes) if (change.kind === 'set') stored.set(change.key, change.value);
+  },
 });
 
-/** Runs one store for each of the two TTLs. */
-async function runStores(
-  context: PathContext,
-  use: (
-    source: ReturnType<typeof sourceOf>,
-    options: { readonly ttlSeconds?: number },
-    items: readonly Item[],
-  ) => Promise<unknown>,
-): Promise<readonly Written[]> {
+type Use = (
+  source: ReturnType<typeof sourceOf>,
+  options: { readonly ttlSeconds?: number },
+  items: readonly Item[],
+) => Promise<unknown>;
+
+/** Runs one store for each of the two TTLs. A store that writes must also write to its source. */
+async function runStores(context: PathContext, use: Use, writesSource: boolean): Promise<readonly Written[]> {
   const items = itemsOf(context);
-  const source = sourceOf(new Map(items.map(({ name, value }) => [name, value])));
+  const stored = new Map<string, string>();
+  const source = sourceOf(new Map(items.map(({ name, value }) => [name, value])), stored);
   for (const ttlSeconds of [undefined, context.ttlSeconds]) {
     const own = items.filter((item) => item.ttlSeconds === ttlSeconds);
     await use(source, ttlSeconds === undefined ? {} : { ttlSeconds }, own);
+  }
+  if (writesSource) {
+    const right = items.filter(({ name, value }) => stored.get(name) === value);
+    context.expect(`value/${context.id}-source`, `the source has every value that ${context.id} wrote`, {
+      ...equals(items.length, right.length),
+    });
   }
   return items.map((item) => writtenOf(context, item));
 }
@@ -229,29 +240,43 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
       );
     },
   },
+  'compute-jitter': {
+    what: 'getOrCompute with a jitter of the TTL',
+    write: async (context) => {
+      const write = (item: Item) =>
+        context.cache.getOrCompute(item.name, () => item.value, { ...optionsOf(item), ttlJitter: JITTER });
+      return (await forEachItem(context, write)).map((one) => ({ ...one, jitter: JITTER }));
+    },
+  },
   'read-through': {
     what: 'readThrough',
-    write: (context) =>
-      runStores(context, (source, options, items) => {
+    write: (context) => {
+      const use: Use = (source, options, items) => {
         const store = readThrough(context.cache, source, options);
         return Promise.all(items.map(({ name }) => store.get(name)));
-      }),
+      };
+      return runStores(context, use, false);
+    },
   },
   'write-through': {
     what: 'writeThrough',
-    write: (context) =>
-      runStores(context, (source, options, items) => {
+    write: (context) => {
+      const use: Use = (source, options, items) => {
         const store = writeThrough(context.cache, source, options);
         return Promise.all(items.map(({ name, value }) => store.set(name, value)));
-      }),
+      };
+      return runStores(context, use, true);
+    },
   },
   'write-behind': {
     what: 'writeBehind',
-    write: (context) =>
-      runStores(context, async (source, options, items) => {
+    write: (context) => {
+      const use: Use = async (source, options, items) => {
         const store = writeBehind(context.cache, source, options);
         await Promise.all(items.map(({ name, value }) => store.set(name, value)));
         await store.close();
-      }),
+      };
+      return runStores(context, use, true);
+    },
   },
 };

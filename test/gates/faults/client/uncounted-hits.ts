@@ -6,6 +6,7 @@ export const fault = clientFault({
   what: 'the client counts no hits',
   drills: ['observability'],
   criterion: 'observability',
+  isTimed: true,
   remedy: ['metrics()'],
 });
 

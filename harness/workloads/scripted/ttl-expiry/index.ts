@@ -1,24 +1,29 @@
 /**
  * TTLs as Redis itself reports them, and the edge cases: 0 stores nothing, a negative TTL is refused, and null means no
- * expiry.
+ * expiry. `stale.ts` checks values past their TTL, at the same time.
  */
-import type { Cache } from '../../../client/index.ts';
-import { waitUntil } from '../../wait.ts';
-import type { ScriptContext } from './script.ts';
-import { defineScript, equals, errorOf } from './script.ts';
+import type { Cache } from '../../../../client/index.ts';
+import { waitUntil } from '../../../wait.ts';
+import type { ScriptContext } from '../script.ts';
+import { defineScript, equals, errorOf } from '../script.ts';
+import { expectStaleValues } from './stale.ts';
 
 export const ttlExpiry = defineScript({
   name: 'ttl-expiry',
-  defaults: { ttlSeconds: 1, expiryBoundMs: 3_000 },
+  defaults: {
+    ...{ ttlSeconds: 1, expiryBoundMs: 3_000, windowSeconds: 1, openWindowSeconds: 60 },
+    ...{ softTimeoutMs: 50, hardTimeoutMs: 300, slackMs: 1_000, settleBoundMs: 5_000 },
+  },
   async run(context) {
     const { open, expect, remember, masterOf, tag, parameters, signal } = context;
+    const stale = expectStaleValues(context);
+    stale.catch(() => undefined);
     const cache = open();
     const keyOf = (name: string) => {
       const logical = `ttl:${tag}:${name}`;
       remember(cache.physicalKey(logical));
       return logical;
     };
-    const pttlMs = (logical: string) => remainingMs(context, cache.physicalKey(logical));
     const { ttlSeconds, expiryBoundMs } = parameters;
     await cache.ping();
 
@@ -49,27 +54,34 @@ export const ttlExpiry = defineScript({
       equals('new', await cache.getOrCompute(keyOf('short'), () => 'new')),
     );
 
-    await cache.set(keyOf('zero'), 'not stored', { ttlSeconds: 0 });
-    expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(keyOf('zero'))));
-    expect(
-      'zero-miss',
-      'a value with a TTL of 0 is a miss',
-      equals(null, (await cache.get(keyOf('zero'))) ?? null),
-    );
-
-    const refused = await errorOf(() => cache.set(keyOf('negative'), 'refused', { ttlSeconds: -1 }));
-    expect('negative-refused', 'a negative TTL is a configuration error', equals('CONFIGURATION', refused));
-    expect(
-      'negative-not-stored',
-      'a negative TTL stores nothing',
-      equals(-2, await pttlMs(keyOf('negative'))),
-    );
-
-    if (context.shared) return;
-    await cache.set(keyOf('none'), 'for ever', { ttlSeconds: null });
-    expect('null-no-expiry', 'a TTL of null never expires', equals(-1, await pttlMs(keyOf('none'))));
+    await expectEdgeCases(context, keyOf, cache);
+    await stale;
   },
 });
+
+async function expectEdgeCases(
+  context: ScriptContext,
+  keyOf: (name: string) => string,
+  cache: Cache,
+): Promise<void> {
+  const { expect, shared } = context;
+  const pttlMs = (logical: string) => remainingMs(context, cache.physicalKey(logical));
+  await cache.set(keyOf('zero'), 'not stored', { ttlSeconds: 0 });
+  expect('zero-not-stored', 'a TTL of 0 stores nothing', equals(-2, await pttlMs(keyOf('zero'))));
+  expect(
+    'zero-miss',
+    'a value with a TTL of 0 is a miss',
+    equals(null, (await cache.get(keyOf('zero'))) ?? null),
+  );
+
+  const refused = await errorOf(() => cache.set(keyOf('negative'), 'refused', { ttlSeconds: -1 }));
+  expect('negative-refused', 'a negative TTL is a configuration error', equals('CONFIGURATION', refused));
+  expect('negative-not-stored', 'a negative TTL stores nothing', equals(-2, await pttlMs(keyOf('negative'))));
+
+  if (shared) return;
+  await cache.set(keyOf('none'), 'for ever', { ttlSeconds: null });
+  expect('null-no-expiry', 'a TTL of null never expires', equals(-1, await pttlMs(keyOf('none'))));
+}
 
 /** Jitter may shorten a TTL by a few percent, so that keys set together do not expire together. */
 async function expectDefaultTtl(context: ScriptContext, key: string, cache: Cache): Promise<void> {

@@ -1,0 +1,15 @@
+import { clientFault, withReplacedMethods } from '../../client-fault-builders.ts';
+
+export * from '../../../../client/index.ts';
+
+export const fault = clientFault({
+  what: 'the client counts no deletions',
+  drills: ['observability'],
+  criterion: 'observability',
+  isTimed: true,
+  remedy: ['metrics()'],
+});
+
+export const openCache = withReplacedMethods((cache) => ({
+  stats: () => ({ ...cache.stats(), deletes: 0 }),
+}));
