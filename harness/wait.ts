@@ -43,6 +43,32 @@ export async function waitUntil<T>(
   });
 }
 
+/** Time limit of a wait, in ms, after an earlier one has timed out. */
+const SHORT_BOUND_MS = 200;
+
+/**
+ * Returns a function that waits until a condition holds, and returns whether it does. Once a wait has timed out, all later
+ * ones are short: a fault that every check of a script notices must not use up the time limit of the drill, in which
+ * each expectation has to be recorded.
+ */
+export function openSettling(
+  signal?: AbortSignal,
+): (what: string, look: () => Promise<boolean>, boundMs: number) => Promise<boolean> {
+  let isLate = false;
+  return async (what, look, boundMs) => {
+    try {
+      return await waitUntil(what, look, {
+        boundMs: isLate ? Math.min(boundMs, SHORT_BOUND_MS) : boundMs,
+        signal,
+      });
+    } catch {
+      signal?.throwIfAborted();
+      isLate = true;
+      return false;
+    }
+  };
+}
+
 /**
  * Resolves like the promise, or rejects after the time limit with an error that contains `what`. The promise is not
  * cancelled: its result is dropped.

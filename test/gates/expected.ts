@@ -11,7 +11,7 @@ export interface Expected {
 }
 
 /** Text in the reason of a criterion that is INVALID because the machine was too slow. */
-const UNSOUND = /late|machine|steal|waited for a CPU/;
+const UNSOUND = /late|machine|hypervisor|waited for a CPU/;
 
 /** Expects the fault to change the verdict through its criterion, and the remedy to name the cause. */
 export function expectCaught({ verdict }: Report, expected: Expected): Criterion {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { pause, waitUntil, withTimeout } from '../../harness/wait.ts';
+import { openSettling, pause, waitUntil, withTimeout } from '../../harness/wait.ts';
 
 it('a wait returns a value as soon as it is available', async () => {
   let looks = 0;
@@ -41,4 +41,17 @@ it('a wait that times out abandons its promise, and ignores a later rejection', 
   );
   reject(new Error('too late to matter'));
   await expect(withTimeout('an answer', Promise.resolve('yes'), { boundMs: 1_000 })).resolves.toBe('yes');
+});
+
+it('waits of a script are short after one of them has timed out', async () => {
+  const settles = openSettling();
+  const at = async (boundMs: number, what: () => boolean) => {
+    const startedAt = performance.now();
+    const isSettled = await settles('a condition', async () => what(), boundMs);
+    return [isSettled, performance.now() - startedAt < 10_000];
+  };
+  expect(await at(60_000, () => true)).toEqual([true, true]);
+  expect(await at(30, () => false)).toEqual([false, true]);
+  expect(await at(60_000, () => false)).toEqual([false, true]);
+  expect(await at(60_000, () => true)).toEqual([true, true]);
 });

@@ -153,10 +153,7 @@ async function expectNothingKept({ context, here, other, prefix }: Setting): Pro
     ttlMs = (await rawKeys(context, `${prefix}${name}`)).get(`${prefix}${name}`)?.ttlMs ?? 0;
     return ttlMs > leaseMs;
   };
-  const wait = { boundMs: storedBoundMs, signal: context.signal };
-  await waitUntil('a load without a value in Redis', isStored, wait).catch(() =>
-    context.signal.throwIfAborted(),
-  );
+  await context.settles('a load without a value in Redis', isStored, storedBoundMs);
   const again = [
     await here.perform(call),
     await other.perform(call),
@@ -218,10 +215,7 @@ async function keysAfterRelease({ context, prefix }: Setting, name: string): Pro
     held = (await rawKeys(context, `${prefix}${name}`)).size;
     return held === 0;
   };
-  const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
-  await waitUntil(`no key of ${name} in Redis`, isReleased, wait).catch(() =>
-    context.signal.throwIfAborted(),
-  );
+  await context.settles(`no key of ${name} in Redis`, isReleased, context.parameters.storedBoundMs);
   return held;
 }
 
@@ -295,8 +289,7 @@ async function waitUntilStored({ context, prefix }: Setting, names: readonly str
       return found !== undefined && hasValue(found);
     });
   };
-  const wait = { boundMs: context.parameters.storedBoundMs, signal: context.signal };
-  await waitUntil('loaded values in Redis', isStored, wait).catch(() => context.signal.throwIfAborted());
+  await context.settles('loaded values in Redis', isStored, context.parameters.storedBoundMs);
 }
 
 /** Returns the first answer of each call, or its error. */

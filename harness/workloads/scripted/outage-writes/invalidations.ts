@@ -5,7 +5,6 @@
  */
 import type { Cache } from '../../../../client/index.ts';
 import type { InvalidationReceipt } from '../../../../client/types.ts';
-import { waitUntil } from '../../../wait.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
 import { equals, type MasterProxy, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
@@ -96,14 +95,13 @@ async function expectInvalidated(
   other: Cache,
   { id, way, outcome }: { readonly id: string; readonly way: Way; readonly outcome: string },
 ): Promise<void> {
-  const { parameters, signal, expect } = context;
+  const { parameters, settles, expect } = context;
   let found = parameters.keys;
   const isMissed = async () => {
     found = (await other.getMany(namesOf(context, id))).size;
     return found === 0;
   };
-  const wait = { boundMs: parameters.recoveryBoundMs, signal };
-  await waitUntil(`${way.what} to be replayed`, isMissed, wait).catch(() => signal.throwIfAborted());
+  await settles(`${way.what} to be replayed`, isMissed, parameters.recoveryBoundMs);
   expect(
     `outage/invalidated-${id}`,
     `${way.what} during the outage: its outcome, and entries that another cache finds afterwards`,

@@ -3,7 +3,6 @@
  * reach other entries: one with a different name or tag, and one with the same name in another namespace.
  */
 import type { Cache } from '../../../../client/index.ts';
-import { waitUntil } from '../../../wait.ts';
 import { prefixOf, rawKeys } from '../../raw-keys.ts';
 import { equals, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
@@ -170,9 +169,7 @@ async function expectDeletion(
     before = (await other.getMany(names)).size;
     return before === batch && (await stranger.exists(names)) === 1;
   };
-  await waitUntil(`entries to delete with ${id}`, isStored, {
-    ...{ boundMs: storedBoundMs, signal: context.signal },
-  }).catch(() => context.signal.throwIfAborted());
+  await context.settles(`entries to delete with ${id}`, isStored, storedBoundMs);
   await deletion.delete(cache, names);
   const physical = names.map((name) => cache.physicalKey(name));
   const held = await rawKeys(context, cache.physicalKey(family));

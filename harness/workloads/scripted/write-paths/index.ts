@@ -5,7 +5,6 @@
  */
 import { decodeEnvelope } from '../../../../client/envelope.ts';
 import type { Cache } from '../../../../client/index.ts';
-import { waitUntil } from '../../../wait.ts';
 import { valueText } from '../../calls/value-text.ts';
 import type { Resolved } from '../../parameters.ts';
 import { prefixOf, type RawKey, rawKeys } from '../../raw-keys.ts';
@@ -61,7 +60,7 @@ async function expectStored(
   path: WritePath,
   { written, prefix }: { readonly written: readonly Written[]; readonly prefix: string },
 ): Promise<void> {
-  const { expect, signal, parameters } = context;
+  const { expect, settles, parameters } = context;
   const isRight = ({ key, value }: Written, found: RawKey | undefined) =>
     found !== undefined && key === found.key && (value === undefined || textOf(found) === valueText(value));
   let found: ReadonlyMap<string, RawKey> = new Map();
@@ -69,10 +68,7 @@ async function expectStored(
     found = await rawKeys(context, prefix);
     return written.every((one) => isRight(one, found.get(one.key)));
   };
-  await waitUntil(`the values of ${id} in Redis`, isComplete, {
-    boundMs: parameters.storedBoundMs,
-    signal,
-  }).catch(() => signal.throwIfAborted());
+  await settles(`the values of ${id} in Redis`, isComplete, parameters.storedBoundMs);
   const right = written.filter((one) => isRight(one, found.get(one.key)));
   expect(
     `value/${id}`,

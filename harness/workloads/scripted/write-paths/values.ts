@@ -3,7 +3,6 @@
  * value must be read back equal in type and content, or be refused.
  */
 import type { Cache, Lookup } from '../../../../client/index.ts';
-import { waitUntil } from '../../../wait.ts';
 import { valueText } from '../../calls/value-text.ts';
 import { equals, errorOf, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
@@ -59,9 +58,7 @@ export async function expectValues(
     await write(writer, values);
     // Loaded values are stored in the background.
     const isStored = async () => (await cache.exists(names)) === names.length;
-    await waitUntil(`values that ${id} wrote`, isStored, {
-      ...{ boundMs: context.parameters.storedBoundMs, signal: context.signal },
-    }).catch(() => context.signal.throwIfAborted());
+    await context.settles(`values that ${id} wrote`, isStored, context.parameters.storedBoundMs);
     const changed: string[] = [];
     for (const [call, read] of Object.entries(READS)) {
       const found = await Promise.all(names.map((name) => read(cache, name)));
