@@ -51,7 +51,7 @@ const SHORT_BOUND_MS = 200;
  * ones are short: a fault that every check of a script notices must not use up the time limit of the drill, in which
  * each expectation has to be recorded.
  */
-export function openSettling(
+export function openConditionWaits(
   signal?: AbortSignal,
 ): (what: string, look: () => Promise<boolean>, boundMs: number) => Promise<boolean> {
   let isLate = false;

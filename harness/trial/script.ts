@@ -8,7 +8,7 @@ import { LOGS } from '../evidence/run-folder.ts';
 import { findFault } from '../extension/registered.ts';
 import { runOnce } from '../faults/fault.ts';
 import type { FaultEvent } from '../history/events.ts';
-import { openSettling, withTimeout } from '../wait.ts';
+import { openConditionWaits, withTimeout } from '../wait.ts';
 import { type ClientSpec, clientSpec } from '../workloads/adapter.ts';
 import { startCaller } from '../workloads/calls/child.ts';
 import { loadClient } from '../workloads/client-module.ts';
@@ -81,7 +81,7 @@ function scriptOf(
     shared: environment.substrate === 'external',
     random: seededRandom(seed, workload.name),
     record: recorder.record,
-    settles: openSettling(signal),
+    awaitCondition: openConditionWaits(signal),
     expect: (id, what, seen) => recorder.record({ type: 'expect', id, what, ...seen, atUs: clock.nowUs() }),
     open(overrides = {}, through): Cache {
       const cache = openKit(through === undefined ? spec : specBehindProxy(spec, through), client, {

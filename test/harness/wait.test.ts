@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { openSettling, pause, waitUntil, withTimeout } from '../../harness/wait.ts';
+import { openConditionWaits, pause, waitUntil, withTimeout } from '../../harness/wait.ts';
 
 it('a wait returns a value as soon as it is available', async () => {
   let looks = 0;
@@ -44,10 +44,10 @@ it('a wait that times out abandons its promise, and ignores a later rejection', 
 });
 
 it('waits of a script are short after one of them has timed out', async () => {
-  const settles = openSettling();
+  const awaitCondition = openConditionWaits();
   const at = async (boundMs: number, what: () => boolean) => {
     const startedAt = performance.now();
-    const isSettled = await settles('a condition', async () => what(), boundMs);
+    const isSettled = await awaitCondition('a condition', async () => what(), boundMs);
     return [isSettled, performance.now() - startedAt < 10_000];
   };
   expect(await at(60_000, () => true)).toEqual([true, true]);

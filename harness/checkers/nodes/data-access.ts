@@ -97,9 +97,9 @@ function unknownUser(node: string, name: string): Wrong {
 }
 
 interface Excess {
-  /** What the user reaches: `the keys ~*`. */
+  /** Keys, channels or commands that the user reaches: `the keys ~*`. */
   readonly what: string;
-  /** Rules that withdraw it. */
+  /** ACL rules that withdraw these permissions. */
   readonly rules: string;
 }
 

@@ -15,6 +15,7 @@ import { Redaction } from './redaction.ts';
 import { type Asking, type Fact, redisFacts, sharedFacts } from './redis.ts';
 import { type Fields, keptDirectives, renderedDirectives, userFields } from './rendered.ts';
 import { sentinelFacts } from './sentinel.ts';
+import { watchdogFacts } from './watchdog.ts';
 
 /**
  * Point in the run at which the nodes are probed. Ports, commands and the watchdog are queried only at the start and at
@@ -107,22 +108,6 @@ async function keptFacts(
 ): Promise<readonly Fact[]> {
   const conf = await environment.keptConf?.(id).catch(() => undefined);
   return conf === undefined ? [] : [{ name: 'kept', data: keptDirectives(conf, redaction) }];
-}
-
-/** Returns the state of the watchdog; nothing if the environment has none. */
-async function watchdogFacts(
-  environment: Environment,
-  before: WatchdogStatus | undefined,
-): Promise<readonly Fact[]> {
-  if (before !== undefined && before.state !== 'running') {
-    return [{ name: 'watchdog', data: { ...before, isRepaired: true } }];
-  }
-  try {
-    const status = await environment.watchdogStatus?.();
-    return status === undefined ? [] : [{ name: 'watchdog', data: { ...status } }];
-  } catch (error) {
-    return [{ name: 'unanswered', data: { error: error instanceof Error ? error.message : String(error) } }];
-  }
 }
 
 /**

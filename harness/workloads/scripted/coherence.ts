@@ -196,7 +196,7 @@ async function expectMisses(
  * that are judged come afterwards. A plain cache has no such grace period.
  */
 async function waitUntilEqual(
-  { parameters, settles }: Context,
+  { parameters, awaitCondition }: Context,
   caller: Caller,
   names: readonly string[],
   right: readonly (string | null)[],
@@ -206,7 +206,7 @@ async function waitUntilEqual(
     const { answers = [] } = await caller.perform({ operation: 'getMany', keys: names });
     return answers.every((answer, i) => answer === right[i]);
   };
-  await settles(`${caller.name} to read the new values`, isFresh, parameters.settleBoundMs);
+  await awaitCondition(`${caller.name} to read the new values`, isFresh, parameters.settleBoundMs);
 }
 
 /** Reads all keys with one operation; a missing answer counts as a miss. */

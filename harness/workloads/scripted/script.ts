@@ -39,10 +39,10 @@ export interface ScriptContext<P extends Parameters = Parameters> {
   readonly record: (event: HistoryEvent) => void;
   /**
    * Waits until a condition holds, such as a value that is stored in the background, and returns whether it does. After
-   * a wait that has timed out, the later ones are short (`openSettling`), so this is for conditions whose absence is a
+   * a wait that has timed out, the later ones are short (`openConditionWaits`), so this is for conditions whose absence is a
    * failed expectation.
    */
-  settles(what: string, look: () => Promise<boolean>, boundMs: number): Promise<boolean>;
+  awaitCondition(what: string, look: () => Promise<boolean>, boundMs: number): Promise<boolean>;
   /** Records an expected and an actual value. */
   expect(
     id: string,

@@ -153,7 +153,7 @@ async function expectNothingKept({ context, here, other, prefix }: Setting): Pro
     ttlMs = (await rawKeys(context, `${prefix}${name}`)).get(`${prefix}${name}`)?.ttlMs ?? 0;
     return ttlMs > leaseMs;
   };
-  await context.settles('a load without a value in Redis', isStored, storedBoundMs);
+  await context.awaitCondition('a load without a value in Redis', isStored, storedBoundMs);
   const again = [
     await here.perform(call),
     await other.perform(call),
@@ -215,7 +215,7 @@ async function keysAfterRelease({ context, prefix }: Setting, name: string): Pro
     held = (await rawKeys(context, `${prefix}${name}`)).size;
     return held === 0;
   };
-  await context.settles(`no key of ${name} in Redis`, isReleased, context.parameters.storedBoundMs);
+  await context.awaitCondition(`no key of ${name} in Redis`, isReleased, context.parameters.storedBoundMs);
   return held;
 }
 
@@ -289,7 +289,7 @@ async function waitUntilStored({ context, prefix }: Setting, names: readonly str
       return found !== undefined && hasValue(found);
     });
   };
-  await context.settles('loaded values in Redis', isStored, context.parameters.storedBoundMs);
+  await context.awaitCondition('loaded values in Redis', isStored, context.parameters.storedBoundMs);
 }
 
 /** Returns the first answer of each call, or its error. */

@@ -11,6 +11,7 @@ import { openNodeFacts } from '../../../harness/samplers/node-facts/index.ts';
 import { plainText, portFields } from '../../../harness/samplers/node-facts/ports.ts';
 import { Redaction } from '../../../harness/samplers/node-facts/redaction.ts';
 import { keptDirectives } from '../../../harness/samplers/node-facts/rendered.ts';
+import { watchdogFacts } from '../../../harness/samplers/node-facts/watchdog.ts';
 import { makeCertificates } from '../../../infra/certificates/generate.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
@@ -53,6 +54,24 @@ describe('the file that a sentinel keeps', () => {
       'sentinel auth-pass': `mymaster ${redaction.digest('secret')}`,
       'sentinel rename-command': 'mymaster SLAVEOF x',
     });
+  });
+});
+
+describe('facts about the watchdog', () => {
+  type State = 'running' | 'paused' | 'stopped';
+  const factsWith = (now: State, before?: State) =>
+    watchdogFacts({ watchdogStatus: async () => ({ state: now }) }, before && { state: before });
+  const fact = (data: object) => [{ name: 'watchdog', data }];
+
+  it('have the state before the run only if the run has repaired it', async () => {
+    expect(await factsWith('running', 'stopped')).toEqual(fact({ state: 'stopped', isRepaired: true }));
+    expect(await factsWith('paused', 'paused')).toEqual(fact({ state: 'paused' }));
+    expect(await factsWith('running', 'running')).toEqual(fact({ state: 'running' }));
+    expect(await factsWith('stopped')).toEqual(fact({ state: 'stopped' }));
+  });
+
+  it('are absent without a watchdog', async () => {
+    expect(await watchdogFacts({}, undefined)).toEqual([]);
   });
 });
 

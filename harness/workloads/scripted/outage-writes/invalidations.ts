@@ -95,13 +95,13 @@ async function expectInvalidated(
   other: Cache,
   { id, way, outcome }: { readonly id: string; readonly way: Way; readonly outcome: string },
 ): Promise<void> {
-  const { parameters, settles, expect } = context;
+  const { parameters, awaitCondition, expect } = context;
   let found = parameters.keys;
   const isMissed = async () => {
     found = (await other.getMany(namesOf(context, id))).size;
     return found === 0;
   };
-  await settles(`${way.what} to be replayed`, isMissed, parameters.recoveryBoundMs);
+  await awaitCondition(`${way.what} to be replayed`, isMissed, parameters.recoveryBoundMs);
   expect(
     `outage/invalidated-${id}`,
     `${way.what} during the outage: its outcome, and entries that another cache finds afterwards`,

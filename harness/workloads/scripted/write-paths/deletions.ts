@@ -142,8 +142,8 @@ export async function expectDeletions(context: ScriptContext, deleting: Deleting
   const other = open({ ...RELAXED_LIMITS, namespace, domains });
   const stranger = open({ ...RELAXED_LIMITS, namespace: `${namespace}-not`, domains });
   try {
-    for (const id of Object.keys(DELETIONS))
-      await expectDeletion(context, id, { ...deleting, other, stranger });
+    for (const [id, deletion] of Object.entries(DELETIONS))
+      await expectDeletion(context, { id, deletion }, { ...deleting, other, stranger });
   } finally {
     remember(...(await rawKeys(context, prefixOf(stranger))).keys());
   }
@@ -152,11 +152,9 @@ export async function expectDeletions(context: ScriptContext, deleting: Deleting
 
 async function expectDeletion(
   context: ScriptContext,
-  id: string,
+  { id, deletion }: { readonly id: string; readonly deletion: Deletion },
   { cache, other, stranger, batch, storedBoundMs }: Deleting & Readonly<Record<'other' | 'stranger', Cache>>,
 ): Promise<void> {
-  const deletion = DELETIONS[id];
-  if (deletion === undefined) return;
   const { what, family, isVersioned = false, write = writeBatch } = deletion;
   const names = Array.from({ length: batch }, (_, n) => `${family}:${n}`);
   const spared = `spared:${family}`;
@@ -169,7 +167,7 @@ async function expectDeletion(
     before = (await other.getMany(names)).size;
     return before === batch && (await stranger.exists(names)) === 1;
   };
-  await context.settles(`entries to delete with ${id}`, isStored, storedBoundMs);
+  await context.awaitCondition(`entries to delete with ${id}`, isStored, storedBoundMs);
   await deletion.delete(cache, names);
   const physical = names.map((name) => cache.physicalKey(name));
   const held = await rawKeys(context, cache.physicalKey(family));

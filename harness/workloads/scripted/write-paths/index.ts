@@ -60,7 +60,7 @@ async function expectStored(
   path: WritePath,
   { written, prefix }: { readonly written: readonly Written[]; readonly prefix: string },
 ): Promise<void> {
-  const { expect, settles, parameters } = context;
+  const { expect, awaitCondition, parameters } = context;
   const isRight = ({ key, value }: Written, found: RawKey | undefined) =>
     found !== undefined && key === found.key && (value === undefined || textOf(found) === valueText(value));
   let found: ReadonlyMap<string, RawKey> = new Map();
@@ -68,7 +68,7 @@ async function expectStored(
     found = await rawKeys(context, prefix);
     return written.every((one) => isRight(one, found.get(one.key)));
   };
-  await settles(`the values of ${id} in Redis`, isComplete, parameters.storedBoundMs);
+  await awaitCondition(`the values of ${id} in Redis`, isComplete, parameters.storedBoundMs);
   const right = written.filter((one) => isRight(one, found.get(one.key)));
   expect(
     `value/${id}`,

@@ -58,7 +58,7 @@ export async function expectValues(
     await write(writer, values);
     // Loaded values are stored in the background.
     const isStored = async () => (await cache.exists(names)) === names.length;
-    await context.settles(`values that ${id} wrote`, isStored, context.parameters.storedBoundMs);
+    await context.awaitCondition(`values that ${id} wrote`, isStored, context.parameters.storedBoundMs);
     const changed: string[] = [];
     for (const [call, read] of Object.entries(READS)) {
       const found = await Promise.all(names.map((name) => read(cache, name)));
