@@ -10,7 +10,7 @@ export const breaker = integrationDrill({
   expectations: ['hang', 'down'].flatMap((outage) =>
     [
       ...['closed-before', 'opens', 'answers-open', 'fast-open', 'closes', 'first', 'half-open', 'last'],
-      'redis-again',
+      ...['counted', 'redis-again'],
     ].map((what) => `${outage}-${what}`),
   ),
   timed: ['hang', 'down'].flatMap((outage) =>

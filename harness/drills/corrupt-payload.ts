@@ -1,5 +1,8 @@
 import { integrationDrill } from './families.ts';
 
+/** Read paths other than `get` and `getOrCompute`. */
+const OTHER_PATHS = ['get-entry', 'get-with-ttl', 'lookup', 'get-many', 'lookup-many'];
+
 export const corruptPayload = integrationDrill({
   id: 'corrupt-payload',
   title: 'Corrupted and truncated payloads, and payloads of another schema',
@@ -16,6 +19,7 @@ export const corruptPayload = integrationDrill({
       ['not-thrown', 'not-returned', 'purged', 'recomputed'].map((what) => `${poison}-${what}`),
     ),
     ...['counted', 'reported'],
+    ...OTHER_PATHS.flatMap((path) => [`${path}-rejected`, `${path}-purged`]),
   ],
   // A read that times out does not return the payload.
   timed: [
@@ -23,5 +27,9 @@ export const corruptPayload = integrationDrill({
     'older-shape',
   ]
     .map((poison) => `${poison}-purged`)
-    .concat('counted', 'reported'),
+    .concat(
+      'counted',
+      'reported',
+      OTHER_PATHS.map((path) => `${path}-purged`),
+    ),
 });

@@ -23,6 +23,7 @@ export const ttlExpiry = integrationDrill({
     'negative-not-stored',
     'null-no-expiry',
     ...idsOf(['stale', 'refreshed', 'grace', 'slow', 'over', 'timeout', 'timely']),
+    'stale-counted',
   ],
   timed: [
     ...['default-at-least', 'before-expiry', 'null-no-expiry'],

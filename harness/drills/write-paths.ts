@@ -1,7 +1,17 @@
 import { integrationDrill } from './families.ts';
 
 const WRITES = [
-  ...['set', 'overwrite', 'set-tagged', 'set-many', 'set-if-absent', 'expire', 'compute', 'compute-tagged'],
+  ...[
+    'set',
+    'overwrite',
+    'unawaited',
+    'set-tagged',
+    'set-many',
+    'set-if-absent',
+    'expire',
+    'compute',
+    'compute-tagged',
+  ],
   ...['compute-stale', 'compute-own-ttl', 'compute-nothing', 'compute-many', 'compute-jitter', 'wrap'],
   ...['read-through', 'write-through', 'write-behind'],
 ];

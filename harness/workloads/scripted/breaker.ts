@@ -5,6 +5,7 @@
  */
 import type { Cache, CacheEvent } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
+import { metricValue } from '../metric-value.ts';
 import type { Resolved } from '../parameters.ts';
 import type { MasterProxy, ScriptContext } from './script.ts';
 import { defineScript, equals } from './script.ts';
@@ -81,6 +82,15 @@ async function throughOutage(
     'a successful call closes the breaker',
     equals('half-open to closed', transitions.at(-1)),
   );
+  expect(`${name}-counted`, 'transitions of the breaker: in the statistics, and in the metrics', {
+    ...equals(
+      [transitions.length, transitions.length],
+      [
+        cache.stats().breakerTransitions,
+        metricValue(cache.metrics(), 'cache_redis_breaker_transitions_total'),
+      ],
+    ),
+  });
   const back = await cache.set(outage.key, 'after');
   expect(`${name}-redis-again`, 'Redis accepts writes again', equals('redis', back.source));
 }

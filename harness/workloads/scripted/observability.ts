@@ -9,11 +9,15 @@ import { waitUntil } from '../../wait.ts';
 import { Issuer, type PlannedOperation } from '../issuer.ts';
 import { adaptCache } from '../kit.ts';
 import { latenessMeter } from '../lateness.ts';
+import { metricValue } from '../metric-value.ts';
 import type { Resolved } from '../parameters.ts';
 import type { ScriptContext } from './script.ts';
-import { defineScript, equals } from './script.ts';
+import { defineScript, equals, RELAXED_LIMITS } from './script.ts';
 
-const defaults = { sets: 20, reads: 60, computes: 15, deletes: 5, refused: 2 };
+const defaults = {
+  ...{ sets: 20, reads: 60, computes: 15, deletes: 5, refused: 2 },
+  ...{ localHits: 4, localBoundMs: 5_000 },
+};
 
 type Context = ScriptContext<Resolved<typeof defaults>>;
 
@@ -57,10 +61,38 @@ export const observability = defineScript({
       ['cache_redis_deletes_total', stats.deletes],
       ['cache_redis_loads_total', stats.loads],
     ] as const) {
-      expect(metric, `${metric} equals the value in the statistics`, equals(count, sumOf(text, metric)));
+      expect(
+        metric,
+        `${metric} equals the value in the statistics`,
+        equals(count, metricValue(text, metric)),
+      );
     }
+    if (!context.shared) await expectLocalHits(context);
   },
 });
+
+/** Compares the hits that a first tier counts with the sources that the reads report. */
+async function expectLocalHits({ open, expect, remember, tag, awaitCondition, parameters }: Context) {
+  const cache = open({ ...RELAXED_LIMITS, l1: {} });
+  const key = `observability:${tag}:local`;
+  remember(cache.physicalKey(key));
+  await cache.set(key, 'value');
+  let local = 0;
+  const isServed = async () => {
+    const many = await cache.lookupMany([key]);
+    const found = [await cache.lookup(key), ...many.values()];
+    local += found.filter(({ source }) => source === 'l1').length;
+    return local >= parameters.localHits;
+  };
+  await awaitCondition('hits of the first tier', isServed, parameters.localBoundMs);
+  expect('local-hits-provoked', 'reads that the first tier serves', {
+    ...{ relation: 'at-least', expected: parameters.localHits, actual: local },
+  });
+  const metric = metricValue(cache.metrics(), 'cache_redis_local_hits_total');
+  expect('local-hits', 'hits of the first tier: in the statistics, and in the metrics', {
+    ...equals([local, local], [cache.stats().localHits, metric]),
+  });
+}
 
 /**
  * Waits until loaded values are stored, which happens in the background: if the connection were lost before that, an
@@ -150,13 +182,4 @@ function countOutcomes(events: readonly HistoryEvent[]) {
     }
   }
   return counts;
-}
-
-/** Returns the sum over all series of a metric in Prometheus text; null if the metric has no series. */
-function sumOf(text: string, metric: string): number | null {
-  const values = text
-    .split('\n')
-    .filter((line) => line.startsWith(metric) && /^[{ ]/.test(line.slice(metric.length)))
-    .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
 }

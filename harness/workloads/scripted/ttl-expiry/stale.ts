@@ -7,6 +7,7 @@
  */
 import type { Cache, ComputeCallOptions, LoadContext } from '../../../../client/index.ts';
 import { pause, waitUntil, withTimeout } from '../../../wait.ts';
+import { metricValue } from '../../metric-value.ts';
 import { hasValue } from '../../raw-keys.ts';
 import { equals, errorOf, RELAXED_LIMITS, type ScriptContext } from '../script.ts';
 
@@ -53,17 +54,30 @@ interface Setting {
   readonly call: Loading;
   /** Result of a call that returns the old value. */
   readonly old: string;
+  /** Called for each answer that is the old value. */
+  readonly onStale: () => void;
 }
 
 /** Checks all calls concurrently, because each check waits until a TTL has passed. */
 export async function expectStaleValues(context: Context): Promise<void> {
   const cache = context.open(RELAXED_LIMITS);
+  const count = { answers: 0, events: 0 };
+  cache.on(({ type }) => {
+    if (type === 'stale') count.events += 1;
+  });
+  const onStale = () => {
+    count.answers += 1;
+  };
   await cache.ping();
   const checks = Object.entries(CALLS).flatMap(([id, call]) => {
-    const setting = { context, cache, id, call, old: id === 'compute-entry' ? 'stale old' : 'old' };
+    const setting = { context, cache, id, call, old: id === 'compute-entry' ? 'stale old' : 'old', onStale };
     return CHECKS.map((check) => check(setting));
   });
   await Promise.all(checks);
+  const metric = metricValue(cache.metrics(), 'cache_redis_stale_total');
+  context.expect('stale-counted', 'stale answers: in the statistics, in the metrics, and as events', {
+    ...equals([count.answers, count.answers, count.answers], [cache.stats().stale, metric, count.events]),
+  });
 }
 
 const CHECKS = [expectRefreshed, expectGrace, expectSlow, expectOver, expectHardTimeout];
@@ -188,15 +202,17 @@ async function storeOld(
 
 /** Returns the result of a call, or the code or name of its error. */
 async function answerOf(
-  { context, cache, call }: Setting,
+  { context, cache, call, old, onStale }: Setting,
   key: string,
   load: Loader,
   options: Options,
 ): Promise<string> {
   const { parameters, signal } = context;
   const wait = { boundMs: parameters.settleBoundMs, signal };
-  const answer = withTimeout(`the load of ${key}`, call(cache, key, load, options), wait);
-  return (await errorOf(() => answer)) ?? answer;
+  const result = withTimeout(`the load of ${key}`, call(cache, key, load, options), wait);
+  const answer = (await errorOf(() => result)) ?? (await result);
+  if (answer === old) onStale();
+  return answer;
 }
 
 /** Returns whether a read finds the value within the bound. */

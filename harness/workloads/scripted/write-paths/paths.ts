@@ -138,6 +138,20 @@ export const PATHS: Readonly<Record<string, WritePath>> = {
         await context.cache.set(item.name, item.value, optionsOf(item));
       }),
   },
+  unawaited: {
+    what: 'set without waiting for an earlier set of the same key',
+    // The earlier set needs the version of its tag first.
+    write: (context) =>
+      forEachItem(context, (item) =>
+        Promise.all([
+          context.cache.set(item.name, 'earlier', {
+            ttlSeconds: 10 * context.ttlSeconds,
+            tags: [`${context.id}-tag`],
+          }),
+          context.cache.set(item.name, item.value, optionsOf(item)),
+        ]),
+      ),
+  },
   'set-tagged': {
     what: 'set with tags',
     write: (context) =>
