@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { judgeInThread } from '../harness/judge/thread/index.ts';
 import { renderJson, renderTerminal } from '../harness/reports/index.ts';
-import { type ModuleOptions, useModules } from './extensions.ts';
+import { type ModuleOptions, modulesOf } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, type Session } from './session.ts';
 
@@ -25,8 +25,8 @@ export function analyze(program: Command, session: Session): void {
       ),
     )
     .action(async (dir: string, options: ModuleOptions) => {
-      const extensions = await useModules(options);
-      const report = await judgeInThread('analyze', [dir], { extensions, signal: session.signal });
+      const thread = { modules: modulesOf(options), signal: session.signal };
+      const report = await judgeInThread('analyze', [dir], thread);
       session.exitCode = report.verdict.exitCode;
       terminal.print(
         session.json

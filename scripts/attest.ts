@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { KitError } from '../config/errors.ts';
 import { archiveRun, signStatement, storeStatement } from '../harness/judge/statement.ts';
 import { judgeInThread } from '../harness/judge/thread/index.ts';
-import { type ModuleOptions, useModules } from './extensions.ts';
+import { type ModuleOptions, modulesOf } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
@@ -47,8 +47,8 @@ export function attest(program: Command, session: Session): void {
     )
     .action(async (dir: string, options: AttestOptions) => {
       const { key, out, bundle } = options;
-      const extensions = await useModules(options);
-      const statement = await judgeInThread('attest', [dir], { extensions, signal: session.signal });
+      const thread = { modules: modulesOf(options), signal: session.signal };
+      const statement = await judgeInThread('attest', [dir], thread);
       const text = key === undefined ? statement : signStatement(statement, readInput(key), key);
       if (out !== undefined) storeStatement(out, dir, text);
       if (bundle !== undefined) archiveRun(bundle, dir, text);

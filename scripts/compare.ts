@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { EXIT } from '../config/errors.ts';
 import { judgeInThread } from '../harness/judge/thread/index.ts';
 import { comparisonText } from './comparison-text.ts';
-import { type ModuleOptions, useModules } from './extensions.ts';
+import { type ModuleOptions, modulesOf } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
@@ -36,9 +36,8 @@ export function compare(program: Command, session: Session): void {
       ),
     )
     .action(async (baseline: string, run: string, options: CompareOptions) => {
-      const extensions = await useModules(options);
       const comparison = await judgeInThread('compare', [baseline, run, { force: options.force === true }], {
-        ...{ extensions, signal: session.signal },
+        ...{ modules: modulesOf(options), signal: session.signal },
       });
       session.exitCode = comparison.counts.worse > 0 ? EXIT.NO_GO : EXIT.GO;
       printResult(session, comparison, comparisonText(comparison));

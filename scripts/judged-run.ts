@@ -14,7 +14,7 @@ import { renderJson, renderTerminal } from '../harness/reports/index.ts';
 import type { RunRequest } from '../harness/run/index.ts';
 import type { SubstrateName } from '../infra/substrates/registry.ts';
 import { comparisonText } from './comparison-text.ts';
-import { useModules } from './extensions.ts';
+import { modulesOf, useModules } from './extensions.ts';
 import { externalTargetOf } from './external-options.ts';
 import type { EnvironmentOptions } from './options.ts';
 import { poolText } from './pool-text.ts';
@@ -52,7 +52,7 @@ export async function judgedRun(
   const whole = WHOLE_PROFILES.find((name) => name === options.profile);
   const external = externalTargetOf(options);
   if (options.baseline !== undefined) requireBaseline(options.baseline);
-  const extensions = await useModules(options);
+  await useModules(options);
   const gates = gatesOfRun(options.gates);
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
@@ -92,7 +92,8 @@ export async function judgedRun(
         }),
   );
   if (options.pool !== undefined) await printPool(session, folder);
-  if (options.baseline !== undefined) await printComparison(session, options.baseline, folder, extensions);
+  if (options.baseline !== undefined)
+    await printComparison(session, options.baseline, folder, modulesOf(options));
 }
 
 /**
@@ -103,11 +104,11 @@ async function printComparison(
   session: Session,
   baseline: string,
   folder: string,
-  extensions: Awaited<ReturnType<typeof useModules>>,
+  modules: readonly string[],
 ): Promise<void> {
   const { terminal, json, signal } = session;
   try {
-    const comparison = await judgeInThread('compare', [baseline, folder], { extensions, signal });
+    const comparison = await judgeInThread('compare', [baseline, folder], { modules, signal });
     if (comparison.counts.worse > 0) session.exitCode = EXIT.NO_GO;
     writeFileSync(join(folder, COMPARISON), `${JSON.stringify(comparison, null, 2)}\n`);
     if (!json) terminal.print(`\n${comparisonText(comparison)}\n`);

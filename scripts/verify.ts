@@ -4,7 +4,7 @@ import type { Verification } from '../harness/judge/index.ts';
 import { checkStatement } from '../harness/judge/statement.ts';
 import { judgeInThread, type ThreadOptions } from '../harness/judge/thread/index.ts';
 import { readInput } from './attest.ts';
-import { type ModuleOptions, useModules } from './extensions.ts';
+import { type ModuleOptions, modulesOf } from './extensions.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
@@ -40,7 +40,7 @@ export function verify(program: Command, session: Session): void {
     .addHelpText('after', examples(['kit verify runs/<id>', 'verify now or later, under any supported Node']))
     .action(async (dir: string, options: VerifyOptions) => {
       requireStatement(options);
-      const thread = { extensions: await useModules(options), signal: session.signal };
+      const thread = { modules: modulesOf(options), signal: session.signal };
       const verified = await judgeInThread('verify', [dir], thread);
       const result = await withStatement(dir, verified, options, thread);
       session.exitCode = result.ok ? EXIT.GO : EXIT.NO_GO;

@@ -167,7 +167,9 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
   // 6. Verdict and reports, from the sealed files only.
   request.progress('judging');
   const extensions = registeredExtensions();
-  const report = await judgeInThread('analyze', [folder.dir], { extensions, signal: request.signal });
+  const report = await judgeInThread('analyze', [folder.dir], {
+    ...{ modules: extensions.map(({ module }) => module), signal: request.signal },
+  });
   const formats = { ...renderers, ...extensionReports(draft, extensions) };
   for (const [name, render] of Object.entries(formats)) folder.writeReport(name, render(report));
   return { folder: folder.dir, report, exitCode: report.verdict.exitCode };

@@ -9,7 +9,6 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { KitError } from '../../../config/errors.ts';
 import { moduleUrl } from '../../../config/installation.ts';
-import type { LoadedExtension } from '../../extension/extension.ts';
 import type { Answer, Arguments, Request, Result, TaskName } from './tasks.ts';
 
 /**
@@ -21,8 +20,8 @@ const LIMITS = { maxYoungGenerationSizeMb: 12 };
 const HEAP_GROWTH = '--heap-growing-percent=20';
 
 export interface ThreadOptions {
-  /** Loaded extensions, whose modules the thread loads as well. */
-  readonly extensions?: readonly LoadedExtension[];
+  /** File paths or package names of extension modules, which the thread loads. */
+  readonly modules?: readonly string[];
   /** Ends the thread. */
   readonly signal: AbortSignal;
 }
@@ -34,12 +33,12 @@ export interface ThreadOptions {
 export async function judgeInThread<T extends TaskName>(
   task: T,
   args: Arguments<T>,
-  { extensions = [], signal }: ThreadOptions,
+  { modules = [], signal }: ThreadOptions,
 ): Promise<Result<T>> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   setFlagsFromString(HEAP_GROWTH);
-  const request: Request = { task, args, modules: extensions.map(({ module }) => module) };
+  const request: Request = { task, args, modules };
   const worker = new Worker(moduleUrl('./worker', import.meta.url), {
     ...{ name: 'judge', workerData: request, resourceLimits: LIMITS },
   });

@@ -3,7 +3,6 @@
  * Ctrl-C.
  */
 import { writeFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { KitError } from '../../../config/errors.ts';
 import { masterCrash } from '../../../harness/drills/master-crash.ts';
@@ -48,10 +47,8 @@ describe('a judgement in a thread', () => {
       `import { resourceLimits } from 'node:worker_threads';
        throw new Error('young generation: ' + resourceLimits.maxYoungGenerationSizeMb + ' MB');`,
     );
-    const identity = { name: 'ours', path: module, sha256: 'a'.repeat(64) };
-    const url = pathToFileURL(module).href;
-    const extensions = [{ module, identity, url, extension: { name: 'ours' } }];
-    expect(await failureOf(judgeInThread('analyze', [dir], { extensions, signal }))).toMatchObject({
+    const modules = [module];
+    expect(await failureOf(judgeInThread('analyze', [dir], { modules, signal }))).toMatchObject({
       code: 'EXTENSION_INVALID',
       message: 'cannot be loaded: young generation: 12 MB',
       cause: expect.objectContaining({ message: 'young generation: 12 MB' }),
