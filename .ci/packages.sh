@@ -14,7 +14,7 @@ apt_install() {
 
 # Programs without which tests are skipped: promtool checks metrics and rules, Prometheus evaluates them, libfaketime
 # steps the clock of a process, nft separates nodes, Chromium shows reports, the runbook uses jq and ss, zsh and fish
-# run their completion scripts.
+# run their completion scripts, sshd gives access to the engine of a second host.
 test_programs_up() {
   local packages=()
   command -v promtool >/dev/null || packages+=(prometheus)
@@ -25,6 +25,7 @@ test_programs_up() {
   command -v ss >/dev/null || packages+=(iproute2)
   command -v zsh >/dev/null || packages+=(zsh)
   command -v fish >/dev/null || packages+=(fish)
+  command -v sshd >/dev/null || packages+=(openssh-server)
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(libfaketime)
   [ "${#packages[@]}" -eq 0 ] || apt_install "${packages[@]}" ||
     printf '%s: not installed; their tests are skipped\n' "${packages[*]}"

@@ -19,7 +19,9 @@ const hostName = z
 /** IPv4 address, except loopback addresses: in a container, a loopback address refers to the container itself. */
 const ADDRESS = /^(?!127\.|0\.)(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 
-const ENGINE = /^(?:ssh:\/\/(?:[\w.-]+@)?[\w.-]+(?::\d+)?|tcp:\/\/[\w.-]+:\d+|unix:\/\/\/[\w./-]+)$/;
+/** Without a password: ssh takes none from a URL. No name starts with a dash, which ssh would read as an option. */
+const ENGINE =
+  /^(?:ssh:\/\/(?:\w[\w.-]*@)?\w[\w.-]*(?::\d{1,5})?|tcp:\/\/\w[\w.-]*:\d{1,5}|unix:\/\/\/[\w./-]+)$/;
 
 /** Id of a node that can be placed. */
 const NODE_ID = /^(?:redis|sentinel)-[1-9]\d?$/;
@@ -29,8 +31,12 @@ const hostSchema = z.strictObject({
   engine: z
     .string()
     .regex(ENGINE)
-    .describe('ssh://USER@HOST, tcp://HOST:PORT with tls, or unix:///PATH')
-    .meta(means('Address of the Docker engine of the host.')),
+    .describe('ssh://USER@HOST or ssh://USER@HOST:PORT, tcp://HOST:PORT with tls, or unix:///PATH')
+    .meta(
+      means(
+        'Address of the Docker engine of the host. For ssh, the configuration, keys and known hosts of the user apply (~/.ssh/config).',
+      ),
+    ),
   address: z
     .string()
     .regex(ADDRESS)

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { makeCertificates } from '../../infra/certificates/generate.ts';
 import { runProgram } from '../../infra/host/process.ts';
 import { waitUntil } from './redis-process.ts';
+import { SshServer } from './ssh-server.ts';
 
 const START_TIMEOUT_MS = 60_000;
 
@@ -61,6 +62,7 @@ export class HostNetwork implements AsyncDisposable {
     if (access === 'tls') await host.createCertificates();
     await host.connect();
     await host.startEngine();
+    if (access === 'ssh') await host.startSsh();
     return host;
   }
 
@@ -75,8 +77,10 @@ export class HostNetwork implements AsyncDisposable {
   }
 }
 
-/** Access to a host's engine: through a socket on this machine, or over the network with client certificates. */
-type EngineAccess = 'socket' | 'tls';
+/**
+ * Access to a host's engine: through a socket on this machine, or over the network with client certificates or with ssh.
+ */
+export type EngineAccess = 'socket' | 'tls' | 'ssh';
 
 const TLS_PORT = 2376;
 
@@ -86,6 +90,7 @@ export class FurtherHost implements AsyncDisposable {
   readonly #bridge: string;
   readonly #dir: string;
   #engine: ChildProcess | undefined;
+  #ssh: SshServer | undefined;
   #tls: { readonly ca: string; readonly cert: string; readonly key: string } | undefined;
 
   constructor(name: string, bridge: string, address: string) {
@@ -99,8 +104,22 @@ export class FurtherHost implements AsyncDisposable {
   get setting() {
     const { name, address } = this;
     const tls = this.#tls;
+    if (this.#ssh !== undefined) return { name, address, engine: this.#ssh.url };
     if (tls === undefined) return { name, address, engine: this.#socket };
     return { name, address, engine: `tcp://${address}:${TLS_PORT}`, tls };
+  }
+
+  /** The ssh server of a host whose engine is reached with ssh. */
+  get ssh(): SshServer {
+    if (this.#ssh === undefined) throw new Error(`host ${this.name} has no ssh server`);
+    return this.#ssh;
+  }
+
+  /** Starts the ssh server for the first time. */
+  async startSsh(): Promise<void> {
+    const dir = join(this.#dir, 'ssh');
+    const { address } = this;
+    this.#ssh = await SshServer.start({ dir, address, engine: this.#socket, enter: this.#enter });
   }
 
   get #socket(): string {
@@ -143,15 +162,21 @@ export class FurtherHost implements AsyncDisposable {
     await run('ip', ...inside, 'link', 'set', 'eth0', 'up');
   }
 
+  /** Command that runs another command in the network namespace. */
+  get #enter(): readonly string[] {
+    return ['nsenter', `--net=/run/netns/${this.#namespace}`];
+  }
+
   /** Starts the engine, and waits until it replies. */
   async startEngine(): Promise<void> {
     const at = (name: string) => join(this.#dir, name);
     const log = openSync(at('engine.log'), 'a');
     // Ending the process namespace ends every process of the host, and ending the mount namespace removes every mount.
+    const [command = '', ...enter] = this.#enter;
     const engine = spawn(
-      'nsenter',
+      command,
       [
-        `--net=/run/netns/${this.#namespace}`,
+        ...enter,
         ...['unshare', '--pid', '--fork', '--kill-child', '--mount', '--mount-proc', 'dockerd'],
         ...['--host', this.#socket, '--data-root', at('data'), '--exec-root', at('exec')],
         ...['--pidfile', at('pid')],
@@ -182,7 +207,8 @@ export class FurtherHost implements AsyncDisposable {
   /** Ends the host as a power failure would: it stops replying, and does not close its connections. */
   async lose(): Promise<void> {
     await run('ip', 'link', 'set', this.#cable, 'down');
-    await this.#end();
+    await this.endEngine();
+    await this.#ssh?.[Symbol.asyncDispose]();
   }
 
   /** Starts a lost host again with its data. */
@@ -191,16 +217,19 @@ export class FurtherHost implements AsyncDisposable {
     rmSync(join(this.#dir, 'exec'), { recursive: true, force: true });
     await run('ip', 'link', 'set', this.#cable, 'up');
     await this.startEngine();
+    await this.#ssh?.listen();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#end();
+    await this.#ssh?.[Symbol.asyncDispose]();
+    await this.endEngine();
     await run('ip', 'netns', 'delete', this.#namespace).catch(() => {});
     await run('ip', 'link', 'delete', this.#cable).catch(() => {});
     rmSync(this.#dir, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  async #end(): Promise<void> {
+  /** Ends the engine with its containers, but not the host. */
+  async endEngine(): Promise<void> {
     const engine = this.#engine;
     if (engine === undefined || engine.exitCode !== null || engine.signalCode !== null) return;
     const ended = new Promise((resolve) => engine.once('exit', resolve));

@@ -8,6 +8,9 @@
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { findProgram, type ProgramRecord, runProgram } from '../../host/process.ts';
 import { type Engine, engineArgs, unreachableEngine } from './engines.ts';
+import { askEngine, isUnreachable } from './lost-engines.ts';
+import { withConnection } from './ssh-connections.ts';
+import { sshTrouble } from './ssh-errors.ts';
 
 export interface EngineOptions {
   /** Engine of a host; default: the engine that the user's command line addresses. */
@@ -69,7 +72,7 @@ export async function tryDocker(
 ): Promise<ProgramRecord> {
   const { engine, ...rest } = options;
   const request = { command: 'docker', args: [...engineArgs(engine), ...args], timeoutMs: 30_000, ...rest };
-  const record = await runProgram(request).catch((cause) => {
+  const record = await withConnection(engine, () => runProgram(request)).catch((cause) => {
     if (cause instanceof KitError && cause.code === 'PROGRAM_NOT_FOUND') throw noCommand(cause);
     throw cause;
   });
@@ -123,11 +126,10 @@ export async function inspectReachable(
   const inspect = async ([engine, names]: readonly [Engine | undefined, readonly string[]]) => {
     if (engine === undefined) return await inspectOn(names, {});
     try {
-      return await inspectOn(names, { engine, timeoutMs: ANSWER_TIMEOUT_MS });
+      return await askEngine(engine, () => inspectOn(names, { engine, timeoutMs: ANSWER_TIMEOUT_MS }));
     } catch (error) {
       if (!(error instanceof KitError) || !isUnreachable(error)) throw error;
-      const cause = error.code === 'PROGRAM_TIMEOUT' ? unreachableEngine(engine) : error;
-      await onUnreachable(cause, engine);
+      await onUnreachable(error, engine);
       unreachable.push(engine);
       return [];
     }
@@ -138,10 +140,6 @@ export async function inspectReachable(
 
 /** Time, in ms, within which the engine of a reachable host answers; a new ssh connection takes about 1 s of this. */
 const ANSWER_TIMEOUT_MS = 10_000;
-
-/** Whether the error means that an engine did not reply, rather than that it replied with an error. */
-const isUnreachable = ({ code }: KitError): boolean =>
-  code === 'DOCKER_NO_ENGINE' || code === 'PROGRAM_TIMEOUT';
 
 async function inspectOn(
   names: readonly string[],
@@ -158,7 +156,7 @@ export async function reachableEngines(
 ): Promise<readonly (Engine | undefined)[]> {
   const asked = engines.map(async (engine) => {
     if (engine === undefined) return [engine];
-    return await engineVersion(engine).then(
+    return await askEngine(engine, () => engineVersion(engine)).then(
       () => [engine],
       (error: unknown) => {
         if (error instanceof KitError && isUnreachable(error)) return [];
@@ -236,6 +234,8 @@ export async function engineVersion(engine?: Engine): Promise<string> {
 
 /** Returns the KitError for an engine error; undefined if the error concerns the request. */
 export function engineTrouble(stderr: string, engine?: Engine): KitError | undefined {
+  const ofSsh = engine && sshTrouble(stderr, engine);
+  if (ofSsh !== undefined) return ofSsh;
   if (/permission denied.*(docker|socket)/is.test(stderr)) {
     return new KitError('the Docker engine denies access to this user', {
       code: 'DOCKER_PERMISSION',

@@ -1,6 +1,7 @@
 /** Docker engines of an environment's hosts, and how a command line addresses one of them. Pure. */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
+import { sshCommand, sshTarget } from './ssh-target.ts';
 
 /** Engine of a host in `hosts`. */
 export interface Engine {
@@ -32,11 +33,14 @@ export function dockerCommand(engine: Engine | undefined): string {
   return ['docker', ...engineArgs(engine).map((word) => `'${word.replaceAll("'", "'\\''")}'`)].join(' ');
 }
 
-export function unreachableEngine({ host, url }: Engine): KitError {
+export function unreachableEngine(engine: Engine): KitError {
+  const { host, url } = engine;
+  const ssh = sshTarget(url);
+  const command = ssh === undefined ? dockerCommand(engine) : `${sshCommand(ssh)} docker`;
   return new KitError(`the Docker engine of host '${host}' is not reachable`, {
     code: 'DOCKER_NO_ENGINE',
     where: url,
-    hint: `start the engine, or check the address: ${dockerCommand({ host, url })} version`,
+    hint: `start the engine, or check the address: ${command} version`,
     exitCode: EXIT.UNKNOWN,
   });
 }

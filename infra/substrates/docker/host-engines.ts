@@ -8,6 +8,7 @@ import { runProgram } from '../../host/process.ts';
 import { engineVersion, imageExists, reachableEngines } from './engine.ts';
 import { dockerCommand, type Engine, enginesOf, unreachableEngine } from './engines.ts';
 import { chooseImages, imageName } from './images.ts';
+import { askEngine } from './lost-engines.ts';
 import { type DockerPlan, enginesIn, hasHosts, imageRolesOn } from './plan.ts';
 
 const COPY_TIMEOUT_MS = 600_000;
@@ -35,7 +36,8 @@ export async function answeringEngines(environment: WithHosts): Promise<readonly
 export async function engineVersions(environment: WithHosts): Promise<string> {
   const versions = enginesOf(environment).map(async (engine) => {
     if (engine === undefined) return await engineVersion();
-    return `${engine.host} ${await engineVersion(engine).catch(() => 'unreachable')}`;
+    const version = askEngine(engine, () => engineVersion(engine));
+    return `${engine.host} ${await version.catch(() => 'unreachable')}`;
   });
   return (await Promise.all(versions)).join(', ');
 }

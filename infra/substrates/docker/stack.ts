@@ -64,10 +64,17 @@ interface HostParts {
 const idOn = (id: string, engine: Engine | undefined): string =>
   engine === undefined ? id : `${id}-${engine.host}`;
 
-/** Provider settings for a host. Terraform reads the client files, so that no key is in the synthesised text. */
+/**
+ * Provider settings for a host. Terraform reads the client files, so that no key is in the synthesised text. The
+ * provider reaches an engine at ssh:// through the ssh program, as the docker command does, so that the same
+ * configuration, keys and known hosts apply. Without the empty values, DOCKER_CONTEXT would replace the address of every
+ * host, and DOCKER_CERT_PATH would replace ssh.
+ */
 const providerOf = ({ host, url, tls }: Engine): DockerProviderConfig => ({
   alias: host,
   host: url,
+  context: '',
+  certPath: '',
   ...(tls && {
     caMaterial: Fn.file(tls.ca),
     certMaterial: Fn.file(tls.cert),

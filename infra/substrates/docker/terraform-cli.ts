@@ -175,10 +175,11 @@ export async function terraformProgram(): Promise<string> {
  * Default arguments of a destroy. The provider waits 2 s for each refresh of a network. A removal needs no refresh,
  * because a missing resource counts as removed.
  */
-const DESTROY_ARGS = '-refresh=false -parallelism=64';
+const DESTROY_PARALLELISM = 64;
 
 /** Returns the arguments of `terraform destroy`: the user's variable, otherwise the kit's default. */
-export const destroyArgs = (): string => readVariables().get('TF_CLI_ARGS_destroy')?.text ?? DESTROY_ARGS;
+export const destroyArgs = (parallelism = DESTROY_PARALLELISM): string =>
+  readVariables().get('TF_CLI_ARGS_destroy')?.text ?? `-refresh=false -parallelism=${parallelism}`;
 
 function programEnv(): Record<string, string> {
   const variables = readVariables();

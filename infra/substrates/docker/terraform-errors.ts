@@ -10,6 +10,13 @@ interface Problem {
 
 const KNOWN_ERRORS = [
   {
+    // Before the other errors, because the text of ssh follows. The error of the provider contains the address.
+    when: /error pinging docker server.*ssh:\/\/|command \[ssh /i,
+    code: 'DOCKER_NO_ENGINE',
+    what: 'the engine of a host is not reachable over ssh',
+    hint: 'check the connection (ssh USER@HOST docker version), then deploy again: the deploy resumes',
+  },
+  {
     when: /port is already allocated|address already in use|bind for .* failed/i,
     code: 'PORT_IN_USE',
     what: 'a published port is in use',

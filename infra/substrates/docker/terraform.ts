@@ -12,12 +12,16 @@ import { diskError } from '../../host/disk.ts';
 import type { ProgramRecord } from '../../host/process.ts';
 import { planTopology } from '../../topology.ts';
 import { tryDocker } from './engine.ts';
+import { enginesOf } from './engines.ts';
 import { planDocker } from './plan.ts';
 import { environmentDir } from './rendering.ts';
 import { dockerSettings } from './settings.ts';
+import { SSH_PARALLELISM } from './ssh-connections.ts';
+import { sshTarget } from './ssh-target.ts';
 import { containerAddress, idsIn, readState, type StateOptions, stateFile } from './state.ts';
 import {
   type CallOptions,
+  destroyArgs,
   runApp,
   runStack,
   runTerraform,
@@ -87,7 +91,7 @@ export async function runVerb(
 ): Promise<ProgramRecord> {
   const call = {
     stateDir: options.stateDir,
-    variables: { ...appEnv(environment, options), ...variables },
+    variables: { ...appEnv(environment, options), ...destroyEnv(environment), ...variables },
   };
   const record = await runStack(verb, environment.name, call, options);
   const log = logOf(verb, environment, options);
@@ -219,6 +223,12 @@ function appEnv(environment: EnvironmentConfig, options: TerraformOptions): Reco
     KIT_IMAGES_LOCK: dockerSettings().imagesLock,
     KIT_ALLOW_DESTROY: options.allowDestroy === true ? environment.name : '',
   };
+}
+
+/** Limits a destroy of engines at ssh://, which opens a connection per operation. */
+function destroyEnv(environment: EnvironmentConfig): Record<string, string> {
+  const isOverSsh = enginesOf(environment).some((engine) => engine && sshTarget(engine.url) !== undefined);
+  return isOverSsh ? { TF_CLI_ARGS_destroy: destroyArgs(SSH_PARALLELISM) } : {};
 }
 
 interface PlanEvent {

@@ -1,5 +1,5 @@
 /** Handling of docker command output. A script replaces `docker`, because no engine produces all of these outputs. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { dockerChecks } from '../../../../infra/substrates/docker/doctor.ts';
@@ -8,10 +8,12 @@ import {
   engineTrouble,
   imageExists,
   inspectContainers,
+  inspectReachable,
   labelledIds,
   listLabelled,
 } from '../../../../infra/substrates/docker/engine.ts';
 import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
+import { SSH_CONNECTIONS } from '../../../../infra/substrates/docker/ssh-connections.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 
 const state = temporaryStateDir();
@@ -76,6 +78,44 @@ it('networks with the same name are distinguished by their ids', async () => {
     { kind: 'network', id: '1a', name: 'kit-x-data' },
     { kind: 'network', id: '2b', name: 'kit-x-data' },
   ]);
+});
+
+it('the number of connections to one ssh server is limited, as sshd does by default', async () => {
+  const log = join(state.path, 'connections');
+  // Each command waits until as many as allowed run at the same time.
+  const enough = `[ "$(grep -c '^1' ${log})" -ge ${SSH_CONNECTIONS} ]`;
+  engine(`echo 1 >>${log}; until ${enough}; do sleep 0.05; done; sleep 0.1; echo -1 >>${log}`);
+  const call = (url: string) => docker(['info'], { engine: { host: 'b', url } });
+  await Promise.all(Array.from({ length: 3 * SSH_CONNECTIONS }, () => call('ssh://kit@10.0.0.12')));
+  const steps = readFileSync(log, 'utf8').trim().split('\n').map(Number);
+  const open = steps.map((_, i) => steps.slice(0, i + 1).reduce((sum, step) => sum + step));
+  expect(steps).toHaveLength(6 * SSH_CONNECTIONS);
+  expect(Math.max(...open)).toBe(SSH_CONNECTIONS);
+});
+
+it('a failed connection to an ssh server gives its place to the next one', async () => {
+  saying('no');
+  const call = () => docker(['info'], { engine: { host: 'b', url: 'ssh://kit@10.0.0.13' } });
+  const calls = Array.from({ length: 2 * SSH_CONNECTIONS }, () =>
+    call().catch((error: Error) => error.message),
+  );
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['docker info failed: no']));
+});
+
+it('an engine that did not answer is not asked again for a moment, and no other engine is affected', async () => {
+  const log = join(state.path, 'asked');
+  engine(`echo "$2" >>${log}
+    case "$2" in *lost*) echo "Cannot connect to the Docker daemon at $2." >&2; exit 1 ;; *) echo '[]' ;; esac`);
+  const places = ['lost', 'other'].map((host) => ({
+    container: 'x',
+    engine: { host, url: `unix:///${host}.sock` },
+  }));
+  for (let i = 0; i < 3; i += 1) {
+    const { unreachable } = await inspectReachable(places);
+    expect(unreachable.map(({ host }) => host)).toEqual(['lost']);
+  }
+  const asked = readFileSync(log, 'utf8').trim().split('\n').sort();
+  expect(asked).toEqual(['unix:///lost.sock', ...Array(3).fill('unix:///other.sock')]);
 });
 
 const ENGINE = 'version) echo 20.10.24 ;; container) echo kit-dev-redis-1 ;;';

@@ -99,6 +99,10 @@ export function describeOnEngine(
   body: () => void,
   needs: 'deploy' | 'engine' = 'deploy',
 ): void {
-  const missing = inject('missing')[needs];
+  describeWith(name, inject('missing')[needs], body);
+}
+
+/** Declares a suite that is skipped, with the reason in its title, if something is missing. */
+export function describeWith(name: string, missing: string, body: () => void): void {
   describe.runIf(missing === '')(missing === '' ? name : `${name} [skipped: ${missing}]`, body);
 }

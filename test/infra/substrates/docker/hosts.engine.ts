@@ -1,6 +1,6 @@
 /**
- * An environment on three Docker engines, each with its own address; one of them is reached over TLS. The host with the
- * master fails entirely, including its engine, and returns.
+ * An environment on three Docker engines, each with its own address: one is reached over ssh, one over TLS, one through a
+ * socket. The host with the master, which is reached over ssh, fails entirely, including its engine, and returns.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,11 +19,14 @@ import { loadAtRate, lostKeys, openApplicationCache } from '../../../support/dur
 import { type FurtherHost, HostNetwork } from '../../../support/further-host.ts';
 import { callKit } from '../../../support/kit-call.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
+import { missingSshServer } from '../../../support/ssh-server.ts';
 import { configuration, describeOnEngine, engineStateDir } from './fixtures.ts';
 
 const state = engineStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
 const MAIN = 'unix:///var/run/docker.sock';
+/** Without an ssh server on this machine, the other tests still run, through a socket. */
+const withoutSsh = missingSshServer();
 
 /** The environment's target, in ms, for the time until writes resume after the master is lost. */
 function failoverGoalMs(): number {
@@ -45,7 +48,8 @@ describeOnEngine('an environment on three hosts', () => {
   beforeAll(async () => {
     expect(process.getuid?.(), 'network namespaces require root').toBe(0);
     network = await HostNetwork.create('kithosts', '10.203.77');
-    lost = await network.start('b', 2);
+    lost = await network.start('b', 2, withoutSsh === '' ? 'ssh' : 'socket');
+    if (withoutSsh === '') vi.stubEnv('PATH', lost.ssh.searchPath);
     const other = await network.start('c', 3, 'tls');
     config = environmentSchema.parse({
       ...configuration('hosts', {}, 28_100),
@@ -58,9 +62,12 @@ describeOnEngine('an environment on three hosts', () => {
 
   afterAll(async () => {
     await environment?.[Symbol.asyncDispose]();
-    await substrate
-      .destroy('hosts', { configuration: config })
-      .finally(() => network?.[Symbol.asyncDispose]());
+    try {
+      await substrate.destroy('hosts', { configuration: config });
+      if (withoutSsh === '') expect(lost.ssh.dropped).toBe(0);
+    } finally {
+      await network?.[Symbol.asyncDispose]();
+    }
     for (const kind of ['container', 'volume', 'network'] as const)
       expect(await listLabelled(kind, `${LABEL.environment}=hosts`)).toEqual([]);
     vi.unstubAllEnvs();
@@ -77,6 +84,17 @@ describeOnEngine('an environment on three hosts', () => {
     );
     expect(names).toEqual(here.map(({ container }) => container).sort());
     expect((await inspectContainers(plan.nodes)).size).toBe(6);
+  });
+
+  const overSsh = `the kit and Terraform log in to the host over ssh${withoutSsh && ` [skipped: ${withoutSsh}]`}`;
+  it.runIf(withoutSsh === '')(overSsh, async () => {
+    const before = lost.ssh.logins;
+    const { view } = await status();
+    const asked = lost.ssh.logins;
+    await terraformPlan(config, { stateDir: state.path });
+    expect(view.nodes.find(({ host }) => host === 'b')?.state).toBe('running');
+    expect([asked > before, lost.ssh.logins > asked]).toEqual([true, true]);
+    expect(lost.setting.engine).toMatch(/^ssh:\/\//);
   });
 
   it('a second plan changes nothing', async () => {
