@@ -1,43 +1,41 @@
 /**
- * Places the nodes of an environment on its hosts, and checks that a majority of the sentinels and a copy of the data
- * remain if one host is lost. Pure: the same configuration gives the same placement.
+ * Places the nodes of an environment on its hosts, and checks that the service survives the loss of any one of them: a
+ * majority of the sentinels or masters and a copy of the data must remain. Pure: the same configuration gives the same
+ * placement.
  */
-import type { z } from 'zod';
+import { busPortProblems, clusterLoad, clusterLosses } from './cluster-placement.ts';
+import { idsOf, type Loss, type Placed, type Problem, type Role } from './host-loss.ts';
 import type { HostSetting } from './host-settings.ts';
-import type { settingsSchema } from './settings.ts';
 
-type Placed = Pick<z.infer<typeof settingsSchema>, 'topology' | 'redis' | 'hosts' | 'placement'>;
-type Role = 'redis' | 'sentinel';
-interface Problem {
-  readonly path: readonly string[];
-  readonly message: string;
-}
-
-const idsOf = (role: Role, count: number): string[] =>
-  Array.from({ length: count }, (_, i) => `${role}-${i + 1}`);
+const nodeIds = ({ topology: { masters, replicas, sentinels } }: Placed): readonly string[] => [
+  ...idsOf('redis', masters * (replicas + 1)),
+  ...idsOf('sentinel', sentinels),
+];
 
 /**
  * Returns the name of the host of every node, by node id; empty without `hosts`. Each node that `placement` does not
- * name is placed on the host with the fewest nodes of its role, then the fewest nodes, then the first in the list.
+ * name is placed on the host with the fewest nodes of its role, then the fewest nodes, then the first in the list. For
+ * clusters, see `clusterLoad`.
  */
-export function placeNodes({ topology, hosts, placement = {} }: Placed): ReadonlyMap<string, string> {
+export function placeNodes(env: Placed): ReadonlyMap<string, string> {
+  const { topology, hosts, placement = {} } = env;
   if (hosts === undefined) return new Map();
-  const ids = [
-    ...idsOf('redis', topology.masters * (topology.replicas + 1)),
-    ...idsOf('sentinel', topology.sentinels),
-  ];
+  const ids = nodeIds(env);
   const placed = new Map(ids.flatMap((id) => (placement[id] === undefined ? [] : [[id, placement[id]]])));
+  const loadOf = (id: string, host: string) =>
+    topology.kind === 'cluster' ? clusterLoad(id, host, env, placed) : roleLoad(id, host, placed);
   for (const id of ids.filter((id) => !placed.has(id))) {
-    const role = id.replace(/-\d+$/, '');
-    const load = ({ name }: HostSetting) => {
-      const nodes = [...placed].filter(([, host]) => host === name);
-      return nodes.filter(([other]) => other.startsWith(role)).length * 100 + nodes.length;
-    };
-    const [host] = [...hosts].sort((a, b) => load(a) - load(b));
+    const [host] = [...hosts].sort((a, b) => loadOf(id, a.name) - loadOf(id, b.name));
     if (host !== undefined) placed.set(id, host.name);
   }
   // In the order of the nodes, even if `placement` names some of them.
   return new Map(ids.map((id) => [id, placed.get(id) ?? '']));
+}
+
+function roleLoad(id: string, host: string, placed: ReadonlyMap<string, string>): number {
+  const role = id.replace(/-\d+$/, '');
+  const nodes = [...placed].filter(([, at]) => at === host);
+  return nodes.filter(([other]) => other.startsWith(role)).length * 100 + nodes.length;
 }
 
 /** Returns the contradictions in `hosts` and `placement`. */
@@ -47,26 +45,42 @@ export function hostContradictions(env: Placed): readonly Problem[] {
     if (placement === undefined) return [];
     return [{ path: ['placement'], message: 'must be omitted without hosts' }];
   }
-  const found = [...kindProblems(env), ...hostProblems(hosts), ...placementProblems(env, hosts)];
+  const found = [
+    ...kindProblems(env),
+    ...(env.topology.kind === 'cluster' ? busPortProblems(env) : []),
+    ...hostProblems(hosts),
+    ...placementProblems(env, hosts),
+  ];
   return found.length > 0 ? found : lossProblems(env, hosts);
 }
 
 function kindProblems({ topology: { kind } }: Placed): readonly Problem[] {
-  if (kind === 'sentinel') return [];
-  const message = `requires topology.kind 'sentinel', got '${kind}': only sentinels move the master to another host`;
+  if (kind !== 'single') return [];
+  const message = `requires topology.kind 'sentinel' or 'cluster', got '${kind}': nothing would replace a node that is lost with its host`;
   return [{ path: ['hosts'], message }];
+}
+
+/**
+ * Returns a text that is equal for the addresses of one engine: ssh uses port 22 by default, and the user does not
+ * change the engine.
+ */
+function engineKey(engine: string): string {
+  const [, host, port = '22'] = /^ssh:\/\/(?:[^@]*@)?([^:]*)(?::(\d+))?$/.exec(engine) ?? [];
+  return host === undefined ? engine : `ssh://${host}:${port}`;
 }
 
 function hostProblems(hosts: readonly HostSetting[]): readonly Problem[] {
   return hosts.flatMap((host, i) => {
     const at = (key: string, message: string): Problem => ({ path: ['hosts', String(i), key], message });
     const before = hosts.slice(0, i);
-    const twin = (key: 'name' | 'engine' | 'address') => before.find((other) => other[key] === host[key]);
-    const sameEngine = twin('engine');
+    const twin = (key: 'name' | 'address') => before.find((other) => other[key] === host[key]);
+    const sameEngine = before.find((other) => engineKey(other.engine) === engineKey(host.engine));
     const sameAddress = twin('address');
     const isTcp = host.engine.startsWith('tcp:');
+    const port = Number(/:(\d+)$/.exec(host.engine)?.[1] ?? 1);
     return [
       ...(twin('name') ? [at('name', `must be unique, got '${host.name}' twice`)] : []),
+      ...(port < 1 || port > 65_535 ? [at('engine', `must have a port from 1 to 65535, got '${port}'`)] : []),
       ...(sameEngine
         ? [at('engine', `is the engine of host '${sameEngine.name}': both would fail together`)]
         : []),
@@ -83,13 +97,10 @@ function hostProblems(hosts: readonly HostSetting[]): readonly Problem[] {
   });
 }
 
-function placementProblems(
-  { topology, placement = {} }: Placed,
-  hosts: readonly HostSetting[],
-): readonly Problem[] {
-  const ids = [...idsOf('redis', topology.replicas + 1), ...idsOf('sentinel', topology.sentinels)];
+function placementProblems(env: Placed, hosts: readonly HostSetting[]): readonly Problem[] {
+  const ids = nodeIds(env);
   const names = hosts.map(({ name }) => name);
-  return Object.entries(placement).flatMap(([id, host]) => {
+  return Object.entries(env.placement ?? {}).flatMap(([id, host]) => {
     const path = ['placement', id];
     if (!ids.includes(id)) return [{ path, message: `must be one of ${ids.join(', ')}, got '${id}'` }];
     if (!names.includes(host))
@@ -101,6 +112,7 @@ function placementProblems(
 /** Reports the host whose loss has the most severe consequence, with the nodes on that host. */
 function lossProblems(env: Placed, hosts: readonly HostSetting[]): readonly Problem[] {
   const placed = placeNodes(env);
+  const lossesOf = env.topology.kind === 'cluster' ? clusterLosses : sentinelLosses;
   const severityOf = (losses: readonly Loss[]) => Math.max(...losses.map(({ severity }) => severity));
   const [worst] = hosts
     .map(({ name }) => {
@@ -117,14 +129,7 @@ function lossProblems(env: Placed, hosts: readonly HostSetting[]): readonly Prob
   return [{ path: ['hosts'], message }];
 }
 
-interface Loss {
-  /** A higher number is reported first: lost data, no election, no writes. */
-  readonly severity: number;
-  readonly what: string;
-  readonly remedy: string;
-}
-
-function lossesOf({ topology, redis }: Placed, lost: readonly string[]): readonly Loss[] {
+function sentinelLosses({ topology, redis }: Placed, lost: readonly string[]): readonly Loss[] {
   const { sentinels, quorum, replicas } = topology;
   const count = (role: Role) => lost.filter((id) => id.startsWith(role)).length;
   const sentinelsLeft = sentinels - count('sentinel');

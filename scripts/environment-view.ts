@@ -1,4 +1,5 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
+import { majorityOf } from '../config/cluster-placement.ts';
 import { describeHealthProblem } from '../harness/health.ts';
 import { describeRotation } from '../infra/operations/password-rotation.ts';
 import { nodeServers } from '../infra/operations/servers.ts';
@@ -122,6 +123,35 @@ function unreachableHosts({ nodes }: EnvironmentView): readonly string[] {
   });
 }
 
+/**
+ * Describes each host whose loss would leave no majority of the masters of a cluster, with the remedy. A promoted
+ * replica remains master after the old master has returned, so its host may have too many masters.
+ */
+function crowdedHosts({ nodes, shards = [] }: EnvironmentView): readonly string[] {
+  // Fewer shards than any cluster has: not all nodes reply.
+  if (shards.length < 3) return [];
+  const hostOf = (id: string) => nodes.find((node) => node.id === id)?.host;
+  const mastersOn = (host: string | undefined) => shards.filter(({ master }) => hostOf(master) === host);
+  const most = shards.length - majorityOf(shards.length);
+  const hosts = [...new Set(nodes.flatMap(({ host }) => (host === undefined ? [] : [host])))];
+  return hosts
+    .filter((host) => mastersOn(host).length > most)
+    .map((host) => {
+      const here = mastersOn(host);
+      const movable = here.find(({ replicas: [next] }) => {
+        const target = next === undefined ? undefined : hostOf(next);
+        return target !== undefined && target !== host && mastersOn(target).length < most;
+      });
+      const masters = here.map(({ master }) => master).join(', ');
+      // While a host is lost, a switchover may be impossible, or may only move the problem to another host.
+      const remedy =
+        movable === undefined
+          ? 'run kit status again when all hosts have returned'
+          : `run kit switchover --shard ${movable.master} when the cluster is healthy`;
+      return `host ${host} has ${here.length} of ${shards.length} masters (${masters}), and its loss would leave no majority: ${remedy}`;
+    });
+}
+
 export function environmentText(view: EnvironmentView): string {
   const pidOf = (pid: number | null) => (pid === null ? '' : `pid ${pid}`);
   const rows = view.nodes.map(({ id, host, address, state, server, pid }) => [
@@ -147,6 +177,7 @@ export function environmentText(view: EnvironmentView): string {
     head,
     ...table,
     ...unreachableHosts(view),
+    ...crowdedHosts(view),
     ...Object.entries(view.access).map(([purpose, place]) => `${purpose}: ${place}`),
     ...(watchdog !== null && watchdog.state !== 'running' ? [WITHOUT_WATCHDOG] : []),
     ...(view.rotation === null ? [] : [view.rotation]),

@@ -120,6 +120,26 @@ describe('hosts', () => {
       "hosts.1.engine: is the engine of host 'a'",
     ],
     [
+      'an ssh engine that is used twice, by another user and with the default port',
+      [host('a', 1), host('b', 2, { engine: 'ssh://root@10.0.0.1:22' })],
+      "hosts.1.engine: is the engine of host 'a'",
+    ],
+    [
+      'a password in the address of an ssh engine',
+      [host('a', 1, { engine: 'ssh://kit:secret@10.0.0.1' })],
+      'hosts.0.engine',
+    ],
+    [
+      'an ssh user that ssh would read as an option',
+      [host('a', 1, { engine: 'ssh://-oProxyCommand=x@10.0.0.1' })],
+      'hosts.0.engine',
+    ],
+    [
+      'a port above 65535',
+      [host('a', 1, { engine: 'ssh://kit@10.0.0.1:65536' })],
+      "hosts.0.engine: must have a port from 1 to 65535, got '65536'",
+    ],
+    [
       'an address that is used twice',
       [host('a', 1), host('b', 2, { address: '10.0.0.1' })],
       "hosts.1.address: is the address of host 'a'",
@@ -128,21 +148,23 @@ describe('hosts', () => {
     expect(problemsOf({ hosts: list }).join('\n')).toContain(expected);
   });
 
-  it('accept ssh, tcp with client files, and a socket', () => {
+  it('accept ssh with and without a user and a port, tcp with client files, and a socket', () => {
     const tls = { ca: 'ca.pem', cert: 'cert.pem', key: 'key.pem' };
     const list = [
       host('a', 1),
       host('b', 2, { engine: 'tcp://10.0.0.2:2376', tls }),
       host('c', 3, { engine: 'unix:///run/docker.sock' }),
+      host('d', 4, { engine: 'ssh://host-d.example' }),
+      host('e', 5, { engine: 'ssh://kit@host-d.example:2222' }),
     ];
     expect(problemsOf({ hosts: list })).toEqual([]);
   });
 
-  it('refuse a cluster, because no sentinel fails over its masters', () => {
-    const cluster = loadEnvironment('cluster');
-    const result = environmentSchema.safeParse({ ...cluster, hosts: hosts('a', 'b', 'c') });
+  it('refuse a single node, which nothing would replace', () => {
+    const single = loadEnvironment('single');
+    const result = environmentSchema.safeParse({ ...single, hosts: hosts('a', 'b', 'c') });
     expect(result.error?.issues.map(({ message }) => message)).toEqual([
-      expect.stringContaining("requires topology.kind 'sentinel', got 'cluster'"),
+      expect.stringContaining("requires topology.kind 'sentinel' or 'cluster', got 'single'"),
     ]);
   });
 });

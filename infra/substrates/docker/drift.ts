@@ -14,6 +14,7 @@ import { dockerCommand, type Engine } from './engines.ts';
 import { chooseImages } from './images.ts';
 import { foreignError, readOwnership } from './ownership.ts';
 import {
+  bindingsOf,
   type DockerPlan,
   hasHosts,
   LABEL,
@@ -235,15 +236,16 @@ function settingRows(facts: ContainerFacts, expectation: Expectation): readonly 
   const pids = String(HostConfig.PidsLimit ?? 'none');
   const limitProcesses = `${commandOf(expectation)} update --pids-limit ${PIDS_LIMIT} ${service.container}`;
   const megabytes = `${Math.round(HostConfig.Memory / 1024 ** 2)} MB`;
-  const { published } = service;
-  const port = published === undefined ? '' : `${published.host}:${published.port}->${service.address.port}`;
+  const ports = bindingsOf(service).map(
+    ({ inside, outside }) => `${outside.host}:${outside.port}->${inside}`,
+  );
   return [
     ['image', facts.Image, image ?? facts.Image, 'replaces it'],
     ['memory', megabytes, `${service.memoryMb} MB`, 'updates it in place'],
     ['restart', HostConfig.RestartPolicy.Name, 'unless-stopped', 'updates it in place'],
     // The limit is set through the engine after a replacement; Terraform never reads it.
     ['process-limit', pids, String(PIDS_LIMIT), 'does not change it', limitProcesses],
-    ['port', portsOf(facts), port, 'replaces it'],
+    ['port', portsOf(facts), ports.sort().join(' '), 'replaces it'],
     ['user', Config.User, RUN_AS, 'replaces it'],
     ['read-only', String(HostConfig.ReadonlyRootfs), 'true', 'replaces it'],
     ['configuration', Config.Labels?.[LABEL.config] ?? 'none', hash ?? 'none', 'replaces it'],

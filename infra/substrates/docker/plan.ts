@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Address, Placement, Topology, TopologyNode } from '../../topology.ts';
-import { nodesOf, WATCHDOG_ID } from '../../topology.ts';
+import { busAddress, nodesOf, WATCHDOG_ID } from '../../topology.ts';
 import { type Engine, enginesOf } from './engines.ts';
 import { IMAGE_ROLES, type ImageRole } from './published-images.ts';
 
@@ -46,6 +46,8 @@ export interface PlannedContainer {
   readonly address: Address;
   /** Address for clients; undefined for a container to which nothing connects. */
   readonly published?: Address;
+  /** Port of the cluster bus, if it is published: only with `hosts`, where the nodes on other hosts connect to it. */
+  readonly busPort?: number;
   readonly memoryMb: number;
   /** Command of the health check. */
   readonly health: readonly string[];
@@ -186,6 +188,10 @@ function plannedNode(
     id: node.id,
     container: named(node.id),
     ...(onHost && { engine: onHost.engine }),
+    ...(onHost &&
+      environment.topology.kind === 'cluster' && {
+        busPort: busAddress(environment, onHost.address).port,
+      }),
     dataVolume: named(`${node.id}-data`),
     configVolume: named(`${node.id}-conf`),
     address: onHost?.address ?? at(OCTET[node.role] + node.index, listen),
@@ -294,6 +300,19 @@ export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
 /** Returns the services with a port on this host. */
 export function publishedOf(plan: DockerPlan): readonly PublishedContainer[] {
   return [...plan.nodes, plan.exporter, plan.commander];
+}
+
+/** Port of a container, and the address on the host at which it is published. */
+export interface PortBinding {
+  readonly inside: number;
+  readonly outside: Address;
+}
+
+/** Returns the published ports of a container, in ascending order, in which the Terraform provider reads them. */
+export function bindingsOf({ address, published, busPort }: PlannedContainer): readonly PortBinding[] {
+  if (published === undefined) return [];
+  const bus = busPort === undefined ? [] : [{ inside: busPort, outside: { ...published, port: busPort } }];
+  return [{ inside: address.port, outside: published }, ...bus].sort((a, b) => a.inside - b.inside);
 }
 
 /**

@@ -7,10 +7,11 @@
 import { createServer } from 'node:net';
 import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
+import type { Address } from '../../topology.ts';
 import { docker, tryDocker } from './engine.ts';
 import type { Engine } from './engines.ts';
 import type { Ownership } from './ownership.ts';
-import { type DockerPlan, hasHosts, type PublishedContainer, publishedOf } from './plan.ts';
+import { bindingsOf, type DockerPlan, hasHosts, type PublishedContainer, publishedOf } from './plan.ts';
 
 /** Checks ports and addresses. @throws KitError `PORT_IN_USE`, `SUBNET_IN_USE` */
 export async function requireFreePortsAndSubnets(
@@ -28,6 +29,7 @@ export async function requireFreePortsAndSubnets(
 
 interface TakenPort {
   readonly service: PublishedContainer;
+  readonly published: Address;
   /** Container that publishes the port; undefined if a program on this machine uses it. */
   readonly holder: string | undefined;
 }
@@ -38,15 +40,18 @@ async function takenPorts(plan: DockerPlan, own: ReadonlySet<string>): Promise<r
     // The engine of a host may be on another machine, even if its socket is forwarded to this one.
     hasHosts(plan) ? false : isOnThisMachine(),
   ]);
-  const checks = publishedOf(plan).map(async (service): Promise<readonly TakenPort[]> => {
-    const { host, port } = service.published;
+  const bindings = publishedOf(plan).flatMap((service) =>
+    bindingsOf(service).map(({ outside }) => ({ service, published: outside })),
+  );
+  const checks = bindings.map(async (binding): Promise<readonly TakenPort[]> => {
+    const { host, port } = binding.published;
     const holders = published.filter(
-      (each) => each.engine === service.engine && each.port === port && overlaps(each.host, host),
+      (each) => each.engine === binding.service.engine && each.port === port && overlaps(each.host, host),
     );
     if (holders.some(({ container }) => own.has(container))) return [];
     const [other] = holders;
-    if (other !== undefined) return [{ service, holder: other.container }];
-    return isHere && (await isListenedOn(host, port)) ? [{ service, holder: undefined }] : [];
+    if (other !== undefined) return [{ ...binding, holder: other.container }];
+    return isHere && (await isListenedOn(host, port)) ? [{ ...binding, holder: undefined }] : [];
   });
   return (await Promise.all(checks)).flat();
 }
@@ -95,7 +100,7 @@ function isListenedOn(host: string, port: number): Promise<boolean> {
 }
 
 function portsTaken({ environment }: DockerPlan, taken: readonly TakenPort[]): KitError {
-  const list = taken.map(({ service: { id, published }, holder }) => {
+  const list = taken.map(({ service: { id }, published, holder }) => {
     const by = holder === undefined ? 'another program' : `container ${holder}`;
     return `${published.port} (${id}) by ${by}`;
   });
@@ -103,7 +108,7 @@ function portsTaken({ environment }: DockerPlan, taken: readonly TakenPort[]): K
   const settings = kinds.map((kind) => `docker.ports.${kind}`).join(', ');
   return new KitError(`ports of environment '${environment.name}' are in use: ${list.join(', ')}`, {
     code: 'PORT_IN_USE',
-    where: `${taken[0]?.service.published.host ?? ''}:${taken[0]?.service.published.port ?? ''}`,
+    where: `${taken[0]?.published.host ?? ''}:${taken[0]?.published.port ?? ''}`,
     hint: `set ${settings} to free ports (kit up --set ${settings.split(',')[0]}=PORT), or stop the listener (docker ps, ss -ltnp)`,
     exitCode: EXIT.USAGE,
   });

@@ -2,7 +2,7 @@
 import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
-import type { PlannedNode } from '../plan.ts';
+import { bindingsOf, type PlannedNode } from '../plan.ts';
 import { containerLabels, hardenedSettings, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
 import type { StackParts } from './stack-parts.ts';
 
@@ -31,9 +31,11 @@ export class Node extends Construct {
       // Reaps the child processes of health checks; otherwise the server would log every one of them.
       init: true,
       networksAdvanced: network.published(planned),
-      ports: [
-        { internal: planned.address.port, external: planned.published.port, ip: planned.published.host },
-      ],
+      ports: bindingsOf(planned).map(({ inside, outside: { host, port } }) => ({
+        internal: inside,
+        external: port,
+        ip: host,
+      })),
       volumes: [configuration.mount(planned.configVolume), { volumeName: data.name, containerPath: '/data' }],
       healthcheck: {
         test: ['CMD', ...planned.health],

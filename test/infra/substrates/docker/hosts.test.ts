@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { environmentSchema } from '../../../../config/schema.ts';
 import { engineTrouble } from '../../../../infra/substrates/docker/engine.ts';
 import { dockerCommand, engineArgs } from '../../../../infra/substrates/docker/engines.ts';
-import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { bindingsOf, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { addEnvironment } from '../../../../infra/substrates/docker/synthesis.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { type EnvironmentView, environmentText } from '../../../../scripts/environment-view.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
-import { configuration } from './fixtures.ts';
+import { clusterConfiguration, configuration } from './fixtures.ts';
 
 const state = temporaryStateDir();
 afterAll(() => state[Symbol.dispose]());
@@ -41,6 +41,9 @@ describe('the plan of an environment on several hosts', () => {
   });
 });
 
+/** Empty, so that DOCKER_CONTEXT and DOCKER_CERT_PATH do not replace the address or the connection of a host. */
+const NO_VARIABLES = { context: '', cert_path: '' };
+
 type Resource = Readonly<Record<string, unknown>> & { readonly name: string; readonly provider?: string };
 interface Synthesised {
   readonly resource: Readonly<Record<string, Readonly<Record<string, Resource>>>>;
@@ -59,15 +62,16 @@ describe('the stack of an environment on several hosts', () => {
 
   it('has a provider alias for each host, with a key that Terraform reads from a file', () => {
     expect(stack.provider.docker).toEqual([
-      { alias: 'a', host: 'ssh://kit@10.0.0.11' },
+      { alias: 'a', host: 'ssh://kit@10.0.0.11', ...NO_VARIABLES },
       {
         alias: 'b',
         host: 'tcp://10.0.0.12:2376',
+        ...NO_VARIABLES,
         ca_material: `\${file("${tls.ca}")}`,
         cert_material: `\${file("${tls.cert}")}`,
         key_material: `\${file("${tls.key}")}`,
       },
-      { alias: 'c', host: 'unix:///run/docker.sock' },
+      { alias: 'c', host: 'unix:///run/docker.sock', ...NO_VARIABLES },
     ]);
   });
 
@@ -139,14 +143,14 @@ describe('the command line of an engine', () => {
     ]);
   });
 
-  it('names the host in the error for an engine that does not reply', () => {
-    const engine = { host: 'b', url: 'ssh://kit@10.0.0.12' };
-    const stderr =
-      'error during connect: Get "http://docker.example.com/_ping": command [ssh] exited with 255';
+  it('names the host and its client files in the error for an engine that does not reply', () => {
+    const engine = { host: 'b', url: 'tcp://10.0.0.12:2376', tls };
+    const stderr = 'error during connect: Get "https://10.0.0.12:2376/v1.50/version": EOF';
     expect(engineTrouble(stderr, engine)).toMatchObject({
       code: 'DOCKER_NO_ENGINE',
       message: "the Docker engine of host 'b' is not reachable",
-      where: 'ssh://kit@10.0.0.12',
+      where: 'tcp://10.0.0.12:2376',
+      hint: expect.stringContaining("--tlskey' '/tls/key.pem' version"),
     });
   });
 });
@@ -171,6 +175,79 @@ describe('the status of an environment on several hosts', () => {
     expect(lines).toContainEqual(expect.stringMatching(/^redis-2 .*\(b\) +running, master$/));
     expect(lines.filter((line) => line.startsWith('host '))).toEqual([
       'host a is unreachable: the state of redis-1, sentinel-1 is unknown',
+    ]);
+  });
+});
+
+describe('the plan of a cluster on several hosts', () => {
+  const cluster = environmentSchema.parse({
+    ...clusterConfiguration('shardspread', 28_100),
+    hosts: ['a', 'b', 'c'].map((name, i) => ({
+      ...{ name, engine: `ssh://kit@10.0.0.${i + 11}`, address: `10.0.0.${i + 11}` },
+    })),
+  });
+  const { nodes } = planDocker(planTopology(cluster));
+
+  it('publishes the cluster bus of each node, which the nodes on other hosts connect to', () => {
+    expect(nodes.map((node) => bindingsOf(node).map(({ outside }) => outside))).toEqual(
+      nodes.map(({ address: { host, port } }) => [
+        { host, port },
+        { host, port: port + cluster.cluster.busPort - cluster.redis.port },
+      ]),
+    );
+    const [first] = planDocker(planTopology(clusterConfiguration('shardspread', 28_100))).nodes;
+    expect(first && bindingsOf(first)).toHaveLength(1);
+  });
+
+  it('announces the address of the host and the published ports to clients and to the other nodes', async () => {
+    const app = new App({ outdir: join(state.path, 'out') });
+    const options = { stateDir: state.path, allowDestroy: undefined, ordered: false };
+    await addEnvironment(app, cluster, options);
+    const files = join(state.path, 'docker', 'shardspread', 'files', 'kit-shardspread-redis-2-conf');
+    const conf = readFileSync(join(files, 'redis.conf'), 'utf8');
+    for (const line of [
+      ...['port 28101', 'cluster-port 38101', 'cluster-announce-ip 10.0.0.12'],
+      ...['cluster-announce-port 28101', 'cluster-announce-bus-port 38101'],
+    ]) {
+      expect(conf.split('\n')).toContain(line);
+    }
+    const known = readFileSync(join(files, 'nodes.conf'), 'utf8').split('\n');
+    expect(known.filter((line) => line.includes('10.0.0.12:28101@38101'))).toHaveLength(1);
+    expect(known.filter((line) => line.includes('10.0.0.13:28104@38104'))).toHaveLength(1);
+  });
+});
+
+describe('the status of a cluster on several hosts', () => {
+  const hosts = ['a', 'b', 'c', 'b', 'c', 'a'];
+  const viewOf = (masters: readonly string[]): EnvironmentView => ({
+    ...{ environment: 'spread', substrate: 'docker', running: true, healthy: true, missing: null },
+    ...{ differences: [], master: null, watchdog: null, rotation: null, deviations: [], access: {} },
+    nodes: hosts.map((host, i) => ({
+      ...{ id: `redis-${i + 1}`, host, state: 'running', address: `10.0.0.1:${i}` },
+      ...{ server: null, pid: null, log: null },
+    })),
+    shards: masters.map((master, i) => ({
+      master,
+      slots: [[i, i]],
+      replicas: [`redis-${i + 1}`, `redis-${i + 4}`].filter((id) => id !== master),
+    })),
+  });
+  const warnings = (masters: readonly string[]) =>
+    environmentText(viewOf(masters))
+      .split('\n')
+      .filter((line) => line.startsWith('host '));
+
+  it('has no warning while each host has one of three masters', () => {
+    expect(warnings(['redis-1', 'redis-2', 'redis-3'])).toEqual([]);
+  });
+
+  it.each([
+    ['redis-5', 'c', ['redis-1', 'redis-5', 'redis-3'], 'redis-5, redis-3'],
+    // A switchover of redis-1 would only move the second master from host a to host b.
+    ['redis-6', 'a', ['redis-1', 'redis-2', 'redis-6'], 'redis-1, redis-6'],
+  ])('names the switchover of %s that leaves host %s with one master', (shard, host, masters, here) => {
+    expect(warnings(masters)).toEqual([
+      `host ${host} has 2 of 3 masters (${here}), and its loss would leave no majority: run kit switchover --shard ${shard} when the cluster is healthy`,
     ]);
   });
 });
