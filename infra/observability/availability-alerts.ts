@@ -7,7 +7,7 @@ const FAILOVER_SCRAPES = 20;
  * Minimum lag for an alert. A replica acknowledges once per second and the master reports whole seconds, so a lag of 2
  * s is normal.
  */
-const LEAST_LAG_SECONDS = 2;
+export const LEAST_LAG_SECONDS = 2;
 const CRITICAL_CERTIFICATE_DAYS = 3;
 const DAY_SECONDS = 86_400;
 
@@ -101,10 +101,20 @@ function replicationAlerts({ environment, select }: RuleContext): readonly Alert
   ];
 }
 
+/**
+ * Returns the number of sentinels that must agree on a failover: an election needs the votes of a majority of all
+ * sentinels, even if the quorum is smaller.
+ */
+export function neededSentinels({
+  sentinels,
+  quorum,
+}: Pick<RuleContext['environment']['topology'], 'sentinels' | 'quorum'>): number {
+  return Math.max(quorum, Math.floor(sentinels / 2) + 1);
+}
+
 function sentinelAlerts({ environment, select }: RuleContext): readonly AlertRule[] {
-  const { sentinels, quorum } = environment.topology;
-  // An election needs the votes of a majority of all sentinels, even if the quorum is smaller.
-  const needed = Math.max(quorum, Math.floor(sentinels / 2) + 1);
+  const { sentinels } = environment.topology;
+  const needed = neededSentinels(environment.topology);
   return [
     {
       alert: 'RedisNoQuorum',

@@ -10,8 +10,8 @@ import { makePrivateDir, tailOf, writePrivate } from '../../host/private-files.t
 import type { Daemon } from '../../host/process.ts';
 import { isAlive, type ProcessIdentity } from '../../host/process-identity.ts';
 import { waitWhile } from '../../host/wait.ts';
+import { exporterArguments, exporterPasswords } from '../../observability/exporter.ts';
 import {
-  exporterTimeoutSeconds,
   renderAlertmanager,
   renderPrometheus,
   type ScrapedNode,
@@ -71,7 +71,8 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
   switch (part) {
     case 'exporter': {
       const passwords = writeExporterPasswords(context);
-      return { command: programs.exporter, args: [listen, ...exporterArguments(context, passwords)] };
+      const args = exporterArguments(environment, { passwords, ca: context.tls?.paths.ca });
+      return { command: programs.exporter, args: [listen, ...args] };
     }
     case 'certificate-probe': {
       const conf = join(dir, 'probe.json');
@@ -104,19 +105,6 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
   }
 }
 
-/** Returns the arguments of the exporter, which must not use CONFIG GET, because it returns passwords in plain text. */
-function exporterArguments({ topology, tls }: LocalContext, passwords: string): readonly string[] {
-  const timeoutMs = exporterTimeoutSeconds(topology.environment) * 1_000;
-  return [
-    '--redis.addr=',
-    '--redis.user=exporter',
-    `--redis.password-file=${passwords}`,
-    '--config-command=-',
-    `--connection-timeout=${timeoutMs}ms`,
-    ...(tls === undefined ? [] : [`--tls-ca-cert-file=${tls.paths.ca}`]),
-  ];
-}
-
 function scrapedNodes(context: LocalContext): readonly ScrapedNode[] {
   const scheme = context.tls === undefined ? 'redis' : 'rediss';
   return nodesOf(context.topology).map(({ id, role }) => ({
@@ -126,17 +114,11 @@ function scrapedNodes(context: LocalContext): readonly ScrapedNode[] {
   }));
 }
 
-function exporterPasswords(context: LocalContext): Readonly<Record<string, string>> {
-  const password = context.secrets.redis.exporter.reveal();
-  return Object.fromEntries(
-    scrapedNodes(context).map(({ target }) => [target.replace('://', '://exporter@'), password]),
-  );
-}
-
 /** Writes the password that the exporter uses for each node. @returns the path of the file */
 function writeExporterPasswords(context: LocalContext): string {
   const path = join(nodeFiles(context, 'exporter').dir, 'passwords.json');
-  writePrivate(path, `${JSON.stringify(exporterPasswords(context), null, 2)}\n`);
+  const password = context.secrets.redis.exporter.reveal();
+  writePrivate(path, `${JSON.stringify(exporterPasswords(scrapedNodes(context), password), null, 2)}\n`);
   return path;
 }
 

@@ -4,10 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parse, stringify } from 'yaml';
-import { loadEnvironment } from '../../../config/load.ts';
+import { parse } from 'yaml';
+import { loadEnvironment, type Overrides } from '../../../config/load.ts';
+import { type AlertCase, alertCases } from '../../../infra/observability/alert-cases.ts';
+import { renderRuleTests } from '../../../infra/observability/rule-tests.ts';
 import { renderRules, rulesOf } from '../../../infra/observability/rules.ts';
-import { ALERT_CASES, type AlertCase } from './alert-cases.ts';
 
 const hasPromtool = spawnSync('promtool', ['--version']).error === undefined;
 const ENVIRONMENTS = ['single', 'dev', 'staging', 'production', 'cluster'];
@@ -21,56 +22,11 @@ function promtool(...args: string[]): { readonly ok: boolean; readonly output: s
 }
 
 /** Writes the rules for an environment, and unit tests for the cases. Returns the name of the file with the tests. */
-function writeTests(cases: readonly AlertCase[], environment: string): string {
-  writeFileSync(join(dir, `${environment}.rules.yml`), renderRules(loadEnvironment(environment)));
-  const tests = (['fires', 'quiet'] as const).flatMap((kind) =>
-    packedCases(cases, kind).map((pack) => unitTest(pack, kind, environment)),
-  );
-  const file = `${environment}.test.yml`;
-  writeFileSync(
-    join(dir, file),
-    stringify(
-      { rule_files: [`${environment}.rules.yml`], evaluation_interval: '15s', tests },
-      { lineWidth: 0 },
-    ),
-  );
-  return file;
-}
-
-/**
- * Groups cases that share no metric into one test, because they do not affect each other and each test takes half a
- * second.
- */
-function packedCases(cases: readonly AlertCase[], kind: 'fires' | 'quiet'): readonly AlertCase[][] {
-  const metricsOf = (each: AlertCase) => Object.keys(each[kind]).map((series) => series.replace(/\{.*/, ''));
-  const packs: { readonly cases: AlertCase[]; readonly metrics: Set<string> }[] = [];
-  for (const each of cases) {
-    const metrics = metricsOf(each);
-    const fitting = packs.find((pack) => !metrics.some((metric) => pack.metrics.has(metric)));
-    const pack = fitting ?? { cases: [], metrics: new Set<string>() };
-    if (fitting === undefined) packs.push(pack);
-    pack.cases.push(each);
-    for (const metric of metrics) pack.metrics.add(metric);
-  }
-  return packs.map((pack) => pack.cases);
-}
-
-function unitTest(cases: readonly AlertCase[], kind: 'fires' | 'quiet', environment: string) {
-  return {
-    name: `${cases.map(({ alert }) => alert).join(', ')}: ${kind}`,
-    interval: '15s',
-    input_series: cases.flatMap((each) =>
-      Object.entries(each[kind]).map(([key, values]) => ({
-        series: key.replace('{E', `{environment="${environment}"`),
-        values,
-      })),
-    ),
-    promql_expr_test: cases.map(({ alert }) => ({
-      expr: `min(ALERTS{alertname="${alert}",alertstate="firing"})`,
-      eval_time: '10m',
-      exp_samples: kind === 'fires' ? [{ labels: '{}', value: 1 }] : [],
-    })),
-  };
+function writeTests(name: string, cases?: readonly AlertCase[], settings: Overrides = {}): string {
+  const { rules, tests } = renderRuleTests(loadEnvironment(name, settings), `${name}.rules.yml`, cases);
+  writeFileSync(join(dir, `${name}.rules.yml`), rules);
+  writeFileSync(join(dir, `${name}.test.yml`), tests);
+  return `${name}.test.yml`;
 }
 
 describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not installed]'}`, () => {
@@ -79,18 +35,34 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
     expect(promtool('check', 'rules', `${name}.rules.yml`)).toMatchObject({ ok: true });
   });
 
-  it.each(['production', 'cluster'])(
-    'confirms that every alert of %s fires exactly when its case requires it',
-    (name) => {
-      const cases = ALERT_CASES.filter(({ environment = 'production' }) => environment === name);
-      const { ok, output } = promtool('test', 'rules', writeTests(cases, name));
-      expect(ok, output).toBe(true);
-    },
-  );
+  it.each(ENVIRONMENTS)('confirms that every alert of %s fires exactly when its case requires it', (name) => {
+    const { ok, output } = promtool('test', 'rules', writeTests(name));
+    expect(ok, output).toBe(true);
+  });
+
+  it('confirms the cases of an environment with other limits, intervals and numbers of nodes', () => {
+    const file = writeTests('staging', undefined, {
+      'observability.scrapeIntervalSeconds': '1',
+      'observability.limits.memoryRatio': '0.65',
+      'observability.limits.hitRatio': '0.95',
+      'observability.limits.latencyMs': '250',
+      'observability.limits.evictionsPerSecond': '0.5',
+      'observability.limits.connectionRatio': '0.5',
+      'observability.limits.errorRatio': '0.1',
+      'observability.limits.certificateDays': '40',
+      'redis.minReplicasMaxLagSeconds': '5',
+      'topology.sentinels': '5',
+      'topology.quorum': '4',
+    });
+    const { ok, output } = promtool('test', 'rules', file);
+    expect(ok, output).toBe(true);
+  });
 
   it('fails the unit test of an alert if its expression is changed', () => {
-    const cases = ALERT_CASES.filter(({ alert }) => alert === 'RedisMemoryHigh');
-    const file = writeTests(cases, 'production');
+    const cases = alertCases(loadEnvironment('production')).filter(
+      ({ alert }) => alert === 'RedisMemoryHigh',
+    );
+    const file = writeTests('production', cases);
     const path = join(dir, 'production.rules.yml');
     writeFileSync(path, readFileSync(path, 'utf8').replace('} > 0.8', '} > 0.9'));
     const { ok, output } = promtool('test', 'rules', file);
@@ -100,8 +72,10 @@ describe.runIf(hasPromtool)(`promtool${hasPromtool ? '' : ' [skipped: not instal
 });
 
 describe('the alert rules', () => {
-  it('each have a unit test', () => {
-    expect(new Set(ALERT_CASES.map(({ alert }) => alert))).toEqual(new Set(all.map(({ alert }) => alert)));
+  it.each(ENVIRONMENTS)('of %s each have a unit test', (name) => {
+    const environment = loadEnvironment(name);
+    const tested = new Set(alertCases(environment).map(({ alert }) => alert));
+    expect(tested).toEqual(new Set(rulesOf(environment).alerts.map(({ alert }) => alert)));
   });
 
   it('fire after at least two scrapes', () => {
