@@ -19,7 +19,9 @@ export function catalogueText(drills: readonly Drill[], width: number): string {
     const others = profile === undefined ? 'in full' : `in full or profile ${profile}`;
     const quick = trials.quick === 0 ? `by name or ${others} only` : `${trials.quick} quick`;
     const counts =
-      trials.full === 0 ? 'by name or in profile capacity only' : `${quick}, ${trials.full} full`;
+      trials.full === 0
+        ? `by name or in profile ${profile ?? 'capacity'} only`
+        : `${quick}, ${trials.full} full`;
     const facts = `trials: ${counts}. From: ${source}.`;
     return [
       `  ${id}: ${title}`,

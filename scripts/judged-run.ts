@@ -7,6 +7,7 @@ import { EXIT, KitError } from '../config/errors.ts';
 import { type ExternalFlags, externalOverrides, withoutLogins } from '../config/external-target.ts';
 import type { Gates } from '../config/gates.ts';
 import { loadEnvironment } from '../config/load.ts';
+import type { EnvironmentConfig } from '../config/schema.ts';
 import { requireBaseline } from '../harness/judge/compare/index.ts';
 import { judgeInThread } from '../harness/judge/thread/index.ts';
 import { drillsNamed } from '../harness/registry.ts';
@@ -24,6 +25,7 @@ import { type Session, stateDir } from './session.ts';
 /** Profiles that evaluate only the gates for their kind of run. */
 const WHOLE_PROFILES = ['capacity', 'canary', 'rehearsal'] as const;
 type WholeProfile = (typeof WHOLE_PROFILES)[number];
+type Topology = EnvironmentConfig['topology']['kind'];
 
 export interface RunOptions extends Omit<EnvironmentOptions, 'substrate'>, ExternalFlags {
   readonly substrate: SubstrateName;
@@ -54,21 +56,24 @@ export async function judgedRun(
   if (options.baseline !== undefined) requireBaseline(options.baseline);
   await useModules(options);
   const gates = gatesOfRun(options.gates);
+  const environment = loadEnvironment(
+    options.env,
+    external === undefined ? options.set : externalOverrides(external, options.set),
+  );
+  // The topology of an external Redis is not known.
+  const topology = external === undefined ? environment.topology.kind : undefined;
   // imported late: commands without a run do not need the harness
   const { run } = await import('../harness/run/index.ts');
   const { folder, report, exitCode } = await run({
     kind: whole ?? kind,
-    environment: loadEnvironment(
-      options.env,
-      external === undefined ? options.set : externalOverrides(external, options.set),
-    ),
+    environment,
     external,
     substrate: options.substrate,
     profile: options.profile === 'full' ? 'full' : 'quick',
     seed: options.seed,
     out: options.out,
     parent: options.pool,
-    drills: whole === undefined ? drills : drillsOf(whole, gates),
+    drills: whole === undefined ? drills : drillsOf(whole, gates, topology),
     trials: options.trials,
     minutes: options.minutes,
     clients: options.clients,
@@ -125,11 +130,20 @@ async function printComparison(
 const COMPARISON = 'report.comparison.json';
 
 /**
- * Returns the drills of a family or profile; for a rehearsal, which is neither, the drills that its gates name. A gate
- * that names a nonexistent drill is not measured.
+ * Returns the drills of a family or profile; for a rehearsal, also the drills that its gates for the topology name. A
+ * gate that names a nonexistent drill is not measured.
  */
-function drillsOf(whole: WholeProfile, { gates }: Gates): readonly string[] {
-  const own = gates.filter(({ scope }) => whole === 'rehearsal' && scope.runs.includes(whole));
+export function drillsOf(
+  whole: WholeProfile,
+  { gates }: Gates,
+  topology: Topology | undefined,
+): readonly string[] {
+  const own = gates.filter(
+    ({ scope: { runs, topologies } }) =>
+      whole === 'rehearsal' &&
+      runs.includes(whole) &&
+      (topologies === 'all' || topology === undefined || topologies.includes(topology)),
+  );
   const rehearsed = new Set(own.flatMap(({ workload }) => workload));
   return drillsNamed('all').flatMap(({ family, profile, byNameOnly, id }) =>
     rehearsed.has(id) || ((family === whole || profile === whole) && byNameOnly !== true) ? [id] : [],

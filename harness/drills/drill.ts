@@ -70,7 +70,7 @@ export interface Drill {
   readonly safeOutcome: string;
   readonly needs: readonly (keyof Capabilities)[];
   /** Programs required on this machine in addition to the programs of the substrate. */
-  readonly needsProgram?: 'libfaketime';
+  readonly needsProgram?: 'libfaketime' | 'prometheus';
   readonly topologies: readonly ('single' | 'sentinel' | 'cluster')[];
   /** Clients that reach the master through a fault proxy; true for all clients. */
   readonly proxied?: boolean | readonly string[];
@@ -120,7 +120,7 @@ export interface Drill {
   readonly byNameOnly?: true;
   /**
    * Trials per profile. With 0 in `quick`, the drill runs in `full` or when requested by name, and config/gates.yaml
-   * lists it as `fullOnly`. With 0 in both, it runs in the profile of its family or when requested by name.
+   * lists it as `fullOnly`. With 0 in both, it runs in its `profile` or that of its family, or when requested by name.
    */
   readonly trials: { readonly quick: number; readonly full: number };
 }

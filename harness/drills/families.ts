@@ -48,6 +48,19 @@ export function fullOnlyIntegration(drill: Parameters<typeof integrationDrill>[0
 }
 
 /**
+ * Like `integrationDrill`, for a script that only a rehearsal runs, or a request by name. The time limit leaves room for
+ * programs that the script starts, and builds if they are missing.
+ */
+export function rehearsalDrill(drill: Parameters<typeof integrationDrill>[0]): Drill {
+  return {
+    ...integrationDrill(drill),
+    boundMs: 300_000,
+    profile: 'rehearsal',
+    trials: { quick: 0, full: 0 },
+  };
+}
+
+/**
  * Returns a drill with a fault, by default under the failover mix, with the kit's client and the stock client in
  * parallel. The claim in `full` needs 20 trials.
  */

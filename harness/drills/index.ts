@@ -1,4 +1,5 @@
 /** Every drill, in execution order: cheap and basic drills first. */
+import { alerting } from './alerting.ts';
 import { allReplicasLost } from './all-replicas-lost.ts';
 import { backupRestore } from './backup-restore.ts';
 import { batches } from './batches.ts';
@@ -25,6 +26,7 @@ import { fullRestart } from './full-restart.ts';
 import { hitMiss } from './hit-miss.ts';
 import { hostLoss } from './host-loss.ts';
 import { keyVersioning } from './key-versioning.ts';
+import { locks } from './locks.ts';
 import { masterCrash } from './master-crash.ts';
 import { masterHang } from './master-hang.ts';
 import { memoryFull } from './memory-full.ts';
@@ -46,6 +48,7 @@ import { replication } from './replication.ts';
 import { repliesLost } from './replies-lost.ts';
 import { rollingReplace } from './rolling-replace.ts';
 import { rotatePassword } from './rotate-password.ts';
+import { runbook } from './runbook.ts';
 import { security } from './security.ts';
 import { sentinelHang } from './sentinel-hang.ts';
 import { sentinelLoss } from './sentinel-loss.ts';
@@ -54,8 +57,10 @@ import { singleFlight } from './single-flight.ts';
 import { slowRedis } from './slow-redis.ts';
 import { steady } from './steady.ts';
 import { storm } from './storm/index.ts';
+import { structuredLogs } from './structured-logs.ts';
 import { timeoutFallback } from './timeout-fallback.ts';
 import { ttlExpiry } from './ttl-expiry.ts';
+import { warming } from './warming.ts';
 import { watchdogHang } from './watchdog-hang.ts';
 import { watchdogLoss } from './watchdog-loss.ts';
 import { writePaths } from './write-paths.ts';
@@ -68,6 +73,7 @@ export const drills: readonly Drill[] = [
   writePaths,
   coherence,
   singleFlight,
+  locks,
   corruptPayload,
   keyVersioning,
   observability,
@@ -91,6 +97,10 @@ export const drills: readonly Drill[] = [
   canaryRollback,
   backupRestore,
   rotatePassword,
+  structuredLogs,
+  warming,
+  runbook,
+  alerting,
   realistic50,
   zipf100,
   steady,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createBackup } from '../../infra/backup/create.ts';
 import { openBackup } from '../../infra/backup/open.ts';
 import { planRestore } from '../../infra/backup/restore.ts';
+import { verifyBackup } from '../../infra/backup/verify.ts';
 import { findServerProgram } from '../../infra/substrates/registry.ts';
 import type { EnvironmentBackup } from '../workloads/scripted/script.ts';
 import type { TrialContext } from './context.ts';
@@ -24,6 +25,11 @@ export async function backUp(context: TrialContext): Promise<EnvironmentBackup &
         await using opened = await openBackup(target, undefined);
         await using plan = await planRestore(environment, opened, { server, progress, signal });
         return await plan.run();
+      },
+      async verify() {
+        await using opened = await openBackup(target, undefined);
+        const parts = await verifyBackup(opened, { server, progress, signal });
+        return parts.reduce((sum, { compared }) => sum + compared, 0);
       },
       [Symbol.asyncDispose]: dispose,
     };

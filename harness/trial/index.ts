@@ -15,6 +15,7 @@ import { openRecorder } from '../history/recorder.ts';
 import { startSamplers } from '../samplers/index.ts';
 import { findFakeTime } from '../workloads/calls/stepped-clock.ts';
 import { resolveParameters } from '../workloads/parameters.ts';
+import { missingAlertPrograms } from './alert-watch.ts';
 import type { TrialContext, TrialRequest } from './context.ts';
 import { healthProblemAfter } from './health.ts';
 import { runLoad } from './load.ts';
@@ -161,7 +162,12 @@ function obstacleTo(drill: Drill, { topology, capabilities, substrate }: Environ
   if (!drill.topologies.includes(kind)) {
     return { reason: `requires the topology ${drill.topologies.join(' or ')}; this environment is ${kind}` };
   }
-  if (drill.needsProgram !== undefined && findFakeTime() === undefined) {
+  if (drill.needsProgram === 'prometheus') {
+    // Not `lacks`: the criterion of a rehearsal is then not measured, rather than out of scope.
+    const reason = missingAlertPrograms();
+    if (reason !== undefined) return { reason };
+  }
+  if (drill.needsProgram === 'libfaketime' && findFakeTime() === undefined) {
     const lacks = 'libfaketime (package faketime)';
     return { reason: `this machine cannot step the clock of a process: this requires ${lacks}`, lacks };
   }

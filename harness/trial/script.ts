@@ -1,10 +1,7 @@
 /** The part of a trial in which a scripted workload runs; closes the resources of the script in reverse order. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Cache } from '../../client/index.ts';
 import { clientSettingsOf } from '../../config/schema.ts';
 import type { Heal } from '../../infra/substrates/environment.ts';
-import { LOGS } from '../evidence/run-folder.ts';
 import { findFault } from '../extension/registered.ts';
 import { runOnce } from '../faults/fault.ts';
 import type { FaultEvent } from '../history/events.ts';
@@ -16,6 +13,8 @@ import { type ClosingKey, closingReads, closingWrites } from '../workloads/closi
 import { adaptCache, type CacheOverrides, openKit } from '../workloads/kit.ts';
 import { seededRandom } from '../workloads/random.ts';
 import type { MasterProxy, ScriptContext, ScriptedWorkload } from '../workloads/scripted/script.ts';
+import { watchAlerts } from './alert-watch.ts';
+import { artifactPath } from './artifact-path.ts';
 import { backUp } from './backups.ts';
 import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
@@ -23,6 +22,7 @@ import { awaitMasters, nodeAccess } from './current-masters.ts';
 import { readAllNodes, removeKeysOrReport } from './final-read.ts';
 import { awaitReplication } from './health.ts';
 import { startMasterProxies } from './master-proxy.ts';
+import { operationsOn } from './operations.ts';
 
 const CAUGHT_UP_BOUND_MS = 15_000;
 /** Time limit for one operation, in ms; longer than the deadline of a command (1 s). */
@@ -105,8 +105,8 @@ function scriptOf(
       proxies.push(proxy);
       return proxy;
     },
-    async inject(fault) {
-      const nodes = (await awaitMasters(environment, signal)).map(({ id }) => id);
+    async inject(fault, given) {
+      const nodes = given ?? (await awaitMasters(environment, signal)).map(({ id }) => id);
       const heals: Heal[] = [];
       const heal = async () => {
         for (const healOne of heals) await healOne();
@@ -116,6 +116,8 @@ function scriptOf(
       return heal;
     },
     backUp: () => keepOpen(closers, backUp(context)),
+    operations: operationsOn(context),
+    watchAlerts: (application) => keepOpen(closers, watchAlerts(context, application)),
     artifactPath: (name) => artifactPath(context, name),
     remember: (...more) => {
       for (const key of more) keys.add(key);
@@ -134,13 +136,6 @@ async function keepOpen<T extends AsyncDisposable>(
   const opened = await opening;
   closers.push(async () => opened[Symbol.asyncDispose]());
   return opened;
-}
-
-/** Returns the path of a file that is stored with the logs of the run. Creates its folder. */
-function artifactPath({ dir, drill, trial }: TrialContext, name: string): string {
-  const folder = join(dir, LOGS, `${drill.id}-${trial}`);
-  mkdirSync(folder, { recursive: true });
-  return join(folder, name);
 }
 
 /** Injects a fault into one node. Records its phases, and heals it once. */

@@ -3,6 +3,7 @@ import { KitError } from '../../config/errors.ts';
 import { generatedWorkloads } from './catalogue.ts';
 import type { GeneratedWorkload } from './generated.ts';
 import { SCENARIOS } from './http/k6.ts';
+import { alerting } from './scripted/alerting.ts';
 import { backupRestore } from './scripted/backup-restore.ts';
 import { breaker } from './scripted/breaker.ts';
 import { canaryRollback } from './scripted/canary-rollback.ts';
@@ -20,6 +21,7 @@ import { hitMiss } from './scripted/hit-miss.ts';
 import { httpScenario } from './scripted/http.ts';
 import { keyVersioning } from './scripted/key-versioning.ts';
 import { loadMixes } from './scripted/load-mixes.ts';
+import { locks } from './scripted/locks.ts';
 import { memoryFull } from './scripted/memory-full.ts';
 import { memoryGrowth } from './scripted/memory-growth.ts';
 import { observability } from './scripted/observability.ts';
@@ -29,14 +31,17 @@ import { refusals } from './scripted/refusals.ts';
 import { replicaReads } from './scripted/replica-reads.ts';
 import { replication } from './scripted/replication.ts';
 import { rotatePassword } from './scripted/rotate-password.ts';
+import { runbook } from './scripted/runbook.ts';
 import type { ScriptedWorkload } from './scripted/script.ts';
 import { security } from './scripted/security.ts';
 import { singleFlight } from './scripted/single-flight.ts';
 import { slowRedis } from './scripted/slow-redis.ts';
 import { soak } from './scripted/soak.ts';
+import { structuredLogs } from './scripted/structured-logs.ts';
 import { throughput } from './scripted/throughput.ts';
 import { timeoutFallback } from './scripted/timeout-fallback.ts';
 import { ttlExpiry } from './scripted/ttl-expiry/index.ts';
+import { warming } from './scripted/warming.ts';
 import { writePaths } from './scripted/write-paths/index.ts';
 
 export type Workload = GeneratedWorkload | ScriptedWorkload;
@@ -57,6 +62,7 @@ const scripted: readonly ScriptedWorkload[] = [
   writePaths,
   coherence,
   singleFlight,
+  locks,
   outageWrites,
   refusals,
   durableWrites,
@@ -70,6 +76,10 @@ const scripted: readonly ScriptedWorkload[] = [
   canaryRollback,
   backupRestore,
   rotatePassword,
+  structuredLogs,
+  warming,
+  runbook,
+  alerting,
   throughput,
   loadMixes,
   connections,

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadGates } from '../../config/gates.ts';
+import { drills } from '../../harness/drills/index.ts';
 
 /** Checkboxes in the "Production Checklist" of document 002. */
 const BOXES = {
@@ -47,5 +48,14 @@ describe('docs/checklist.md', () => {
       expect([...gates.keys()], id).toContain(id);
       expect(gates.get(id)?.scope.runs, id).toContain(run);
     }
+  });
+
+  it('has a drill for every gate of a rehearsal', () => {
+    const rehearsed = [...gates.values()].filter(({ scope }) => scope.runs.includes('rehearsal'));
+    const known = drills.map(({ id }) => id);
+    expect(rehearsed.length).toBeGreaterThan(0);
+    expect(rehearsed.flatMap(({ workload }) => workload).filter((drill) => !known.includes(drill))).toEqual(
+      [],
+    );
   });
 });

@@ -15,6 +15,10 @@ const REPLY_BOUND_MS = 15_000;
 export interface CallerProcess extends Caller, AsyncDisposable {
   /** Kills the process as a crash would, at any point in its work. */
   kill(): Promise<void>;
+  /** Suspends the process (SIGSTOP): its sockets stay open, but it neither sends nor receives. */
+  suspend(): void;
+  /** Resumes a suspended process. */
+  resume(): void;
 }
 
 export interface CallerOptions {
@@ -48,6 +52,7 @@ class Child implements CallerProcess {
   readonly #exited: Promise<void>;
   readonly #waiting = new Map<number, (reply: CallerReply) => void>();
   #requests = 0;
+  readonly #continue = () => void this.#process.kill('SIGCONT');
 
   constructor(name: string, env: CallerOptions['env']) {
     this.name = name;
@@ -73,6 +78,17 @@ class Child implements CallerProcess {
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await withTimeout(`the process of ${this.name} to end`, this.#exited, { boundMs: REPLY_BOUND_MS });
+  }
+
+  suspend(): void {
+    // A suspended process does not notice that its channel has closed.
+    process.once('exit', this.#continue);
+    this.#process.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    process.off('exit', this.#continue);
+    this.#continue();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

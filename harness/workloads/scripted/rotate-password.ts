@@ -10,11 +10,11 @@
  * environment and its files (`test/acceptance/rotate.test.ts`), and restarted nodes, which lose the user.
  */
 import { randomBytes } from 'node:crypto';
-import { type Redis, ReplyError } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { type Cache, DurabilityError, OutcomeUnknownError } from '../../../client/index.ts';
 import { waitUntil } from '../../wait.ts';
 import type { Resolved } from '../parameters.ts';
-import { createUser, deleteUser } from './drill-user.ts';
+import { createUser, deleteUser, loginReply } from './drill-user.ts';
 import { defineScript, equals, RELAXED_LIMITS, type ScriptContext } from './script.ts';
 
 const defaults = {
@@ -134,21 +134,6 @@ async function expectLogins(
   expect(`${phase}/new`, 'replies of the nodes to a login with the new password', {
     ...equals(all('OK'), await replies(next)),
   });
-}
-
-/** Returns `OK`, or the first word of the error with which Redis replied. */
-async function loginReply(node: Redis, user: string, password: string): Promise<string> {
-  const probe = node.duplicate({ username: '', password: '' });
-  probe.on('error', () => undefined);
-  try {
-    await probe.connect();
-    return String(await probe.call('AUTH', user, password));
-  } catch (error) {
-    if (!(error instanceof ReplyError)) throw error;
-    return (error as Error).message.split(' ')[0] ?? '';
-  } finally {
-    probe.disconnect();
-  }
 }
 
 interface Load {

@@ -19,6 +19,8 @@ import type { WrittenKey } from '../issuer.ts';
 import type { CacheOverrides, OpenOverrides } from '../kit.ts';
 import type { Parameters, Resolved } from '../parameters.ts';
 import type { Random } from '../random.ts';
+import type { AlertWatch } from './alert-watch.ts';
+import type { Operations } from './operations.ts';
 
 export interface ScriptContext<P extends Parameters = Parameters> {
   readonly environment: Environment;
@@ -71,10 +73,10 @@ export interface ScriptContext<P extends Parameters = Parameters> {
    */
   proxyBeforeMaster(): Promise<MasterProxy>;
   /**
-   * Injects a fault (a file in `harness/faults/`) into every master, and records it. Returns a function that heals the
-   * fault; at the end of the trial, the fault is healed in any case.
+   * Injects a fault (a file in `harness/faults/`) into the nodes, by default into every master, and records it. Returns
+   * a function that heals the fault; at the end of the trial, the fault is healed in any case.
    */
-  inject(fault: string): Promise<Heal>;
+  inject(fault: string, nodes?: readonly string[]): Promise<Heal>;
   /**
    * Writes the data of the environment to an archive, as `kit backup` does. The archive is removed at the end of the
    * trial.
@@ -82,6 +84,16 @@ export interface ScriptContext<P extends Parameters = Parameters> {
    * @throws KitError `BACKUP_REFUSED`, `SNAPSHOT_FAILED`
    */
   backUp(): Promise<EnvironmentBackup>;
+  /** The operations of the runbook. */
+  readonly operations: Operations;
+  /**
+   * Starts Prometheus, Alertmanager and an exporter with the alert rules of the environment, in which every duration is
+   * shortened to scrapes of 1 s. They end with the trial, and send no notification.
+   *
+   * @param application address that serves the metrics of a cache
+   * @throws KitError `OBSERVABILITY_PROGRAM_MISSING`, `WAIT_TIMEOUT`
+   */
+  watchAlerts(application: Address): Promise<AlertWatch>;
   /**
    * Returns the path for a file that is kept with the logs of the run and is not judged, such as a report of another
    * program.
@@ -118,6 +130,13 @@ export interface EnvironmentBackup {
    * @throws KitError `RESTORE_REFUSED`, `RESTORE_INCOMPLETE`
    */
   restore(): Promise<RestoredBackup>;
+  /**
+   * Restores the archive into scratch servers, and compares every key, as `kit backup verify` does.
+   *
+   * @returns number of compared keys
+   * @throws KitError `BACKUP_DAMAGED`, `BACKUP_DIFFERS`
+   */
+  verify(): Promise<number>;
 }
 
 export interface RestoredBackup {

@@ -38,15 +38,18 @@ it.each(drills.map((drill) => [drill.id, drill] as const))(
   },
 );
 
-it('a drill without trials in the quick profile has trials in full, and config/gates.yaml lists it as fullOnly', () => {
-  const without = drills.filter(({ family, trials }) => family !== 'capacity' && trials.quick === 0);
+it('another drill without trials in quick has trials in full, and config/gates.yaml lists it as fullOnly', () => {
+  const without = drills.filter(
+    ({ family, profile, trials }) => family !== 'capacity' && profile !== 'rehearsal' && trials.quick === 0,
+  );
   expect(loadGates().fullOnly.toSorted()).toEqual(without.map(({ id }) => id).toSorted());
   for (const { trials } of without) expect(trials.full).toBeGreaterThan(0);
 });
 
-it('a drill in the capacity profile has no trials in other profiles', () => {
-  const capacity = drills.filter(({ family }) => family === 'capacity');
-  expect(capacity.map(({ trials }) => trials)).toEqual(capacity.map(() => ({ quick: 0, full: 0 })));
+it('a drill in the capacity or rehearsal profile has no trials in other profiles', () => {
+  const own = drills.filter(({ family, profile }) => family === 'capacity' || profile === 'rehearsal');
+  expect(own.filter(({ profile }) => profile === 'rehearsal').length).toBeGreaterThan(0);
+  expect(own.map(({ trials }) => trials)).toEqual(own.map(() => ({ quick: 0, full: 0 })));
 });
 
 it('the requested length applies only to the soaks', () => {
