@@ -76,7 +76,7 @@ const SSH_PROBLEMS: readonly SshProblem[] = [
       `on the host, add the user to the group docker (usermod -aG docker USER); check: ${sshCommand(target)} docker version`,
   },
   {
-    when: /kex_exchange_identification|connection (?:closed|reset) by/i,
+    when: /kex_exchange_identification|connection (?:closed|reset) by|client version \S+ is too new/i,
     code: 'DOCKER_NO_ENGINE',
     exitCode: EXIT.UNKNOWN,
     what: ({ name }) => `host '${name}': its ssh server closed the connection before the login`,
@@ -118,5 +118,8 @@ export function sshTrouble(stderr: string, { host: name, url }: Engine): KitErro
 function outputOfSsh(stderr: string): string | undefined {
   const missing = /exec: "ssh": (executable file not found.*)/i.exec(stderr);
   if (missing !== null) return missing[1];
+  // If the connection fails with which docker asks for the version of the engine, it assumes the newest version.
+  const version = /client version \S+ is too new/i.exec(stderr);
+  if (version !== null) return version[0];
   return /command \[ssh [\s\S]*? has exited with [\s\S]*?stderr=([\s\S]*)$/.exec(stderr)?.[1]?.trim();
 }

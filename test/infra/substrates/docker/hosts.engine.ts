@@ -97,8 +97,11 @@ describeOnEngine('an environment on three hosts', () => {
     expect(lost.setting.engine).toMatch(/^ssh:\/\//);
   });
 
-  it('a second plan changes nothing', async () => {
-    expect((await terraformPlan(config, { stateDir: state.path })).changes).toBe(false);
+  it('a second plan changes nothing, whatever certificates the user has for another engine', async () => {
+    vi.stubEnv('DOCKER_CERT_PATH', join(state.path, 'nowhere'));
+    const { changes } = await terraformPlan(config, { stateDir: state.path });
+    vi.stubEnv('DOCKER_CERT_PATH', undefined);
+    expect(changes).toBe(false);
   });
 
   it('no client key is in the state or in the synthesised text', () => {

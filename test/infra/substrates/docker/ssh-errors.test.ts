@@ -74,6 +74,16 @@ describe('the error of an engine over ssh', () => {
     });
   });
 
+  it('names a busy ssh server that dropped the request for the version of the engine', () => {
+    const stderr =
+      'Error response from daemon: client version 1.50 is too new. Maximum supported API version is 1.41';
+    expect(engineTrouble(stderr, engine)).toMatchObject({
+      code: 'DOCKER_NO_ENGINE',
+      message: "host 'b': its ssh server closed the connection before the login",
+    });
+    expect(engineTrouble(stderr, { host: 'c', url: 'unix:///run/docker.sock' })).toBeUndefined();
+  });
+
   it('names a missing ssh command', () => {
     const stderr =
       'error during connect: Get "http://docker.example.com/v1.50/version": exec: "ssh": executable file not found in $PATH';
