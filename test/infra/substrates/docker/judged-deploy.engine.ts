@@ -1,0 +1,54 @@
+/** Judges an environment that plain `cdktf deploy` has created: the drills run on its containers and leave them running. */
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { EXIT } from '../../../../config/errors.ts';
+import { loadEnvironment } from '../../../../config/load.ts';
+import { environmentSchema } from '../../../../config/schema.ts';
+import { inspectContainers } from '../../../../infra/substrates/docker/engine.ts';
+import { partsOf } from '../../../../infra/substrates/docker/ownership.ts';
+import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
+import { planTopology } from '../../../../infra/topology.ts';
+import { CliHarness } from '../../../support/cli-harness.ts';
+import { describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
+
+const ports = { redis: 29_600, exporter: 29_620, commander: 29_621 };
+const config = environmentSchema.parse({ ...loadEnvironment('single'), name: 'judged', docker: { ports } });
+const [node] = planDocker(planTopology(config)).nodes;
+const DRILLS = ['security', 'hit-miss', 'write-paths', 'configuration'];
+
+const containerId = async () =>
+  (await inspectContainers([node?.container ?? ''])).get(node?.container ?? '')?.Id;
+
+describeOnEngine('an environment that plain cdktf has deployed', () => {
+  const state = engineStateDir();
+  const cli = new CliHarness();
+
+  beforeAll(async () => {
+    // The README names this setting for a plugin in a local directory.
+    vi.stubEnv('CDKTF_SKIP_PROVIDER_LOCK', 'true');
+    const { exitCode, text } = await runPlainCdktf('deploy', config, state.path);
+    expect(exitCode, text).toBe(0);
+  }, 180_000);
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await cli[Symbol.asyncDispose]();
+    await dockerSubstrate({ stateDir: state.path }).destroy(config.name);
+    expect(await partsOf(config.name)).toEqual([]);
+    state[Symbol.dispose]();
+  }, 120_000);
+
+  it('is judged with evidence that can be verified, and its containers keep running', async () => {
+    const before = await containerId();
+    const env = { KIT_STATE_DIR: state.path };
+    const file = cli.writeFile('judged.yaml', JSON.stringify(config));
+    const run = ['--env', file, '--substrate', 'docker', '--out', 'run'];
+    const judged = await cli.start(['drill', ...DRILLS, ...run], { env }).waitForExit();
+    const report = cli.expectNoFailures(judged, 'run');
+    expect(report.run).toMatchObject({ environment: config.name, substrate: 'docker' });
+    const passed = report.verdict.criteria.filter(({ state: of }) => of === 'PASS').map(({ id }) => id);
+    expect(passed).toEqual(expect.arrayContaining(['security', 'writes-stored', 'configuration-drift']));
+    expect((await cli.runKit('verify', 'run')).exitCode).toBe(EXIT.GO);
+    expect(before).toBeDefined();
+    expect(await containerId()).toBe(before);
+  }, 180_000);
+});
