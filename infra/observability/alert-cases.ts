@@ -122,6 +122,13 @@ function nodeCases(environment: EnvironmentConfig): readonly AlertCase[] {
       quiet: { [node('redis_up', 'redis-3')]: '1x35 0x2 1' },
     },
     {
+      alert: 'RedisNodeDown',
+      // A node that hangs in the TLS handshake: its scrape fails.
+      fires: { [up('redis-2')]: '1x40', [up('redis-3')]: '0x40' },
+      // The exporter is down.
+      quiet: { [up('redis-2')]: '0x40', [up('redis-3')]: '0x40' },
+    },
+    {
       alert: 'RedisFailover',
       fires: { [role('redis-2', 'slave')]: '1x34 stale', [role('redis-2', 'master')]: '_x34 1x6' },
       // The master was down for a minute and is master again.
@@ -162,6 +169,11 @@ function sentinelCases(environment: EnvironmentConfig): readonly AlertCase[] {
       quiet: { ...all, ...quorum('1x40', 'OK 3 usable Sentinels.') },
     },
     { alert: 'RedisSentinelDown', fires: sentinels(environment, topology.sentinels - 1), quiet: all },
+    {
+      alert: 'RedisSentinelDown',
+      fires: { [up('sentinel-2')]: '1x40', [up('sentinel-3')]: '0x40' },
+      quiet: { [up('sentinel-2')]: '0x40', [up('sentinel-3')]: '0x40' },
+    },
     {
       alert: 'RedisSentinelTilt',
       fires: { [node('redis_sentinel_tilt', 'sentinel-1')]: '1x40' },

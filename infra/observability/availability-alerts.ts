@@ -30,6 +30,13 @@ export function availabilityAlerts(context: RuleContext): readonly AlertRule[] {
 const scraped = (select: RuleContext['select'], job: 'redis' | 'sentinel'): string =>
   `(count(${select('up', `job="${job}"`)} == 1) > 0)`;
 
+/**
+ * Selects the nodes that do not reply. The exporter reports them as `redis_up 0`; but with TLS it waits 10 s for the
+ * handshake with a hung node, so the scrape of that node fails, while those of other nodes succeed.
+ */
+const isDown = (select: RuleContext['select'], job: 'redis' | 'sentinel'): string =>
+  `${select('redis_up', `job="${job}"`)} == 0 or (${select('up', `job="${job}"`)} == 0 and on () ${scraped(select, job)})`;
+
 function roleAlerts({ environment, select, scrapes }: RuleContext): readonly AlertRule[] {
   const { masters } = environment.topology;
   const isMaster = select('kit:redis_is_master');
@@ -53,7 +60,7 @@ function roleAlerts({ environment, select, scrapes }: RuleContext): readonly Ale
     {
       alert: 'RedisNodeDown',
       severity: 'warning',
-      expr: `${select('redis_up', 'job="redis"')} == 0`,
+      expr: isDown(select, 'redis'),
       forScrapes: 4,
       summary: '{{ $labels.node }} does not reply.',
       runbook: 'host-rebooted',
@@ -129,7 +136,7 @@ function sentinelAlerts({ environment, select }: RuleContext): readonly AlertRul
     {
       alert: 'RedisSentinelDown',
       severity: 'warning',
-      expr: `${select('redis_up', 'job="sentinel"')} == 0`,
+      expr: isDown(select, 'sentinel'),
       forScrapes: 4,
       summary: '{{ $labels.node }} does not reply.',
       runbook: 'host-rebooted',
