@@ -17,7 +17,14 @@ const image = z.strictObject({
 });
 const lockSchema = z.strictObject({
   schema: z.literal(SCHEMA),
-  images: z.strictObject({ redis: image, exporter: image, commander: image }),
+  images: z.strictObject({
+    redis: image,
+    exporter: image,
+    commander: image,
+    // Absent in locks of earlier versions, and if the registry did not have the image.
+    prometheus: image.optional(),
+    alertmanager: image.optional(),
+  }),
   /** Version and build features that the Redis in the image reported. */
   facts: z.strictObject({ version: z.string(), activedefrag: z.boolean(), tls: z.boolean() }),
   /** SHA-256 over the other fields, so that a manually edited lock is rejected. */
@@ -52,8 +59,8 @@ export function writeImagesLock(path: string, lock: ImagesLock): void {
     '# The published images, by digest. Written by `kit images lock`; committed.',
     `schema: ${SCHEMA}`,
     'images:',
-    ...Object.entries(lock.images).map(
-      ([role, { version, digest }]) => `  ${role}: { version: '${version}', digest: '${digest}' }`,
+    ...Object.entries(lock.images).flatMap(([role, image]) =>
+      image === undefined ? [] : [`  ${role}: { version: '${image.version}', digest: '${image.digest}' }`],
     ),
     `facts: { version: '${lock.facts.version}', activedefrag: ${lock.facts.activedefrag}, tls: ${lock.facts.tls} }`,
     `sum: '${sumOf(lock)}'`,
@@ -62,8 +69,10 @@ export function writeImagesLock(path: string, lock: ImagesLock): void {
 }
 
 function sumOf({ images, facts }: ImagesLock): string {
-  const { redis, exporter, commander } = images;
-  const rows = [redis, exporter, commander].map(({ version, digest }) => `${version} ${digest}`);
+  const { redis, exporter, commander, prometheus, alertmanager } = images;
+  const rows = [redis, exporter, commander, prometheus, alertmanager].flatMap((image) =>
+    image === undefined ? [] : [`${image.version} ${image.digest}`],
+  );
   rows.push(`${facts.version} ${facts.activedefrag} ${facts.tls}`);
   return createHash('sha256').update(rows.join('\n')).digest('hex');
 }

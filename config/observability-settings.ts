@@ -45,7 +45,7 @@ export const observabilitySettings = z
       .default(false)
       .meta(
         means(
-          'Whether an environment of local processes runs Prometheus, Alertmanager and the exporter, on loopback only. An environment on Docker always has the exporter, and no Prometheus.',
+          'Whether the environment runs Prometheus and Alertmanager, with the exporter and, with TLS, a certificate probe. Their ports are on loopback only. An environment on Docker always has the exporter.',
         ),
       ),
     // Rates are computed over 8 scrapes; Prometheus drops a series after 5 minutes without a sample.
@@ -65,13 +65,20 @@ export const observabilitySettings = z
       .array(hostAndPort)
       .default([])
       .meta(
-        means('Addresses that serve the metrics of the cache client at /metrics.', 'a list of `host:port`'),
+        means(
+          'Addresses that serve the metrics of the cache client at /metrics. On Docker, addresses that a container reaches, not 127.0.0.1.',
+          'a list of `host:port`',
+        ),
       ),
     webhook: z
       .string()
       .regex(/^https?:\/\/\S+$/, 'an http or https URL')
       .optional()
-      .meta(means('URL that Alertmanager posts alerts to. If omitted, alerts are only shown.')),
+      .meta(
+        means(
+          'URL that Alertmanager posts alerts to. If omitted, alerts are only shown. On Docker, a URL that a container reaches, not one on 127.0.0.1.',
+        ),
+      ),
     runbook: z
       .string()
       .min(1)

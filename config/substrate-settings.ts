@@ -53,6 +53,9 @@ export const dockerSubstrateSettings = z
         sentinel: port.default(26379).meta(means('First published sentinel port.')),
         exporter: port.default(9121).meta(means('Published port of the metrics exporter.')),
         commander: port.default(8081).meta(means('Published port of Redis Commander.')),
+        // No defaults: the stored configuration of environments without Prometheus must not change.
+        prometheus: port.optional().meta(means('Published port of Prometheus. If omitted, 9090.')),
+        alertmanager: port.optional().meta(means('Published port of Alertmanager. If omitted, 9093.')),
       })
       .prefault({})
       .meta(

@@ -44,7 +44,7 @@ export function images(program: Command, session: Session): void {
     .command('lock')
     .summary('resolve published images to digests in config/images.lock.yaml')
     .description(
-      'Pull the published images by version and record their digests, which later deploys use. Records all of them or none.',
+      'Pull the published images by version and record their digests, which later deploys use. Records all of them or none; the images for observability.prometheus are optional.',
     )
     .option('--accept-moved', 'accept a tag that now points to another image')
     .addOption(common.json())
@@ -56,7 +56,9 @@ export function images(program: Command, session: Session): void {
         signal: session.signal,
         acceptMoved: acceptMoved === true,
       });
-      const lines = Object.values(locked).map(({ version, digest }) => `${version}  ${digest}`);
+      const lines = Object.values(locked).flatMap((image) =>
+        image === undefined ? [] : [`${image.version}  ${image.digest}`],
+      );
       printResult(session, { file, images: locked }, lines.join('\n'));
     });
 }

@@ -46,7 +46,12 @@ const HEAD = `# HELP kit_certificate_not_after_seconds End of the validity of th
 # TYPE kit_certificate_not_after_seconds gauge
 `;
 
-createServer(async (_request, response) => {
+createServer(async ({ url }, response) => {
+  // The health check of the container: no connections to the nodes.
+  if (url === '/health') {
+    response.end();
+    return;
+  }
   const ends = await Promise.all(nodes.map(readExpiry));
   const lines = nodes.flatMap(({ id }, i) =>
     ends[i] === undefined ? [] : [`kit_certificate_not_after_seconds{node="${id}"} ${ends[i]}\n`],

@@ -1,8 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { readImagesLock, writeImagesLock } from '../../config/images-lock.ts';
-import { PUBLISHED, publishedImages, repositoryOf } from '../../infra/substrates/docker/published-images.ts';
+import { type ImagesLock, readImagesLock, writeImagesLock } from '../../config/images-lock.ts';
+import {
+  IMAGE_ROLES,
+  PUBLISHED,
+  publishedImages,
+  repositoryOf,
+} from '../../infra/substrates/docker/published-images.ts';
 import { temporaryStateDir } from '../infra/substrates/local/fixtures.ts';
 
 const state = temporaryStateDir();
@@ -11,13 +16,22 @@ const file = join(state.path, 'images.lock.yaml');
 const digest = (of: string) => `sha256:${of.repeat(64)}`;
 const source = { imageRegistry: undefined, imagesLock: file };
 
-function lock(redis: string = PUBLISHED.redis): void {
+const monitoring = {
+  prometheus: { version: PUBLISHED.prometheus, digest: digest('d') },
+  alertmanager: { version: PUBLISHED.alertmanager, digest: digest('e') },
+};
+
+function lock(
+  redis: string = PUBLISHED.redis,
+  optional: Pick<ImagesLock['images'], 'prometheus' | 'alertmanager'> = {},
+): void {
   mkdirSync(state.path, { recursive: true });
   writeImagesLock(file, {
     images: {
       redis: { version: redis, digest: digest('a') },
       exporter: { version: PUBLISHED.exporter, digest: digest('b') },
       commander: { version: PUBLISHED.commander, digest: digest('c') },
+      ...optional,
     },
     facts: { version: '8.2.1', activedefrag: true, tls: true },
   });
@@ -49,6 +63,30 @@ it('a lock from another version of the kit is reported as stale, with the versio
       message: expect.stringContaining(`redis redis:7.4.0-bookworm, this kit requires ${PUBLISHED.redis}`),
       hint: expect.stringContaining('kit images lock'),
     }),
+  );
+});
+
+it('a lock without Prometheus is valid, but not for an environment that uses it', () => {
+  expect(publishedImages(source).references.prometheus).toBe(PUBLISHED.prometheus);
+  expect(() => publishedImages(source, IMAGE_ROLES)).toThrow(
+    expect.objectContaining({
+      code: 'IMAGES_LOCK_STALE',
+      message: expect.stringContaining(`alertmanager missing, this kit requires ${PUBLISHED.alertmanager}`),
+    }),
+  );
+  lock(PUBLISHED.redis, monitoring);
+  expect(readImagesLock(file)?.images).toMatchObject(monitoring);
+  expect(publishedImages(source, IMAGE_ROLES).references).toMatchObject({
+    prometheus: `prom/prometheus@${digest('d')}`,
+    alertmanager: `prom/alertmanager@${digest('e')}`,
+  });
+});
+
+it('a lock with another Prometheus is stale even if no environment uses it', () => {
+  const other = { ...monitoring, prometheus: { version: 'prom/prometheus:v1.0.0', digest: digest('d') } };
+  lock(PUBLISHED.redis, other);
+  expect(() => publishedImages(source)).toThrow(
+    expect.objectContaining({ message: expect.stringContaining('prometheus prom/prometheus:v1.0.0') }),
   );
 });
 

@@ -1,19 +1,9 @@
-/** A real Prometheus with its Alertmanager: starts both for environments that run neither, and queries both. */
-import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  type PrometheusInput,
-  renderAlertmanager,
-  renderPrometheus,
-} from '../../infra/observability/prometheus-conf.ts';
-import { renderRules } from '../../infra/observability/rules.ts';
+/** Queries the Prometheus and the Alertmanager of an environment. */
+import { spawnSync } from 'node:child_process';
 import type { Environment } from '../../infra/substrates/environment.ts';
-import type { Topology } from '../../infra/topology.ts';
-import { findFreePort, waitUntil } from './redis-process.ts';
+import { waitUntil } from './redis-process.ts';
 
-/** True if Prometheus, Alertmanager and an exporter are available on this machine. */
+/** True if Prometheus and Alertmanager are available on this machine. */
 export const hasPrometheus = ['prometheus', 'prometheus-alertmanager'].every(
   (name) => spawnSync(name, ['--version']).error === undefined,
 );
@@ -27,62 +17,6 @@ export interface ActiveAlert {
 /** An environment with the addresses of the Prometheus and the Alertmanager that watch it. */
 export type Watched = Pick<Environment, 'access' | 'topology'>;
 
-const HOST = '127.0.0.1';
-
-/**
- * Starts Prometheus and Alertmanager on this machine, with the rules and the configuration that the kit renders for the
- * environment. Returns before the first scrape.
- *
- * @param scraped the nodes and the exporter, as Prometheus reaches them
- */
-export async function startPrometheus(
-  topology: Topology,
-  scraped: Pick<PrometheusInput, 'nodes' | 'exporter'>,
-): Promise<Watched & AsyncDisposable> {
-  const { environment } = topology;
-  const dir = mkdtempSync(join(tmpdir(), 'kit-test-prometheus-'));
-  const file = (name: string, text: string): string => {
-    writeFileSync(join(dir, name), text);
-    return join(dir, name);
-  };
-  const [port, alertmanagerPort] = await Promise.all([findFreePort(HOST), findFreePort(HOST)]);
-  const alertmanager = { host: HOST, port: alertmanagerPort };
-  const ruleFiles = [file('rules.yml', renderRules(environment))];
-  const conf = file('prometheus.yml', renderPrometheus({ environment, ...scraped, alertmanager, ruleFiles }));
-  const start = (program: string, args: readonly string[]) => {
-    const child = spawn(program, [...args, '--log.level=error'], { stdio: ['ignore', 'ignore', 'inherit'] });
-    const kill = () => child.kill('SIGKILL');
-    process.once('exit', kill);
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    return async () => {
-      process.off('exit', kill);
-      kill();
-      await ended;
-    };
-  };
-  const ends = [
-    start('prometheus-alertmanager', [
-      `--config.file=${file('alertmanager.yml', renderAlertmanager(environment))}`,
-      `--storage.path=${join(dir, 'alertmanager')}`,
-      `--web.listen-address=${HOST}:${alertmanagerPort}`,
-      '--cluster.listen-address=',
-    ]),
-    start('prometheus', [
-      `--config.file=${conf}`,
-      `--storage.tsdb.path=${join(dir, 'prometheus')}`,
-      `--web.listen-address=${HOST}:${port}`,
-    ]),
-  ];
-  return {
-    topology,
-    access: { prometheus: `http://${HOST}:${port}`, alertmanager: `http://${HOST}:${alertmanagerPort}` },
-    [Symbol.asyncDispose]: async () => {
-      for (const end of ends) await end();
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
-}
-
 async function read(url: string): Promise<unknown> {
   const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
   return response.json();
@@ -94,6 +28,29 @@ export async function alertsOf({ access }: Watched, name: string): Promise<reado
     readonly data: { readonly alerts: readonly ActiveAlert[] };
   };
   return data.alerts.filter(({ labels }) => labels.alertname === name);
+}
+
+/** Scraped targets by job, each with its health: `up`, `down` or `unknown`. */
+export async function scrapedTargets({
+  access,
+}: Watched): Promise<readonly { readonly job: string; readonly health: string }[]> {
+  const { data } = (await read(`${access?.prometheus}/api/v1/targets?state=active`)) as {
+    readonly data: {
+      readonly activeTargets: readonly {
+        readonly labels: { readonly job: string };
+        readonly health: string;
+      }[];
+    };
+  };
+  return data.activeTargets.map(({ labels: { job }, health }) => ({ job, health }));
+}
+
+/** Names of the recording and alert rules that Prometheus has loaded, in the order of evaluation. */
+export async function loadedRules({ access }: Watched): Promise<readonly string[]> {
+  const { data } = (await read(`${access?.prometheus}/api/v1/rules`)) as {
+    readonly data: { readonly groups: readonly { readonly rules: readonly { readonly name: string }[] }[] };
+  };
+  return data.groups.flatMap(({ rules }) => rules.map(({ name }) => name));
 }
 
 /** Waits until an alert fires, or until it no longer exists. */
@@ -121,7 +78,7 @@ export async function metricNames({ access }: Watched): Promise<readonly string[
   return data;
 }
 
-/** Names of the alerts that Alertmanager has received. */
+/** Names of the alerts that Alertmanager has received and that are not resolved. */
 export async function receivedAlerts({ access }: Watched): Promise<readonly string[]> {
   const alerts = (await read(`${access?.alertmanager}/api/v2/alerts`)) as readonly Pick<
     ActiveAlert,
@@ -137,12 +94,14 @@ export async function awaitFirstScrapes(environment: Watched): Promise<void> {
   const nodes = environment.topology.redis.length;
   await waitUntil(
     'the first scrapes',
-    async () => (await samplesOf(environment, 'kit:redis_is_master')) === nodes,
+    async () => (await samplesOf(environment, 'kit:redis_is_master').catch(() => 0)) === nodes,
   );
 }
 
-async function samplesOf({ access }: Watched, query: string): Promise<number> {
-  const url = `${access?.prometheus}/api/v1/query?query=${encodeURIComponent(query)}`;
+/** Number of series that a query returns. @param at seconds since 1970; default: now */
+export async function samplesOf({ access }: Watched, query: string, at?: number): Promise<number> {
+  const time = at === undefined ? '' : `&time=${at}`;
+  const url = `${access?.prometheus}/api/v1/query?query=${encodeURIComponent(query)}${time}`;
   const { data } = (await read(url)) as { readonly data: { readonly result: readonly unknown[] } };
   return data.result.length;
 }

@@ -124,7 +124,9 @@ async function collectMetrics(collection: Collection): Promise<void> {
   const { environment, metricsMinutes } = collection.request;
   const base = environment.access?.prometheus;
   if (base === undefined) {
-    collection.missing.push('metrics: observability.prometheus is false');
+    const { prometheus } = environment.topology.environment.observability;
+    const why = prometheus ? 'Prometheus runs on another host' : 'observability.prometheus is false';
+    collection.missing.push(`metrics: ${why}`);
     return;
   }
   const window = encodeURIComponent(`{environment="${environment.name}"}[${metricsMinutes}m]`);

@@ -25,6 +25,8 @@ export function accessOf(plan: DockerPlan, stateDir: string): Readonly<Record<st
     ...(outputs.ca_file === undefined ? {} : { CA: outputs.ca_file }),
     [`metrics of the master${where}`]: outputs.exporter_url,
     [`metrics of a node${where}`]: `${outputs.scrape_url}?target=${targets[0] ?? ''} (targets: ${targets.join(' ')})`,
+    ...(outputs.prometheus_url === undefined ? {} : { [`prometheus${where}`]: outputs.prometheus_url }),
+    ...(outputs.alertmanager_url === undefined ? {} : { [`alertmanager${where}`]: outputs.alertmanager_url }),
     [`Redis Commander${where}`]: `${outputs.commander_url} user ${COMMANDER_USER}, password in ${outputs.commander_password_file}`,
   };
 }

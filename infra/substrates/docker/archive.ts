@@ -58,3 +58,14 @@ export const UNPACK = `trap 'rm -f /conf.tar' EXIT; set -e
 tar -xf /conf.tar -C /conf
 chown -R ${RUN_AS} /conf
 chmod -R u=rwX,go= /conf`;
+
+/**
+ * Continuation of the script for engines with services that store data: gives their volumes, which are mounted below
+ * /stores, to the servers. It leaves the content alone, which a running server may be changing.
+ *
+ * The engine gives an empty volume the owner of the directory in the image that it covers, so the volume must not be
+ * empty. The provider has an option against that (`volume_options.no_copy`), but with it requires Docker 26 or later.
+ */
+export const OWN_STORES = `for store in /stores/*; do : >"$store/.kit"; done
+chown ${RUN_AS} /stores/*
+chmod 0700 /stores/*`;

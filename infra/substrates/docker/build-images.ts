@@ -7,7 +7,7 @@
  * its libraries.
  */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { chmod, copyFile, cp } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { MODULE_ENDING } from '../../../config/installation.ts';
@@ -27,7 +27,7 @@ import {
   type ServerImage,
   writeImages,
 } from './images.ts';
-import type { ImageRole } from './published-images.ts';
+import type { ImageRole, MonitoringRole } from './published-images.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 const REDIS_PACKAGES = ['redis-tools', 'busybox-static'];
@@ -56,6 +56,12 @@ export async function buildImages(options: BuildOptions): Promise<readonly Built
   const redis = await withTiming('redis', buildRedis, options);
   const exporter = await withTiming('exporter', buildExporter, options);
   const commander = await withTiming('commander', buildCommander, options);
+  const prometheus = await withTiming('prometheus', (all) => buildMonitoring(all, 'prometheus'), options);
+  const alertmanager = await withTiming(
+    'alertmanager',
+    (all) => buildMonitoring(all, 'alertmanager'),
+    options,
+  );
   const server =
     path === undefined ? [] : [await withTiming('server', (all) => buildRedis(all, path), options)];
   const servers = await serversOf(options.stateDir, server);
@@ -63,11 +69,13 @@ export async function buildImages(options: BuildOptions): Promise<readonly Built
     redis: redis.tag,
     exporter: exporter.tag,
     commander: commander.tag,
+    prometheus: prometheus.tag,
+    alertmanager: alertmanager.tag,
     facts: await probeFacts(redis.tag),
     ...(servers.length === 0 ? {} : { servers }),
   };
   writeImages(options.stateDir, local);
-  return [redis, exporter, commander, ...server];
+  return [redis, exporter, commander, prometheus, alertmanager, ...server];
 }
 
 /**
@@ -243,6 +251,30 @@ async function buildCommander({ signal }: BuildOptions): Promise<{ tag: string; 
     await chmod(join(root, 'usr/bin/node'), 0o755);
   };
   const changes = ['USER 999:999', 'WORKDIR /redis-commander'];
+  return await buildIfMissing(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
+}
+
+/** Package and program of the distribution, by image. */
+const MONITORING: Readonly<Record<MonitoringRole, string>> = {
+  prometheus: 'prometheus',
+  alertmanager: 'prometheus-alertmanager',
+};
+
+/** Builds Prometheus or Alertmanager with the paths of the published image: `/bin/<role>`, and its data in `/<role>`. */
+async function buildMonitoring(
+  { signal }: BuildOptions,
+  role: MonitoringRole,
+): Promise<{ tag: string; built: boolean }> {
+  const program = MONITORING[role];
+  const packages = await resolvePackages([program, 'busybox-static']);
+  const tag = `${REPOSITORY}/${role}:${inputsHash([recipe(), packageInputs(packages)])}`;
+  const furnish = async (root: string) => {
+    if (program !== role) await symlink(program, join(root, 'usr/bin', role));
+    await mkdir(join(root, role));
+    // 213 MB of source data, which Prometheus's web interface does not load.
+    await rm(join(root, 'usr/share/javascript/moment-timezone/data'), { recursive: true, force: true });
+  };
+  const changes = [`ENTRYPOINT ["/bin/${role}"]`, 'USER 999:999', `VOLUME ["/${role}"]`];
   return await buildIfMissing(tag, () => importRootImage({ tag, packages, changes, furnish }, signal));
 }
 

@@ -34,8 +34,9 @@ export interface BundleReport {
   readonly plugin: string | undefined;
 }
 
-const tagsOf = ({ redis, exporter, commander, servers = [] }: LocalImages): string[] => [
+const tagsOf = ({ redis, exporter, commander, prometheus, alertmanager, servers = [] }: LocalImages) => [
   ...[redis, exporter, commander],
+  ...[prometheus, alertmanager].filter((tag) => tag !== undefined),
   ...servers.map(({ tag }) => tag),
 ];
 

@@ -9,6 +9,7 @@ import { chooseImages, type ImageChoice, type ImageSet, imageName, ORIGINS } fro
 import { LABEL } from './plan.ts';
 import { findPlugin } from './plugin.ts';
 import { PROVIDER_VERSION } from './provider.ts';
+import { BASE_ROLES, MONITORING_ROLES } from './published-images.ts';
 import { terraformProgram } from './terraform-cli.ts';
 
 const REGISTRY_TIMEOUT_MS = 15_000;
@@ -77,12 +78,16 @@ function originCheck({ origin }: ImageSet): DoctorCheck {
   return { id: 'images', state: 'warn', found: ORIGINS[origin], remedy: 'kit images lock' };
 }
 
-async function imagesHere({ redis, exporter, commander }: ImageSet): Promise<readonly DoctorCheck[]> {
-  return Promise.all(
-    Object.entries({ redis, exporter, commander }).map(([role, choice]) =>
-      imageCheck(`image-${role}`, choice),
-    ),
-  );
+async function imagesHere(images: ImageSet): Promise<readonly DoctorCheck[]> {
+  const checks = BASE_ROLES.map((role) => imageCheck(`image-${role}`, images[role]));
+  const optional = MONITORING_ROLES.map((role) => imageCheck(`image-${role}`, images[role]).then(asOptional));
+  return Promise.all([...checks, ...optional]);
+}
+
+/** Reports a missing image as a warning if only environments with `observability.prometheus` use it. */
+function asOptional(check: DoctorCheck): DoctorCheck {
+  if (check.state !== 'fail') return check;
+  return { ...check, state: 'warn', found: `${check.found}; needed only for observability.prometheus` };
 }
 
 async function imageCheck(id: string, choice: ImageChoice): Promise<DoctorCheck> {

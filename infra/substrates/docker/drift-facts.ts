@@ -4,7 +4,14 @@
 import { docker, listLabelled } from './engine.ts';
 import type { Engine } from './engines.ts';
 import { type ImageSet, imageName } from './images.ts';
-import { configVolumesOn, type DockerPlan, hasHosts, LABEL, type PlannedHost } from './plan.ts';
+import {
+  configVolumesOn,
+  type DockerPlan,
+  dataVolumesOn,
+  hasHosts,
+  LABEL,
+  type PlannedHost,
+} from './plan.ts';
 
 export interface EngineFacts {
   readonly host: PlannedHost;
@@ -23,11 +30,10 @@ export async function engineFacts(
 ): Promise<EngineFacts> {
   const { engine } = host;
   const { data, publish } = plan.networks;
-  const nodes = plan.nodes.filter((node) => node.engine === engine);
-  const volumes = [...configVolumesOn(plan, host), ...nodes.map(({ dataVolume }) => dataVolume)];
+  const volumes = [...configVolumesOn(plan, host), ...dataVolumesOn(plan, host)];
   const networks = hasHosts(plan) ? [publish.name] : [data.name, publish.name];
   const [images, missingNetworks, missingVolumes, labelled, named] = await Promise.all([
-    expectedImages(chosen, engine),
+    expectedImages(plan, chosen, engine),
     missingNames('network', networks, engine),
     missingNames('volume', volumes, engine),
     listLabelled('container', `${LABEL.environment}=${plan.environment.name}`, engine),
@@ -37,17 +43,20 @@ export async function engineFacts(
 }
 
 async function expectedImages(
-  { redis, exporter, commander }: ImageSet,
+  { monitoring }: DockerPlan,
+  { redis, exporter, commander, prometheus, alertmanager }: ImageSet,
   engine: Engine | undefined,
 ): Promise<Readonly<Record<string, string | undefined>>> {
-  const entries = Object.entries({ redis, exporter, commander, watchdog: commander }).map(
-    async ([role, choice]) => {
-      const format = ['--format', '{{.Id}}', imageName(choice)];
-      const id = await docker(['image', 'inspect', ...format], { engine }).catch(() => undefined);
-      // The next deploy builds the image, and replaces containers that use another image.
-      return [role, id ?? (choice.kind === 'dockerfile' ? imageName(choice) : undefined)] as const;
-    },
-  );
+  const choices = {
+    ...{ redis, exporter, commander, watchdog: commander },
+    ...(monitoring && { prometheus, alertmanager, 'certificate-probe': commander }),
+  };
+  const entries = Object.entries(choices).map(async ([role, choice]) => {
+    const format = ['--format', '{{.Id}}', imageName(choice)];
+    const id = await docker(['image', 'inspect', ...format], { engine }).catch(() => undefined);
+    // The next deploy builds the image, and replaces containers that use another image.
+    return [role, id ?? (choice.kind === 'dockerfile' ? imageName(choice) : undefined)] as const;
+  });
   return Object.fromEntries(await Promise.all(entries));
 }
 

@@ -26,7 +26,7 @@ import {
 } from './plan.ts';
 import { renderHashes } from './rendering.ts';
 import { otherVersions } from './server-versions.ts';
-import { idsIn, readState, type State, stateAttributes } from './state.ts';
+import { containerAddress, idsIn, readState, type State, stateAttributes } from './state.ts';
 
 export type NextApply =
   /** The next apply repairs the difference. */
@@ -34,6 +34,8 @@ export type NextApply =
   | 'replaces it'
   | 'rewrites it'
   | 'updates it in place'
+  /** A setting that was turned off, such as `observability.prometheus`, no longer needs it. */
+  | 'removes it'
   /** Terraform does not detect the difference; `remedy` repairs it. */
   | 'does not change it'
   /** Another container already has the name: Terraform does not find its own container, and cannot create it. */
@@ -94,7 +96,9 @@ export async function findDrift(plan: DockerPlan, stateDir: string): Promise<rea
   const shortLived = oneShots.filter((name) => !found.has(name));
   const known = new Set([...services.map(({ container }) => container), ...oneShots]);
   const surplus = facts.flatMap(({ host, containers }) =>
-    containers.filter((name) => !known.has(name)).map((name) => tooMany(name, host.engine)),
+    containers
+      .filter((name) => !known.has(name))
+      .map((name) => tooMany(name, host.engine, containerAddress(state, name) !== undefined)),
   );
   return [
     ...facts.flatMap(({ missingNetworks }) =>
@@ -335,13 +339,15 @@ const otherVersion = ({
   ...{ nextApply: 'replaces it', remedy: '' },
 });
 
-const tooMany = (name: string, engine: Engine | undefined): DriftFinding => ({
+/** @param deployed whether Terraform created the container, and therefore removes it */
+const tooMany = (name: string, engine: Engine | undefined, deployed: boolean): DriftFinding => ({
   what: name,
   kind: 'container-too-many',
   found: 'a container that is not in the plan',
   expected: 'none',
-  nextApply: 'does not change it',
-  remedy: `${dockerCommand(engine)} rm -f ${name}`,
+  ...(deployed
+    ? { nextApply: 'removes it', remedy: '' }
+    : { nextApply: 'does not change it', remedy: `${dockerCommand(engine)} rm -f ${name}` }),
 });
 
 /** Returns the container that fills the volumes of an engine. */

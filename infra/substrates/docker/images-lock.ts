@@ -1,12 +1,23 @@
 /**
  * `kit images lock`: versions ─▶ pulled by the engine ─▶ digests ─▶ the lock file, all of them or none. The engine
  * pulls the images with the user's own logins, proxies and mirrors, so that the lock contains what was actually pulled.
+ *
+ * A mirror may lack the images of Prometheus and Alertmanager, which few environments use: they are left out of the
+ * lock, and an environment that uses them is then refused (`published-images.ts`).
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
 import { type ImagesLock, readImagesLock, writeImagesLock } from '../../../config/images-lock.ts';
 import { docker, tryDocker } from './engine.ts';
 import { probeFacts } from './images.ts';
-import { IMAGE_ROLES, type ImageRole, PUBLISHED, repositoryOf, taggedReference } from './published-images.ts';
+import {
+  BASE_ROLES,
+  IMAGE_ROLES,
+  type ImageRole,
+  MONITORING_ROLES,
+  PUBLISHED,
+  repositoryOf,
+  taggedReference,
+} from './published-images.ts';
 import { dockerSettings } from './settings.ts';
 
 const PULL_TIMEOUT_MS = 600_000;
@@ -20,7 +31,7 @@ export interface LockOptions {
 
 export interface LockReport {
   readonly file: string;
-  readonly images: Readonly<Record<ImageRole, { readonly version: string; readonly digest: string }>>;
+  readonly images: ImagesLock['images'];
 }
 
 /** Locks the images. @throws KitError `IMAGES_NOT_RESOLVED`, `IMAGE_TAG_MOVED`; in both cases the lock is unchanged */
@@ -29,16 +40,26 @@ export async function lockImages(options: LockOptions = {}): Promise<LockReport>
   const before = readUsable(imagesLock);
   const digests = new Map<ImageRole, string>();
   const failed: string[] = [];
-  for (const role of IMAGE_ROLES) {
-    const reference = taggedReference(role, imageRegistry);
-    options.progress?.(`image ${reference}`);
-    const found = await resolveImage(reference, options.signal);
+  for (const role of BASE_ROLES) {
+    const found = await resolveImage(role, imageRegistry, options);
     if ('digest' in found) digests.set(role, found.digest);
-    else failed.push(`${reference}: NOT resolved: ${found.why}`);
+    else failed.push(`${found.reference}: NOT resolved: ${found.why}`);
   }
   if (failed.length > 0) throw notResolved(failed, imagesLock);
+  for (const role of MONITORING_ROLES) {
+    const found = await resolveImage(role, imageRegistry, options);
+    const previous = before?.images[role];
+    if ('digest' in found) digests.set(role, found.digest);
+    else if (previous?.version === PUBLISHED[role]) digests.set(role, previous.digest);
+    else
+      options.progress?.(`${found.reference}: not locked, needed for observability.prometheus: ${found.why}`);
+  }
   const entry = (role: ImageRole) => ({ version: PUBLISHED[role], digest: digests.get(role) ?? '' });
-  const images = { redis: entry('redis'), exporter: entry('exporter'), commander: entry('commander') };
+  const images = {
+    ...{ redis: entry('redis'), exporter: entry('exporter'), commander: entry('commander') },
+    ...(digests.has('prometheus') && { prometheus: entry('prometheus') }),
+    ...(digests.has('alertmanager') && { alertmanager: entry('alertmanager') }),
+  };
   if (before !== undefined && options.acceptMoved !== true) mustNotHaveMoved(before, images, imagesLock);
   const redis = `${repositoryOf(taggedReference('redis', imageRegistry))}@${images.redis.digest}`;
   writeImagesLock(imagesLock, { images, facts: await probeFacts(redis) });
@@ -56,28 +77,30 @@ function readUsable(path: string): ImagesLock | undefined {
 }
 
 async function resolveImage(
-  reference: string,
-  signal: AbortSignal | undefined,
-): Promise<{ readonly digest: string } | { readonly why: string }> {
+  role: ImageRole,
+  registry: string | undefined,
+  { progress, signal }: LockOptions,
+): Promise<{ readonly digest: string } | { readonly reference: string; readonly why: string }> {
+  const reference = taggedReference(role, registry);
+  progress?.(`image ${reference}`);
   const limits = { timeoutMs: PULL_TIMEOUT_MS, ...(signal === undefined ? {} : { signal }) };
   const pulled = await tryDocker(['pull', '--quiet', reference], limits);
-  if (pulled.exitCode !== 0) return { why: pulled.stderr.trim().split('\n').at(-1) ?? 'the pull failed' };
+  if (pulled.exitCode !== 0)
+    return { reference, why: pulled.stderr.trim().split('\n').at(-1) ?? 'the pull failed' };
   const text = await docker(['image', 'inspect', '--format', '{{json .RepoDigests}}', reference]);
   const prefix = `${repositoryOf(reference)}@`;
   const known: readonly string[] = JSON.parse(text) ?? [];
   const digest = known.find((each) => each.startsWith(prefix))?.slice(prefix.length);
-  return digest === undefined ? { why: 'the registry returned no digest' } : { digest };
+  return digest === undefined ? { reference, why: 'the registry returned no digest' } : { digest };
 }
 
 function mustNotHaveMoved(before: ImagesLock, now: ImagesLock['images'], where: string): void {
-  const moved = IMAGE_ROLES.filter(
-    (role) =>
-      before.images[role].version === now[role].version && before.images[role].digest !== now[role].digest,
-  );
-  if (moved.length === 0) return;
-  const list = moved.map(
-    (role) => `${now[role].version} was ${before.images[role].digest}, is ${now[role].digest}`,
-  );
+  const list = IMAGE_ROLES.flatMap((role) => {
+    const [was, is] = [before.images[role], now[role]];
+    const isMoved = was !== undefined && was.version === is?.version && was.digest !== is.digest;
+    return isMoved ? [`${is.version} was ${was.digest}, is ${is.digest}`] : [];
+  });
+  if (list.length === 0) return;
   throw new KitError(`a locked tag now points to another image: ${list.join('; ')}`, {
     code: 'IMAGE_TAG_MOVED',
     where,

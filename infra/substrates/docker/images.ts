@@ -19,7 +19,13 @@ import { DEFRAGMENTATION_PROBE, hasDefragmentation, hasTls, TLS_PROBE } from '..
 import { formatServer, isServer, parseBanner } from '../../redis/server-version.ts';
 import { inputsHash } from './base-image.ts';
 import { docker } from './engine.ts';
-import { publishedImages, serverReference } from './published-images.ts';
+import {
+  BASE_ROLES,
+  IMAGE_ROLES,
+  type ImageRole,
+  publishedImages,
+  serverReference,
+} from './published-images.ts';
 import { dockerSettings } from './settings.ts';
 
 /** Source of a container's image. */
@@ -31,10 +37,7 @@ export type ImageChoice =
   /** Built from the Dockerfile on a published base, by Terraform. */
   | { readonly kind: 'dockerfile'; readonly base: string; readonly tag: string };
 
-export interface ImageSet {
-  readonly redis: ImageChoice;
-  readonly exporter: ImageChoice;
-  readonly commander: ImageChoice;
+export interface ImageSet extends Readonly<Record<ImageRole, ImageChoice>> {
   /** Features of the Redis server in this set of images. */
   readonly facts: BinaryFacts;
   readonly origin: ImageOrigin;
@@ -53,6 +56,9 @@ export interface LocalImages {
   readonly redis: string;
   readonly exporter: string;
   readonly commander: string;
+  /** Absent if an earlier version of the kit built the images. */
+  readonly prometheus?: string;
+  readonly alertmanager?: string;
   readonly facts: BinaryFacts;
   /** Node images with another server (`kit images build --server`); absent if there are none. */
   readonly servers?: readonly ServerImage[];
@@ -63,8 +69,8 @@ export interface ServerImage {
   readonly facts: BinaryFacts;
 }
 
-/** Settings that determine the node image. */
-export type ImageSettings = Pick<EnvironmentConfig, 'redis' | 'docker'>;
+/** Settings that determine the images. */
+export type ImageSettings = Pick<EnvironmentConfig, 'redis' | 'docker' | 'observability'>;
 
 /** Files that the Redis image adds to its base. */
 export const NODE_IMAGE_DIR = join(import.meta.dirname, 'image');
@@ -79,28 +85,35 @@ export const imagesFile = (stateDir: string): string => join(stateDir, 'docker',
  * @throws KitError `IMAGES_LOCK_INVALID`, `IMAGES_LOCK_STALE`
  */
 export function chooseImages(stateDir: string, settings?: ImageSettings): ImageSet {
-  const images = commonImages(stateDir);
+  const needed = settings?.observability.prometheus === true ? IMAGE_ROLES : BASE_ROLES;
+  const images = commonImages(stateDir, needed);
   return settings === undefined ? images : { ...images, ...nodeImage(stateDir, images, settings) };
 }
 
 type CommonImages = ImageSet & Pick<LocalImages, 'servers'>;
 
-function commonImages(stateDir: string): CommonImages {
+function commonImages(stateDir: string, needed: readonly ImageRole[]): CommonImages {
   const local = readImages(stateDir);
   if (local === undefined) {
-    const { references, facts, locked } = publishedImages(dockerSettings());
+    const { references, facts, locked } = publishedImages(dockerSettings(), needed);
+    const published = (role: ImageRole): ImageChoice => ({ kind: 'published', reference: references[role] });
     return {
       redis: builtOn(references.redis),
-      exporter: { kind: 'published', reference: references.exporter },
-      commander: { kind: 'published', reference: references.commander },
+      exporter: published('exporter'),
+      commander: published('commander'),
+      prometheus: published('prometheus'),
+      alertmanager: published('alertmanager'),
       facts,
       origin: locked ? 'locked' : 'tagged',
     };
   }
+  const own = (role: ImageRole): ImageChoice => ({ kind: 'local', tag: local[role] ?? notBuilt(role) });
   return {
-    redis: { kind: 'local', tag: local.redis },
-    exporter: { kind: 'local', tag: local.exporter },
-    commander: { kind: 'local', tag: local.commander },
+    redis: own('redis'),
+    exporter: own('exporter'),
+    commander: own('commander'),
+    prometheus: own('prometheus'),
+    alertmanager: own('alertmanager'),
     facts: local.facts,
     origin: 'own',
     servers: local.servers ?? [],
@@ -133,6 +146,9 @@ const builtOn = (base: string): ImageChoice => ({
   base,
   tag: `${REPOSITORY}/redis:${nodeImageHash(base)}`,
 });
+
+/** Returns a tag that no engine has, so that a deploy reports the missing image and `kit images build`. */
+const notBuilt = (role: ImageRole): string => `${REPOSITORY}/${role}:not-built`;
 
 /** Returns the name under which the engine has the image. */
 export const imageName = (choice: ImageChoice): string =>

@@ -40,7 +40,9 @@ export function exporterTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls
   ]);
 }
 
-const schemeOf = ({ environment }: DockerPlan): string => (environment.security.tls ? 'rediss' : 'redis');
+/** Returns the scheme of the exporter's targets. */
+export const schemeOf = ({ environment }: DockerPlan): string =>
+  environment.security.tls ? 'rediss' : 'redis';
 
 /** Returns the target of `/scrape` for a node, by its id in `kit status`. */
 export const scrapeTarget = (plan: DockerPlan, { id, address }: PlannedNode): string =>

@@ -34,6 +34,9 @@ export interface Outputs {
   readonly commander_user: string;
   /** Path of a file with mode 0600 on the machine that deployed. */
   readonly commander_password_file: string;
+  /** Base URLs, without a slash at the end; only with `observability.prometheus`. */
+  readonly prometheus_url?: string;
+  readonly alertmanager_url?: string;
   readonly secrets_file: string;
   /** Path of the CA certificate as PEM; only with TLS. */
   readonly ca_file?: string;
@@ -63,9 +66,27 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
     commander_url: `http://${text(commander.published)}/`,
     commander_user: COMMANDER_USER,
     commander_password_file: files.commanderPassword,
+    ...monitoringUrls(plan),
     secrets_file: files.secrets,
     ...(environment.security.tls ? { ca_file: files.ca } : {}),
   };
+}
+
+function monitoringUrls({ monitoring }: DockerPlan): Pick<Outputs, 'prometheus_url' | 'alertmanager_url'> {
+  if (monitoring === undefined) return {};
+  return {
+    prometheus_url: `http://${text(monitoring.prometheus.published)}`,
+    alertmanager_url: `http://${text(monitoring.alertmanager.published)}`,
+  };
+}
+
+/** Describes a difference between the deployed Prometheus and the planned one; undefined if there is none. */
+export function monitoringDifference(deployed: Outputs, plan: DockerPlan): string | undefined {
+  const planned = monitoringUrls(plan);
+  const isSame =
+    deployed.prometheus_url === planned.prometheus_url &&
+    deployed.alertmanager_url === planned.alertmanager_url;
+  return isSame ? undefined : 'observability.prometheus, or the ports of Prometheus and Alertmanager';
 }
 
 /** Returns the names, addresses and ports of the nodes. Different values mean a different environment. */

@@ -7,7 +7,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Address, Placement, Topology, TopologyNode } from '../../topology.ts';
 import { busAddress, nodesOf, WATCHDOG_ID } from '../../topology.ts';
 import { type Engine, enginesOf } from './engines.ts';
-import { IMAGE_ROLES, type ImageRole } from './published-images.ts';
+import { IMAGE_ROLES, type ImageRole, type MonitoringRole } from './published-images.ts';
 
 /** Uid and gid of all servers, as in the published Redis image. */
 export const RUN_AS = '999:999';
@@ -64,6 +64,21 @@ export interface PlannedNode extends PublishedContainer {
   readonly dataVolume: string;
 }
 
+/** A service other than a node whose data survives the replacement of its container. */
+export interface StoringService extends PublishedContainer {
+  readonly dataVolume: string;
+  /** Path of the data volume in the container, which is the path of the published image. */
+  readonly dataPath: string;
+}
+
+/** Services of `observability.prometheus`, in addition to the exporter. */
+export interface PlannedMonitoring {
+  readonly prometheus: StoringService;
+  readonly alertmanager: StoringService;
+  /** Certificate probe; absent without TLS. */
+  readonly probe?: PlannedContainer;
+}
+
 /** An engine with its own networks, images and configuration volumes. */
 export interface PlannedHost {
   /** Undefined without `hosts`: the user's engine. */
@@ -85,6 +100,7 @@ export interface DockerPlan {
   readonly nodes: readonly PlannedNode[];
   readonly exporter: PublishedContainer;
   readonly commander: PublishedContainer;
+  readonly monitoring?: PlannedMonitoring;
   readonly watchdog?: PlannedContainer;
   /** Short-lived containers: one fills the configuration volumes, one waits until the environment is ready. */
   readonly init: PlannedHost['init'];
@@ -106,7 +122,10 @@ export const hasHosts = ({ environment }: Pick<DockerPlan, 'environment'>): bool
   environment.hosts !== undefined;
 
 /** Last octets of the addresses in the data network. */
-const OCTET = { redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52, watchdog: 53 } as const;
+const OCTET = {
+  ...{ redis: 10, sentinel: 30, exporter: 50, commander: 51, ready: 52, watchdog: 53 },
+  ...{ prometheus: 54, alertmanager: 55, 'certificate-probe': 56 },
+} as const;
 const MIB = 1024 * 1024;
 
 export function planDocker(topology: Topology): DockerPlan {
@@ -124,22 +143,11 @@ export function planDocker(topology: Topology): DockerPlan {
   const [{ engine }] = hosts;
   const onFirst = engine === undefined ? {} : { engine };
   const lastEngine = hosts.at(-1)?.engine;
-  const nodes = nodesOf(topology).map((node) => plannedNode(environment, hosts, node, { named, at }));
-  const side = (
-    id: 'exporter' | 'commander',
-    listen: number,
-    rest: { readonly memoryMb: number; readonly healthPath: string; readonly env: readonly string[] },
-  ): PublishedContainer => ({
-    id,
-    container: named(id),
-    ...onFirst,
-    configVolume: named(`${id}-conf`),
-    address: at(OCTET[id], listen),
+  const naming = { named, at };
+  const nodes = nodesOf(topology).map((node) => plannedNode(environment, hosts, node, naming));
+  const side = (id: 'exporter' | 'commander', rest: Omit<SideService, 'id'>): PublishedContainer => ({
+    ...sideService(naming, engine, { id, ...rest }),
     published: { host: '127.0.0.1', port: docker.ports[id] },
-    memoryMb: rest.memoryMb,
-    // busybox is the only program that the published and the local images have in common.
-    health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${listen}${rest.healthPath}`],
-    env: rest.env,
   });
   return {
     topology,
@@ -147,13 +155,15 @@ export function planDocker(topology: Topology): DockerPlan {
     hosts,
     networks: { data: { name: named('data'), subnet }, publish: { name: named('publish') } },
     nodes,
-    exporter: side('exporter', 9121, { memoryMb: 64, healthPath: '/health', env: [] }),
-    commander: side('commander', 8081, {
+    exporter: side('exporter', { port: 9121, memoryMb: 64, healthPath: '/health' }),
+    commander: side('commander', {
+      port: 8081,
       memoryMb: 192,
       healthPath: '/healthcheck',
       // The image's own defaults first, then the kit's: node-config merges them in this order.
       env: ['NODE_CONFIG_DIR=/redis-commander/config:/kit', 'NODE_ENV=production'],
     }),
+    ...(environment.observability.prometheus && { monitoring: monitoringOf(environment, naming, engine) }),
     ...(topology.watchdog && { watchdog: watchdogOf(named, at(OCTET.watchdog, 0), lastEngine) }),
     init: hosts[0].init,
     ready: {
@@ -199,6 +209,53 @@ function plannedNode(
     memoryMb: redis ? redisMemoryMb(environment) : 64,
     health: ['/usr/local/bin/kit-node', 'health'],
     env: [],
+  };
+}
+
+/** A service other than a node. */
+interface SideService {
+  readonly id: Exclude<keyof typeof OCTET, 'redis' | 'sentinel'>;
+  /** Port on which it listens in its container. */
+  readonly port: number;
+  readonly memoryMb: number;
+  readonly healthPath: string;
+  readonly env?: readonly string[];
+}
+
+function sideService(
+  { named, at }: Naming,
+  engine: Engine | undefined,
+  { id, port, memoryMb, healthPath, env = [] }: SideService,
+): PlannedContainer {
+  return {
+    id,
+    container: named(id),
+    ...(engine && { engine }),
+    configVolume: named(`${id}-conf`),
+    address: at(OCTET[id], port),
+    memoryMb,
+    // busybox is the only program that the published and the local images have in common.
+    health: ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${port}${healthPath}`],
+    env,
+  };
+}
+
+function monitoringOf(
+  { docker: { ports }, security }: EnvironmentConfig,
+  naming: Naming,
+  engine: Engine | undefined,
+): PlannedMonitoring {
+  const storing = (id: MonitoringRole, port: number, memoryMb: number): StoringService => ({
+    ...sideService(naming, engine, { id, port, memoryMb, healthPath: '/-/ready' }),
+    published: { host: '127.0.0.1', port: ports[id] ?? port },
+    dataVolume: naming.named(`${id}-data`),
+    dataPath: `/${id}`,
+  });
+  const probe = { id: 'certificate-probe', port: 9122, memoryMb: 96, healthPath: '/health' } as const;
+  return {
+    prometheus: storing('prometheus', 9090, 256),
+    alertmanager: storing('alertmanager', 9093, 64),
+    ...(security.tls && { probe: sideService(naming, engine, probe) }),
   };
 }
 
@@ -261,14 +318,32 @@ export function bootstrapOf(plan: DockerPlan): PlannedNode {
 
 /** Returns all volumes. A destroyed environment must not leave any of them behind. */
 export function volumesOf(plan: DockerPlan): readonly string[] {
-  return [...configVolumesOf(plan), ...plan.nodes.map((node) => node.dataVolume)];
+  return [...configVolumesOf(plan), ...plan.hosts.flatMap((host) => dataVolumesOn(plan, host))];
+}
+
+/** Returns the services, other than nodes, that store data on one engine. */
+export function storingServicesOn(
+  { monitoring }: DockerPlan,
+  { engine }: Pick<PlannedHost, 'engine'>,
+): readonly StoringService[] {
+  if (monitoring === undefined) return [];
+  return [monitoring.prometheus, monitoring.alertmanager].filter((service) => service.engine === engine);
+}
+
+/** Returns the data volumes of one engine. */
+export function dataVolumesOn(plan: DockerPlan, host: Pick<PlannedHost, 'engine'>): readonly string[] {
+  const nodes = plan.nodes.filter(({ engine }) => engine === host.engine);
+  return [...nodes, ...storingServicesOn(plan, host)].map(({ dataVolume }) => dataVolume);
 }
 
 export function configVolumesOf(plan: DockerPlan): readonly string[] {
   return plan.hosts.flatMap((host) => configVolumesOn(plan, host));
 }
 
-/** Returns the images that the containers of an engine use; the watchdog uses the Redis Commander image. */
+/**
+ * Returns the images that the containers of an engine use; the watchdog and the certificate probe use the Redis
+ * Commander image.
+ */
 export function imageRolesOn(
   plan: DockerPlan,
   { engine }: Pick<PlannedHost, 'engine'>,
@@ -277,7 +352,9 @@ export function imageRolesOn(
   const used: Readonly<Record<ImageRole, boolean>> = {
     redis: true,
     exporter: isHere(plan.exporter),
-    commander: isHere(plan.commander) || isHere(plan.watchdog),
+    commander: isHere(plan.commander) || isHere(plan.watchdog) || isHere(plan.monitoring?.probe),
+    prometheus: isHere(plan.monitoring?.prometheus),
+    alertmanager: isHere(plan.monitoring?.alertmanager),
   };
   return IMAGE_ROLES.filter((role) => used[role]);
 }
@@ -294,12 +371,16 @@ export function configVolumesOn(
 
 /** Returns the containers that run for as long as the environment exists. */
 export function servicesOf(plan: DockerPlan): readonly PlannedContainer[] {
-  return [...publishedOf(plan), ...(plan.watchdog ? [plan.watchdog] : [])];
+  const { monitoring, watchdog } = plan;
+  const unpublished = [monitoring?.probe, watchdog].filter((service) => service !== undefined);
+  return [...publishedOf(plan), ...unpublished];
 }
 
 /** Returns the services with a port on this host. */
 export function publishedOf(plan: DockerPlan): readonly PublishedContainer[] {
-  return [...plan.nodes, plan.exporter, plan.commander];
+  const { monitoring } = plan;
+  const metrics = monitoring === undefined ? [] : [monitoring.prometheus, monitoring.alertmanager];
+  return [...plan.nodes, plan.exporter, plan.commander, ...metrics];
 }
 
 /** Port of a container, and the address on the host at which it is published. */

@@ -33,6 +33,7 @@ import type { RenderedNode } from '../environment.ts';
 import { tarOf } from './archive.ts';
 import { currentCertificates, provideCertificates, type TlsTexts } from './certificates.ts';
 import { drawValues, type EnvironmentValues, readValues } from './generated-values.ts';
+import { monitoringTexts } from './monitoring-files.ts';
 import { commanderTexts, exporterTexts } from './observability-files.ts';
 import {
   bootstrapOf,
@@ -199,6 +200,7 @@ function renderTexts(
   texts.set(plan.ready.configVolume, readyTexts(plan, secrets, tls));
   texts.set(plan.exporter.configVolume, exporterTexts(plan, secrets, tls));
   texts.set(plan.commander.configVolume, commanderTexts(plan, values, tls));
+  for (const [volume, files] of monitoringTexts(plan)) texts.set(volume, files);
   if (plan.watchdog !== undefined) texts.set(plan.watchdog.configVolume, watchdogTexts(plan, secrets, tls));
   return { texts, deviations: [...deviations] };
 }

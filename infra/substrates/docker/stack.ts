@@ -1,8 +1,9 @@
 /**
- * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Watchdog, Observability, and the
- * wait for readiness. A stack does not depend on other stacks: a cross-stack token would put absolute paths into the
- * synthesised text.
+ * One environment as one CDKTF stack: Network, configuration, RedisNodes, Sentinels, Watchdog, Observability,
+ * Monitoring, and the wait for readiness. A stack does not depend on other stacks: a cross-stack token would put
+ * absolute paths into the synthesised text.
  */
+import type { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { DockerProvider, type DockerProviderConfig } from '@cdktf/provider-docker/lib/provider/index.js';
 import { Fn, type ITerraformDependable, LocalBackend, TerraformOutput, TerraformStack } from 'cdktf';
 import type { Construct } from 'constructs';
@@ -11,7 +12,9 @@ import { Applied } from './constructs/applied.ts';
 import { ConfiguredBackend } from './constructs/backend.ts';
 import { Configuration } from './constructs/configuration.ts';
 import { Images } from './constructs/images.ts';
+import { Monitoring } from './constructs/monitoring.ts';
 import { Network } from './constructs/network.ts';
+import type { Node } from './constructs/node.ts';
 import { Observability } from './constructs/observability.ts';
 import { ProcessLimit } from './constructs/process-limit.ts';
 import { Readiness } from './constructs/readiness.ts';
@@ -107,11 +110,13 @@ export class EnvironmentStack extends TerraformStack {
     const nodes = [...redis.nodes, ...sentinels.nodes];
     const containers = nodes.map((node) => node.container);
     const { exporter, commander } = new Observability(this, 'observability', partsFor(plan.exporter), nodes);
+    const monitoring = this.#monitoring(plan, partsFor, nodes);
     const watchdog = plan.watchdog && new Watchdog(this, 'watchdog', partsFor(plan.watchdog), plan.watchdog);
     const { container: ready } = new Readiness(this, 'readiness', partsFor(plan.ready), containers);
     new Applied(this, 'applied', plan, ready);
 
-    const started = [...containers, exporter, commander, ...(watchdog ? [watchdog.container] : [])];
+    const side = [exporter, commander, ...monitoring, ...(watchdog ? [watchdog.container] : [])];
+    const started = [...containers, ...side];
     for (const { engine } of plan.hosts) {
       const names = servicesOf(plan).filter((service) => service.engine === engine);
       const here = started.filter(({ nameInput }) => names.some(({ container }) => container === nameInput));
@@ -121,6 +126,13 @@ export class EnvironmentStack extends TerraformStack {
     for (const [name, value] of Object.entries(outputsOf(plan, props.files))) {
       new TerraformOutput(this, name, { value, staticId: true });
     }
+  }
+
+  /** Creates the containers of `observability.prometheus`; none without it. */
+  #monitoring({ monitoring }: DockerPlan, partsFor: PartsFor, after: readonly Node[]): readonly Container[] {
+    if (monitoring === undefined) return [];
+    const parts = partsFor(monitoring.prometheus);
+    return new Monitoring(this, 'monitoring', parts, { planned: monitoring, after }).containers;
   }
 
   /** Creates the parts of one engine that its containers use. */

@@ -42,7 +42,7 @@ import { cdktfCommand, kitCommand } from './hint-commands.ts';
 import { answeringEngines, copyImages, engineVersions, requireEngines } from './host-engines.ts';
 import { chooseImages, describeImages } from './images.ts';
 import { removeOrphans, removeParts } from './orphans.ts';
-import { type Outputs, outputNodes } from './outputs.ts';
+import { monitoringDifference, type Outputs, outputNodes } from './outputs.ts';
 import { ownerProcessState, recordOwnerProcess, removeOwnerProcess } from './owner-process.ts';
 import { foreignError, type Ownership, partsOf, readOwnership, unknownEnvironment } from './ownership.ts';
 import { dockerPasswords } from './passwords.ts';
@@ -261,14 +261,15 @@ class DockerSubstrate implements Substrate {
   async #running(plan: DockerPlan): Promise<boolean> {
     const { name } = plan.environment;
     const state = await this.#state(plan.environment);
-    if (outputsIn(state) === undefined) return false;
+    const outputs = outputsIn(state);
+    if (outputs === undefined) return false;
     const found = await inspectContainers(plan.nodes);
     // After an interrupted deploy the state may have the outputs but not the containers: such containers belong to no
     // deploy.
     const owned = idsIn(state);
     const ours = [...found.values()].filter(({ Id }) => owned.has(Id));
     if (ours.length < plan.nodes.length) return false;
-    const changed = await this.#changed(plan);
+    const changed = (await this.#changed(plan)) ?? monitoringDifference(outputs, plan);
     if (changed !== undefined) {
       throw new KitError(`environment '${name}' is running with a different configuration: ${changed}`, {
         code: 'ENVIRONMENT_CHANGED',

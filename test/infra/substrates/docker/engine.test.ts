@@ -13,6 +13,12 @@ import {
   listLabelled,
 } from '../../../../infra/substrates/docker/engine.ts';
 import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
+import {
+  BASE_ROLES,
+  IMAGE_ROLES,
+  MONITORING_ROLES,
+  PUBLISHED,
+} from '../../../../infra/substrates/docker/published-images.ts';
 import { SSH_CONNECTIONS } from '../../../../infra/substrates/docker/ssh-connections.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 
@@ -125,7 +131,7 @@ it('the doctor lists existing images, and images that the first deploy pulls fro
   const checks = new Map((await dockerChecks(state.path)).map((check) => [check.id, check]));
   expect(checks.get('docker-engine')).toMatchObject({ state: 'ok', found: 'Docker 20.10.24' });
   expect(checks.get('containers')?.found).toContain('kit-dev-redis-1');
-  for (const role of ['redis', 'exporter', 'commander']) {
+  for (const role of IMAGE_ROLES) {
     expect(checks.get(`image-${role}`)).toMatchObject({
       state: 'ok',
       found: expect.stringContaining('pulled at the first deploy'),
@@ -133,16 +139,18 @@ it('the doctor lists existing images, and images that the first deploy pulls fro
   }
 });
 
-it('the doctor fails if an image is missing and no registry provides it', async () => {
+it('the doctor fails if an image is missing and no registry provides it, unless few environments use it', async () => {
   engine(
     `case "$1" in ${ENGINE} manifest) echo "lookup registry: no such host" >&2; exit 1 ;; *) exit 1 ;; esac`,
   );
   const checks = await dockerChecks(state.path);
   const images = checks.filter(({ id }) => id.startsWith('image-'));
-  expect(images).toHaveLength(3);
+  expect(images.map(({ id, state }) => [id, state])).toEqual([
+    ...BASE_ROLES.map((role) => [`image-${role}`, 'fail']),
+    ...MONITORING_ROLES.map((role) => [`image-${role}`, 'warn']),
+  ]);
   for (const check of images) {
     expect(check).toMatchObject({
-      state: 'fail',
       found: expect.stringContaining('or in a registry: lookup registry: no such host'),
       remedy: 'kit images build',
     });
@@ -154,7 +162,8 @@ it('the doctor queries a plain HTTP registry over plain HTTP', async () => {
     'case "$*" in *--insecure*) ;; *) echo "server gave HTTP response to HTTPS client" >&2; exit 1 ;; esac';
   engine(`case "$1" in ${ENGINE} manifest) ${plain} ;; *) exit 1 ;; esac`);
   const checks = await dockerChecks(state.path);
-  expect(checks.filter(({ id, state }) => id.startsWith('image-') && state === 'ok')).toHaveLength(3);
+  const available = checks.filter(({ id, state }) => id.startsWith('image-') && state === 'ok');
+  expect(available).toHaveLength(IMAGE_ROLES.length);
 });
 
 it('the doctor names an image lock that cannot be used', async () => {
@@ -179,4 +188,26 @@ it('no image is locked if a registry returns no digest, or is unreachable', asyn
     code: 'IMAGES_NOT_RESOLVED',
     message: expect.stringContaining('connection refused'),
   });
+});
+
+it('the lock leaves out the images of Prometheus if the registry lacks them, and keeps them if they were locked', async () => {
+  vi.stubEnv('KIT_IMAGES_LOCK', join(state.path, 'images.lock.yaml'));
+  const registry = (pull: string) =>
+    engine(`case "$1" in
+      pull) ${pull} ;;
+      image) echo "[\\"\${5%:*}@sha256:${'a'.repeat(64)}\\"]" ;;
+      run) echo 'Redis server v=8.2.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=1' ;;
+    esac`);
+  const lines: string[] = [];
+  const lock = async () => (await lockImages({ progress: (line) => lines.push(line) })).images;
+  const lacking = 'case "$3" in prom/*) echo "not found" >&2; exit 1 ;; esac';
+  registry(lacking);
+  expect(Object.keys(await lock())).toEqual([...BASE_ROLES]);
+  for (const role of MONITORING_ROLES)
+    expect(lines).toContain(`${PUBLISHED[role]}: not locked, needed for observability.prometheus: not found`);
+  registry(':');
+  const all = await lock();
+  expect(Object.keys(all)).toEqual([...IMAGE_ROLES]);
+  registry(lacking);
+  expect(await lock()).toEqual(all);
 });

@@ -95,6 +95,17 @@ describe('the node image', () => {
     expect(nodesOf('redis@8.2').redis).toMatchObject({ kind: 'dockerfile', base: 'redis:8.2' });
   });
 
+  it('is chosen together with images of Prometheus and Alertmanager, which an earlier build may lack', () => {
+    writeImages(state.path, own);
+    const missing = { kind: 'local', tag: 'redis-cache-kit/prometheus:not-built' };
+    expect(chooseImages(state.path).prometheus).toEqual(missing);
+    writeImages(state.path, { ...own, prometheus: 'own/prometheus:1', alertmanager: 'own/alertmanager:1' });
+    expect(chooseImages(state.path)).toMatchObject({
+      prometheus: { kind: 'local', tag: 'own/prometheus:1' },
+      alertmanager: { kind: 'local', tag: 'own/alertmanager:1' },
+    });
+  });
+
   it('is printed with its server at the start of a deploy', () => {
     writeImages(state.path, own);
     expect(describeImages(nodesOf('valkey@9.1'))).toBe(
