@@ -166,13 +166,17 @@ export async function run(request: RunRequest, planted?: PlantedClient): Promise
 
   // 6. Verdict and reports, from the sealed files only.
   request.progress('judging');
+  const report = await writeReports(folder, draft, request.signal);
+  return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
+}
+
+async function writeReports(folder: RunFolder, draft: Manifest, signal: AbortSignal): Promise<Report> {
   const extensions = registeredExtensions();
-  const report = await judgeInThread('analyze', [folder.dir], {
-    ...{ modules: extensions.map(({ module }) => module), signal: request.signal },
-  });
+  const modules = extensions.map(({ module }) => module);
+  const report = await judgeInThread('analyze', [folder.dir], { modules, signal });
   const formats = { ...renderers, ...extensionReports(draft, extensions) };
   for (const [name, render] of Object.entries(formats)) folder.writeReport(name, render(report));
-  return { folder: folder.dir, report, exitCode: report.verdict.exitCode };
+  return report;
 }
 
 /**

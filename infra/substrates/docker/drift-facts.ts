@@ -4,14 +4,8 @@
 import { docker, listLabelled } from './engine.ts';
 import type { Engine } from './engines.ts';
 import { type ImageSet, imageName } from './images.ts';
-import {
-  configVolumesOn,
-  type DockerPlan,
-  dataVolumesOn,
-  hasHosts,
-  LABEL,
-  type PlannedHost,
-} from './plan.ts';
+import { type DockerPlan, hasHosts, LABEL, type PlannedHost } from './plan.ts';
+import { configVolumesOn, dataVolumesOn } from './plan-volumes.ts';
 
 export interface EngineFacts {
   readonly host: PlannedHost;

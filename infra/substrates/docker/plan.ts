@@ -316,30 +316,6 @@ export function bootstrapOf(plan: DockerPlan): PlannedNode {
   return found;
 }
 
-/** Returns all volumes. A destroyed environment must not leave any of them behind. */
-export function volumesOf(plan: DockerPlan): readonly string[] {
-  return [...configVolumesOf(plan), ...plan.hosts.flatMap((host) => dataVolumesOn(plan, host))];
-}
-
-/** Returns the services, other than nodes, that store data on one engine. */
-export function storingServicesOn(
-  { monitoring }: DockerPlan,
-  { engine }: Pick<PlannedHost, 'engine'>,
-): readonly StoringService[] {
-  if (monitoring === undefined) return [];
-  return [monitoring.prometheus, monitoring.alertmanager].filter((service) => service.engine === engine);
-}
-
-/** Returns the data volumes of one engine. */
-export function dataVolumesOn(plan: DockerPlan, host: Pick<PlannedHost, 'engine'>): readonly string[] {
-  const nodes = plan.nodes.filter(({ engine }) => engine === host.engine);
-  return [...nodes, ...storingServicesOn(plan, host)].map(({ dataVolume }) => dataVolume);
-}
-
-export function configVolumesOf(plan: DockerPlan): readonly string[] {
-  return plan.hosts.flatMap((host) => configVolumesOn(plan, host));
-}
-
 /**
  * Returns the images that the containers of an engine use; the watchdog and the certificate probe use the Redis
  * Commander image.
@@ -357,16 +333,6 @@ export function imageRolesOn(
     alertmanager: isHere(plan.monitoring?.alertmanager),
   };
   return IMAGE_ROLES.filter((role) => used[role]);
-}
-
-/** Returns the configuration volumes of one engine. */
-export function configVolumesOn(
-  plan: DockerPlan,
-  { engine }: Pick<PlannedHost, 'engine'>,
-): readonly string[] {
-  return [...servicesOf(plan), plan.ready]
-    .filter((part) => part.engine === engine)
-    .map((part) => part.configVolume);
 }
 
 /** Returns the containers that run for as long as the environment exists. */

@@ -37,13 +37,13 @@ import { monitoringTexts } from './monitoring-files.ts';
 import { commanderTexts, exporterTexts } from './observability-files.ts';
 import {
   bootstrapOf,
-  configVolumesOn,
   type DockerPlan,
   hasHosts,
   type PlannedHost,
   type PlannedNode,
   TLS_PATHS,
 } from './plan.ts';
+import { configVolumesOn } from './plan-volumes.ts';
 import { environmentDir } from './state-files.ts';
 import { watchdogTexts } from './watchdog-files.ts';
 

@@ -11,7 +11,8 @@ import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import type { ITerraformDependable } from 'cdktf';
 import { Construct } from 'constructs';
 import { OWN_STORES, UNPACK } from '../archive.ts';
-import { configVolumesOn, type PlannedHost, type StoringService, storingServicesOn } from '../plan.ts';
+import type { PlannedHost, StoringService } from '../plan.ts';
+import { configVolumesOn, storingServicesOn } from '../plan-volumes.ts';
 import type { Archive } from '../rendering.ts';
 import {
   containerLabels,

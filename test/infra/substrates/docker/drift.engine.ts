@@ -13,7 +13,8 @@ import {
   docker,
   inspectContainers,
 } from '../../../../infra/substrates/docker/engine.ts';
-import { LABEL, planDocker, servicesOf, volumesOf } from '../../../../infra/substrates/docker/plan.ts';
+import { LABEL, planDocker, servicesOf } from '../../../../infra/substrates/docker/plan.ts';
+import { volumesOf } from '../../../../infra/substrates/docker/plan-volumes.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import { planTopology } from '../../../../infra/topology.ts';

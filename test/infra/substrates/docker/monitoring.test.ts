@@ -9,7 +9,8 @@ import { type EnvironmentConfig, environmentSchema } from '../../../../config/sc
 import { renderAlertmanager } from '../../../../infra/observability/prometheus-conf.ts';
 import { renderRules } from '../../../../infra/observability/rules.ts';
 import { accessOf } from '../../../../infra/substrates/docker/access.ts';
-import { imageRolesOn, planDocker, servicesOf, volumesOf } from '../../../../infra/substrates/docker/plan.ts';
+import { imageRolesOn, planDocker, servicesOf } from '../../../../infra/substrates/docker/plan.ts';
+import { volumesOf } from '../../../../infra/substrates/docker/plan-volumes.ts';
 import { addEnvironment } from '../../../../infra/substrates/docker/synthesis.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
