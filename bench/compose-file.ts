@@ -9,7 +9,12 @@
 import { join } from 'node:path';
 import { UNPACK } from '../infra/substrates/docker/archive.ts';
 import type { ImageChoice, ImageSet } from '../infra/substrates/docker/images.ts';
-import { type DockerPlan, type PlannedContainer, type PlannedNode, RUN_AS } from '../infra/substrates/docker/plan.ts';
+import {
+  type DockerPlan,
+  type PlannedContainer,
+  type PlannedNode,
+  RUN_AS,
+} from '../infra/substrates/docker/plan.ts';
 import { configVolumesOf } from '../infra/substrates/docker/plan-volumes.ts';
 
 export type Configuration = 'volumes' | 'folders';
