@@ -123,7 +123,8 @@ function otherFiles(
   containers: Comparison['containers'],
   stateDir: string,
 ): readonly string[] {
-  const { hashes } = renderHashes(plan, chooseImages(stateDir, plan.environment).facts, stateDir);
+  const hashes = hashesOrProblem(plan, stateDir);
+  if (typeof hashes === 'string') return [hashes];
   const other = plan.nodes.filter(({ container, configVolume }) => {
     const label = containers.get(container)?.Config.Labels?.[LABEL.config];
     return label !== undefined && label !== hashes.get(configVolume);
@@ -132,4 +133,14 @@ function otherFiles(
   return [
     `files: ${other.map(({ id }) => id).join(', ')} was deployed by another version of the kit, or with other images or certificates`,
   ];
+}
+
+/** Returns the hashes of the current files, or why the user's certificates cannot be used: the nodes still run. */
+function hashesOrProblem(plan: DockerPlan, stateDir: string): ReadonlyMap<string, string> | string {
+  try {
+    return renderHashes(plan, chooseImages(stateDir, plan.environment).facts, stateDir).hashes;
+  } catch (error) {
+    if (!(error instanceof KitError && error.code.startsWith('CERTIFICATE_'))) throw error;
+    return `certificates: ${error.where} ${error.message}`;
+  }
 }

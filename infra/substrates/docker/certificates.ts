@@ -63,6 +63,33 @@ export function currentCertificates(plan: DockerPlan, stateDir: string): TlsText
   return kept?.addresses.join() === certified(plan).join() ? kept : undefined;
 }
 
+/** Files in a configuration volume. */
+const FILES = { ca: 'tls/ca.crt', cert: 'tls/node.crt', key: 'tls/node.key' } as const;
+
+/** Returns the files of the certificates, with their texts. */
+export function tlsTexts(tls: TlsTexts | undefined): readonly (readonly [string, string])[] {
+  if (tls === undefined) return [];
+  return [
+    [FILES.ca, tls.ca],
+    [FILES.cert, tls.cert],
+    [FILES.key, tls.key],
+  ];
+}
+
+/**
+ * Returns the certificates in the files of the last deploy; undefined if another checkout deployed the environment.
+ * They differ from those of the next deploy if the user has replaced the files since, or if a renewal is due.
+ */
+export function deployedCertificates(
+  { environment, nodes }: DockerPlan,
+  stateDir: string,
+): TlsTexts | undefined {
+  const dir = join(environmentDir(stateDir, environment.name), 'files', nodes[0]?.configVolume ?? '');
+  if (!Object.values(FILES).every((file) => existsSync(join(dir, file)))) return undefined;
+  const textOf = (file: string) => readFileSync(join(dir, file), 'utf8');
+  return { ca: textOf(FILES.ca), cert: textOf(FILES.cert), key: textOf(FILES.key) };
+}
+
 /** Returns the expiry date of the generated certificates, if the next deploy renews them. */
 export function renewalDue({ environment }: DockerPlan, stateDir: string): string | undefined {
   const { tls, certificates: given } = environment.security;

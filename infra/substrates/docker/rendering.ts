@@ -31,7 +31,13 @@ import { redisCompatibility } from '../../redis/server-version.ts';
 import type { TopologyNode } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
 import { tarOf } from './archive.ts';
-import { currentCertificates, provideCertificates, type TlsTexts } from './certificates.ts';
+import {
+  currentCertificates,
+  deployedCertificates,
+  provideCertificates,
+  type TlsTexts,
+  tlsTexts,
+} from './certificates.ts';
 import { drawValues, type EnvironmentValues, readValues } from './generated-values.ts';
 import { monitoringTexts } from './monitoring-files.ts';
 import { commanderTexts, exporterTexts } from './observability-files.ts';
@@ -74,7 +80,8 @@ export interface RenderedFiles {
 /**
  * Renders and writes the files. The same plan, secrets and images give the same files.
  *
- * @param secrets passwords; default: the current passwords and, during a rotation, the other valid ones
+ * @param secrets passwords that replace those in the deployed files; the certificates are then kept. Default: a deploy,
+ *   with the current passwords and, during a rotation, the other valid ones
  */
 export async function renderFiles(
   plan: DockerPlan,
@@ -82,7 +89,10 @@ export async function renderFiles(
   stateDir: string,
   secrets?: EnvironmentSecrets,
 ): Promise<RenderedFiles> {
-  const tls = plan.environment.security.tls ? await provideCertificates(plan, stateDir) : undefined;
+  // New certificates would take effect when a node restarts, while the other nodes still have the previous ones.
+  const deployed = secrets === undefined ? undefined : deployedCertificates(plan, stateDir);
+  const { security } = plan.environment;
+  const tls = security.tls ? (deployed ?? (await provideCertificates(plan, stateDir))) : undefined;
   const drawn = drawValues(stateDir, plan.environment.name);
   const input = { facts, tls, values: secrets === undefined ? drawn : { ...drawn, secrets } };
   const { texts, deviations } = renderTexts(plan, input);
@@ -150,14 +160,24 @@ export function renderHashes(
   return { ...stableHashes(plan, input), sums: new Map(sums), deviations };
 }
 
-/** Returns the configuration and users of every node as deployed, by node id. */
+/** Returns the settings that the server does not support. Reads no certificates, which may have expired. */
+export function findDeviations(
+  plan: DockerPlan,
+  facts: BinaryFacts,
+  stateDir: string,
+  secrets: EnvironmentSecrets,
+): readonly string[] {
+  const values = readValues(stateDir, plan.environment.name, secrets);
+  return renderTexts(plan, { facts, tls: placeholderOf(plan), values }).deviations;
+}
+
+/** Returns the configuration and users of every node as deployed, by node id. Reads no certificates. */
 export function renderNodes(
   plan: DockerPlan,
   facts: BinaryFacts,
   stateDir: string,
 ): ReadonlyMap<string, RenderedNode> {
-  const tls = plan.environment.security.tls ? (currentCertificates(plan, stateDir) ?? UNMADE) : undefined;
-  const input = { facts, tls, values: readValues(stateDir, plan.environment.name) };
+  const input = { facts, tls: placeholderOf(plan), values: readValues(stateDir, plan.environment.name) };
   return new Map(
     plan.nodes.map((planned) => {
       const { texts } = nodeTexts(plan, planned, input);
@@ -169,6 +189,8 @@ export function renderNodes(
 
 /** Placeholder for certificates that the next deploy generates; it differs from every real certificate. */
 const UNMADE: TlsTexts = { ca: '', cert: '', key: '' };
+
+const placeholderOf = ({ environment }: DockerPlan) => (environment.security.tls ? UNMADE : undefined);
 
 /** Returns the files of the archive, in one folder per volume. */
 const filesOf = (texts: Texts) =>
@@ -349,15 +371,6 @@ function authTexts(
     ['auth/redis.password', redis[user].reveal()],
     ['auth/sentinel.user', 'app'],
     ['auth/sentinel.password', sentinel.app.reveal()],
-  ];
-}
-
-function tlsTexts(tls: TlsTexts | undefined): readonly (readonly [string, string])[] {
-  if (tls === undefined) return [];
-  return [
-    ['tls/ca.crt', tls.ca],
-    ['tls/node.crt', tls.cert],
-    ['tls/node.key', tls.key],
   ];
 }
 

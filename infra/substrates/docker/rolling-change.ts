@@ -9,9 +9,11 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { NodeChange, PreparedChange } from '../../operations/rolling/change.ts';
 import { fileMark } from '../../operations/rolling/file-mark.ts';
 import { notRolling } from '../../operations/rolling/limits.ts';
+import { requireMutualTrust } from '../../operations/rolling/trust.ts';
 import { serverOf } from '../../redis/server-capabilities.ts';
 import { planTopology } from '../../topology.ts';
 import type { FoundEnvironment } from '../substrate.ts';
+import type { TlsTexts } from './certificates.ts';
 import { stepsOfNodes } from './changed-nodes.ts';
 import type { DriftFinding } from './drift.ts';
 import type { DockerEnvironment } from './environment.ts';
@@ -25,6 +27,8 @@ import { deploy, replaceContainer, type TerraformOptions, terraformPlan } from '
 
 export interface DockerChangeRequest {
   readonly plan: DockerPlan;
+  /** Certificates of the next deploy; undefined without TLS, and if that deploy generates them. */
+  readonly certificates: TlsTexts | undefined;
   /** Configuration of the last deploy; undefined if an older version of the kit deployed the environment. */
   readonly applied: EnvironmentConfig | undefined;
   /** Differences between the engine and the plan. */
@@ -34,19 +38,24 @@ export interface DockerChangeRequest {
   readonly images: ImageSet;
   readonly environment: DockerEnvironment;
   readonly terraform: TerraformOptions;
+  readonly progress: (line: string) => void;
 }
 
-/** Prepares a change. @throws KitError `CHANGE_NOT_ROLLING` */
-export function prepareDockerChange(request: DockerChangeRequest): PreparedChange {
-  const { plan, applied, drift, found, images, environment, terraform } = request;
+/** Prepares a change. @throws KitError `CHANGE_NOT_ROLLING`, `CERTIFICATE_UNTRUSTED` */
+export async function prepareDockerChange(request: DockerChangeRequest): Promise<PreparedChange> {
+  const { plan, certificates, applied, drift, found, images, environment, terraform } = request;
   const { name } = plan.environment;
   requirePasswords(name, found);
   requireRolling(plan, applied);
-  requireSameAuthority(plan, drift);
+  requireSameAuthority(plan, certificates, drift);
   const changes = plan.nodes.flatMap(({ id, container }): readonly NodeChange[] => {
     const own = drift.filter(({ what, nextApply }) => what === container && ENDS_NODE.has(nextApply));
     return own.length === 0 ? [] : [{ nodeId: id, differences: own.map(({ kind }) => kind) }];
   });
+  if (certificates !== undefined && changes.length > 0) {
+    request.progress('checking that the nodes trust the certificates of each other');
+    await requireMutualTrust(environment, certificates);
+  }
   return {
     environment,
     mark: fileMark(join(environmentDir(terraform.stateDir, name), 'rolling')),
@@ -109,21 +118,27 @@ function requireRolling(plan: DockerPlan, applied: EnvironmentConfig | undefined
 }
 
 /**
- * Refuses renewed certificates. The kit's CA signs only once, so renewed certificates have another CA, which other
- * nodes do not trust yet.
+ * Refuses certificates that the deploy would generate. The kit's CA signs only once, so they have another CA, which
+ * other nodes do not trust yet.
  */
-function requireSameAuthority({ environment }: DockerPlan, drift: readonly DriftFinding[]): void {
+function requireSameAuthority(
+  { environment }: DockerPlan,
+  certificates: TlsTexts | undefined,
+  drift: readonly DriftFinding[],
+): void {
   const due = drift.find(({ kind }) => kind === 'certificate');
-  if (due === undefined) return;
-  throw new KitError(
-    `the certificates are due for renewal (${due.found}), and the new ones have a new authority`,
-    {
-      code: 'CHANGE_NOT_ROLLING',
-      exitCode: EXIT.USAGE,
-      where: environment.name,
-      hint: `deploy with an interruption of all nodes: ${cdktfCommand('deploy', environment)}; or name certificates from your own authority in security.certificates`,
-    },
-  );
+  const isGenerated = environment.security.tls && certificates === undefined;
+  if (due === undefined && !isGenerated) return;
+  const what =
+    due === undefined
+      ? 'security.certificates is omitted, and the certificates that the kit would generate'
+      : `the certificates are due for renewal (${due.found}), and the new ones`;
+  throw new KitError(`${what} have a new authority`, {
+    code: 'CHANGE_NOT_ROLLING',
+    exitCode: EXIT.USAGE,
+    where: environment.name,
+    hint: `deploy with an interruption of all nodes: ${cdktfCommand('deploy', environment)}; or name certificates from your own authority in security.certificates`,
+  });
 }
 
 /** Deploys the remaining changes. A node that still differs would be replaced together with others. */

@@ -29,7 +29,7 @@ import type {
 import { accessOf } from './access.ts';
 import { adoptForeign } from './adoption.ts';
 import { appliedIn, compareWithCurrent } from './applied-configuration.ts';
-import { clientCa } from './certificates.ts';
+import { clientCa, currentCertificates } from './certificates.ts';
 import { changedNodes, outageOfDeploy, stepsOfNodes } from './changed-nodes.ts';
 import { destroy } from './destroy.ts';
 import { findDrift } from './drift.ts';
@@ -50,7 +50,7 @@ import { type DockerPlan, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
 import { provenanceOf } from './provenance.ts';
 import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
-import { environmentDir, renderHashes, renderNodes } from './rendering.ts';
+import { environmentDir, findDeviations, renderNodes } from './rendering.ts';
 import { prepareDockerChange } from './rolling-change.ts';
 import { provideNodeImage } from './server-images.ts';
 import { requireReadableData } from './server-versions.ts';
@@ -185,12 +185,15 @@ class DockerSubstrate implements Substrate {
     const found = await this.find(plan.environment.name, topology);
     if (found === undefined) return undefined;
     await found.environment[Symbol.asyncDispose]();
+    const certificates = plan.environment.security.tls
+      ? currentCertificates(plan, this.#stateDir)
+      : undefined;
     await provideNodeImage(this.#stateDir, plan.environment, { progress, signal });
     await copyImages(this.#stateDir, plan, progress);
     const images = chooseImages(this.#stateDir, plan.environment);
     progress(describeImages(images));
-    return prepareDockerChange({
-      plan,
+    return await prepareDockerChange({
+      ...{ plan, certificates, progress },
       applied: appliedIn(await this.#state(plan.environment), plan.environment),
       drift: await findDrift(plan, this.#stateDir),
       found,
@@ -292,13 +295,12 @@ class DockerSubstrate implements Substrate {
     const { name } = plan.environment;
     const images = chooseImages(this.#stateDir, plan.environment);
     const passwords = dockerPasswords({ plan, facts: images.facts, stateDir: this.#stateDir, known });
-    const { deviations } = renderHashes(plan, images.facts, this.#stateDir, passwords.secrets());
     const { found } = await inspectReachable([...plan.nodes, plan.exporter]);
     return new DockerEnvironment({
       plan,
       passwords,
       ca: plan.environment.security.tls ? clientCa(this.#stateDir, name) : undefined,
-      deviations,
+      deviations: findDeviations(plan, images.facts, this.#stateDir, passwords.secrets()),
       access: accessOf(plan, this.#stateDir),
       ...provenanceOf(plan, images, found, await engineVersions(plan.environment)),
       logDir: join(environmentDir(this.#stateDir, name), 'logs'),

@@ -1,14 +1,20 @@
 /**
- * Certificates of an environment on disk: either provided by the user, or generated for its addresses. Written once,
- * for a new environment. Later commands read them again, because running nodes have loaded them.
+ * Certificates of an environment on disk: either provided by the user, or generated for its addresses. Written for a
+ * new environment, and by a rolling change if the user's files have changed. Other commands read them, because running
+ * nodes have loaded them.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { makeCertificates } from '../../certificates/generate.ts';
 import { readCertificates } from '../../certificates/given.ts';
 import { makePrivateDir, writePrivate } from '../../host/private-files.ts';
 import type { TlsFiles } from './local-context.ts';
+
+const KINDS = ['ca', 'cert', 'key'] as const;
+
+/** PEM texts. */
+export type CertificateTexts = Readonly<Record<(typeof KINDS)[number], string>>;
 
 /**
  * Provides the certificates. The key of the CA is not stored, because it signs only once. Clients get only the CA
@@ -35,9 +41,15 @@ export async function provideTls(
   return { paths, material: { ca: readFileSync(paths.ca, 'utf8') } };
 }
 
+export interface RenewedCertificates {
+  readonly texts: CertificateTexts;
+  /** Installs the certificates for the next start of a node. */
+  readonly write: () => void;
+}
+
 /**
- * Reads the user's certificates again, and returns a function that installs them for the next start of a node;
- * undefined if the nodes already have these certificates, or if the kit generated the certificates.
+ * Reads the user's certificates again, because they may have been renewed; undefined if the kit generated the
+ * certificates.
  *
  * @throws KitError if the files cannot be used for this environment
  */
@@ -45,20 +57,31 @@ export function renewedCertificates(
   { security }: Pick<EnvironmentConfig, 'security'>,
   { paths }: TlsFiles,
   hosts: readonly string[],
-): { readonly texts: readonly string[]; readonly write: () => void } | undefined {
+): RenewedCertificates | undefined {
   if (security.certificates === undefined) return undefined;
   const { ca, cert, key } = readCertificates(security.certificates, [...new Set(hosts)]);
-  const files = [
-    [paths.ca, ca],
-    [paths.cert, cert],
-    [paths.key, key.reveal()],
-  ] as const;
-  if (files.every(([path, text]) => existsSync(path) && readFileSync(path, 'utf8') === text))
-    return undefined;
+  const texts = { ca, cert, key: key.reveal() };
   return {
-    texts: files.map(([, text]) => text),
-    write: () => {
-      for (const [path, text] of files) writePrivate(path, text);
+    texts,
+    write() {
+      if (KINDS.some((kind) => textAt(paths[kind]) !== texts[kind])) writePrivate(outdatedParts(paths), '');
+      for (const kind of KINDS) writePrivate(paths[kind], texts[kind]);
     },
   };
 }
+
+/** Returns the certificates with which the next node starts; a missing file is an empty text. */
+export function installedCertificates({ paths }: TlsFiles): CertificateTexts {
+  return { ca: textAt(paths.ca), cert: textAt(paths.cert), key: textAt(paths.key) };
+}
+
+/** Path of a file that exists while the watchdog and other parts may still use the previous CA certificates. */
+const outdatedParts = (paths: TlsFiles['paths']): string => join(dirname(paths.ca), 'parts-outdated');
+
+export const arePartsOutdated = ({ paths }: TlsFiles): boolean => existsSync(outdatedParts(paths));
+
+/** Records that all parts have been started with the installed certificates. */
+export const recordPartsRenewed = ({ paths }: TlsFiles): void =>
+  rmSync(outdatedParts(paths), { force: true });
+
+const textAt = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

@@ -6,10 +6,10 @@
  * Passwords are left out: they change without a restart.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { Secret } from '../../../config/secret.ts';
 import { type EnvironmentSecrets, REDIS_USERS, SENTINEL_USERS } from '../../../config/secrets.ts';
 import type { TopologyNode } from '../../topology.ts';
+import { type CertificateTexts, installedCertificates } from './certificates.ts';
 import { type Ledger, type NodeFingerprint, updateLedger } from './ledger.ts';
 import { addressOf, type LocalContext } from './local-context.ts';
 import { renderRedis, renderSentinel, renderUsers } from './rendering.ts';
@@ -31,7 +31,7 @@ function passwordsOf(users: readonly string[]) {
 export function fingerprintOf(
   context: LocalContext,
   node: TopologyNode,
-  certificates: readonly string[] = certificateTexts(context),
+  certificates: CertificateTexts | undefined = context.tls && installedCertificates(context.tls),
 ): NodeFingerprint {
   const plain = { ...context, secrets: NO_PASSWORDS };
   const first = context.topology.redis[0]?.id ?? node.id;
@@ -44,14 +44,10 @@ export function fingerprintOf(
     settings: digest(text),
     users: digest(renderUsers(plain, node)),
     server: digest(`${path}\n${provenance}`),
-    certificate: digest(certificates.join('\n')),
+    certificate: digest(
+      certificates === undefined ? '' : [certificates.ca, certificates.cert, certificates.key].join('\n'),
+    ),
   };
-}
-
-function certificateTexts({ tls }: LocalContext): readonly string[] {
-  if (tls === undefined) return [];
-  const { ca, cert, key } = tls.paths;
-  return [ca, cert, key].map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''));
 }
 
 const WORDS: Readonly<Record<keyof NodeFingerprint, string>> = {

@@ -12,12 +12,18 @@ import { endProcess, isAlive } from '../../host/process-identity.ts';
 import type { NodeChange, PreparedChange } from '../../operations/rolling/change.ts';
 import { fileMark } from '../../operations/rolling/file-mark.ts';
 import { notRolling } from '../../operations/rolling/limits.ts';
+import { requireMutualTrust } from '../../operations/rolling/trust.ts';
 import { renewSentinelConf } from '../../redis/conf/sentinel-conf.ts';
 import { serverOf } from '../../redis/server-capabilities.ts';
 import { nodesOf, planTopology, type SentinelNode, type TopologyNode } from '../../topology.ts';
 import { configDifferences } from '../config-differences.ts';
 import { OBSERVABILITY_PARTS } from './addresses.ts';
-import { renewedCertificates } from './certificates.ts';
+import {
+  arePartsOutdated,
+  type CertificateTexts,
+  recordPartsRenewed,
+  renewedCertificates,
+} from './certificates.ts';
 import { LocalEnvironment } from './environment.ts';
 import { fingerprintDifferences, fingerprintOf, recordFingerprint } from './fingerprint.ts';
 import { type Ledger, updateLedger } from './ledger.ts';
@@ -37,14 +43,16 @@ export interface LocalChangeRequest {
   readonly ledger: Ledger;
   /** Starts Prometheus and its parts, if the environment has them. */
   readonly startObservability: () => Promise<void>;
+  readonly progress: (line: string) => void;
 }
 
-/** Prepares a change. @throws KitError `CHANGE_NOT_ROLLING` */
-export function prepareLocalChange({
+/** Prepares a change. @throws KitError `CHANGE_NOT_ROLLING`, `CERTIFICATE_UNTRUSTED` */
+export async function prepareLocalChange({
   nodes,
   ledger,
   startObservability,
-}: LocalChangeRequest): PreparedChange {
+  progress: report,
+}: LocalChangeRequest): Promise<PreparedChange> {
   const { context } = nodes;
   const asked = context.topology.environment;
   const applied = ledger.config ?? asked;
@@ -55,12 +63,18 @@ export function prepareLocalChange({
     const differences = differencesOf(context, node, ledger, certificates?.texts);
     return differences.length === 0 ? [] : [{ nodeId: node.id, differences }];
   });
+  const environment = new LocalEnvironment({ nodes, deviations: ledger.deviations });
+  if (certificates !== undefined && changes.length > 0) {
+    report('checking that the nodes trust the certificates of each other');
+    await requireMutualTrust(environment, certificates.texts);
+  }
   return {
-    environment: new LocalEnvironment({ nodes, deviations: ledger.deviations }),
+    environment,
     mark: fileMark(join(context.dir, 'rolling')),
     changes,
-    // The files of these parts are rendered at every start, so the parts are restarted after each change.
-    parts: [],
+    // The files of these parts are rendered at every start, so the parts are restarted after each change. They are
+    // named only if a change of the certificates was interrupted before they were restarted.
+    parts: context.tls && arePartsOutdated(context.tls) ? runningParts(nodes).map(([id]) => id) : [],
     settings: configDifferences(applied, asked),
     server: serverOf(context.binary.facts),
     async replaceNode(nodeId, progress) {
@@ -89,7 +103,7 @@ function differencesOf(
   context: LocalContext,
   node: TopologyNode,
   ledger: Ledger,
-  certificates: readonly string[] | undefined,
+  certificates: CertificateTexts | undefined,
 ): readonly string[] {
   const found = ledger.fingerprints?.[node.id];
   const isUnchanged = ledger.configHash === configHashOf(context.topology);
@@ -143,6 +157,8 @@ function renewSentinel(context: LocalContext, node: SentinelNode): void {
   writePrivate(conf, renewSentinelConf(text, readFileSync(conf, 'utf8'), serviceName));
 }
 
+const runningParts = (nodes: LocalNodes) => [...nodes.processes()].filter(([id]) => PARTS.includes(id));
+
 async function finish(
   nodes: LocalNodes,
   {
@@ -151,7 +167,7 @@ async function finish(
   }: Pick<LocalChangeRequest, 'startObservability'> & { readonly progress: (line: string) => void },
 ): Promise<void> {
   const { context, name } = nodes;
-  const running = [...nodes.processes()].filter(([id]) => PARTS.includes(id));
+  const running = runningParts(nodes);
   if (running.length > 0) progress(`restarting ${running.map(([id]) => id).join(', ')}`);
   await Promise.all(running.map(([, identity]) => endProcess(identity, PART_GRACE_MS)));
   updateLedger(context.stateDir, name, (ledger) => ({
@@ -160,6 +176,7 @@ async function finish(
   }));
   await nodes.launchWatchdog();
   await startObservability();
+  if (context.tls !== undefined) recordPartsRenewed(context.tls);
   updateLedger(context.stateDir, name, (ledger) => ({
     ...ledger,
     configHash: configHashOf(context.topology),

@@ -145,8 +145,8 @@ class LocalSubstrate implements Substrate {
     requireSamePasswords(context);
     const nodes = new LocalNodes(context, ledger.owner !== undefined);
     const request: StartRequest = { topology, stateDir, options, progress, signal };
-    return prepareLocalChange({
-      ...{ nodes, ledger },
+    return await prepareLocalChange({
+      ...{ nodes, ledger, progress },
       startObservability: () => startObservability(nodes, request),
     });
   }

@@ -4,6 +4,7 @@ import { loadEnvironment } from '../../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../../config/schema.ts';
 import { interruptions, notRolling } from '../../../../infra/operations/rolling/limits.ts';
 import { rollingSteps } from '../../../../infra/operations/rolling/order.ts';
+import { trustProblem } from '../../../../infra/operations/rolling/trust.ts';
 import { renewSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
 import { rdbVersionFor, versionProblem } from '../../../../infra/redis/rdb-version.ts';
 import type { ServerVersion } from '../../../../infra/redis/server-version.ts';
@@ -150,5 +151,49 @@ describe('the rewritten file of a sentinel', () => {
       'sentinel known-replica mymaster 127.0.0.1 6379',
       'sentinel current-epoch 7',
     ]);
+  });
+});
+
+describe('trust between nodes with the current and the next certificates', () => {
+  const unknown = 'tlsv1 alert unknown ca';
+  const unverified = 'UNABLE_TO_VERIFY_LEAF_SIGNATURE';
+
+  it('is complete if each node verifies the next certificate, and the next CA certificates verify the nodes', () => {
+    expect(trustProblem([{ id: 'redis-1' }, { id: 'redis-2' }])).toBeUndefined();
+    expect(trustProblem([])).toBeUndefined();
+  });
+
+  it('is missing for a certificate of an authority that the nodes do not know yet', () => {
+    expect(trustProblem([{ id: 'redis-1', rejection: unknown }, { id: 'redis-2' }])).toEqual({
+      message: `the new certificate is rejected by redis-1 (${unknown})`,
+      remedy: expect.stringMatching(
+        /^make three changes: both CA certificates in one file, with the previous certificate/,
+      ),
+    });
+  });
+
+  it('is missing if the CA of current certificates was removed', () => {
+    const nodes = ['redis-1', 'redis-2'].map((id) => ({ id, unverified }));
+    expect(trustProblem(nodes)).toEqual({
+      message: `the new CA certificates do not verify the current certificate of redis-1, redis-2 (${unverified})`,
+      remedy: expect.stringMatching(/^keep the previous CA certificate/),
+    });
+  });
+
+  it('is reported with both problems, and with every reason once', () => {
+    const nodes = [
+      { id: 'redis-1', rejection: unknown, unverified },
+      { id: 'redis-2', rejection: 'timed out', unverified },
+    ];
+    expect(trustProblem(nodes)).toEqual({
+      message: `the new certificate is rejected by redis-1, redis-2 (${unknown}, timed out); the new CA certificates do not verify the current certificate of redis-1, redis-2 (${unverified})`,
+      remedy: expect.stringMatching(/^make three changes/),
+    });
+  });
+
+  it('cannot be established node by node after the current certificates have expired', () => {
+    expect(trustProblem([{ id: 'redis-1', unverified: 'CERT_HAS_EXPIRED' }])?.remedy).toContain(
+      'restart all nodes',
+    );
   });
 });

@@ -6,7 +6,12 @@ import { makeCertificates } from '../../../../infra/certificates/generate.ts';
 import { clientCa, renewalDue } from '../../../../infra/substrates/docker/certificates.ts';
 import { drawValues, hasSecrets, readValues } from '../../../../infra/substrates/docker/generated-values.ts';
 import { planDocker } from '../../../../infra/substrates/docker/plan.ts';
-import { renderFiles, renderHashes } from '../../../../infra/substrates/docker/rendering.ts';
+import {
+  findDeviations,
+  renderFiles,
+  renderHashes,
+  renderNodes,
+} from '../../../../infra/substrates/docker/rendering.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 import { configuration } from './fixtures.ts';
@@ -81,4 +86,29 @@ it('a plan without an earlier deploy, or without TLS, creates no certificate', (
   expect(readValues(state.path, 'never').commanderPassword).toBe('');
   expect(renewalDue(planOf('never'), state.path)).toBeUndefined();
   expect(renewalDue(planOf('late', false), state.path)).toBeUndefined();
+});
+
+it('a change of the passwords keeps the deployed certificates, even if a renewal is due', async () => {
+  const plan = planOf('rotated');
+  const path = await madeWithDaysLeft('rotated', 31);
+  const { hashes } = await renderFiles(plan, FACTS, state.path);
+  const before = readFileSync(path, 'utf8');
+  const ca = clientCa(state.path, 'rotated');
+  writeFileSync(path, JSON.stringify({ ...JSON.parse(before), notAfter: new Date().toISOString() }));
+  const { secrets } = drawValues(state.path, 'rotated');
+  expect((await renderFiles(plan, FACTS, state.path, secrets)).hashes).toEqual(hashes);
+  expect(clientCa(state.path, 'rotated')).toBe(ca);
+  expect((await renderFiles(plan, FACTS, state.path)).hashes).not.toEqual(hashes);
+});
+
+it('the configuration of the nodes is rendered even if the certificates of the user cannot be read', () => {
+  const paths = { ca: '/nowhere/ca.crt', cert: '/nowhere/node.crt', key: '/nowhere/node.key' };
+  const security = { tls: true, certificates: paths };
+  const plan = planDocker(planTopology(configuration('unreadable', { security })));
+  const { secrets } = drawValues(state.path, 'unreadable');
+  expect(findDeviations(plan, FACTS, state.path, secrets)).toEqual(
+    findDeviations(planOf('unreadable'), FACTS, state.path, secrets),
+  );
+  expect(renderNodes(plan, FACTS, state.path).get('redis-1')?.conf).toContain('tls-cert-file');
+  expect(() => renderHashes(plan, FACTS, state.path)).toThrow('cannot be read: ENOENT');
 });
