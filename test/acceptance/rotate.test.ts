@@ -6,12 +6,12 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { parseDocument } from 'yaml';
-import { OutcomeUnknownError, sentinelCache } from '../../client/index.ts';
+import { sentinelCache } from '../../client/index.ts';
 import { EXIT } from '../../config/errors.ts';
 import { secretsFile } from '../../config/secrets.ts';
-import { isEndedBySwitchover } from '../../harness/workloads/scripted/rotate-password.ts';
 import type { EnvironmentView } from '../../scripts/environment-view.ts';
 import { CliHarness } from '../support/cli-harness.ts';
+import { ContinuousUse } from '../support/continuous-use.ts';
 import { callKit } from '../support/kit-call.ts';
 import { loginReply } from '../support/passwords.ts';
 import { PATIENT_LIMITS } from '../support/patient-limits.ts';
@@ -160,34 +160,9 @@ describe('kit rotate', () => {
       ...PATIENT_LIMITS,
     });
     onTestFinished(async () => void (await cache.close()));
-    const written: string[] = [];
-    const failed: unknown[] = [];
-    let isWriting = true;
-    const writing = (async () => {
-      for (let n = 0; isWriting; n += 1) {
-        const name = `written:${n}`;
-        const durability = { replicas: 1, timeoutMs: 5_000 };
-        const receipt = await cache
-          .set(name, name, n % 2 === 0 ? { durability } : {})
-          .catch((error) => error);
-        // The master changed while this set was in flight.
-        if (receipt instanceof OutcomeUnknownError) continue;
-        const read = await cache.lookup(name).catch((error) => error);
-        // While no connection is open, a read is served from memory, which has no entry.
-        const isRead = read.source === 'memory' || read.value === name;
-        // If a switchover interrupted the WAIT after a write, the value is stored although the confirmation never
-        // arrives.
-        const isStored = receipt.source === 'redis' || isEndedBySwitchover(receipt);
-        if (!isStored || !isRead) failed.push({ name, receipt, read });
-        written.push(name);
-      }
-    })();
-    const more = async (count: number) => {
-      const target = written.length + count;
-      await waitUntil(`${count} more writes`, () => written.length >= target);
-    };
+    const use = new ContinuousUse(cache);
     try {
-      await more(50);
+      await use.more(50);
       await rotated.kitOk('rotate', '--phase', 'begin', '--yes');
       expect(await rotated.logins(former)).toEqual(['OK']);
       expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
@@ -197,7 +172,7 @@ describe('kit rotate', () => {
       expect(view.rotation).toContain('the nodes accept two passwords until kit rotate');
 
       await rotated.kitOk('switchover');
-      await more(50);
+      await use.more(50);
       expect(logins.at(-1)).toBe(rotated.passwords().redis.app);
 
       for (const id of [await rotated.replica(), 'sentinel-3']) await rotated.kill(id);
@@ -206,16 +181,14 @@ describe('kit rotate', () => {
       expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
 
       await rotated.kitOk('rotate', '--phase', 'finish', '--yes');
-      await more(50);
+      await use.more(50);
       await rotated.kitOk('switchover');
-      await more(50);
+      await use.more(50);
     } finally {
-      isWriting = false;
-      await writing;
+      await use.stop();
     }
-    expect(failed).toEqual([]);
-    const seen = await cache.getMany(written);
-    expect(written.filter((name) => seen.get(name) !== name)).toEqual([]);
+    expect(use.failed).toEqual([]);
+    expect(await use.lostKeys()).toEqual([]);
     expect(await rotated.logins(former)).toEqual(['WRONGPASS']);
     expect(await rotated.logins(rotated.passwords())).toEqual(['OK']);
     expect(rotated.passwords().rotation).toBeUndefined();

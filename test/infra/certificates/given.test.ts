@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { generateKeyPairSync, type webcrypto } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -9,6 +9,7 @@ import { type Certificates, makeCertificates } from '../../../infra/certificates
 import { endOf, type GivenCertificates, readCertificates } from '../../../infra/certificates/given.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
 import { planTopology } from '../../../infra/topology.ts';
+import { issueCertificate, issueForNodes } from '../../support/authority.ts';
 import { singleConfiguration, temporaryStateDir } from '../substrates/local/fixtures.ts';
 
 const ADDRESSES = ['127.0.0.1', 'redis.example'];
@@ -112,18 +113,16 @@ describe('provided certificates', () => {
   });
 
   it('may include an intermediate authority, and must be valid for servers and clients', async () => {
-    const root = await issue('CN=root', undefined, true);
-    const middle = await issue('CN=middle', root, true);
-    const leaf = await issue('CN=node', middle, false, [
-      x509.ExtendedKeyUsage.serverAuth,
-      x509.ExtendedKeyUsage.clientAuth,
-    ]);
+    const root = await issueCertificate('CN=root', { isAuthority: true });
+    const middle = await issueCertificate('CN=middle', { by: root, isAuthority: true });
+    const leaf = await issueForNodes(middle, ['redis.example']);
     const files = { ca: root.pem, key: leaf.key };
     expect(refusal(given({ ...files, cert: leaf.pem + middle.pem }), ['redis.example'])).toBeUndefined();
     expect(refusal(given({ ...files, cert: leaf.pem }), ['redis.example'])).toMatchObject({
       message: expect.stringContaining('was not issued by an authority'),
     });
-    const half = await issue('CN=node', root, false, [x509.ExtendedKeyUsage.serverAuth]);
+    const purposes = [x509.ExtendedKeyUsage.serverAuth];
+    const half = await issueForNodes(root, ['redis.example'], { purposes });
     expect(refusal(given({ ca: root.pem, key: half.key, cert: half.pem }), ['redis.example'])).toMatchObject({
       message: 'its extended key usage lacks clientAuth',
     });
@@ -175,41 +174,4 @@ function lockedKey(): string {
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' },
   }).privateKey;
-}
-
-interface Issued {
-  readonly pem: string;
-  readonly key: string;
-  readonly name: string;
-  readonly keys: webcrypto.CryptoKeyPair;
-}
-
-async function issue(
-  name: string,
-  by: Issued | undefined,
-  authority: boolean,
-  purposes: x509.ExtendedKeyUsage[] = [],
-): Promise<Issued> {
-  const signingAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = (await crypto.subtle.generateKey(signingAlgorithm, true, [
-    'sign',
-    'verify',
-  ])) as webcrypto.CryptoKeyPair;
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: name,
-    issuer: by?.name ?? name,
-    publicKey: keys.publicKey,
-    signingKey: (by?.keys ?? keys).privateKey,
-    signingAlgorithm,
-    notBefore: daysFromNow(-1),
-    notAfter: daysFromNow(10),
-    extensions: [
-      new x509.BasicConstraintsExtension(authority, undefined, true),
-      new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'redis.example' }]),
-      ...(purposes.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension(purposes)]),
-    ],
-  });
-  const der = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
-  const pem = `${certificate.toString('pem')}\n`;
-  return { pem, key: x509.PemConverter.encode(der, 'PRIVATE KEY'), name, keys };
 }
