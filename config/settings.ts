@@ -257,14 +257,20 @@ export const settingsSchema = z.strictObject({
       tls: z.boolean().meta(means('TLS for all connections: clients, replication, sentinels, cluster bus.')),
       certificates: z
         .strictObject({
-          ca: file.meta(means('Certificate of the certificate authority.')),
-          cert: file.meta(means('Certificate of the nodes.')),
+          ca: file.meta(
+            means(
+              'Certificates of the authorities that nodes and clients trust: one, or the previous and the new one while the authority changes.',
+            ),
+          ),
+          cert: file.meta(
+            means('Certificate of the nodes, followed by intermediate certificates, if there are any.'),
+          ),
           key: file.meta(means('Private key of the certificate.')),
         })
         .optional()
         .meta(
           means(
-            'PEM files, absolute or relative to the working directory. If omitted, the kit creates a certificate authority and certificates.',
+            'PEM files, absolute or relative to the working directory. kit apply replaces the certificates of a running environment after a file has changed. If omitted, the kit creates a certificate authority and certificates.',
           ),
         ),
     })

@@ -36,7 +36,7 @@ export function apply(program: Command, session: Session): void {
     .command('apply')
     .summary('apply changed settings to a running environment, node by node')
     .description(
-      'Replace every node whose configuration, certificate, image or server has changed, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. To continue after an interruption, run the command again.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
+      'Replace every node whose configuration, certificate, image or server has changed, one at a time: replicas first, then a planned switchover, then the former master, then the sentinels. Each step requires that all other nodes are healthy. Certificates that a node would reject are refused before the first step. To continue after an interruption, run the command again.\nExit code 0: applied, or nothing to do; 3: stopped, with at most one node unfinished.',
     )
     .addOption(common.environment())
     .addOption(common.substrate())

@@ -31,7 +31,7 @@ export function rotate(program: Command, session: Session): void {
     .command('rotate')
     .summary('replace passwords without refusing a client')
     .description(
-      'Generate new passwords. begin: every node accepts the new and the previous ones, and the new ones are in the secrets file. finish: every node refuses the previous ones; open connections stay open. all: both steps. cancel: the previous ones are current again, the new ones are refused. An interrupted rotation continues with the same command.\nall is for environments whose clients read the password at each connect. Otherwise give the new passwords to the clients between begin and finish.\nExit code 0: done; 1: refused, nothing was changed; 3: incomplete, run it again.',
+      'Generate new passwords. begin: every node accepts the new and the previous ones, and the new ones are in the secrets file. finish: every node refuses the previous ones; open connections stay open. all: both steps. cancel: the previous ones are current again, the new ones are refused. An interrupted rotation continues with the same command.\nall is for environments whose clients read the password at each connect. Otherwise give the new passwords to the clients between begin and finish. kit apply replaces certificates.\nExit code 0: done; 1: refused, nothing was changed; 3: incomplete, run it again.',
     )
     .addOption(common.environment())
     .addOption(common.searchAll())
