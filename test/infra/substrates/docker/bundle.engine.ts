@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { loadBundle, saveBundle } from '../../../../infra/substrates/docker/bundle.ts';
 import { docker, imageExists } from '../../../../infra/substrates/docker/engine.ts';
-import { chooseImages } from '../../../../infra/substrates/docker/images.ts';
+import { chooseImages, imageName } from '../../../../infra/substrates/docker/images.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
 import { describeOnEngine, engineStateDir } from './fixtures.ts';
 
@@ -28,6 +28,8 @@ describeOnEngine('a bundle', () => {
     expect(await imageExists(exporter)).toBe(true);
     expect(existsSync(join(there.path, '.terraform.d/plugins', saved.plugin ?? ''))).toBe(true);
     expect(chooseImages(there.path).exporter).toEqual({ kind: 'local', tag: exporter });
+    const { prometheus, alertmanager } = chooseImages(there.path);
+    expect(saved.images).toEqual(expect.arrayContaining([prometheus, alertmanager].map(imageName)));
     await loadBundle(file, there.path, there.path);
   });
 

@@ -15,7 +15,12 @@ import {
 import { chooseImages } from '../../../../infra/substrates/docker/images.ts';
 import { lockImages } from '../../../../infra/substrates/docker/images-lock.ts';
 import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
-import { PUBLISHED, taggedReference } from '../../../../infra/substrates/docker/published-images.ts';
+import {
+  IMAGE_ROLES,
+  type ImageRole,
+  PUBLISHED,
+  taggedReference,
+} from '../../../../infra/substrates/docker/published-images.ts';
 import { provideNodeImage } from '../../../../infra/substrates/docker/server-images.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { planTopology } from '../../../../infra/topology.ts';
@@ -33,12 +38,11 @@ const built = engineStateDir();
 const state = temporaryStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
 const lockFile = join(state.path, 'images.lock.yaml');
-const ROLES = ['redis', 'exporter', 'commander'] as const;
 const noRegistry = await findRegistryProblem();
 let registry: ImageRegistry;
 let config: EnvironmentConfig;
 
-const nameOf = (role: (typeof ROLES)[number]) => taggedReference(role, registry.host);
+const nameOf = (role: ImageRole) => taggedReference(role, registry.host);
 const publish = async (image: string, name: string) => {
   await docker(['tag', image, name]);
   await docker(['push', '--quiet', name], { timeoutMs: 120_000 });
@@ -51,13 +55,19 @@ describeOnEngine('published images', () => {
       registry = await startImageRegistry();
       vi.stubEnv('KIT_IMAGE_REGISTRY', registry.host);
       vi.stubEnv('KIT_IMAGES_LOCK', lockFile);
-      const { redis, exporter, commander } = chooseImages(built.path);
+      const images = chooseImages(built.path);
       // The layers of a published Redis image are the lowest layers of the node image.
-      await publish(await baseOf(redis), nameOf('redis'));
-      await publish(tagOf(exporter), nameOf('exporter'));
-      await publish(tagOf(commander), nameOf('commander'));
+      const sourceOf = async (role: ImageRole) =>
+        role === 'redis' ? await baseOf(images.redis) : tagOf(images[role]);
+      for (const role of IMAGE_ROLES) await publish(await sourceOf(role), nameOf(role));
       const ports = { redis: 29_100, exporter: 29_120, commander: 29_121 };
-      config = environmentSchema.parse({ ...loadEnvironment('single'), name: NAME, docker: { ports } });
+      const monitoring = { prometheus: 29_122, alertmanager: 29_123 };
+      config = environmentSchema.parse({
+        ...loadEnvironment('single'),
+        name: NAME,
+        observability: { prometheus: true },
+        docker: { ports: { ...ports, ...monitoring } },
+      });
     });
 
     afterAll(async () => {
@@ -98,11 +108,11 @@ describeOnEngine('published images', () => {
 
     it('published images are locked by the digests of the registry, with the version that Redis reports', async () => {
       const report = await lockImages();
-      for (const role of ROLES) {
+      for (const role of IMAGE_ROLES) {
         const [repository = '', tag = ''] = nameOf(role)
           .slice(registry.host.length + 1)
           .split(':');
-        expect(report.images[role].digest).toBe(await registry.digestOf(repository, tag));
+        expect(report.images[role]?.digest).toBe(await registry.digestOf(repository, tag));
       }
       expect(readImagesLock(lockFile)?.facts).toMatchObject({ tls: true });
       expect((await lockImages()).images).toEqual(report.images);
@@ -117,16 +127,14 @@ describeOnEngine('published images', () => {
       const environment = await substrate.apply(planTopology(config), { ephemeral: false, progress });
       await environment[Symbol.asyncDispose]();
       expect(lines.join('\n')).toContain('published images by digest');
-      const { exporter } = planDocker(planTopology(config));
-      const facts = (await inspectContainers([exporter.container])).get(exporter.container);
-      const digests = await docker([
-        'image',
-        'inspect',
-        '--format',
-        '{{json .RepoDigests}}',
-        facts?.Image ?? '',
-      ]);
-      expect(digests).toContain(readImagesLock(lockFile)?.images.exporter.digest);
+      const { exporter, monitoring } = planDocker(planTopology(config));
+      const digestsOf = async (container = '') => {
+        const image = (await inspectContainers([container])).get(container)?.Image ?? '';
+        return await docker(['image', 'inspect', '--format', '{{json .RepoDigests}}', image]);
+      };
+      const locked = readImagesLock(lockFile)?.images;
+      expect(await digestsOf(exporter.container)).toContain(locked?.exporter.digest);
+      expect(await digestsOf(monitoring?.prometheus.container)).toContain(locked?.prometheus?.digest);
       expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
     });
 
