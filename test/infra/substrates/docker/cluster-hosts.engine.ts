@@ -1,5 +1,5 @@
 /**
- * A cluster on three Docker engines, each with its own address. The host of a master and of a replica of another shard
+ * A cluster on three Docker engines, each with its own address, with TLS. The host of a master and of a replica of another shard
  * fails entirely, including its engine, and returns.
  */
 import { writeFileSync } from 'node:fs';
@@ -31,8 +31,9 @@ const NODE_TIMEOUT_MS = 5_000;
 const FAILOVER_BOUND_MS = 6 * NODE_TIMEOUT_MS + 60_000;
 const KEYS = Array.from({ length: 60 }, (_, i) => `hosts:${i}`);
 
-const openCache = ({ endpoints: { redis, natMap, app }, topology }: Environment): Cache =>
+const openCache = ({ endpoints: { redis, natMap, app, tls }, topology }: Environment): Cache =>
   clusterCache({
+    ...(tls && { tls: { ca: tls.ca } }),
     ...{ nodes: redis, natMap: natMap ?? {}, namespace: topology.environment.client.namespace },
     ...{ username: app.username, password: app.password.reveal() },
   });
@@ -71,6 +72,8 @@ describeOnEngine('a cluster on three hosts', () => {
     config = environmentSchema.parse({
       ...rest,
       cluster: { ...cluster, nodeTimeoutMs: NODE_TIMEOUT_MS },
+      // As on a real network: the cluster bus has no password.
+      security: { tls: true },
       hosts: [first.setting, lost.setting, { name: 'c', engine: MAIN, address: network.address }],
     });
     writeFileSync(file, JSON.stringify(config));
