@@ -24,7 +24,7 @@ describeOnEngine('an environment that plain cdktf has deployed', () => {
   const cli = new CliHarness();
 
   beforeAll(async () => {
-    // The README names this setting for a plugin in a local directory.
+    // The deployment guide names this setting for a plugin in a local directory.
     vi.stubEnv('CDKTF_SKIP_PROVIDER_LOCK', 'true');
     const { exitCode, text } = await runPlainCdktf('deploy', config, state.path);
     expect(exitCode, text).toBe(0);

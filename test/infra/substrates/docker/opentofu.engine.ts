@@ -62,7 +62,7 @@ describeOnEngine('OpenTofu alone', () => {
       expect(await environment.masterId()).toBe('redis-1');
       await environment[Symbol.asyncDispose]();
       expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(['keep']);
-      // The README describes this setting for plain `cdktf`.
+      // The deployment guide describes this setting for plain `cdktf`.
       vi.stubEnv('TERRAFORM_BINARY_NAME', 'tofu');
       vi.stubEnv('CDKTF_SKIP_PROVIDER_LOCK', 'true');
       const plain = await runPlainCdktf('deploy', config, state.path);
