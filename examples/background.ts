@@ -21,9 +21,9 @@ export async function background(url: string) {
     },
   };
 
-  const over = redisCache({ url, namespace: 'background' });
+  const original = redisCache({ url, namespace: 'background' });
   // #region analytics
-  const analytics = new CacheAnalytics(over, { alertBelow: 0.5 });
+  const analytics = new CacheAnalytics(original, { alertBelow: 0.5 });
   analytics.on((event) => console.error(JSON.stringify(event)));
   // Use this instead of the original cache: operations on the original are not counted.
   const cache = analytics.cache;
@@ -55,14 +55,14 @@ export async function background(url: string) {
   // #endregion
 
   // #region metrics
-  const shared = new SharedStatistics(over);
-  const text = await collectMetrics(over, [warmer]);
+  const shared = new SharedStatistics(original);
+  const text = await collectMetrics(original, [warmer]);
   // #endregion
   await shared.close();
   await warmer.close();
   analytics.close();
-  await over.clear();
-  await over.close();
+  await original.clear();
+  await original.close();
   return { reports, written, rows, metrics: text.split('\n').length };
 }
 
