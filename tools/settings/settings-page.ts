@@ -118,6 +118,10 @@ export function settingsPage(): string {
     '`connection` variables locate the Redis of an application, `application` variables enable its',
     'features, and `kit` variables configure the kit.',
     '',
+    '`KIT_REDIS_<USER>_PASSWORD` and `KIT_SENTINEL_<USER>_PASSWORD`, or the same names with `_FILE`, set',
+    'the password of a user instead of the generated one. The [deployment',
+    'guide](deployment-guide.md#docker-settings) lists the variables for environments on Docker.',
+    '',
     '| variable | used for | meaning | setting |',
     '|---|---|---|---|',
     ...Object.entries(VARIABLES).map(
