@@ -8,9 +8,9 @@ import { examples, type Session } from './session.ts';
 export function readiness(program: Command, session: Session): void {
   const command = program
     .command('readiness')
-    .summary('run all drills and print go or no-go')
+    .summary('run the drills and print go or no-go')
     .description(
-      'Start an environment, run every drill, judge the evidence by config/gates.yaml, and print a verdict.\nThe run folder contains the evidence and report.html, report.json, report.md, junit.xml.',
+      'Start an environment, run the drills of the profile, judge the evidence by config/gates.yaml, and print a verdict.\nThe run folder contains the evidence and report.html, report.json, report.md, junit.xml.',
     )
     .addOption(common.environment())
     .addOption(anySubstrate())
