@@ -2,6 +2,7 @@
  * Observes how a cache is used: a sample of its keys with TTL, idle time and memory, and the figures that the masters
  * report.
  */
+import { KitError } from '../../../config/errors.ts';
 import type { Info } from '../../../infra/redis/info.ts';
 import { infoNumber } from '../../../infra/redis/info.ts';
 import type { CacheData } from '../cache-data.ts';
@@ -52,7 +53,7 @@ export interface Observation {
  */
 const MEASURED_PER_GROUP = 300;
 
-/** Observes the use. @throws KitError `INFO_DENIED`; Error if MEMORY USAGE is denied */
+/** Observes the use. @throws KitError `INFO_DENIED`, `COMMAND_DENIED` */
 export async function observeUse(
   data: CacheData,
   maxKeys: number,
@@ -94,7 +95,9 @@ async function observeGroup(
   keys: readonly SampledKey[],
   signal: AbortSignal,
 ): Promise<Omit<ObservedGroup, 'namespace' | 'domain' | 'internal'>> {
-  const ttls = (await askEach(keys, (key) => ['PTTL', key], signal)).map(Number);
+  const ttlReplies = await askEach(keys, (key) => ['PTTL', key], signal);
+  if (ttlReplies.includes(null)) await requireCommand(keys, 'PTTL');
+  const ttls = ttlReplies.map(Number);
   const idles = await askEach(keys, (key) => ['OBJECT', 'IDLETIME', key], signal);
   const remaining = ttls.filter((ttl) => ttl >= 0);
   const weightOf = (wanted: (i: number) => boolean) =>
@@ -102,13 +105,37 @@ async function observeGroup(
   const idle = idles.flatMap((seconds, i) =>
     typeof seconds === 'number' ? [{ idleSeconds: seconds, weight: keys[i]?.weight ?? 1 }] : [],
   );
+  const bytes = await meanBytes(keys, signal, MEASURED_PER_GROUP);
+  if (bytes === null) await requireCommand(keys, 'MEMORY', 'USAGE');
   return {
     keys: weightOf(() => true),
     persistent: weightOf((i) => ttls[i] === -1),
     ttlSeconds: remaining.length === 0 ? null : Math.ceil(remaining.reduce((a, b) => Math.max(a, b)) / 1000),
-    bytesPerKey: (await meanBytes(keys, signal, MEASURED_PER_GROUP)) ?? 0,
+    // Null if every key of the group has expired since it was sampled.
+    bytesPerKey: bytes ?? 0,
     idle: idle.length === 0 ? null : idle,
   };
+}
+
+/**
+ * Sends a command for a key until a server denies it. Without these commands, the need would be underestimated.
+ * @throws KitError `COMMAND_DENIED`
+ */
+async function requireCommand(keys: readonly SampledKey[], name: string, ...words: string[]): Promise<void> {
+  for (const { master, key } of keys) {
+    try {
+      await master.redis.callBuffer(name, ...words, key);
+    } catch (error) {
+      const command = [name, ...words].join(' ');
+      throw new KitError(
+        `${master.id} denies ${command}, which the estimate needs: ${(error as Error).message}`,
+        {
+          code: 'COMMAND_DENIED',
+          hint: 'grant +pttl, +memory|usage and the keys of the cache to the user',
+        },
+      );
+    }
+  }
 }
 
 function fixedBytesOf(info: Info): number {

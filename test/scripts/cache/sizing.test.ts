@@ -181,6 +181,21 @@ describe('kit sizing', () => {
     expect(Math.abs(need.bytesPerMaster / used - 1)).toBeLessThan(0.1);
   });
 
+  it.each([
+    ['MEMORY USAGE', '~* +@all -memory|usage'],
+    ['PTTL', '~* +@all -pttl'],
+    ['MEMORY USAGE for the keys', '~other:* +@all'],
+  ])('fails without %s, because the estimate would be too low', async (_, rules) => {
+    const admin = redis.admin();
+    await admin.call('ACL', 'SETUSER', 'sizer', 'reset', 'on', '>secret', ...rules.split(' '));
+    const url = `redis://sizer:secret@${redis.address.host}:${redis.address.port}`;
+    const { exitCode, err } = await callKit('sizing', '--env', file, '--url', url);
+    await admin.call('ACL', 'DELUSER', 'sizer');
+    expect(exitCode, err).toBe(EXIT.USAGE);
+    expect(err).toMatch(/denies (PTTL|MEMORY USAGE), which the estimate needs: NOPERM/);
+    expect(err).toContain('+memory|usage');
+  });
+
   it('shows the difference, and writes nothing without confirmation', async () => {
     const before = readFileSync(file, 'utf8');
     const { exitCode, err } = await size('--apply');
