@@ -3,7 +3,7 @@
  * limit is exceeded. Pure.
  */
 import { quantileMs } from './latency.ts';
-import type { JudgeState, RedisFacts, Rules } from './types.ts';
+import type { JudgeState, Rules } from './types.ts';
 
 /** Returns descriptions of the limits that were exceeded at this look. */
 export function breachesOf({ guard }: Rules, before: JudgeState, after: JudgeState): readonly string[] {
@@ -54,10 +54,3 @@ function secondsBetween(before: JudgeState, after: JudgeState): number {
   if (before.lastLookAtMs === null || after.lastLookAtMs === null) return 0;
   return Math.max(0, (after.lastLookAtMs - before.lastLookAtMs) / 1000);
 }
-
-export const NO_FACTS: RedisFacts = {
-  memoryRatio: null,
-  evictedKeys: null,
-  rejectedConnections: null,
-  pingMs: null,
-};

@@ -378,8 +378,8 @@ export class Reader {
  * Whether an entry is fresh. The clock is checked only for an entry that is kept beyond its TTL; any other entry
  * expires with its TTL, regardless of where it is stored.
  */
-export function isFresh(freshness: Freshness | undefined, now = Date.now): boolean {
-  return freshness === undefined || endsWithTtl(freshness) || now() < freshness.freshUntilMs;
+export function isFresh(freshness: Freshness | undefined): boolean {
+  return freshness === undefined || endsWithTtl(freshness) || Date.now() < freshness.freshUntilMs;
 }
 
 function readingOf<T>(value: unknown, freshness: Freshness | undefined, source: ReadSource): Reading<T> {

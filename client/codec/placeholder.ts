@@ -33,9 +33,6 @@ export function tokenOf(head: Buffer): string | undefined {
   return isBlank ? head.toString('latin1', TOKEN_AT, TOKEN_AT + TOKEN_LENGTH) : undefined;
 }
 
-/** Whether another process waits for the load that this placeholder represents. */
-export const isAwaited = (placeholder: Buffer): boolean => placeholder[PLACEHOLDER_BYTES - 1] === 1;
-
 /**
  * Whether an entry for "no value" is a placeholder: only a placeholder is fresh until 1970, a loaded value never is.
  */

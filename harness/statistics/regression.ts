@@ -7,7 +7,6 @@ export interface Point {
 
 export interface StraightLine {
   readonly slope: number;
-  readonly intercept: number;
   /** Coefficient of determination, from 0 to 1; 1 if all y are equal. */
   readonly determination: number;
   /** Standard error of the slope; 0 for two points. */
@@ -32,7 +31,6 @@ export function straightLine(points: readonly Point[]): StraightLine | undefined
   const rest = Math.max(0, yy - slope * xy);
   return {
     slope,
-    intercept: meanY - slope * meanX,
     determination: yy === 0 ? 1 : 1 - rest / yy,
     slopeError: n > 2 ? Math.sqrt(rest / (n - 2) / xx) : 0,
   };

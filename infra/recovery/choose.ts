@@ -97,11 +97,6 @@ function orderBetween({ nodes, contents }: ChoiceInput, a: string, b: string): O
   return mine.digest === theirs.digest && mine.keys === theirs.keys ? 'same' : 'unknown';
 }
 
-/** Returns the nodes whose positions have no known order; a comparison of their contents may determine it. */
-export function undecidedNodes(choice: Choice): readonly string[] {
-  return choice.kind === 'ask' ? choice.candidates : [];
-}
-
 /** Describes the data in one phrase, such as "redis-1 is damaged: appendonly.aof.1.incr.aof: …". */
 export function describeData(data: NodeData | undefined, nodeId = data?.nodeId ?? 'a node'): string {
   if (data === undefined) return `${nodeId} has no data directory`;

@@ -11,8 +11,6 @@ export interface RdbScan {
   /** Replication stream of the snapshot: present in `dump.rdb`, absent in the base of an append-only file. */
   readonly replicationId?: string;
   readonly replicationOffset?: number;
-  /** Time of the snapshot, in seconds since 1970 by the node's clock. */
-  readonly savedAtSeconds?: number;
   /** Number of keys in the first database; undefined if the header cannot be parsed. */
   readonly keys?: number;
 }
@@ -104,11 +102,10 @@ function keysAfter(opcode: number, reader: Reader): Facts {
 }
 
 function auxFacts(aux: ReadonlyMap<string, string>): Facts {
-  const [id, offset, savedAt] = [aux.get('repl-id'), aux.get('repl-offset'), aux.get('ctime')];
-  return {
-    ...(id !== undefined && offset !== undefined && { replicationId: id, replicationOffset: Number(offset) }),
-    ...(savedAt !== undefined && { savedAtSeconds: Number(savedAt) }),
-  };
+  const [id, offset] = [aux.get('repl-id'), aux.get('repl-offset')];
+  return id === undefined || offset === undefined
+    ? {}
+    : { replicationId: id, replicationOffset: Number(offset) };
 }
 
 /**

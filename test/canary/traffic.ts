@@ -1,5 +1,4 @@
 /** Generates looks for the judge tests. Each look adds the same increments per arm. */
-import { NO_FACTS } from '../../canary/judge/guard.ts';
 import { INITIAL_STATE } from '../../canary/judge/state.ts';
 import { step } from '../../canary/judge/step.ts';
 import type {
@@ -8,6 +7,7 @@ import type {
   Decision,
   JudgeState,
   LookEvent,
+  RedisFacts,
   Rules,
 } from '../../canary/judge/types.ts';
 import { loadCanary } from '../../config/canary.ts';
@@ -29,6 +29,13 @@ export interface Pair {
   readonly redis?: Partial<LookEvent['redis']>;
   readonly processes?: number;
 }
+
+const NO_FACTS: RedisFacts = {
+  memoryRatio: null,
+  evictedKeys: null,
+  rejectedConnections: null,
+  pingMs: null,
+};
 
 const { flag, rollout, judge, guard, metrics } = loadCanary();
 /** The default rules with a single comparison stage of 10 % before 50 %. */

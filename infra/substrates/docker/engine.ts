@@ -6,7 +6,7 @@
  * out: the expected resources (`plan.ts`) and the meaning of differences (`drift.ts`).
  */
 import { EXIT, KitError } from '../../../config/errors.ts';
-import { findProgram, type ProgramRecord, runProgram } from '../../host/process.ts';
+import { type ProgramRecord, runProgram } from '../../host/process.ts';
 import { type Engine, engineArgs, unreachableEngine } from './engines.ts';
 import { askEngine, isUnreachable } from './lost-engines.ts';
 import { withConnection } from './ssh-connections.ts';
@@ -272,6 +272,3 @@ function noCommand(cause: KitError): KitError {
     cause,
   });
 }
-
-/** Returns whether `docker` is on the search path. */
-export const dockerInstalled = async (): Promise<boolean> => (await findProgram('docker')) !== undefined;

@@ -1,10 +1,5 @@
-/** Volumes of a plan, in total and by engine. Pure. */
+/** Volumes of a plan. Pure. */
 import { type DockerPlan, type PlannedHost, type StoringService, servicesOf } from './plan.ts';
-
-/** Returns all volumes. A destroyed environment must not leave any of them behind. */
-export function volumesOf(plan: DockerPlan): readonly string[] {
-  return [...configVolumesOf(plan), ...plan.hosts.flatMap((host) => dataVolumesOn(plan, host))];
-}
 
 /** Returns the services, other than nodes, that store data on one engine. */
 export function storingServicesOn(

@@ -17,11 +17,6 @@ export interface Advice {
   readonly because: string;
 }
 
-export interface SizingReport {
-  readonly need: MemoryNeed;
-  readonly advice: readonly Advice[];
-}
-
 /** Target of the memory criterion in `config/gates.yaml`: below 80 % of maxmemory. */
 const MEMORY_TARGET = 0.8;
 const MEMORY_STEP = 16 * 1024 ** 2;

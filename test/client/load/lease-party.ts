@@ -9,7 +9,7 @@ import { Breaker } from '../../../client/cache/breaker.ts';
 import { resolveCache } from '../../../client/cache/options.ts';
 import { Remote } from '../../../client/cache/remote.ts';
 import { Statistics } from '../../../client/cache/statistics.ts';
-import { isAwaited, tokenOf } from '../../../client/codec/placeholder.ts';
+import { PLACEHOLDER_BYTES, tokenOf } from '../../../client/codec/placeholder.ts';
 import type { Mode, ScriptingTerms } from '../../../client/functions/procedures.ts';
 import { LIBRARY } from '../../../client/functions/source.ts';
 import { type LeaseHandle, Leases } from '../../../client/load/lease.ts';
@@ -80,7 +80,7 @@ export async function classifyStoredValue(
   const value = await redis.admin().getBuffer(key);
   if (value === null) return 'absent';
   if (tokenOf(value) === undefined) return 'entry';
-  return isAwaited(value) ? 'awaited' : 'lease';
+  return value[PLACEHOLDER_BYTES - 1] === 1 ? 'awaited' : 'lease';
 }
 
 /** Physical keys that have a lease, either a placeholder in the key or a separate lease key. */

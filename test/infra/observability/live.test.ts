@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canaryFamilies } from '../../../canary/metrics/families.ts';
 import { memoryCache } from '../../../client/index.ts';
-import { metricsIn } from '../../../infra/observability/expressions.ts';
 import { rulesOf } from '../../../infra/observability/rules.ts';
 import type { Environment } from '../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../infra/substrates/local/substrate.ts';
@@ -35,6 +34,15 @@ let environment: Environment;
 interface Dashboard {
   readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[];
   readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+}
+
+/**
+ * Returns the metrics that a PromQL expression reads: the names that are followed by a selector. Every expression of
+ * the kit selects an environment, so each metric has a selector.
+ */
+function metricsIn(expr: string): readonly string[] {
+  const withoutStrings = expr.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+  return [...withoutStrings.matchAll(/([A-Za-z_:][\w:]*)\{/g)].map(([, name]) => name ?? '');
 }
 
 describe.runIf(hasPrometheus)(

@@ -14,7 +14,7 @@ import {
   inspectContainers,
 } from '../../../../infra/substrates/docker/engine.ts';
 import { LABEL, planDocker, servicesOf } from '../../../../infra/substrates/docker/plan.ts';
-import { volumesOf } from '../../../../infra/substrates/docker/plan-volumes.ts';
+import { configVolumesOf, dataVolumesOn } from '../../../../infra/substrates/docker/plan-volumes.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import { planTopology } from '../../../../infra/topology.ts';
@@ -52,7 +52,8 @@ async function planned(): Promise<Readonly<Record<string, NextApply>>> {
   const { steps } = await terraformPlan(config, terraform);
   const names = [
     ...servicesOf(plan).map(({ container }) => container),
-    ...volumesOf(plan),
+    ...configVolumesOf(plan),
+    ...plan.hosts.flatMap((host) => dataVolumesOn(plan, host)),
     plan.init.container,
   ];
   const nameOf = (address: string) =>

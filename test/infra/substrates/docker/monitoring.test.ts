@@ -10,7 +10,7 @@ import { renderAlertmanager } from '../../../../infra/observability/prometheus-c
 import { renderRules } from '../../../../infra/observability/rules.ts';
 import { accessOf } from '../../../../infra/substrates/docker/access.ts';
 import { imageRolesOn, planDocker, servicesOf } from '../../../../infra/substrates/docker/plan.ts';
-import { volumesOf } from '../../../../infra/substrates/docker/plan-volumes.ts';
+import { dataVolumesOn } from '../../../../infra/substrates/docker/plan-volumes.ts';
 import { addEnvironment } from '../../../../infra/substrates/docker/synthesis.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { temporaryStateDir } from '../local/fixtures.ts';
@@ -119,7 +119,7 @@ describe('the stack of an environment with observability.prometheus and TLS', ()
       container_path: `/stores/kit-watched-${id}-data`,
     });
     expect(String(init?.command)).toMatch(/\nchown 999:999 \/stores\/\*\nchmod 0700 \/stores\/\*$/);
-    expect(volumesOf(plan)).toContain(`kit-watched-${id}-data`);
+    expect(plan.hosts.flatMap((host) => dataVolumesOn(plan, host))).toContain(`kit-watched-${id}-data`);
   });
 
   it('keeps metrics for retentionDays, and puts the published address into links', () => {

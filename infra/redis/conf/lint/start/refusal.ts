@@ -46,8 +46,3 @@ export function refusal(
   const { source = CONFIG_C, isCertain = true } = more;
   return { line: line.line, directive: line.name ?? '', reason, remedy, source, isOfLine: true, isCertain };
 }
-
-/** Returns the last line that sets a directive, under any of its names. */
-export function lastOf(lines: readonly ConfLine[], isNamed: (name: string) => boolean): ConfLine | undefined {
-  return lines.findLast((line) => line.name !== undefined && isNamed(line.name));
-}
