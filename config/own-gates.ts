@@ -23,7 +23,7 @@ import {
   type Waiver,
   waiverSchema,
 } from './gates.ts';
-import { means } from './settings.ts';
+import { means } from './meaning.ts';
 import { didYouMean } from './spelling.ts';
 import { validate } from './validate.ts';
 import { latestWaiverDay, MAX_WAIVER_DAYS } from './waiver-days.ts';

@@ -10,7 +10,7 @@ import type { z } from 'zod';
 import { findContradictions } from './contradictions.ts';
 import { settingsSchema } from './settings.ts';
 
-export { type Durability, durabilitySchema } from './settings.ts';
+export type { Durability } from './settings.ts';
 
 export const environmentSchema = settingsSchema.superRefine((env, context) => {
   for (const problem of findContradictions(env)) {

@@ -14,8 +14,6 @@ import { SERVER_NAME } from './server-name.ts';
 import { dockerSubstrateSettings, localSubstrateSettings } from './substrate-settings.ts';
 import { bytesSchema } from './units.ts';
 
-export { means } from './meaning.ts';
-
 /** Memory of an empty Redis with its buffers. A smaller value usually lacks a unit (`512` is 512 bytes). */
 const LEAST_MAXMEMORY = 8 * 1024 ** 2;
 

@@ -3,9 +3,9 @@
  * cases and times. CTRF has no status for errors, so a criterion that could not be judged is `failed`, with the state
  * in `rawStatus`: most readers of CTRF only look at failures.
  */
+import { canonicalJson } from '../evidence/canonical-json.ts';
 import type { Criterion, CriterionState } from '../gates/gate.ts';
 import { elapsedMs, epochMs } from './instants.ts';
-import { canonicalJson } from './json.ts';
 import { RUN_SUITE } from './junit.ts';
 import type { Report } from './report.ts';
 import { measuredMs, sourceOf, testedCriteria } from './suites.ts';

@@ -6,13 +6,11 @@ import { renderJunit } from './junit.ts';
 import { renderMarkdown } from './markdown.ts';
 import type { Report } from './report.ts';
 
-export { canonicalJson, renderJson } from './json.ts';
-export type { Report } from './report.ts';
-export { renderTerminal, type TerminalOptions } from './terminal.ts';
-export { renderCtrf, renderHtml, renderJunit, renderMarkdown };
+export { renderTerminal } from './terminal.ts';
+export { renderJson };
 
 /** Renders a report. Pure: the same report gives the same bytes, on any day and with any version of Node.js. */
-export type Renderer = (report: Report) => string;
+type Renderer = (report: Report) => string;
 
 export const renderers = {
   'report.json': renderJson,
@@ -21,5 +19,3 @@ export const renderers = {
   'junit.xml': renderJunit,
   'ctrf.json': renderCtrf,
 } as const satisfies Readonly<Record<string, Renderer>>;
-
-export type ReportFile = keyof typeof renderers;

@@ -5,8 +5,6 @@
 import { canonicalJson } from '../evidence/canonical-json.ts';
 import type { Report } from './report.ts';
 
-export { canonicalJson };
-
 export function renderJson(report: Report): string {
   return canonicalJson(report);
 }

@@ -2,8 +2,6 @@ import { EXIT, KitError } from '../../config/errors.ts';
 import { SUPPORTED_SERVERS } from '../../config/server-name.ts';
 import { formatServer, isSupported, type ServerFamily, type ServerVersion } from './server-version.ts';
 
-export { atLeast } from './server-version.ts';
-
 /** Probed features of the binary. The renderers leave out unsupported settings. */
 export interface BinaryFacts {
   /** Family of the server; absent for Redis. */

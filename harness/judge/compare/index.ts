@@ -22,7 +22,7 @@ import { judgeInDetail } from '../index.ts';
 import { type ComparedCriterion, compareCriterion, largestDelayMs, type Side } from './criteria.ts';
 import { type Difference, fingerprintDifferences } from './fingerprint.ts';
 
-export type { ComparedCriterion, Difference };
+export type { ComparedCriterion };
 
 export interface RunComparison {
   readonly schema: 'redis-cache-kit/comparison/1';

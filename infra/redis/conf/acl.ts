@@ -17,7 +17,7 @@ import {
   type SentinelUser,
 } from '../../../config/secrets.ts';
 import type { Topology } from '../../topology.ts';
-import { atLeast } from '../server-capabilities.ts';
+import { atLeast } from '../server-version.ts';
 
 const DEFAULT_USER = 'user default off resetpass ~* &* +@all';
 /** User for health probes, which need no secret: the user can run only PING. */

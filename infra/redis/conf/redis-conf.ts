@@ -14,8 +14,6 @@ import { clusterSettings } from './cluster-conf.ts';
 import { describeServersWith, hasDirective } from './grammar/index.ts';
 import { type Change, overrideDirectives, splitArguments } from './text.ts';
 
-export type { BinaryFacts } from '../server-capabilities.ts';
-
 export interface TlsPaths {
   readonly ca: string;
   readonly cert: string;

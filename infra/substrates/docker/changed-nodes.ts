@@ -6,8 +6,9 @@ import { imageIds, inspectContainers } from './engine.ts';
 import { kitCommand } from './hint-commands.ts';
 import { chooseImages, imageName } from './images.ts';
 import { type DockerPlan, enginesIn, LABEL, type PlannedNode } from './plan.ts';
-import { environmentDir, renderHashes } from './rendering.ts';
+import { renderHashes } from './rendering.ts';
 import { otherVersions } from './server-versions.ts';
+import { environmentDir } from './state-files.ts';
 
 /**
  * Returns the nodes whose deployed files differ from the rendered ones, or whose server is not the one that the

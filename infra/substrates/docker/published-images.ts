@@ -6,7 +6,7 @@
 import { KitError } from '../../../config/errors.ts';
 import { type ImagesLock, readImagesLock } from '../../../config/images-lock.ts';
 import type { NamedServer, ServerFamily } from '../../../config/server-name.ts';
-import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
+import type { BinaryFacts } from '../../redis/server-capabilities.ts';
 import type { DockerSettings } from './settings.ts';
 
 /** Images of every environment. */

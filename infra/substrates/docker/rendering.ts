@@ -23,10 +23,10 @@ import {
   renderSentinelAcl,
   watchdogUseOf,
 } from '../../redis/conf/acl.ts';
-import { type BinaryFacts, renderRedisConf } from '../../redis/conf/redis-conf.ts';
+import { renderRedisConf } from '../../redis/conf/redis-conf.ts';
 import { renderKnownSentinels, renderSentinelConf } from '../../redis/conf/sentinel-conf.ts';
 import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
-import { serverOf } from '../../redis/server-capabilities.ts';
+import { type BinaryFacts, serverOf } from '../../redis/server-capabilities.ts';
 import { redisCompatibility } from '../../redis/server-version.ts';
 import type { TopologyNode } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
@@ -52,8 +52,6 @@ import {
 import { configVolumesOn } from './plan-volumes.ts';
 import { environmentDir } from './state-files.ts';
 import { watchdogTexts } from './watchdog-files.ts';
-
-export { environmentDir } from './state-files.ts';
 
 const PROJECT = join(import.meta.dirname, '../../..');
 const CONF_OF = { redis: 'redis.conf', sentinel: 'sentinel.conf' } as const;

@@ -8,7 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
 import type { Outputs } from './outputs.ts';
-import { environmentDir } from './rendering.ts';
+import { environmentDir } from './state-files.ts';
 import { type CallOptions, runTerraform, stackDir } from './terraform-cli.ts';
 
 export interface StateOptions extends CallOptions {

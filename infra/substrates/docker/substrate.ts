@@ -50,13 +50,14 @@ import { type DockerPlan, planDocker } from './plan.ts';
 import { requireFreePortsAndSubnets } from './preflight.ts';
 import { provenanceOf } from './provenance.ts';
 import { inspectDown, type RecoveryContext, recoverIfDown, recoveryContext } from './recover.ts';
-import { environmentDir, findDeviations, renderNodes } from './rendering.ts';
+import { findDeviations, renderNodes } from './rendering.ts';
 import { prepareDockerChange } from './rolling-change.ts';
 import { provideNodeImage } from './server-images.ts';
 import { requireReadableData } from './server-versions.ts';
 import { dockerSettings } from './settings.ts';
 import { startStopped } from './start-stopped.ts';
 import { type Deployed, idsIn, outputsIn, readState, restoreTruncatedState, type State } from './state.ts';
+import { environmentDir } from './state-files.ts';
 import * as terraform from './terraform.ts';
 
 export interface DockerSubstrateOptions {

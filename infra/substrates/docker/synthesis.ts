@@ -8,10 +8,11 @@ import { NO_OWNER, ownerOf } from './checkout-id.ts';
 import { commanderPasswordFile, dockerSecretsFile, secretPathsOf } from './generated-values.ts';
 import { chooseImages } from './images.ts';
 import { planDocker } from './plan.ts';
-import { environmentDir, previewFiles, renderFiles } from './rendering.ts';
+import { previewFiles, renderFiles } from './rendering.ts';
 import type { DockerSettings } from './settings.ts';
 import { EnvironmentStack } from './stack.ts';
 import { isStateEmpty, restoreTruncatedState } from './state.ts';
+import { environmentDir } from './state-files.ts';
 
 export interface SynthesisOptions {
   /** Reason why deploying and destroying the environment must fail. */

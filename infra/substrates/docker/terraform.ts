@@ -14,11 +14,11 @@ import { planTopology } from '../../topology.ts';
 import { tryDocker } from './engine.ts';
 import { enginesOf } from './engines.ts';
 import { planDocker } from './plan.ts';
-import { environmentDir } from './rendering.ts';
 import { dockerSettings } from './settings.ts';
 import { SSH_PARALLELISM } from './ssh-connections.ts';
 import { sshTarget } from './ssh-target.ts';
 import { containerAddress, idsIn, readState, type StateOptions, stateFile } from './state.ts';
+import { environmentDir } from './state-files.ts';
 import {
   type CallOptions,
   destroyArgs,

@@ -9,7 +9,7 @@ import type { EnvironmentConfig } from '../../../config/schema.ts';
 import { isAbsent, readError } from '../../host/disk.ts';
 import { writePrivate } from '../../host/private-files.ts';
 import type { ProcessIdentity } from '../../host/process-identity.ts';
-import type { BinaryFacts } from '../../redis/conf/redis-conf.ts';
+import type { BinaryFacts } from '../../redis/server-capabilities.ts';
 import type { Address, Placement } from '../../topology.ts';
 import { environmentDir } from './local-context.ts';
 import type { Addressing } from './options.ts';

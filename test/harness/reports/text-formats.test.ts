@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Report, renderers, renderTerminal } from '../../../harness/reports/index.ts';
+import { canonicalJson } from '../../../harness/evidence/canonical-json.ts';
+import { renderers, renderTerminal } from '../../../harness/reports/index.ts';
 import { epochMs } from '../../../harness/reports/instants.ts';
-import { canonicalJson } from '../../../harness/reports/json.ts';
+import type { Report } from '../../../harness/reports/report.ts';
 import { testedCriteria } from '../../../harness/reports/suites.ts';
 import { STATE_LABEL, STATES } from '../../../harness/reports/wording.ts';
 import {

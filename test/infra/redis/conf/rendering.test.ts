@@ -12,7 +12,8 @@ import { lintConf } from '../../../../infra/redis/conf/lint/index.ts';
 import { renderRedisConf } from '../../../../infra/redis/conf/redis-conf.ts';
 import { renderKnownSentinels, renderSentinelConf } from '../../../../infra/redis/conf/sentinel-conf.ts';
 import { parseConf } from '../../../../infra/redis/conf/text.ts';
-import { atLeast, type BinaryFacts } from '../../../../infra/redis/server-capabilities.ts';
+import type { BinaryFacts } from '../../../../infra/redis/server-capabilities.ts';
+import { atLeast } from '../../../../infra/redis/server-version.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { baseRedis, baseSentinel } from './conf-topology.ts';
 

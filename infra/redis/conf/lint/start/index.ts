@@ -12,7 +12,7 @@ import { settingRefusals } from './settings.ts';
 import { combinationRefusals } from './together.ts';
 import { userRefusals, userSourceRefusals } from './users.ts';
 
-export type { Mode, Reading, Refusal } from './refusal.ts';
+export type { Mode, Refusal } from './refusal.ts';
 
 /** Returns at most one refusal per line: the server stops at the first. */
 export function refusalsOf(reading: Reading): readonly Refusal[] {

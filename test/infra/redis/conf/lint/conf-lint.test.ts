@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { loadEnvironment } from '../../../../../config/load.ts';
 import { hasDirective } from '../../../../../infra/redis/conf/grammar/index.ts';
 import { type Finding, type LintOptions, lintConf } from '../../../../../infra/redis/conf/lint/index.ts';
-import { atLeast } from '../../../../../infra/redis/server-capabilities.ts';
+import { atLeast } from '../../../../../infra/redis/server-version.ts';
 import { installedVersion, startConfTopology } from '../conf-topology.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'kit-lint-'));
