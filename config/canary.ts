@@ -28,7 +28,7 @@ const stages = z
     'must be ascending shares in percent',
   );
 
-export const canarySchema = z.strictObject({
+const canarySchema = z.strictObject({
   flag: name,
   redis: z.strictObject({
     database: integer(0, 65_535),

@@ -44,7 +44,7 @@ const entrySchema = gateSchema
   });
 
 /** Schema of a gate file, for `--gates FILE` and the `gates` section of kit.yaml. */
-export const ownGatesSchema = z.strictObject({
+const ownGatesSchema = z.strictObject({
   gates: z
     .array(entrySchema)
     .default([])

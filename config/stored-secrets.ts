@@ -40,7 +40,7 @@ const sentinelPasswords = z.strictObject({ admin: password, app: password, peer:
 /**
  * Phases of a rotation. `adding`: not all nodes accept the new passwords yet; `both`: all nodes accept two passwords.
  */
-export const ROTATION_PHASES = ['adding', 'both'] as const;
+const ROTATION_PHASES = ['adding', 'both'] as const;
 
 const rotationSchema = z.strictObject({
   phase: z.enum(ROTATION_PHASES),

@@ -9,7 +9,7 @@
  */
 
 /** Alternatives: the event rate per request in the canary relative to the rate in the control. */
-export const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
+const RATIOS = [1.2, 1.5, 2, 3, 5, 10, 30] as const;
 
 /**
  * Maximum number of copies, which bounds memory use in a stage that lasts for days. Dropping the oldest copies can only

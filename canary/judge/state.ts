@@ -2,8 +2,8 @@
 import { NEW_PROCESS, restarted } from './e-process.ts';
 import type { ArmCounts, ArmUsers, JudgeState, Rules } from './types.ts';
 
-export const NO_COUNTS: ArmCounts = { requests: 0, failures: 0, hits: 0, misses: 0, latency: [] };
-export const NO_USERS: ArmUsers = { seen: 0, affected: 0 };
+const NO_COUNTS: ArmCounts = { requests: 0, failures: 0, hits: 0, misses: 0, latency: [] };
+const NO_USERS: ArmUsers = { seen: 0, affected: 0 };
 
 export const INITIAL_STATE: JudgeState = {
   status: 'running',

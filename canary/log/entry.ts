@@ -8,7 +8,7 @@ import { canonicalJson } from '../../harness/evidence/canonical-json.ts';
 import { step } from '../judge/step.ts';
 import type { CanaryEvent, Decision, JudgeState, Rules } from '../judge/types.ts';
 
-export const LOG_SCHEMA = 1;
+const LOG_SCHEMA = 1;
 
 interface Link {
   readonly schema: typeof LOG_SCHEMA;

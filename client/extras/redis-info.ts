@@ -4,7 +4,7 @@ import type { SupervisedConnection } from '../api/types.ts';
 
 export type RedisInfo = ReadonlyMap<string, string>;
 
-export function parseInfo(text: string): RedisInfo {
+function parseInfo(text: string): RedisInfo {
   const fields = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
     const colon = line.indexOf(':');

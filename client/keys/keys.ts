@@ -78,7 +78,7 @@ export interface VectorSearch {
 }
 
 /** Number of decimals that a key keeps of each vector component. */
-export const VECTOR_DECIMALS = 4;
+const VECTOR_DECIMALS = 4;
 
 /**
  * Builds the key `v{version}:vector:{hash}` for one vector search. Components are rounded to `decimals` (default 4), so

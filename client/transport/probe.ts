@@ -29,7 +29,7 @@ export interface TimeoutRange {
   readonly maxMs: number;
 }
 
-export function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number {
+function clampTimeout(ms: number, { minMs, maxMs }: TimeoutRange): number {
   return Math.min(Math.max(ms, minMs), maxMs);
 }
 

@@ -81,7 +81,7 @@ function encodeMixed(head: string, args: readonly Argument[]): string | Buffer {
 }
 
 /** Converts Buffers in a reply to text, as ioredis does. */
-export function decodeReply(reply: unknown): unknown {
+function decodeReply(reply: unknown): unknown {
   if (reply instanceof Buffer) return reply.toString();
   return Array.isArray(reply) ? reply.map(decodeReply) : reply;
 }

@@ -111,7 +111,7 @@ export function nameOfOperation({ invoke }: Operation): string {
 }
 
 /** Computes a value once per history. */
-export function oncePerHistory<T>(compute: (history: History) => T): (history: History) => T {
+function oncePerHistory<T>(compute: (history: History) => T): (history: History) => T {
   const computed = new WeakMap<History, { readonly value: T }>();
   return (history) => {
     const known = computed.get(history) ?? { value: compute(history) };

@@ -3,8 +3,8 @@ import type { History, ObservationEvent } from '../history/events.ts';
 import { HdrHistogram } from '../statistics/hdr.ts';
 
 /** Bounds on the lag of a sound generator. The targets for the latencies that it measures are 5 and 10 ms. */
-export const SOUND_LAG_P99_MS = 1;
-export const SOUND_SENT_RATIO = 0.99;
+const SOUND_LAG_P99_MS = 1;
+const SOUND_SENT_RATIO = 0.99;
 
 export interface LoadStep {
   readonly step: number;

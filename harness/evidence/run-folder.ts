@@ -51,7 +51,7 @@ export const REQUIRED = [MANIFEST, CONFIG, GATES, DRILLS] as const;
 /** Log folder: kept for readers, never judged. */
 export const LOGS = 'logs';
 /** File with one line of JSON per external program: command, exit code and output. */
-export const PROGRAMS = `${LOGS}/programs.jsonl`;
+const PROGRAMS = `${LOGS}/programs.jsonl`;
 /** Names of a run's inputs other than its configuration. */
 export const INPUTS = {
   coverage: 'inputs/coverage.json',
@@ -312,7 +312,7 @@ function kindOf(entry: Kind): string {
 }
 
 /** Returns the error for an entry in a run folder that is not a regular file; such a folder is not judged. */
-export function irregularFileError(path: string, kind: string): KitError {
+function irregularFileError(path: string, kind: string): KitError {
   return unreadableError(path, `not a regular file: it is ${kind}`);
 }
 

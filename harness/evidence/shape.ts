@@ -37,7 +37,7 @@ export type Shape =
   | { readonly fields: Readonly<Record<string, Shape>> };
 
 /** Depth limit, so that recursive functions over a recorded value cannot overflow the stack. */
-export const MAX_JSON_DEPTH = 32;
+const MAX_JSON_DEPTH = 32;
 
 /** A part of a value, and its required shape. */
 interface Mismatch {

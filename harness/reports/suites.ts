@@ -55,7 +55,7 @@ export function testedCriteria({ verdict }: Report): readonly Criterion[] {
 }
 
 /** Returns the trials by which the criteria were judged, without duplicates. */
-export function trialsBehind(report: Report, criteria: readonly Criterion[]): readonly TrialView[] {
+function trialsBehind(report: Report, criteria: readonly Criterion[]): readonly TrialView[] {
   const drills = new Set(criteria.flatMap(workloadsOf));
   return report.trials.filter(({ drill }) => drills.has(drill));
 }

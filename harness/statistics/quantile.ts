@@ -30,7 +30,7 @@ export function sortedSamples(samples: ArrayLike<number>): Float64Array {
 }
 
 /** Returns the 1-based rank of the p-quantile among n ordered samples. */
-export function rankOf(p: number, n: number): number {
+function rankOf(p: number, n: number): number {
   return Math.min(n, Math.max(1, Math.ceil(p * n - RANK_EPSILON)));
 }
 

@@ -185,7 +185,7 @@ async function describe(
   return { ...unsealed, seal: sealOf(JSON.stringify(unsealed), key) };
 }
 
-export async function digestFile(path: string): Promise<string> {
+async function digestFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
   return hash.digest('hex');

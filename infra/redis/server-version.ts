@@ -18,7 +18,7 @@ export interface ServerVersion {
 /**
  * The last Redis version whose directives and commands Valkey has; INFO of every Valkey reports it as `redis_version`.
  */
-export const VALKEY_FORKED_FROM = '7.2.4';
+const VALKEY_FORKED_FROM = '7.2.4';
 
 /** Returns the Redis version whose directives and commands the server has. */
 export function redisCompatibility({ family, version }: ServerVersion): string {

@@ -83,7 +83,7 @@ async function keyStatistics(
 }
 
 /** Reads the shared counters; returns null if no counter exists. */
-export async function sharedCounters(
+async function sharedCounters(
   masters: readonly DataMaster[],
   namespace: string,
 ): Promise<SharedCounters | null> {

@@ -43,4 +43,4 @@ export function addDataOptions(command: Command, changes: 'changes' | 'reads'): 
 }
 
 /** Returns the option `--yes` for a command that prompts before it changes something. */
-export const confirmed = () => new Option('--yes', 'confirm without a prompt');
+const confirmed = () => new Option('--yes', 'confirm without a prompt');

@@ -61,7 +61,7 @@ export async function showLive(
 }
 
 /** Returns the text to write, cut to the width and height of the screen. It overwrites the previous frame. */
-export function screenOf(text: string, columns: number, rows: number): string {
+function screenOf(text: string, columns: number, rows: number): string {
   const lines = text.split('\n').slice(0, Math.max(1, rows - 1));
   return `${BEGIN_FRAME}${lines.map((line) => `${cutLine(line, columns)}${END_LINE}`).join('\r\n')}${END_FRAME}`;
 }

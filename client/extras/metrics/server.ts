@@ -33,7 +33,7 @@ export function assertSources(sources: unknown): void {
     assertMethods('sources', source, ['families'], 'a list of metric sources, such as a CacheWarmer');
 }
 
-export function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
+function serverFamilies(info: RedisInfo): readonly MetricFamily[] {
   return FIELDS.flatMap(([name, type, field, help]) => {
     const value = numberOf(info, field);
     return value === undefined

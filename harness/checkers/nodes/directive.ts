@@ -72,7 +72,7 @@ export function wrongDirective(
  * Returns the remedy: a value that differs from the file is corrected on the node; a value that is wrong in the file is
  * corrected there.
  */
-export function remedyFor(of: {
+function remedyFor(of: {
   readonly directive: string;
   readonly setting: string;
   readonly value: string;

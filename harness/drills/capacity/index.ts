@@ -24,14 +24,14 @@ function capacityDrill({ parameters = {}, ...drill }: Own): Drill {
   };
 }
 
-export const throughput = capacityDrill({
+const throughput = capacityDrill({
   id: 'throughput',
   title: 'Rates raised in steps up to the knee, YCSB B, with redis-benchmark as the server limit',
   source: 'mission C3: 50,000 operations per second',
   safeOutcome: 'the rate is answered with the right values, or the report names the limit',
 });
 
-export const loadMixes = capacityDrill({
+const loadMixes = capacityDrill({
   id: 'load-mixes',
   title: 'YCSB A, B, C, F, a hot key, batches and bursts of 100 at a steady rate',
   source:
@@ -40,7 +40,7 @@ export const loadMixes = capacityDrill({
   checkers: ['load', 'load-values', 'memory'],
 });
 
-export const connections = capacityDrill({
+const connections = capacityDrill({
   id: 'connections',
   title: 'A ramp to 10,000 connections that are all served',
   source: 'mission C3: 10,000 connections',
@@ -48,7 +48,7 @@ export const connections = capacityDrill({
   checkers: ['capacity'],
 });
 
-export const memoryGrowth = capacityDrill({
+const memoryGrowth = capacityDrill({
   id: 'memory-growth',
   title: 'Memory by number of keys',
   source: 'mission C3: memory that grows linearly with the number of keys',
@@ -80,7 +80,7 @@ const httpDrills: readonly Drill[] = HTTP.map((own) =>
   }),
 );
 
-export const soak = capacityDrill({
+const soak = capacityDrill({
   id: 'soak',
   title: 'A steady load for hours (--hours): client leaks, server growth',
   source: 'mission C3; 002 Memory Efficiency',

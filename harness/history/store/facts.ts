@@ -7,7 +7,7 @@ export type InvokeFacts = Omit<
 >;
 export type CompletionFacts = Omit<CompletionEvent, 'client' | 'op' | 'atUs' | 'value' | 'values'>;
 
-export class FactTable<Event, Facts> {
+class FactTable<Event, Facts> {
   readonly #idOf: (event: Event) => string;
   readonly #factsOf: (event: Event) => Facts;
   readonly #numbers = new Map<string, number>();

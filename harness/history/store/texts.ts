@@ -11,7 +11,7 @@ import { NumberColumn } from './numbers.ts';
 
 /** Numbers lower than that of the first string, reserved for an absent value and for null. */
 export const ABSENT = 0;
-export const NULL = 1;
+const NULL = 1;
 const FIRST = 2;
 
 const CHUNK_BYTES = 1 << 20;

@@ -18,7 +18,7 @@ import { areApart, type Interval, proportionInterval, quantileInterval } from '.
 import { largestOf } from '../../statistics/quantile.ts';
 
 /** Two-sided confidence of each interval. About a hundred criteria are compared at once. */
-export const COMPARISON_CONFIDENCE = 0.99;
+const COMPARISON_CONFIDENCE = 0.99;
 
 export type Change = 'better' | 'worse' | 'within-noise' | 'undecided';
 

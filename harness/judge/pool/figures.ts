@@ -11,7 +11,7 @@ import { incompleteUnsoundness } from '../../gates/soundness.ts';
 import { proportionLowerBound, quantileUpperBound } from '../../statistics/bounds.ts';
 import { medianOf, sortAscending } from '../../statistics/quantile.ts';
 
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 
 const TIMES = [
   ['recovery', 'writeGapMs'],

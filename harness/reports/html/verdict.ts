@@ -29,7 +29,7 @@ import {
 import { html, type Markup, slugOf } from './markup.ts';
 import { renderSign, stateWord } from './states.ts';
 
-export const DECISION_CLASS: Readonly<Record<Verdict['decision'], string>> = {
+const DECISION_CLASS: Readonly<Record<Verdict['decision'], string>> = {
   GO: 'go',
   CONDITIONAL_GO: 'conditional-go',
   NO_GO: 'no-go',

@@ -25,7 +25,7 @@ import {
 import { readProcFile, threadPathsOf } from './processes.ts';
 import type { WatchedThreads, WatchRequest } from './protocol.ts';
 
-export const TICK_US = 10_000;
+const TICK_US = 10_000;
 const WINDOW_US = 100_000;
 /** Interval, in ticks, at which the run queue is read. Each reading is a snapshot, so a window has several. */
 const STAT_EVERY_TICKS = 5;

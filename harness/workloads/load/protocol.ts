@@ -5,7 +5,7 @@
 import type { ClientSpec } from '../adapter.ts';
 
 /** Kinds of operation; `readModifyWrite` is a get followed, once the reply has arrived, by a set of the same key. */
-export const LOAD_KINDS = ['get', 'set', 'readModifyWrite', 'getMany', 'setMany'] as const;
+const LOAD_KINDS = ['get', 'set', 'readModifyWrite', 'getMany', 'setMany'] as const;
 export type LoadKind = (typeof LOAD_KINDS)[number];
 
 /** Share of each kind of operation in a step; the shares add up to 1. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** Redis and Sentinel settings whose last word is a secret. */
 const SECRET_SETTINGS =

@@ -28,10 +28,7 @@ export async function changedNodes(plan: DockerPlan, stateDir: string): Promise<
 }
 
 /** Returns the running Redis nodes that a deploy would replace because of their files or their image. */
-export async function replacedRedisNodes(
-  plan: DockerPlan,
-  stateDir: string,
-): Promise<readonly PlannedNode[]> {
+async function replacedRedisNodes(plan: DockerPlan, stateDir: string): Promise<readonly PlannedNode[]> {
   const name = imageName(chooseImages(stateDir, plan.environment).redis);
   const images = await imageIds(name, enginesIn(plan));
   const changed = await changedNodes(plan, stateDir);

@@ -212,7 +212,7 @@ export async function probeAddressing(): Promise<Addressing> {
 }
 
 /** Returns the first address that cannot be bound; undefined if there is none. */
-export async function firstAddressInUse(addresses: readonly Address[]): Promise<Address | undefined> {
+async function firstAddressInUse(addresses: readonly Address[]): Promise<Address | undefined> {
   for (const address of addresses) {
     if ((await tryBind(address)) !== undefined) return address;
   }

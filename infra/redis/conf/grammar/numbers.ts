@@ -8,7 +8,7 @@ export const INT_MAX = 2n ** 31n - 1n;
 export const INT_MIN = -(2n ** 31n);
 export const UINT_MAX = 2n ** 32n - 1n;
 export const LONG_MAX = 2n ** 63n - 1n;
-export const LONG_MIN = -(2n ** 63n);
+const LONG_MIN = -(2n ** 63n);
 export const ULONG_MAX = 2n ** 64n - 1n;
 
 /** Parses a word as `string2ll` does: no `+`, no leading zero, no space; undefined if the word does not match. */

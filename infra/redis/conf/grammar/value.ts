@@ -168,7 +168,7 @@ function describeNumber({ min, max, format }: NumberKind): string {
 }
 
 /** Describes the allowed values for messages. */
-export function describeValue(value: ValueKind, server: ServerVersion): string {
+function describeValue(value: ValueKind, server: ServerVersion): string {
   switch (value.kind) {
     case 'switch':
       return 'yes or no';

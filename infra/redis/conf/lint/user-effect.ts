@@ -83,12 +83,12 @@ function withOtherRule(user: UserEffect, rule: string): UserEffect {
 const HARMLESS = new Set('auth hello ping echo reset quit'.split(' '));
 
 /** Whether the user can run a command that reads or changes anything. */
-export function isPowerful({ hasAllCommands, grants }: UserEffect): boolean {
+function isPowerful({ hasAllCommands, grants }: UserEffect): boolean {
   return hasAllCommands || grants.some((grant) => !HARMLESS.has(grant));
 }
 
 /** Returns the effective rights of the default user; undefined if an ACL file defines them. */
-export function defaultUser(conf: Conf): UserEffect | undefined {
+function defaultUser(conf: Conf): UserEffect | undefined {
   if (conf.value('aclfile', '') !== '') return undefined;
   const line = defaultUserLine(conf);
   if (line !== undefined) return effectOf(line);

@@ -33,7 +33,7 @@ export interface Reading {
   readonly isOpenEnded: boolean;
 }
 
-export const CONFIG_C = 'src/config.c';
+const CONFIG_C = 'src/config.c';
 export const ACL_C = 'src/acl.c';
 export const SENTINEL_C = 'src/sentinel.c';
 
