@@ -6,14 +6,12 @@
  * `kit status` reports a host that then has too many masters (`scripts/environment-view.ts`).
  */
 import { idsOf, type Loss, type Placed, type Problem } from './host-loss.ts';
+import { majorityOf } from './majority.ts';
 
 const numberOf = (id: string): number => Number(id.slice(id.indexOf('-') + 1));
 
 /** Returns the number of the shard of a Redis node, from 1: its first master is the node with the same number. */
 const shardOf = (id: string, masters: number): number => ((numberOf(id) - 1) % masters) + 1;
-
-/** Returns the number of masters that must agree on a failover. */
-export const majorityOf = (masters: number): number => Math.floor(masters / 2) + 1;
 
 /**
  * Returns how unsuitable a host is for a node of a cluster: the host with the lowest number gets the node. A master

@@ -6,6 +6,7 @@
 import { busPortProblems, clusterLoad, clusterLosses } from './cluster-placement.ts';
 import { idsOf, type Loss, type Placed, type Problem, type Role } from './host-loss.ts';
 import type { HostSetting } from './host-settings.ts';
+import { majorityOf } from './majority.ts';
 
 const nodeIds = ({ topology: { masters, replicas, sentinels } }: Placed): readonly string[] => [
   ...idsOf('redis', masters * (replicas + 1)),
@@ -134,7 +135,7 @@ function sentinelLosses({ topology, redis }: Placed, lost: readonly string[]): r
   const count = (role: Role) => lost.filter((id) => id.startsWith(role)).length;
   const sentinelsLeft = sentinels - count('sentinel');
   const dataLeft = replicas + 1 - count('redis');
-  const majority = Math.floor(sentinels / 2) + 1;
+  const majority = majorityOf(sentinels);
   const losses: Loss[] = [];
   if (sentinelsLeft < majority) {
     losses.push({

@@ -1,5 +1,5 @@
 /** View of a running environment for `kit up` and `kit status`: facts for programs, a table for users. No secrets. */
-import { majorityOf } from '../config/cluster-placement.ts';
+import { majorityOf } from '../config/majority.ts';
 import { describeHealthProblem } from '../harness/health.ts';
 import { describeRotation } from '../infra/operations/password-rotation.ts';
 import { nodeServers } from '../infra/operations/servers.ts';

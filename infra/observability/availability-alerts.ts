@@ -1,4 +1,5 @@
 /** Alerts about roles, replication, sentinels, persistence and certificates. Pure. */
+import { majorityOf } from '../../config/majority.ts';
 import type { AlertRule, RuleContext } from './rule.ts';
 
 /** Number of scrapes during which a failover is visible in the roles of the nodes. */
@@ -116,7 +117,7 @@ export function neededSentinels({
   sentinels,
   quorum,
 }: Pick<RuleContext['environment']['topology'], 'sentinels' | 'quorum'>): number {
-  return Math.max(quorum, Math.floor(sentinels / 2) + 1);
+  return Math.max(quorum, majorityOf(sentinels));
 }
 
 function sentinelAlerts({ environment, select }: RuleContext): readonly AlertRule[] {

@@ -7,6 +7,7 @@
  * reconfigure it. The sentinels decide: a majority of them must answer, and of these the highest configuration epoch
  * wins (sentinel.c, sentinelProcessHelloMessage: the same rule by which sentinels adopt each other's configuration).
  */
+import { majorityOf } from '../../config/majority.ts';
 
 /** Reply of a Redis node to ROLE. */
 export interface RedisReport {
@@ -79,11 +80,6 @@ export function roleStateOf(reports: RoleReports): RoleState {
   }
   const named = namedMaster(reports.sentinels);
   return named === undefined ? unknown : stateOfNamed(named, masters, reports);
-}
-
-/** Returns the smallest majority. */
-export function majorityOf(count: number): number {
-  return Math.floor(count / 2) + 1;
 }
 
 /** Returns the node with the highest configuration epoch; on a tie, the one that most sentinels report. */

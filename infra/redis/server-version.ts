@@ -18,11 +18,16 @@ export interface ServerVersion {
 /**
  * The last Redis version whose directives and commands Valkey has; INFO of every Valkey reports it as `redis_version`.
  */
-const VALKEY_FORKED_FROM = '7.2.4';
+export const VALKEY_FORKED_FROM = '7.2.4';
 
 /** Returns the Redis version whose directives and commands the server has. */
 export function redisCompatibility({ family, version }: ServerVersion): string {
   return family === 'redis' ? version : VALKEY_FORKED_FROM;
+}
+
+/** Whether the server has the features of a Redis version that is not newer than the one Valkey forked from. */
+export function hasFeaturesOf({ family, version }: ServerVersion, redis: '7.0' | '7.2'): boolean {
+  return family === 'valkey' || atLeast(version, redis);
 }
 
 export function isSupported({ family, version }: ServerVersion): boolean {

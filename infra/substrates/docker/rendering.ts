@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { majorityOf } from '../../../config/majority.ts';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { writePrivate } from '../../host/private-files.ts';
 import { NODES_FILE, redisNodeId, renderClusterNodes } from '../../redis/cluster-nodes.ts';
@@ -330,7 +331,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
     BOOTSTRAP: `${bootstrap.host} ${bootstrap.port}`,
     SENTINELS: list('sentinel').map(text).join(' '),
     // Majority of all configured sentinels. Unreachable ones count too: with three sentinels it is always two.
-    MAJORITY: Math.floor(sentinels / 2) + 1,
+    MAJORITY: majorityOf(sentinels),
     OTHERS: sentinels - 1,
     REPLICAS: environment.topology.replicas,
     PEERS: list('redis').map(text).join(' '),

@@ -2,7 +2,13 @@
  * Defines which servers have a directive, a value or a command. A leaf module, like `server-version.ts`: the data
  * tables state the availability, and the lint queries it.
  */
-import { atLeast, SERVER_FAMILIES, type ServerFamily, type ServerVersion } from '../../server-version.ts';
+import {
+  atLeast,
+  SERVER_FAMILIES,
+  type ServerFamily,
+  type ServerVersion,
+  VALKEY_FORKED_FROM,
+} from '../../server-version.ts';
 
 /** A range of versions: from one version up to, but excluding, another. */
 export interface Span {
@@ -25,7 +31,7 @@ export const EVERYWHERE: Availability = { redis: { from: '0' }, valkey: { from: 
  */
 export function since(redis: string, valkey?: string): Availability {
   if (valkey !== undefined) return { redis: { from: redis }, valkey: { from: valkey } };
-  return atLeast('7.2.4', redis)
+  return atLeast(VALKEY_FORKED_FROM, redis)
     ? { redis: { from: redis }, valkey: { from: '0' } }
     : { redis: { from: redis } };
 }

@@ -3,7 +3,7 @@
  * combinations of several lines (`infra/redis/conf/lint/start/`), and facts about the machine (paths, ports).
  */
 
-import { atLeast, type ServerVersion } from '../../server-version.ts';
+import { atLeast, hasFeaturesOf, type ServerVersion } from '../../server-version.ts';
 import { type QuoteOptions, splitArguments } from '../text.ts';
 import { parseInteger, parseMemory, parsePrefix } from './numbers.ts';
 
@@ -55,8 +55,8 @@ export function quoteOptions({ family, version }: ServerVersion): QuoteOptions {
 }
 
 /** Whether the server splits a single quoted word into a list, as servers have done since 7.0 (MULTI_ARG_CONFIG). */
-export function splitsQuotedLists({ family, version }: ServerVersion): boolean {
-  return family === 'valkey' || atLeast(version, '7.0');
+export function splitsQuotedLists(server: ServerVersion): boolean {
+  return hasFeaturesOf(server, '7.0');
 }
 
 export function checkValue(

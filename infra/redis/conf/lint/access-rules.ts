@@ -5,10 +5,8 @@ import type { ConfLine } from '../text.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
 import { networkRules } from './network-rules.ts';
+import { ACL_DOCS, REDIS_CONF } from './sources.ts';
 import { defaultUserLine, effectOf } from './user-effect.ts';
-
-const REDIS_CONF = 'redis.conf of Redis 7.0';
-const ACL_DOCS = 'Redis documentation, ACL';
 
 /** Commands that Sentinel sends to the nodes. If one of them is renamed, a failover never completes. */
 const SENTINEL_NEEDS = new Set(

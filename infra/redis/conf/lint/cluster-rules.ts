@@ -1,9 +1,9 @@
 /** Rules for the redis.conf of a cluster node. Default values are the defaults of Redis 7.0. */
 import type { Conf } from './conf.ts';
 import { type Finding, finding, type Severity } from './finding.ts';
+import { REDIS_CONF } from './sources.ts';
 
 const CLUSTER_C = 'src/cluster.c';
-const REDIS_CONF = 'redis.conf of Redis 7.0';
 
 export function clusterRules(conf: Conf): readonly Finding[] {
   if (!conf.on('cluster-enabled', false)) return withoutEffect(conf);

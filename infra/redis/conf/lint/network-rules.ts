@@ -2,10 +2,8 @@
 import { atLeast, type ServerVersion } from '../../server-version.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
+import { ACL_DOCS, REDIS_CONF } from './sources.ts';
 import { allowsAnonymousAccess, defaultUserLine, isLoopback } from './user-effect.ts';
-
-const REDIS_CONF = 'redis.conf of Redis 7.0';
-const ACL_DOCS = 'Redis documentation, ACL';
 
 export interface NetworkOptions {
   /** Whether protected mode is on by default. It is off in a sentinel unless the file sets it (initSentinelConfig). */

@@ -10,8 +10,7 @@ import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
 import { tlsRules } from './network-rules.ts';
 import { replicationRules } from './replication-rules.ts';
-
-const REDIS_CONF = 'redis.conf of Redis 7.0';
+import { REDIS_CONF } from './sources.ts';
 
 export interface RedisRuleOptions {
   readonly servers: readonly ServerVersion[];

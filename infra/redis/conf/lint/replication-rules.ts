@@ -5,8 +5,7 @@
 import { parseBytes } from '../../../../config/units.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
-
-const REDIS_CONF = 'redis.conf of Redis 7.0';
+import { REDIS_CONF } from './sources.ts';
 
 export function replicationRules(conf: Conf): readonly Finding[] {
   return [

@@ -1,5 +1,6 @@
 /** Rules for a sentinel.conf: settings that Sentinel accepts although they cause harm. */
 
+import { majorityOf } from '../../../../config/majority.ts';
 import type { ServerVersion } from '../../server-version.ts';
 import { entriesNamed } from '../grammar/index.ts';
 import { atoi } from '../grammar/numbers.ts';
@@ -7,9 +8,9 @@ import type { ConfLine } from '../text.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
 import { networkRules, tlsRules } from './network-rules.ts';
+import { SENTINEL_C } from './sources.ts';
 
 const SENTINEL_CONF = 'sentinel.conf of Redis 7.0';
-const SENTINEL_C = 'src/sentinel.c';
 /** Target time for a failover, as in the gates. */
 const TARGET_MS = 30_000;
 
@@ -112,10 +113,6 @@ function quorumRules(conf: Conf, monitor: ConfLine, name: string, quorum: number
 function oneVote(at: { readonly line: number; readonly directive: string }): Finding {
   const reason = 'the broken link of one sentinel counts as a failed master';
   return finding('warning', at, reason, SENTINEL_CONF, 'run three sentinels and set the quorum to 2');
-}
-
-function majorityOf(sentinels: number): number {
-  return Math.floor(sentinels / 2) + 1;
 }
 
 interface Timing {

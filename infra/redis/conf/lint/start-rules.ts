@@ -3,6 +3,7 @@
 import { formatServer, type ServerVersion } from '../../server-version.ts';
 import type { ConfLine } from '../text.ts';
 import { type Finding, finding } from './finding.ts';
+import { CONFIG_C } from './sources.ts';
 import { type Mode, type Refusal, refusalsOf } from './start/index.ts';
 
 interface Refused {
@@ -53,7 +54,7 @@ function remainingFinding(found: readonly Finding[]): Finding {
     'info',
     { line, directive: '' },
     reason,
-    'src/config.c',
+    CONFIG_C,
     'fix the first ones and run the lint again',
   );
 }

@@ -8,9 +8,7 @@ import { splitsQuotedLists } from '../grammar/value.ts';
 import type { ConfLine } from '../text.ts';
 import type { Conf } from './conf.ts';
 import { type Finding, finding } from './finding.ts';
-
-const CONFIG_C = 'src/config.c';
-const SENTINEL_C = 'src/sentinel.c';
+import { CONFIG_C, SENTINEL_C } from './sources.ts';
 
 export function syntaxRules(conf: Conf, servers: readonly ServerVersion[]): readonly Finding[] {
   return [

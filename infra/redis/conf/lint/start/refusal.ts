@@ -5,6 +5,7 @@
 
 import type { ServerVersion } from '../../../server-version.ts';
 import type { ConfLine } from '../../text.ts';
+import { CONFIG_C } from '../sources.ts';
 
 export interface Refusal {
   /** Line number, from 1; 0 for a missing line. */
@@ -32,10 +33,6 @@ export interface Reading {
   /** Whether the file loads modules or other files, which may define directives and commands. */
   readonly isOpenEnded: boolean;
 }
-
-const CONFIG_C = 'src/config.c';
-export const ACL_C = 'src/acl.c';
-export const SENTINEL_C = 'src/sentinel.c';
 
 export function refusal(
   line: ConfLine,

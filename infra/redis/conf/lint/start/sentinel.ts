@@ -11,7 +11,8 @@ import { type Phase, SENTINEL_OPTIONS } from '../../grammar/sentinel-options.ts'
 import { byteLength } from '../../grammar/texts.ts';
 import type { ConfLine } from '../../text.ts';
 import { isNewerThanMeasured } from '../known-servers.ts';
-import { type Reading, type Refusal, refusal, SENTINEL_C } from './refusal.ts';
+import { SENTINEL_C } from '../sources.ts';
+import { type Reading, type Refusal, refusal } from './refusal.ts';
 
 interface Master {
   readonly replicas: Set<string>;

@@ -1,6 +1,6 @@
 /** Checks each line on its own: quotes, the name, the number of arguments, the value. */
 import { didYouMean } from '../../../../../config/spelling.ts';
-import { atLeast, formatServer, type ServerVersion } from '../../../server-version.ts';
+import { atLeast, formatServer, hasFeaturesOf, type ServerVersion } from '../../../server-version.ts';
 import { isAvailable } from '../../grammar/availability.ts';
 import { describeServersWith, directiveNames, entryFor, STATEMENTS } from '../../grammar/index.ts';
 import { checkValue, listWords, type Problem } from '../../grammar/value.ts';
@@ -100,9 +100,9 @@ function isDroppedBySentinel(line: ConfLine, { server, mode }: Reading): boolean
 }
 
 /** Whether the server stores an unknown name for a module: names with a dot since 7.0, any name since Redis 8. */
-function queuesUnknown(name: string, { family, version }: ServerVersion): boolean {
-  if (family === 'redis' && atLeast(version, '8.0')) return true;
-  return name.includes('.') && (family === 'valkey' || atLeast(version, '7.0'));
+function queuesUnknown(name: string, server: ServerVersion): boolean {
+  if (server.family === 'redis' && atLeast(server.version, '8.0')) return true;
+  return name.includes('.') && hasFeaturesOf(server, '7.0');
 }
 
 /** Returns the words of a value as a server reads them: a list in one quoted word is split. */

@@ -1,14 +1,12 @@
 /** Settings that exclude each other: TLS without a certificate, two listeners on one port, a replica in a cluster. */
 
-import { atLeast, type ServerVersion } from '../../../server-version.ts';
+import { hasFeaturesOf, type ServerVersion } from '../../../server-version.ts';
 import { parseAddress } from '../../grammar/addresses.ts';
 import { canonicalName } from '../../grammar/index.ts';
 import { atoi } from '../../grammar/numbers.ts';
 import type { ConfLine } from '../../text.ts';
 import { type Reading, type Refusal, refusal } from './refusal.ts';
 import { valueWords } from './settings.ts';
-
-const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLeast(version, '7.0');
 
 /** Values in force, by canonical name. */
 class Settings {
@@ -82,7 +80,7 @@ function clusterRefusals(settings: Settings, { server, mode }: Reading): readonl
     const line = lineOf(settings, 'cluster-config-file');
     found.push(refusal(line, 'a node of a cluster needs a file', 'allowed: a file name, such as nodes.conf'));
   }
-  if (settings.line('bind') !== undefined && bindsNowhere(settings) && is70(server)) {
+  if (settings.line('bind') !== undefined && bindsNowhere(settings) && hasFeaturesOf(server, '7.0')) {
     const reason = 'the bus of the cluster has no address to listen on';
     found.push(refusal(lineOf(settings, 'bind'), reason, 'bind an address', { source: 'src/cluster.c' }));
   }
@@ -122,7 +120,7 @@ function tlsRefusals(settings: Settings): readonly Refusal[] {
 function listenerRefusals(settings: Settings, { server, mode }: Reading): readonly Refusal[] {
   const port = settings.number('port', mode === 'sentinel' ? 26_379 : 6379);
   const tlsPort = settings.number('tls-port', 0);
-  const listensOnTcp = (port > 0 || tlsPort > 0) && !(bindsNowhere(settings) && is70(server));
+  const listensOnTcp = (port > 0 || tlsPort > 0) && !(bindsNowhere(settings) && hasFeaturesOf(server, '7.0'));
   if (!listensOnTcp && settings.text('unixsocket') === '' && settings.number('rdma-port', 0) === 0) {
     const line = bindsNowhere(settings) ? lineOf(settings, 'bind') : lineOf(settings, 'port');
     return [refusal(line, 'the server has no address to listen on', 'set port, tls-port or unixsocket')];

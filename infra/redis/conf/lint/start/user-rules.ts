@@ -3,7 +3,7 @@
  * that affects later rules: all keys, all channels, existing passwords. Left out: the resulting rights.
  */
 import { createHash } from 'node:crypto';
-import { atLeast, type ServerVersion } from '../../../server-version.ts';
+import { atLeast, hasFeaturesOf, type ServerVersion } from '../../../server-version.ts';
 import { type Availability, isAvailable, sincePatches } from '../../grammar/availability.ts';
 import { CATEGORIES } from '../../grammar/commands.ts';
 import { INT_MAX, parsePrefix } from '../../grammar/numbers.ts';
@@ -38,7 +38,6 @@ interface User extends Selector {
 const syntax = (reason: string, allowed: string): RuleFault => ({ kind: 'syntax', reason, allowed });
 const unknown = (reason: string, allowed: string): RuleFault => ({ kind: 'unknown', reason, allowed });
 
-const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLeast(version, '7.0');
 const isValkey91 = ({ family, version }: ServerVersion) => family === 'valkey' && atLeast(version, '9.1');
 
 /** Returns the first rule that the server refuses, and the faults that it reports only after loading modules. */
@@ -66,7 +65,7 @@ function applyToUser(user: User, rule: string, context: RuleContext): RuleFault 
     return undefined;
   }
   if (/^[>#<!]/.test(rule)) return applyPassword(user, rule);
-  if (is70(context.server)) {
+  if (hasFeaturesOf(context.server, '7.0')) {
     if (rule.startsWith('(') && rule.endsWith(')')) return checkSelector(rule.slice(1, -1), context);
     if (word === 'clearselectors') return undefined;
   }
@@ -112,7 +111,8 @@ function applyToSelector(selector: Selector, rule: string, context: RuleContext)
   else if (word === 'resetchannels') selector.hasAllChannels = false;
   else if (/^(?:allcommands|\+@all|nocommands|-@all)$/.test(word)) return undefined;
   else if (rule.startsWith('~')) return keyPattern(selector, rule.slice(1));
-  else if (rule.startsWith('%') && is70(context.server)) return keyPermission(selector, rule, context.server);
+  else if (rule.startsWith('%') && hasFeaturesOf(context.server, '7.0'))
+    return keyPermission(selector, rule, context.server);
   else if (rule.startsWith('&')) return channelPattern(selector, rule.slice(1));
   else if (/^[+-]@/.test(rule)) return checkCategory(rule);
   else if (rule.startsWith('+')) return addedCommand(rule.slice(1), context);
@@ -189,7 +189,7 @@ function checkCommand(name: string, { commands }: RuleContext): RuleFault | unde
 
 function addedCommand(name: string, context: RuleContext): RuleFault | undefined {
   const { commands, server } = context;
-  const bar = is70(server) ? name.lastIndexOf('|') : name.indexOf('|');
+  const bar = hasFeaturesOf(server, '7.0') ? name.lastIndexOf('|') : name.indexOf('|');
   if (bar === -1) return checkCommand(name, context);
   const [first, sub] = [name.slice(0, bar).toLowerCase(), name.slice(bar + 1)];
   if (!commands.has(first)) return checkCommand(first, context);

@@ -3,12 +3,14 @@
  * modules (`ACLLoadConfiguredUsers`): only then must each command and category exist.
  */
 
-import { atLeast, type ServerVersion } from '../../../server-version.ts';
+import { hasFeaturesOf, type ServerVersion } from '../../../server-version.ts';
 import { commandNames } from '../../grammar/commands.ts';
 import type { ConfLine } from '../../text.ts';
 import { isNewerThanMeasured } from '../known-servers.ts';
-import { ACL_C, type Reading, type Refusal, refusal } from './refusal.ts';
+import { type Reading, type Refusal, refusal } from './refusal.ts';
 import { faultsOf, type RuleContext } from './user-rules.ts';
+
+const ACL_C = 'src/acl.c';
 
 export function userRefusals(reading: Reading): readonly Refusal[] {
   const { lines, server } = reading;
@@ -21,7 +23,7 @@ export function userRefusals(reading: Reading): readonly Refusal[] {
     if (isPubsubDefault(line)) whenRead = pubsubDefault(line, server);
     if (line.name !== 'user' || line.args.length === 0) continue;
     const [name = ''] = line.args;
-    const isDuplicate = seen.has(name) && is70(server);
+    const isDuplicate = seen.has(name) && hasFeaturesOf(server, '7.0');
     seen.add(name);
     const contexts = [...new Set([whenRead, atEnd])].map((startsWithAllChannels) => ({
       server,
@@ -38,7 +40,9 @@ export function userRefusals(reading: Reading): readonly Refusal[] {
 
 function ruleRefusals(line: ConfLine, context: RuleContext, reading: Reading): readonly Refusal[] {
   const { server } = context;
-  const merged = is70(server) ? mergeSelectors(line.args.slice(1), server) : line.args.slice(1);
+  const merged = hasFeaturesOf(server, '7.0')
+    ? mergeSelectors(line.args.slice(1), server)
+    : line.args.slice(1);
   if (merged === undefined) {
     const reason = 'a selector is not closed';
     return [refusal(line, reason, 'allowed: a parenthesis that opens and closes', { source: ACL_C })];
@@ -51,13 +55,11 @@ function ruleRefusals(line: ConfLine, context: RuleContext, reading: Reading): r
   );
 }
 
-const is70 = ({ family, version }: ServerVersion) => family === 'valkey' || atLeast(version, '7.0');
-
 const isPubsubDefault = (line: ConfLine) => line.name === 'acl-pubsub-default';
 
 /** Whether new users may use all channels, which is the default up to 6.2. */
 function pubsubDefault(line: ConfLine | undefined, server: ServerVersion): boolean {
-  return line === undefined ? !is70(server) : line.args[0]?.toLowerCase() === 'allchannels';
+  return line === undefined ? !hasFeaturesOf(server, '7.0') : line.args[0]?.toLowerCase() === 'allchannels';
 }
 
 function duplicateUser(line: ConfLine): Refusal {
@@ -96,8 +98,8 @@ function mergeSelectors(rules: readonly string[], server: ServerVersion): readon
   return open === undefined ? merged : undefined;
 }
 
-function keepsOpenSelector({ family, version }: ServerVersion): boolean {
-  return family === 'valkey' || atLeast(version, '7.2');
+function keepsOpenSelector(server: ServerVersion): boolean {
+  return hasFeaturesOf(server, '7.2');
 }
 
 /** Refuses `user` lines in a file that also names an ACL file, because the two exclude each other. */
