@@ -5,10 +5,7 @@
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-
-const BLOCK = 512;
-/** Maximum size that eleven octal digits can express; larger sizes are stored in binary (GNU tar, star). */
-const MAX_OCTAL = 8 ** 11 - 1;
+import { BLOCK_BYTES, tarChecksum, tarHeader, tarPadding } from '../host/tar-header.ts';
 
 export interface TarSource {
   readonly name: string;
@@ -29,12 +26,12 @@ export async function writeTar(path: string, sources: readonly TarSource[]): Pro
     for (const { name, content } of sources) {
       const text = 'text' in content ? Buffer.from(content.text) : undefined;
       const size = text?.length ?? statSync('path' in content ? content.path : path).size;
-      yield headerOf(name, size);
+      yield tarHeader(name, size);
       if ('path' in content) yield* createReadStream(content.path);
       else if (text !== undefined) yield text;
-      yield Buffer.alloc(-size & (BLOCK - 1));
+      yield tarPadding(size);
     }
-    yield Buffer.alloc(2 * BLOCK);
+    yield Buffer.alloc(2 * BLOCK_BYTES);
   }
   await pipeline(blocks, createWriteStream(path, { mode: 0o600, flush: true }));
 }
@@ -44,15 +41,15 @@ export async function listTar(path: string): Promise<readonly TarEntry[] | undef
   await using file = await open(path);
   const { size } = await file.stat();
   const entries: TarEntry[] = [];
-  const header = Buffer.alloc(BLOCK);
+  const header = Buffer.alloc(BLOCK_BYTES);
   for (let at = 0; ; ) {
-    const { bytesRead } = await file.read(header, 0, BLOCK, at);
-    if (bytesRead < BLOCK) return undefined;
+    const { bytesRead } = await file.read(header, 0, BLOCK_BYTES, at);
+    if (bytesRead < BLOCK_BYTES) return undefined;
     if (header.every((byte) => byte === 0)) return entries;
-    const entry = parseHeader(header, at + BLOCK);
+    const entry = parseHeader(header, at + BLOCK_BYTES);
     if (entry === undefined || entry.start + entry.bytes > size) return undefined;
     entries.push(entry);
-    at = entry.start + Math.ceil(entry.bytes / BLOCK) * BLOCK;
+    at = entry.start + Math.ceil(entry.bytes / BLOCK_BYTES) * BLOCK_BYTES;
   }
 }
 
@@ -65,30 +62,9 @@ async function* emptyStream(): AsyncGenerator<Buffer> {
   // An empty range cannot be expressed: `end` is inclusive.
 }
 
-function headerOf(name: string, size: number): Buffer {
-  if (Buffer.byteLength(name) > 100) throw new RangeError(`'${name}' must be at most 100 bytes`);
-  const header = Buffer.alloc(BLOCK);
-  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')}\0`;
-  header.write(name, 0);
-  header.write(octal(0o600, 7), 100);
-  header.write(octal(0, 7), 108);
-  header.write(octal(0, 7), 116);
-  if (size <= MAX_OCTAL) {
-    header.write(octal(size, 11), 124);
-  } else {
-    header.writeUInt8(0x80, 124);
-    header.writeBigUInt64BE(BigInt(size), 128);
-  }
-  header.write(octal(0, 11), 136);
-  header.write('0', 156);
-  header.write('ustar\x0000', 257);
-  header.write(`${octal(checksumOf(header), 6)} `, 148);
-  return header;
-}
-
 function parseHeader(header: Buffer, start: number): TarEntry | undefined {
   if (header.toString('latin1', 257, 262) !== 'ustar') return undefined;
-  if (Number.parseInt(header.toString('latin1', 148, 154), 8) !== checksumOf(header)) return undefined;
+  if (Number.parseInt(header.toString('latin1', 148, 154), 8) !== tarChecksum(header)) return undefined;
   const end = header.indexOf(0);
   const name = header.toString('utf8', 0, Math.min(end === -1 ? 100 : end, 100));
   const isBinary = (header.readUInt8(124) & 0x80) !== 0;
@@ -96,9 +72,4 @@ function parseHeader(header: Buffer, start: number): TarEntry | undefined {
     ? Number(header.readBigUInt64BE(128))
     : Number.parseInt(header.toString('latin1', 124, 135), 8);
   return Number.isSafeInteger(bytes) && bytes >= 0 ? { name, start, bytes } : undefined;
-}
-
-/** Returns the checksum of a header, computed with the checksum field itself filled with spaces. */
-function checksumOf(header: Buffer): number {
-  return header.reduce((sum, byte, i) => sum + (i >= 148 && i < 156 ? 0x20 : byte), 0);
 }

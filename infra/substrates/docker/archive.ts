@@ -4,15 +4,14 @@
  * The Docker provider copies one file at a time, and mounts every volume for each file (50 files: 2.3 s). One archive
  * needs only one copy.
  */
+import { BLOCK_BYTES, tarHeader, tarPadding } from '../../host/tar-header.ts';
 import { RUN_AS } from './plan.ts';
 
 export interface ArchivedFile {
-  /** Relative path of at most 100 bytes, the limit of the oldest tar format, so that every tar can read it. */
+  /** Relative path of at most 100 bytes. */
   readonly path: string;
   readonly text: string;
 }
-
-const BLOCK = 512;
 
 /**
  * Returns an archive in ustar format. Files are sorted by path, have mode 0600, belong to root and have the
@@ -22,32 +21,9 @@ export function tarOf(files: readonly ArchivedFile[]): Buffer {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
   const entries = sorted.flatMap(({ path, text }) => {
     const content = Buffer.from(text);
-    return [headerOf(path, content.length), content, Buffer.alloc(-content.length & (BLOCK - 1))];
+    return [tarHeader(path, content.length), content, tarPadding(content.length)];
   });
-  return Buffer.concat([...entries, Buffer.alloc(2 * BLOCK)]);
-}
-
-function headerOf(path: string, size: number): Buffer {
-  if (Buffer.byteLength(path) > 100) throw new RangeError(`'${path}' must be at most 100 bytes`);
-  const header = Buffer.alloc(BLOCK);
-  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')}\0`;
-  header.write(path, 0);
-  header.write(octal(0o600, 7), 100); // mode
-  header.write(octal(0, 7), 108); // uid
-  header.write(octal(0, 7), 116); // gid
-  header.write(octal(size, 11), 124);
-  header.write(octal(0, 11), 136); // modification time
-  header.write('        ', 148); // the checksum field counts as blanks
-  header.write('0', 156); // a regular file
-  header.write('ustar\x0000', 257);
-  header.write(
-    `${octal(
-      header.reduce((sum, byte) => sum + byte, 0),
-      6,
-    )} `,
-    148,
-  );
-  return header;
+  return Buffer.concat([...entries, Buffer.alloc(2 * BLOCK_BYTES)]);
 }
 
 /**
