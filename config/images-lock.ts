@@ -2,9 +2,9 @@
  * `images.lock.yaml`: the digest of every published image, with the version for which it was resolved. The file is
  * committed; `kit images lock` writes it, and it is never edited manually.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { sha256Hex } from './digest.ts';
 import { KitError } from './errors.ts';
 import { validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
@@ -74,7 +74,7 @@ function sumOf({ images, facts }: ImagesLock): string {
     image === undefined ? [] : [`${image.version} ${image.digest}`],
   );
   rows.push(`${facts.version} ${facts.activedefrag} ${facts.tls}`);
-  return createHash('sha256').update(rows.join('\n')).digest('hex');
+  return sha256Hex(rows.join('\n'));
 }
 
 const invalid = (why: string, where: string, cause?: KitError): KitError =>

@@ -9,9 +9,10 @@
  * `switch` swaps the current and the other passwords; in the `both` phase it makes the previous passwords current
  * again. Left out: the nodes (`infra/operations/password-rotation.ts`).
  */
+import { sha256Hex } from './digest.ts';
 import { readVariables, type Variables } from './env.ts';
 import { EXIT, KitError } from './errors.ts';
-import { digestOf, isGiven, type Program, placeholderOf, variableOf } from './secrets.ts';
+import { isGiven, type Program, placeholderOf, variableOf } from './secrets.ts';
 import {
   drawPassword,
   REDIS_USERS,
@@ -151,9 +152,9 @@ function keptPlaceholders(
   return Object.fromEntries(
     Object.entries(next).flatMap(([user, password]) => {
       const former = before[user] ?? '';
-      const valid = kept[user]?.of === digestOf(former) ? kept[user] : undefined;
+      const valid = kept[user]?.of === sha256Hex(former) ? kept[user] : undefined;
       if (password === former) return valid === undefined ? [] : [[user, valid]];
-      return [[user, { of: digestOf(password), text: valid?.text ?? placeholderOf(former) }]];
+      return [[user, { of: sha256Hex(password), text: valid?.text ?? placeholderOf(former) }]];
     }),
   );
 }

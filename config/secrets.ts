@@ -5,8 +5,9 @@
  *
  * Left out: writing the passwords to the files that servers read (ACL files contain hashes; `infra/`).
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { sha256Hex } from './digest.ts';
 import { readVariables, type Variables } from './env.ts';
 import { KitError } from './errors.ts';
 import { Secret } from './secret.ts';
@@ -108,7 +109,7 @@ function withVariables(stored: Stored, variables: Variables): EnvironmentSecrets
       const kept: Readonly<Record<string, { of: string; text: string } | undefined>> =
         placeholders?.[program] ?? {};
       const password = current(program, user);
-      return kept[user]?.of === digestOf(password) ? kept[user].text : placeholderOf(password);
+      return kept[user]?.of === sha256Hex(password) ? kept[user].text : placeholderOf(password);
     }),
   });
 }
@@ -130,14 +131,9 @@ export function isGiven(program: Program, user: string, variables: Variables): b
   return ['', '_FILE'].some((suffix) => variables.get(`${variableOf(program, user)}${suffix}`) !== undefined);
 }
 
-/** Returns the SHA-256 of a password, which is the form in which Redis ACLs store it. */
-export function digestOf(password: string): string {
-  return createHash('sha256').update(password).digest('hex');
-}
-
 /** Returns the text that represents a password in the digest of a file. It does not reveal the password. */
 export function placeholderOf(password: string): string {
-  return digestOf(`redis-cache-kit/placeholder/${password}`);
+  return sha256Hex(`redis-cache-kit/placeholder/${password}`);
 }
 
 function recordOf<K extends string>(

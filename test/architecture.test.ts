@@ -57,11 +57,9 @@ const ROOMS: readonly rules.Room[] = [
 
   // Infrastructure: pure plans and texts, with thin shells over them.
   ...PURE_INFRA.map((at) => room(at, 'pure', ['config/', ...PURE_INFRA], { node: [], libraries: ['yaml'] })),
-  ...['infra/redis/conf/acl.ts', 'infra/redis/conf/lint/start/user-rules.ts'].map((at) =>
-    room(at, 'pure, except for the hash of a password', ['config/', ...PURE_INFRA], {
-      node: ['node:crypto'],
-    }),
-  ),
+  room('infra/redis/conf/acl.ts', 'pure, except for the HMAC of a password', ['config/', ...PURE_INFRA], {
+    node: ['node:crypto'],
+  }),
   room('infra/redis/cluster-nodes.ts', 'pure, except for the hash of ids', PURE_INFRA, {
     node: ['node:crypto'],
   }),

@@ -10,13 +10,13 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { sha256Hex } from '../../config/digest.ts';
 import { EXIT, KitError } from '../../config/errors.ts';
 import { Secret } from '../../config/secret.ts';
 
@@ -65,7 +65,7 @@ export function keyCheckOf(key: BackupKey): string {
 
 /** Returns the seal of a text: an HMAC if there is a key, otherwise a SHA-256 digest. */
 export function sealOf(text: string, key: BackupKey | undefined): string {
-  if (key === undefined) return createHash('sha256').update(text).digest('hex');
+  if (key === undefined) return sha256Hex(text);
   const derived = hkdfSync('sha256', keyBytes(key), '', 'redis-cache-kit/backup/seal', KEY_BYTES);
   return createHmac('sha256', Buffer.from(derived)).update(text).digest('hex');
 }

@@ -2,7 +2,7 @@
  * Removes secrets from collected texts: the known passwords, their hashes, and every value of a setting that holds a
  * secret, even if the value is not known. Pure, except for the hashes.
  */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../../config/digest.ts';
 
 const REDACTED = '[redacted]';
 
@@ -32,7 +32,7 @@ export function redactor(passwords: readonly string[]): Redact {
       // Passwords may also occur in JSON text and in URLs.
       JSON.stringify(password).slice(1, -1),
       encodeURIComponent(password),
-      createHash('sha256').update(password).digest('hex'),
+      sha256Hex(password),
     ]);
   return (text) => {
     const lines = text.replace(SECRET_LINES, `$1$2${REDACTED}`).replace(ACL_SECRETS, `$1$2${REDACTED}`);

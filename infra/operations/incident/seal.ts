@@ -2,9 +2,9 @@
  * Seal of a collected incident: `manifest.json` contains the SHA-256 of every file and of itself, like the manifest of
  * a run. A hash reveals a change, but not who made it.
  */
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { sha256Hex } from '../../../config/digest.ts';
 import { KitError } from '../../../config/errors.ts';
 import { writePrivate } from '../../host/private-files.ts';
 
@@ -29,7 +29,7 @@ export function sealIncident(
 ): IncidentManifest {
   const files = digestsBelow(dir);
   const unsealed = { schema: SCHEMA, ...facts, digests: { files } } as const;
-  const manifest = { ...unsealed, digests: { files, manifest: digest(JSON.stringify(unsealed)) } };
+  const manifest = { ...unsealed, digests: { files, manifest: sha256Hex(JSON.stringify(unsealed)) } };
   writePrivate(join(dir, FILE), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
@@ -46,7 +46,7 @@ export function changesSinceSeal(dir: string): readonly string[] {
   const changed = [...new Set([...Object.keys(files), ...Object.keys(found)])].filter(
     (path) => files[path] !== found[path],
   );
-  const isIntact = digest(JSON.stringify({ ...manifest, digests: { files } })) === own;
+  const isIntact = sha256Hex(JSON.stringify({ ...manifest, digests: { files } })) === own;
   return [...changed.sort(), ...(isIntact ? [] : [FILE])];
 }
 
@@ -71,7 +71,5 @@ function digestsBelow(dir: string): Readonly<Record<string, string>> {
     .map((entry) => relative(dir, join(entry.parentPath, entry.name)))
     .filter((path) => path !== FILE)
     .sort();
-  return Object.fromEntries(paths.map((path) => [path, digest(readFileSync(join(dir, path)))]));
+  return Object.fromEntries(paths.map((path) => [path, sha256Hex(readFileSync(join(dir, path)))]));
 }
-
-const digest = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');

@@ -6,7 +6,8 @@
  * `default` is off but keeps all rights: Redis replays its AOF as that user, and if the user has no rights, it silently
  * drops MULTI, Lua and function data at a restart (redis/redis#14541).
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { sha256Hex } from '../../../config/digest.ts';
 import { Secret } from '../../../config/secret.ts';
 import {
   type EnvironmentSecrets,
@@ -279,7 +280,7 @@ function aclLine(user: string, hashes: readonly string[], rules: string): string
 }
 
 function hashOf(password: Secret): string {
-  return createHash('sha256').update(password.reveal()).digest('hex');
+  return sha256Hex(password.reveal());
 }
 
 /**

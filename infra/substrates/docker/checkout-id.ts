@@ -10,10 +10,11 @@
  * Left out: the owner of each part on the engine (`ownership.ts`), and the process that uses an environment
  * (`owner-process.ts`).
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { sha256Hex } from '../../../config/digest.ts';
 import { readVariables } from '../../../config/env.ts';
 import { EXIT, KitError } from '../../../config/errors.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
@@ -92,7 +93,7 @@ function backendOwner(backend: EnvironmentConfig['docker']['backend']): Owner | 
   const facts = JSON.stringify([type, place, type === 'local' ? hostname() : '']);
   const text = place.map(([name, value]) => `${name}=${value}`).join(' ');
   return {
-    id: `backend-${createHash('sha256').update(facts).digest('hex').slice(0, 16)}`,
+    id: `backend-${sha256Hex(facts).slice(0, 16)}`,
     place: `Terraform backend ${type}${text === '' ? '' : ` (${text})`}`,
   };
 }

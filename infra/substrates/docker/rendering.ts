@@ -9,10 +9,10 @@
  * plan + secrets + images ─▶ texts (pure renderers) ─▶ `<state>/docker/<environment>/files/<node>/…` and `files.tar`,
  * or with `hosts` a `files-<host>.tar` for each host, with the files of its own containers
  */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { sha256Hex } from '../../../config/digest.ts';
 import { majorityOf } from '../../../config/majority.ts';
 import type { EnvironmentSecrets } from '../../../config/secrets.ts';
 import { writePrivate } from '../../host/private-files.ts';
@@ -118,7 +118,7 @@ function stableHashes(plan: DockerPlan, input: RenderInput) {
   const { secrets } = input.values;
   const values = { ...input.values, secrets: secrets.placeholders ?? secrets };
   const { texts } = renderTexts(plan, { ...input, values });
-  const archiveSha256 = plan.hosts.map((host) => sha256(archiveOf(plan, host, texts)));
+  const archiveSha256 = plan.hosts.map((host) => sha256Hex(archiveOf(plan, host, texts)));
   return { hashes: hashesOf(texts), archiveSha256 };
 }
 
@@ -154,7 +154,7 @@ export function renderHashes(
   const { texts, deviations } = renderTexts(plan, input);
   const sums = [...texts].map(
     ([volume, entries]) =>
-      [volume, new Map([...entries].map(([path, text]) => [path, sha256(text)]))] as const,
+      [volume, new Map([...entries].map(([path, text]) => [path, sha256Hex(text)]))] as const,
   );
   return { ...stableHashes(plan, input), sums: new Map(sums), deviations };
 }
@@ -387,12 +387,10 @@ function readyTexts(plan: DockerPlan, secrets: EnvironmentSecrets, tls: TlsTexts
 function hashesOf(texts: Texts): ReadonlyMap<string, string> {
   return new Map(
     [...texts].map(([volume, entries]) => {
-      const lines = [...entries].map(([path, text]) => `${path}\0${sha256(text)}\n`).sort();
-      return [volume, sha256(lines.join(''))];
+      const lines = [...entries].map(([path, text]) => `${path}\0${sha256Hex(text)}\n`).sort();
+      return [volume, sha256Hex(lines.join(''))];
     }),
   );
 }
-
-const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
 const base = (name: string): string => readFileSync(join(PROJECT, name), 'utf8');

@@ -5,7 +5,7 @@
  *
  * Passwords are left out: they change without a restart.
  */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../../config/digest.ts';
 import { Secret } from '../../../config/secret.ts';
 import { type EnvironmentSecrets, REDIS_USERS, SENTINEL_USERS } from '../../../config/secrets.ts';
 import type { TopologyNode } from '../../topology.ts';
@@ -41,10 +41,10 @@ export function fingerprintOf(
       : renderSentinel(plain, node, addressOf(context, first));
   const { path, provenance } = context.binary;
   return {
-    settings: digest(text),
-    users: digest(renderUsers(plain, node)),
-    server: digest(`${path}\n${provenance}`),
-    certificate: digest(
+    settings: sha256Hex(text),
+    users: sha256Hex(renderUsers(plain, node)),
+    server: sha256Hex(`${path}\n${provenance}`),
+    certificate: sha256Hex(
       certificates === undefined ? '' : [certificates.ca, certificates.cert, certificates.key].join('\n'),
     ),
   };
@@ -91,5 +91,3 @@ export function recordFingerprint(
     };
   });
 }
-
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -1,5 +1,5 @@
 /** Plans `apply` from the requested configuration and the ledger. Changes nothing. */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../../config/digest.ts';
 import { isAlive } from '../../host/process-identity.ts';
 import { nodesOf, type Topology } from '../../topology.ts';
 import type { PlanStep } from '../substrate.ts';
@@ -11,7 +11,7 @@ import type { Ledger } from './ledger.ts';
  */
 export function configHashOf({ environment }: Pick<Topology, 'environment'>): string {
   const { backup: _, ...ofNodes } = environment;
-  return createHash('sha256').update(sortedJson(ofNodes)).digest('hex');
+  return sha256Hex(sortedJson(ofNodes));
 }
 
 export async function planSteps(

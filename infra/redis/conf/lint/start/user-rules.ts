@@ -2,7 +2,7 @@
  * The rules of one ACL user, applied in sequence as `ACLSetUser` and `ACLSetSelector` in acl.c do. Tracks the state
  * that affects later rules: all keys, all channels, existing passwords. Left out: the resulting rights.
  */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../../../../../config/digest.ts';
 import { atLeast, hasFeaturesOf, type ServerVersion } from '../../../server-version.ts';
 import { type Availability, isAvailable, sincePatches } from '../../grammar/availability.ts';
 import { CATEGORIES } from '../../grammar/commands.ts';
@@ -86,7 +86,7 @@ function applyPassword(user: User, rule: string): RuleFault | undefined {
       'the SHA-256 of the password as 64 digits 0-9a-f',
     );
   }
-  const hash = isHash ? secret : createHash('sha256').update(secret).digest('hex');
+  const hash = isHash ? secret : sha256Hex(secret);
   if (kind === '>' || kind === '#') user.passwords.add(hash);
   else if (!user.passwords.delete(hash)) {
     return syntax('the user has no such password to remove', 'remove the rule');
