@@ -74,6 +74,11 @@ export interface Address {
   readonly port: number;
 }
 
+/** Formats an address as `127.0.0.1:6379`. */
+export function hostAndPort({ host, port }: Address): string {
+  return `${host}:${port}`;
+}
+
 /** Every node's address, chosen by the substrate. */
 export type Placement = ReadonlyMap<string, Address>;
 

@@ -173,7 +173,7 @@ function checkTuple(value: unknown, shapes: readonly Shape[]): Mismatch | undefi
   return undefined;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -3,6 +3,7 @@
  * way as those of the built-in checkers.
  */
 import type { CheckResult, Figure } from '../checkers/checker.ts';
+import { isObject } from '../evidence/shape.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -39,10 +40,6 @@ function isFigure(value: unknown): boolean {
   };
   const { kind } = value;
   return typeof kind === 'string' && Object.hasOwn(isKind, kind) && isKind[kind as Figure['kind']](value);
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isCount(value: unknown): value is number {

@@ -12,13 +12,7 @@ import type { Clock } from '../history/clock.ts';
 import { openRecorder } from '../history/recorder.ts';
 import { openNodeFacts } from '../samplers/node-facts/index.ts';
 import { equals } from '../workloads/scripted/script.ts';
-import { healthProblemAfter } from './health.ts';
-
-/**
- * Maximum wait, in ms, for a healthy topology; the same as before any other trial. If the topology is still unhealthy
- * after that, it is recorded and judged as it is.
- */
-const HEALTHY_BOUND_MS = 15_000;
+import { HEALTHY_BEFORE_MS, healthProblemAfter } from './health.ts';
 
 export interface ConfigurationTrialRequest {
   readonly environment: Environment;
@@ -76,7 +70,8 @@ export async function openConfigurationTrial(
         // After the last fault, the sentinels may still be reconfiguring the nodes, so the nodes' state at that time
         // does not reflect their configuration.
         if (environment.topology.environment.topology.kind !== 'single') {
-          await healthProblemAfter(environment, { boundMs: HEALTHY_BOUND_MS, signal });
+          // A topology that is still unhealthy is recorded and judged as it is.
+          await healthProblemAfter(environment, { boundMs: HEALTHY_BEFORE_MS, signal });
         }
         await probeAll('end');
         await recorder.close();

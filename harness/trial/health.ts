@@ -12,6 +12,14 @@ import { describeRoles } from '../../infra/redis/role-state.ts';
 import type { Environment } from '../../infra/substrates/environment.ts';
 import { waitUntil } from '../wait.ts';
 
+/**
+ * Maximum wait for a healthy topology before a trial, in ms: longer than the sentinels take to demote a deposed master
+ * to a replica (about 10 s). A cluster needs 2 s.
+ */
+export const HEALTHY_BEFORE_MS = 15_000;
+/** Maximum wait for the replicas to catch up with their masters, in ms. */
+export const CAUGHT_UP_BOUND_MS = 15_000;
+
 export interface HealthOptions {
   readonly signal: AbortSignal;
   /** Time, in ms, in which the sentinels may restore the topology themselves. */

@@ -17,16 +17,10 @@ import { findFakeTime } from '../workloads/calls/stepped-clock.ts';
 import { resolveParameters } from '../workloads/parameters.ts';
 import { missingAlertPrograms } from './alert-watch.ts';
 import type { TrialContext, TrialRequest } from './context.ts';
-import { healthProblemAfter } from './health.ts';
+import { HEALTHY_BEFORE_MS, healthProblemAfter } from './health.ts';
 import { runLoad } from './load.ts';
 import { runScript } from './script.ts';
 import { writeGapLines } from './write-gaps.ts';
-
-/**
- * Maximum wait for a healthy topology, in ms: longer than the sentinels take to demote a deposed master to a replica
- * (about 10 s). A cluster needs 2 s.
- */
-const HEALTHY_BOUND_MS = 15_000;
 
 /** Ends a trial at its time limit or on an interrupt. Such a trial is recorded as not measured, not as failed. */
 class TrialBound extends Error {}
@@ -94,9 +88,9 @@ export async function runTrial(request: TrialRequest): Promise<TrialRecord> {
 async function problemBefore({ environment, signal }: TrialRequest): Promise<string | undefined> {
   if (environment.topology.environment.topology.kind === 'single' || signal?.aborted) return undefined;
   try {
-    const problem = await healthProblemAfter(environment, { signal, boundMs: HEALTHY_BOUND_MS });
+    const problem = await healthProblemAfter(environment, { signal, boundMs: HEALTHY_BEFORE_MS });
     return (
-      problem && `environment not healthy within ${HEALTHY_BOUND_MS / 1_000} s before the trial: ${problem}`
+      problem && `environment not healthy within ${HEALTHY_BEFORE_MS / 1_000} s before the trial: ${problem}`
     );
   } catch (error) {
     if (signal?.aborted) return 'interrupted';

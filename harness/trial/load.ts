@@ -15,7 +15,7 @@ import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { type FaultSchedule, faultSchedule } from './fault-schedule.ts';
 import { expiriesOf, readAllNodes, removeKeysOrReport } from './final-read.ts';
-import { awaitHealthy, awaitReplication } from './health.ts';
+import { awaitHealthy, awaitReplication, CAUGHT_UP_BOUND_MS } from './health.ts';
 import { openProxiedEnvironment } from './proxied-environment.ts';
 
 /**
@@ -40,7 +40,6 @@ const HEALTHY_BOUND_MS = 30_000;
  * within the announced limit.
  */
 const SHARED_EXPIRIES = 200;
-const CAUGHT_UP_BOUND_MS = 15_000;
 const RECOVERY_BOUND_MS = 30_000;
 
 /** Context of a trial in which each client reaches the master through the fault proxy, or directly. */

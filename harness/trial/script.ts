@@ -20,11 +20,10 @@ import { closeClient } from './closing.ts';
 import type { TrialContext } from './context.ts';
 import { awaitMasters, nodeAccess } from './current-masters.ts';
 import { readAllNodes, removeKeysOrReport } from './final-read.ts';
-import { awaitReplication } from './health.ts';
+import { awaitReplication, CAUGHT_UP_BOUND_MS } from './health.ts';
 import { startMasterProxies } from './master-proxy.ts';
 import { operationsOn } from './operations.ts';
 
-const CAUGHT_UP_BOUND_MS = 15_000;
 /** Time limit for one operation, in ms; longer than the deadline of a command (1 s). */
 const OPERATION_BOUND_MS = 1_500;
 

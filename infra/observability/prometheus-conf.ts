@@ -1,7 +1,7 @@
 /** Configuration of Prometheus and Alertmanager for one environment, as YAML. Pure. */
 import { stringify } from 'yaml';
 import type { EnvironmentConfig } from '../../config/schema.ts';
-import type { Address } from '../topology.ts';
+import { type Address, hostAndPort } from '../topology.ts';
 import { durationOf } from './rule.ts';
 
 /** Address at which the exporter reaches a Redis node or sentinel: `redis://127.80.1.1:6379`. */
@@ -109,5 +109,3 @@ export function renderAlertmanager({ observability }: EnvironmentConfig): string
  */
 export const exporterTimeoutSeconds = ({ observability }: EnvironmentConfig): number =>
   Math.min(observability.scrapeIntervalSeconds / 2, 5);
-
-const hostAndPort = ({ host, port }: Address): string => `${host}:${port}`;

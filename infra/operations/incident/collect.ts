@@ -16,7 +16,7 @@ import { writePrivate } from '../../host/private-files.ts';
 import { awaitPing } from '../../redis/ping.ts';
 import type { Environment } from '../../substrates/environment.ts';
 import { nodesOf } from '../../topology.ts';
-import { queriesOf } from './node-queries.ts';
+import { json, queriesOf } from './node-queries.ts';
 import { type Redact, redactor } from './redaction.ts';
 import { type IncidentManifest, sealIncident } from './seal.ts';
 
@@ -158,4 +158,3 @@ function write({ request, redact }: Collection, path: string, text: string): voi
 
 const wordsOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

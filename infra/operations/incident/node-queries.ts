@@ -9,7 +9,8 @@ export interface NodeQuery {
   run(redis: Redis): Promise<string>;
 }
 
-const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** Formats a value as indented JSON. */
+export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 const reply = (file: string, ...command: [string, ...string[]]): NodeQuery => ({
   file,
   run: async (redis) => {

@@ -1,6 +1,6 @@
 /** Outputs of a deployed environment for clients and the harness: addresses and files, never a secret. Pure. */
 
-import type { Address } from '../../topology.ts';
+import { hostAndPort } from '../../topology.ts';
 import { type ClientEndpoints, MODE_OF } from '../environment.ts';
 import { COMMANDER_USER, scrapeTarget } from './observability-files.ts';
 import type { DockerPlan } from './plan.ts';
@@ -49,8 +49,6 @@ export interface OutputFiles {
   readonly ca: string;
 }
 
-const text = ({ host, port }: Address): string => `${host}:${port}`;
-
 export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
   const { environment, exporter, commander } = plan;
   return {
@@ -59,11 +57,13 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
     service_name: environment.topology.serviceName,
     tls: String(environment.security.tls),
     nodes: outputNodes(plan),
-    nat_map: Object.fromEntries(plan.nodes.map(({ address, published }) => [text(address), text(published)])),
-    exporter_url: `http://${text(exporter.published)}/metrics`,
-    scrape_url: `http://${text(exporter.published)}/scrape`,
+    nat_map: Object.fromEntries(
+      plan.nodes.map(({ address, published }) => [hostAndPort(address), hostAndPort(published)]),
+    ),
+    exporter_url: `http://${hostAndPort(exporter.published)}/metrics`,
+    scrape_url: `http://${hostAndPort(exporter.published)}/scrape`,
     scrape_targets: Object.fromEntries(plan.nodes.map((node) => [node.id, scrapeTarget(plan, node)])),
-    commander_url: `http://${text(commander.published)}/`,
+    commander_url: `http://${hostAndPort(commander.published)}/`,
     commander_user: COMMANDER_USER,
     commander_password_file: files.commanderPassword,
     ...monitoringUrls(plan),
@@ -75,8 +75,8 @@ export function outputsOf(plan: DockerPlan, files: OutputFiles): Outputs {
 function monitoringUrls({ monitoring }: DockerPlan): Pick<Outputs, 'prometheus_url' | 'alertmanager_url'> {
   if (monitoring === undefined) return {};
   return {
-    prometheus_url: `http://${text(monitoring.prometheus.published)}`,
-    alertmanager_url: `http://${text(monitoring.alertmanager.published)}`,
+    prometheus_url: `http://${hostAndPort(monitoring.prometheus.published)}`,
+    alertmanager_url: `http://${hostAndPort(monitoring.alertmanager.published)}`,
   };
 }
 
@@ -98,8 +98,8 @@ export function outputNodes({ nodes }: DockerPlan): Outputs['nodes'] {
         role: node.role,
         ...(engine && { host: engine.host }),
         container,
-        address: text(address),
-        published: text(published),
+        address: hostAndPort(address),
+        published: hostAndPort(published),
       },
     ]),
   );

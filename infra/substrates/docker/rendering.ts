@@ -29,7 +29,7 @@ import { renderKnownSentinels, renderSentinelConf } from '../../redis/conf/senti
 import { functionLibrary, LIBRARY_FILE } from '../../redis/functions.ts';
 import { type BinaryFacts, serverOf } from '../../redis/server-capabilities.ts';
 import { redisCompatibility } from '../../redis/server-version.ts';
-import type { TopologyNode } from '../../topology.ts';
+import { hostAndPort, type TopologyNode } from '../../topology.ts';
 import type { RenderedNode } from '../environment.ts';
 import { tarOf } from './archive.ts';
 import {
@@ -310,7 +310,7 @@ function nodeEnv(plan: DockerPlan, node: PlannedNode | undefined, tls: TlsTexts 
   const self = node?.address ?? plan.ready.address;
   const shard = node?.node.role === 'redis' ? node.node.shard : undefined;
   const list = (role: string) => plan.nodes.filter((other) => other.node.role === role && other.id !== id);
-  const text = ({ address }: PlannedNode) => `${address.host}:${address.port}`;
+  const text = ({ address }: PlannedNode) => hostAndPort(address);
   const { environment } = plan;
   const sentinels = environment.topology.sentinels;
   // A failover takes down-after plus, after a lost election, twice the failover-timeout. In a cluster it takes 1.5 node

@@ -17,7 +17,7 @@ import {
   type ScrapedNode,
 } from '../../observability/prometheus-conf.ts';
 import { renderRules } from '../../observability/rules.ts';
-import { type Address, nodesOf } from '../../topology.ts';
+import { hostAndPort, nodesOf } from '../../topology.ts';
 import { OBSERVABILITY_PARTS, type ObservabilityPart, observabilityAddresses } from './addresses.ts';
 import { diedAtStart, launch, type Program } from './launch.ts';
 import { addressOf, type LocalContext, nodeFiles } from './local-context.ts';
@@ -67,7 +67,7 @@ function prepare(part: ObservabilityPart, { context, programs }: ObservabilityRe
   const { environment } = context.topology;
   const addresses = observabilityAddresses(context);
   const { exporter, alertmanager } = addresses;
-  const listen = `--web.listen-address=${text(addresses[part])}`;
+  const listen = `--web.listen-address=${hostAndPort(addresses[part])}`;
   switch (part) {
     case 'exporter': {
       const passwords = writeExporterPasswords(context);
@@ -110,7 +110,7 @@ function scrapedNodes(context: LocalContext): readonly ScrapedNode[] {
   return nodesOf(context.topology).map(({ id, role }) => ({
     id,
     role,
-    target: `${scheme}://${text(addressOf(context, id))}`,
+    target: `${scheme}://${hostAndPort(addressOf(context, id))}`,
   }));
 }
 
@@ -130,7 +130,7 @@ export async function renewExporterPassword(
   const recorded = processes.get('exporter');
   if (recorded === undefined || !(await isAlive(recorded))) return;
   writeExporterPasswords(context);
-  const url = `http://${text(observabilityAddresses(context).exporter)}/-/reload`;
+  const url = `http://${hostAndPort(observabilityAddresses(context).exporter)}/-/reload`;
   const { ok, status } = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(RELOAD_TIMEOUT_MS) });
   if (ok) return;
   throw new KitError(`the exporter did not read its new password: ${url} replied ${status}`, {
@@ -152,7 +152,7 @@ async function awaitReady(
     alertmanager: '/-/ready',
     prometheus: '/-/ready',
   };
-  const url = `http://${text(observabilityAddresses(context)[part])}${path[part]}`;
+  const url = `http://${hostAndPort(observabilityAddresses(context)[part])}${path[part]}`;
   const explain = () => tailOf(nodeFiles(context, part).log);
   await waitWhile({ what: `${part} to answer`, timeoutMs: READY_TIMEOUT_MS, signal, explain }, async () => {
     if (!(await isAlive(identity))) throw diedAtStart(context, part);
@@ -164,5 +164,3 @@ async function awaitReady(
     }
   });
 }
-
-const text = ({ host, port }: Address): string => `${host}:${port}`;
