@@ -1,5 +1,5 @@
 /** Free space of a state directory, and file system errors as KitErrors. */
-import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { EXIT, KitError } from '../../config/errors.ts';
 
@@ -69,6 +69,15 @@ export function unwritableBecause(dir: string): string | undefined {
     return undefined;
   } catch (error) {
     return `${existing} is not writable (${(error as NodeJS.ErrnoException).code ?? String(error)})`;
+  }
+}
+
+/** Returns the text of a file; undefined if it cannot be read for any reason. */
+export function readIfReadable(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 

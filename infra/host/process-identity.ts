@@ -6,9 +6,9 @@
  * If neither `/proc` nor `ps` shows a process with that pid (another user's under `hidepid`, no `ps` installed), the
  * kernel still reports whether the pid exists. Such a process counts as running, and is never signalled.
  */
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KitError } from '../../config/errors.ts';
+import { readIfReadable } from './disk.ts';
 import { runProgram } from './process.ts';
 
 export interface ProcessIdentity {
@@ -100,19 +100,11 @@ export async function endProcess(recorded: ProcessIdentity, graceMs: number): Pr
   return true;
 }
 
-function readKernel(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-const bootId = (readKernel('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
+const bootId = (readIfReadable('/proc/sys/kernel/random/boot_id') ?? '').slice(0, 8);
 
 async function inspectProcess(pid: number): Promise<ObservedProcess | undefined> {
   // Synchronous (the kernel answers from memory), so that no event loop turn occurs between a spawn and its record.
-  const stat = process.platform === 'linux' ? readKernel(`/proc/${pid}/stat`) : undefined;
+  const stat = process.platform === 'linux' ? readIfReadable(`/proc/${pid}/stat`) : undefined;
   if (stat !== undefined) return parseProcStat(stat, bootId);
   const seen = process.platform === 'linux' ? undefined : await sightPs(pid);
   return seen ?? (processExists(pid) ? { start: UNKNOWN, state: 'running' } : undefined);

@@ -5,8 +5,8 @@
  *
  * Each substrate supplies its own facts (addresses, leftovers, the binary): this module names no substrate.
  */
-import { readFileSync } from 'node:fs';
 import { KitError } from '../../config/errors.ts';
+import { readIfReadable } from '../host/disk.ts';
 import { type BinaryFacts, serverOf } from '../redis/server-capabilities.ts';
 import { formatServer } from '../redis/server-version.ts';
 
@@ -47,12 +47,12 @@ export async function doctor(facts: () => Promise<SubstrateFacts>): Promise<read
 }
 
 function readKernelSettings(): Omit<MachineFacts, keyof SubstrateFacts> {
-  const limits = readIfPresent('/proc/self/limits');
+  const limits = readIfReadable('/proc/self/limits');
   const openFiles = /^Max open files\s+(\d+)/m.exec(limits ?? '')?.[1];
   return {
     nodeVersion: process.versions.node,
-    overcommitMemory: readIfPresent('/proc/sys/vm/overcommit_memory')?.trim(),
-    transparentHugePages: readIfPresent('/sys/kernel/mm/transparent_hugepage/enabled')?.trim(),
+    overcommitMemory: readIfReadable('/proc/sys/vm/overcommit_memory')?.trim(),
+    transparentHugePages: readIfReadable('/sys/kernel/mm/transparent_hugepage/enabled')?.trim(),
     openFilesLimit: openFiles === undefined ? undefined : Number(openFiles),
   };
 }
@@ -193,12 +193,4 @@ function doctorCheck(
 
 function notOnThisSystem(id: string): DoctorCheck {
   return { id, state: 'ok', found: 'not applicable on this system', remedy: '' };
-}
-
-function readIfPresent(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

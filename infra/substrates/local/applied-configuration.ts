@@ -4,7 +4,6 @@
  * The ledger stores the configuration, and the nodes' ACL files store the hashes of their passwords, so neither the
  * current YAML file nor the secrets file is needed. Read-only.
  */
-import { readFileSync } from 'node:fs';
 import { KitError } from '../../../config/errors.ts';
 import { environmentFlags } from '../../../config/load.ts';
 import type { EnvironmentConfig } from '../../../config/schema.ts';
@@ -17,6 +16,7 @@ import {
   secretsFile,
   unknownSecrets,
 } from '../../../config/secrets.ts';
+import { readIfReadable } from '../../host/disk.ts';
 import { acceptsPassword } from '../../redis/conf/acl.ts';
 import { nodesOf, planTopology, type Topology } from '../../topology.ts';
 import { configDifferences } from '../config-differences.ts';
@@ -64,7 +64,7 @@ export function refusedPasswords(
   context: { readonly dir: string },
 ): readonly string[] {
   const refused = nodesOf(topology).flatMap(({ id, role }) => {
-    const acl = textOf(nodeFiles(context, id).acl);
+    const acl = readIfReadable(nodeFiles(context, id).acl);
     // A node that was never started has no users.
     if (acl === undefined) return [];
     const refusedOf = <U extends string>(
@@ -94,14 +94,6 @@ function secretsOf(
   } catch (error) {
     if (!(error instanceof KitError)) throw error;
     return { secrets: undefined, problem: `${error.where ?? secretsFile(name, stateDir)} ${error.message}` };
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }
 
