@@ -14,7 +14,8 @@ import { DEPENDENCIES, REFERENCE_DEPENDENCIES } from './architecture/dependencie
 import { EXTENSION_ROOMS } from './architecture/extension-rooms.ts';
 import { historyRooms } from './architecture/history-rooms.ts';
 import * as rules from './architecture/rules.ts';
-import { ACTING, room, WORKLOAD_ROOMS } from './architecture/workload-rooms.ts';
+import { room } from './architecture/rules.ts';
+import { ACTING, WORKLOAD_ROOMS } from './architecture/workload-rooms.ts';
 
 /** Type modules without side effects that checkers, gates and reports use. */
 const RECORDED = [

@@ -2,20 +2,12 @@
  * Import rules for the client, an npm package: public contracts at the bottom, the composition at the top. Only the top
  * imports an extra.
  */
-import type { Room } from './rules.ts';
+import { type Room, room } from './rules.ts';
 
 /** Folders of the client that need no connection. */
 const CLIENT_BASE = ['api', 'options', 'keys', 'codec'].map((name) => `client/${name}/`);
 const CLIENT_SERVER = [...CLIENT_BASE, ...['transport', 'functions', 'l1'].map((name) => `client/${name}/`)];
 const CLIENT_CACHE = ['invalidation', 'load', 'cache'].map((name) => `client/${name}/`);
-
-const room = (at: string, because: string, imports: readonly string[], more: Partial<Room> = {}): Room => ({
-  at,
-  because,
-  imports,
-  node: 'any',
-  ...more,
-});
 
 /** The source files of the package's entry points: programs outside the client may import only these. */
 export const CLIENT_ENTRIES = [

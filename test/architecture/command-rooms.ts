@@ -1,14 +1,6 @@
 /** Import rules for the `kit` command and for the commands that work on cached data. */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
-import type { Room } from './rules.ts';
-
-const room = (at: string, because: string, imports: readonly string[], more: Partial<Room> = {}): Room => ({
-  at,
-  because,
-  imports,
-  node: 'any',
-  ...more,
-});
+import { type Room, room } from './rules.ts';
 
 /**
  * @param pureInfra the pure files of `infra/`

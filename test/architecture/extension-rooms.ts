@@ -1,8 +1,7 @@
 /** Imports of extension modules, and of the code that loads them. */
-import type * as rules from './rules.ts';
-import { room } from './workload-rooms.ts';
+import { type Room, room } from './rules.ts';
 
-export const EXTENSION_ROOMS: readonly rules.Room[] = [
+export const EXTENSION_ROOMS: readonly Room[] = [
   room('harness/extension/extension.ts', 'types alone', [], {
     types: [
       ...['harness/checkers/', 'harness/drills/', 'harness/faults/', 'harness/workloads/'],

@@ -1,9 +1,8 @@
 /** Import rules for the modules that read a recorded history. */
-import type * as rules from './rules.ts';
-import { room } from './workload-rooms.ts';
+import { type Room, room } from './rules.ts';
 
 /** @param shapes the pure files of `harness/evidence/` */
-export const historyRooms = (shapes: readonly string[]): readonly rules.Room[] => [
+export const historyRooms = (shapes: readonly string[]): readonly Room[] => [
   room('harness/history/events.ts', 'the vocabulary of a record', [], { types: ['config/'], node: [] }),
   room('harness/history/lines.ts', 'pure: pieces of a file in, lines out', [], { node: [] }),
   room(

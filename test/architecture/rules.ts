@@ -26,6 +26,16 @@ export interface Room {
   readonly node: 'any' | readonly string[];
 }
 
+/** Returns a room that may import every `node:` module, unless `more` restricts it. */
+export function room(
+  at: string,
+  because: string,
+  imports: readonly string[],
+  more: Partial<Room> = {},
+): Room {
+  return { at, because, imports, node: 'any', ...more };
+}
+
 /** The area of the code base that owns a file. */
 export function roomOf(rooms: readonly Room[], path: string): Room | undefined {
   return rooms

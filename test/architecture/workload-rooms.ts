@@ -1,6 +1,6 @@
 /** Import rules for the workloads, and the modules that every acting part of the harness may import. */
 import { CLIENT_ENTRIES } from './client-rooms.ts';
-import type * as rules from './rules.ts';
+import { type Room, room } from './rules.ts';
 
 /** Modules through which the acting side of the harness observes and changes the environment. */
 export const ACTING: readonly string[] = [
@@ -15,20 +15,7 @@ export const ACTING: readonly string[] = [
   'config/',
 ];
 
-export const room = (
-  at: string,
-  because: string,
-  imports: readonly string[],
-  more: Partial<rules.Room> = {},
-): rules.Room => ({
-  at,
-  because,
-  imports,
-  node: 'any',
-  ...more,
-});
-
-export const WORKLOAD_ROOMS: readonly rules.Room[] = [
+export const WORKLOAD_ROOMS: readonly Room[] = [
   room(
     'harness/workloads/',
     'users of a cache: the public client, and the stock client',
