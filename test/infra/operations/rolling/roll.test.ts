@@ -9,6 +9,7 @@ import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { localSubstrate } from '../../../../infra/substrates/local/substrate.ts';
 import { nodesOf, planTopology } from '../../../../infra/topology.ts';
 import { openApplicationCache, writeDurably } from '../../../support/durable-writes.ts';
+import { complete } from '../../../support/own-certificates.ts';
 import { clusterConfiguration, configuration, temporaryStateDir } from '../../substrates/local/fixtures.ts';
 
 const MIB = 1024 ** 2;
@@ -175,9 +176,3 @@ it('a rolling change to a cluster replaces every node, shard by shard, with a sw
   expect(report.switches.map(({ from }) => from)).toEqual(masters);
   expect(await environment.cluster?.healthProblem()).toBeUndefined();
 });
-
-async function complete(change: PreparedChange) {
-  const report = await roll(change, { nodeIds: change.changes.map(({ nodeId }) => nodeId) });
-  await change.finish(() => {});
-  return report;
-}
