@@ -24,8 +24,6 @@ export interface CertificateRequest {
 /** PEM texts. */
 export interface Certificates {
   readonly ca: string;
-  /** Signing key. Neither nodes nor clients need it, so they must not receive it. */
-  readonly caKey: Secret;
   readonly cert: string;
   readonly key: Secret;
   readonly notAfter: Date;
@@ -36,6 +34,7 @@ const DAY_MS = 86_400_000;
 /** Time, in ms, by which the start of the validity is backdated, to tolerate clock differences between hosts. */
 const BACKDATE_MS = 3_600_000;
 
+/** Creates a CA and a certificate that it signs. The key of the CA is not kept: a renewal creates another CA. */
 export async function makeCertificates(request: CertificateRequest): Promise<Certificates> {
   const now = request.now ?? new Date();
   const notBefore = new Date(now.getTime() - BACKDATE_MS);
@@ -67,7 +66,6 @@ export async function makeCertificates(request: CertificateRequest): Promise<Cer
   });
   return {
     ca: `${ca.toString('pem')}\n`,
-    caKey: await pemKey(caKeys.privateKey),
     cert: `${cert.toString('pem')}\n`,
     key: await pemKey(keys.privateKey),
     notAfter,

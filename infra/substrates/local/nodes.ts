@@ -14,7 +14,7 @@ import {
   stateOf,
 } from '../../host/process-identity.ts';
 import { AdminConnections } from '../../redis/admin.ts';
-import { nodesOf, type RedisNode, type TopologyNode, WATCHDOG_ID } from '../../topology.ts';
+import { nodesOf, type TopologyNode, WATCHDOG_ID } from '../../topology.ts';
 import type { Heal, NodeStatus, WatchdogStatus } from '../environment.ts';
 import { watchdogHost } from './addresses.ts';
 import { awaitAnswer, type HealthContext } from './health.ts';
@@ -217,12 +217,6 @@ export class LocalNodes implements Running, AsyncDisposable {
   async watchdogStatus(): Promise<WatchdogStatus | undefined> {
     const { watchdog } = this.context.topology;
     return watchdog && processState(this.processes().get(watchdog.id));
-  }
-
-  redisNode(nodeId: string): RedisNode {
-    const node = nodeOf(this.context, nodeId);
-    if (node.role !== 'redis') throw new RangeError(`'${nodeId}' is not a Redis node`);
-    return node;
   }
 
   /** Keeps the healthy environment running when this process exits. */

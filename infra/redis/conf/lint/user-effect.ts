@@ -7,7 +7,6 @@ export interface UserEffect {
   readonly isOn: boolean;
   /** Whether the user needs no password: the server accepts any password, or none. */
   readonly isNoPass: boolean;
-  readonly hasPassword: boolean;
   readonly hasAllKeys: boolean;
   /** Whether the user has all commands, possibly with exceptions. */
   readonly hasAllCommands: boolean;
@@ -18,7 +17,6 @@ export interface UserEffect {
 const NOTHING: UserEffect = {
   isOn: false,
   isNoPass: false,
-  hasPassword: false,
   hasAllKeys: false,
   hasAllCommands: false,
   grants: [],
@@ -47,9 +45,9 @@ function withRule(user: UserEffect, rule: string): UserEffect {
     case 'off':
       return { ...user, isOn: false };
     case 'nopass':
-      return { ...user, isNoPass: true, hasPassword: false };
+      return { ...user, isNoPass: true };
     case 'resetpass':
-      return { ...user, isNoPass: false, hasPassword: false };
+      return { ...user, isNoPass: false };
     case 'reset':
       return NOTHING;
     case 'allkeys':
@@ -69,7 +67,7 @@ function withRule(user: UserEffect, rule: string): UserEffect {
 }
 
 function withOtherRule(user: UserEffect, rule: string): UserEffect {
-  if (/^[>#]/.test(rule)) return { ...user, isNoPass: false, hasPassword: true };
+  if (/^[>#]/.test(rule)) return { ...user, isNoPass: false };
   if (rule.startsWith('+')) return { ...user, grants: [...user.grants, rule.slice(1).toLowerCase()] };
   if (!rule.startsWith('-')) return user;
   const taken = rule.slice(1).toLowerCase();
@@ -92,9 +90,7 @@ function defaultUser(conf: Conf): UserEffect | undefined {
   if (conf.value('aclfile', '') !== '') return undefined;
   const line = defaultUserLine(conf);
   if (line !== undefined) return effectOf(line);
-  return conf.value('requirepass', '') === ''
-    ? OPEN_DEFAULT
-    : { ...OPEN_DEFAULT, isNoPass: false, hasPassword: true };
+  return { ...OPEN_DEFAULT, isNoPass: conf.value('requirepass', '') === '' };
 }
 
 /** Returns the last line that defines the default user: 6.2 accepts two lines. */
