@@ -43,3 +43,22 @@ export async function confirm(
     dialogue.close();
   }
 }
+
+/**
+ * Requires a confirmation of `what`. @throws KitError `UNCONFIRMED` if there is no terminal, or if the user gives any
+ * other answer
+ */
+export async function requireConfirmation(
+  session: Session,
+  { what, word, action }: Pick<Confirmation, 'word' | 'action'> & { readonly what: string },
+): Promise<void> {
+  const refusal = {
+    code: 'UNCONFIRMED',
+    hint: 'run the command in a terminal to be prompted, or pass --yes',
+  };
+  const isConfirmed = await confirm(session, {
+    ...{ refusal: `${what}: this must be confirmed`, consequence: `${what}.` },
+    ...{ word, action, ...refusal },
+  });
+  if (!isConfirmed) throw new KitError(`${what}: not confirmed, nothing was changed`, refusal);
+}

@@ -9,7 +9,7 @@ import { backupName } from '../infra/backup/retention.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import { findServerProgram, lockEnvironment } from '../infra/substrates/registry.ts';
 import { keyFile, keyOf } from './backup.ts';
-import { confirm } from './confirm.ts';
+import { requireConfirmation } from './confirm.ts';
 import { type FindOptions, requestedEnvironment } from './find-environment.ts';
 import * as common from './options.ts';
 import { withRunning } from './running-environment.ts';
@@ -105,15 +105,7 @@ async function confirmReplacement(
 ): Promise<void> {
   const { createdAt, environment: of } = opened.manifest;
   const what = `${plan.present} keys of '${name}' are replaced by ${plan.keys} keys of ${of} at ${createdAt}`;
-  const refusal = {
-    code: 'UNCONFIRMED',
-    hint: 'run the command in a terminal to be prompted, or pass --yes',
-  };
-  const isConfirmed = await confirm(session, {
-    ...{ refusal: `${what}: this must be confirmed`, consequence: `${what}.` },
-    ...{ word: name, action: 'replace them', ...refusal },
-  });
-  if (!isConfirmed) throw new KitError(`${what}: not confirmed, nothing was changed`, refusal);
+  await requireConfirmation(session, { what, word: name, action: 'replace them' });
 }
 
 /** Adds the path of the copy to an error, because the keys of the environment may be lost after an error. */

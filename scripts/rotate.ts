@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { KitError } from '../config/errors.ts';
 import { ROTATABLE_USERS } from '../config/password-rotation.ts';
 import {
   describeUsers,
@@ -11,7 +10,7 @@ import {
 } from '../infra/operations/password-rotation.ts';
 import type { Environment } from '../infra/substrates/environment.ts';
 import { lockEnvironment } from '../infra/substrates/registry.ts';
-import { confirm } from './confirm.ts';
+import { requireConfirmation } from './confirm.ts';
 import type { FindOptions } from './find-environment.ts';
 import * as common from './options.ts';
 import { withRunning } from './running-environment.ts';
@@ -90,15 +89,7 @@ async function confirmRotation(
 ): Promise<void> {
   if (yes || phase === 'cancel' || !topology.environment.docker.protected) return;
   const what = CONSEQUENCES[phase].replace('NAME', name);
-  const refusal = {
-    code: 'UNCONFIRMED',
-    hint: 'run the command in a terminal to be prompted, or pass --yes',
-  };
-  const isConfirmed = await confirm(session, {
-    ...{ refusal: `${what}: this must be confirmed`, consequence: `${what}.` },
-    ...{ word: name, action: 'continue', ...refusal },
-  });
-  if (!isConfirmed) throw new KitError(`${what}: not confirmed, nothing was changed`, refusal);
+  await requireConfirmation(session, { what, word: name, action: 'continue' });
 }
 
 const CONSEQUENCES: Readonly<Record<Exclude<RotationStep, 'cancel'>, string>> = {

@@ -76,6 +76,14 @@ export interface DataInspection {
   readonly choice: Choice;
 }
 
+/** Options for starting an environment whose Redis nodes are all down. */
+export interface RecoverOptions {
+  /** Node whose data is used, regardless of the data of other nodes. */
+  readonly from?: string | undefined;
+  readonly progress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Substrate {
   readonly name: Environment['substrate'];
   /** Plans `apply`. Changes nothing. */

@@ -17,7 +17,7 @@ import { dataNames, readNodeData } from '../../recovery/read.ts';
 import { sourceOf } from '../../recovery/source.ts';
 import { parseMonitor } from '../../redis/conf/sentinel-conf.ts';
 import { masterOf } from '../../redis/role-state.ts';
-import type { DataInspection } from '../substrate.ts';
+import type { DataInspection, RecoverOptions } from '../substrate.ts';
 import { ownerOf } from './checkout-id.ts';
 import { digestVolume } from './data-digest.ts';
 import { docker, inspectContainers } from './engine.ts';
@@ -53,13 +53,6 @@ export async function recoveryContext(
 
 /** Returns the tools for the volumes of a node, which are on the engine of the node's host. */
 const toolsFor = ({ tools }: RecoveryContext, { engine }: PlannedNode): VolumeTools => ({ ...tools, engine });
-
-export interface RecoverOptions {
-  /** Node whose data is used, regardless of the data of other nodes. */
-  readonly from?: string | undefined;
-  readonly progress: (line: string) => void;
-  readonly signal?: AbortSignal | undefined;
-}
 
 const ofRole = ({ nodes }: DockerPlan, role: 'redis' | 'sentinel') =>
   nodes.filter(({ node }) => node.role === role);

@@ -21,11 +21,11 @@ import { sourceOf } from '../../recovery/source.ts';
 import { clusterView } from '../../redis/cluster.ts';
 import { NODES_FILE, parseClusterNodes, rejoiningNodes, slotOwners } from '../../redis/cluster-nodes.ts';
 import type { RedisNode } from '../../topology.ts';
-import type { DataInspection } from '../substrate.ts';
+import type { DataInspection, RecoverOptions } from '../substrate.ts';
 import { awaitAnswer } from './health.ts';
 import { addressOf, type LocalContext, nodeAt, nodeFiles, nodeOf } from './local-context.ts';
 import type { LocalNodes } from './nodes.ts';
-import { endWithoutMaster, inspectData, type RecoverOptions, setAside, sourceRequest } from './recover.ts';
+import { endWithoutMaster, inspectData, setAside, sourceRequest } from './recover.ts';
 
 /** Timeout of a takeover, in ms: a replica is promoted within the node timeout plus an election. */
 const TAKEOVER_TIMEOUT_MS = 30_000;

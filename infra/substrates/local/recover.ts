@@ -21,20 +21,13 @@ import { dataNames, readNodeData } from '../../recovery/read.ts';
 import { type SourceRequest, sourceOf } from '../../recovery/source.ts';
 import { fieldsOf } from '../../redis/reply.ts';
 import type { RedisNode } from '../../topology.ts';
-import type { DataInspection } from '../substrate.ts';
+import type { DataInspection, RecoverOptions } from '../substrate.ts';
 import { digestData } from './data-digest.ts';
 import { awaitAnswer } from './health.ts';
 import { couldNotLoad, diedAtStart } from './launch.ts';
 import { type LocalContext, nodeFiles, nodeOf } from './local-context.ts';
 import { actingMaster, aliveRedisNodes, type ResolvedMaster, resolveMaster } from './master-resolution.ts';
 import type { LocalNodes } from './nodes.ts';
-
-export interface RecoverOptions {
-  /** Node whose data is used, regardless of the data of other nodes. */
-  readonly from?: string | undefined;
-  readonly progress: (line: string) => void;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Reads the data of all Redis nodes and chooses one. Changes nothing.

@@ -3,7 +3,7 @@ import type { ContainerConfig } from '@cdktf/provider-docker/lib/container/index
 import type { DockerProvider } from '@cdktf/provider-docker/lib/provider/index.js';
 import type { TerraformResource, TerraformResourceLifecycle } from 'cdktf';
 import type { Owner } from '../checkout-id.ts';
-import { type DockerPlan, LABEL, RUN_AS } from '../plan.ts';
+import { type DockerPlan, LABEL, type PlannedContainer, RUN_AS } from '../plan.ts';
 
 /**
  * Provider for a resource: the alias of the resource's host; empty without `hosts`, where there is only one provider.
@@ -28,6 +28,11 @@ export function hardenedSettings(memoryMb: number) {
     logOpts: { 'max-size': '10m', 'max-file': '3' },
     restart: 'unless-stopped',
   } satisfies Partial<ContainerConfig>;
+}
+
+/** Returns the health check of a container.  startPeriod time in which a failed check does not count */
+export function healthcheckOf({ health }: Pick<PlannedContainer, 'health'>, startPeriod: string) {
+  return { test: ['CMD', ...health], interval: '10s', timeout: '3s', retries: 3, startPeriod };
 }
 
 /** Settings for a short-lived container that Terraform waits for, and whose output it reports. */

@@ -3,7 +3,14 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Volume } from '@cdktf/provider-docker/lib/volume/index.js';
 import { Construct } from 'constructs';
 import { bindingsOf, type PlannedNode } from '../plan.ts';
-import { containerLabels, hardenedSettings, KEEPS_LABELS, ownLabels, protectedLabels } from './hardening.ts';
+import {
+  containerLabels,
+  hardenedSettings,
+  healthcheckOf,
+  KEEPS_LABELS,
+  ownLabels,
+  protectedLabels,
+} from './hardening.ts';
 import type { StackParts } from './stack-parts.ts';
 
 /** Grace period for a stop: on shutdown Redis waits for its replicas (`shutdown-timeout`, 10 s), then saves. */
@@ -37,13 +44,7 @@ export class Node extends Construct {
         ip: host,
       })),
       volumes: [configuration.mount(planned.configVolume), { volumeName: data.name, containerPath: '/data' }],
-      healthcheck: {
-        test: ['CMD', ...planned.health],
-        interval: '10s',
-        timeout: '3s',
-        retries: 3,
-        startPeriod: '5s',
-      },
+      healthcheck: healthcheckOf(planned, '5s'),
       stopSignal: 'SIGTERM',
       stopTimeout: STOP_GRACE_SECONDS,
       destroyGraceSeconds: STOP_GRACE_SECONDS,

@@ -3,7 +3,7 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import type { Construct } from 'constructs';
 import type { PlannedContainer, StoringService } from '../plan.ts';
 import type { ImageRole } from '../published-images.ts';
-import { containerLabels, hardenedSettings, protectedLabels } from './hardening.ts';
+import { containerLabels, hardenedSettings, healthcheckOf, protectedLabels } from './hardening.ts';
 import type { Node } from './node.ts';
 import type { StackParts } from './stack-parts.ts';
 
@@ -48,13 +48,7 @@ export function sideService(
       ...(service.storing === undefined ? [] : [configuration.mountData(service.storing)]),
     ],
     tmpfs: { '/tmp': 'rw,noexec,nosuid,size=16m' },
-    healthcheck: {
-      test: ['CMD', ...planned.health],
-      interval: '10s',
-      timeout: '3s',
-      retries: 3,
-      startPeriod: '10s',
-    },
+    healthcheck: healthcheckOf(planned, '10s'),
     stopTimeout: 5,
     destroyGraceSeconds: 5,
     labels: [

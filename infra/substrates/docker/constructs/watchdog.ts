@@ -6,7 +6,7 @@ import { Container } from '@cdktf/provider-docker/lib/container/index.js';
 import { Construct } from 'constructs';
 import { WATCHDOG_PROGRAM } from '../../watchdog-files.ts';
 import type { PlannedContainer } from '../plan.ts';
-import { containerLabels, hardenedSettings } from './hardening.ts';
+import { containerLabels, hardenedSettings, healthcheckOf } from './hardening.ts';
 import type { StackParts } from './stack-parts.ts';
 
 export class Watchdog extends Construct {
@@ -27,13 +27,7 @@ export class Watchdog extends Construct {
       init: true,
       networksAdvanced: network.attached(planned),
       volumes: [configuration.mount(planned.configVolume)],
-      healthcheck: {
-        test: ['CMD', ...planned.health],
-        interval: '10s',
-        timeout: '3s',
-        retries: 3,
-        startPeriod: '5s',
-      },
+      healthcheck: healthcheckOf(planned, '5s'),
       stopTimeout: 5,
       destroyGraceSeconds: 5,
       labels: containerLabels(parts, planned.id, hashes.get(planned.configVolume)),
