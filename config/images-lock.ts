@@ -21,7 +21,7 @@ const lockSchema = z.strictObject({
     redis: image,
     exporter: image,
     commander: image,
-    // Absent in locks of earlier versions, and if the registry did not have the image.
+    // Absent if the registry did not have the image.
     prometheus: image.optional(),
     alertmanager: image.optional(),
   }),

@@ -10,8 +10,8 @@
  *
  * | correctness, configuration, process | performance | action | in the words of the document |
  * |---|---|---|---|
- * | all pass, some asked | all pass, some asked | `enable` | enhancements complete + tests green + load test stable |
- * | all pass, some asked | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
+ * | at least one, all pass | at least one, all pass | `enable` | enhancements complete + tests green + load test stable |
+ * | at least one, all pass | some FAIL, the others measured | `deploy-with-breaker` | frequent transient errors |
  * | anything else | | `keep-disabled` | partial implementation; rely on the memory cache |
  *
  * "Frequent transient errors" is thus exactly: errors, availability, latency or hit ratio miss their targets (the

@@ -26,10 +26,7 @@ import { renderHashes } from './rendering.ts';
 import { type State, stateAttributes } from './state.ts';
 import { withCredentialsOf, withoutCredentials } from './stored-configuration.ts';
 
-/**
- * Returns the configuration that the last deploy applied; undefined if an older version of the kit deployed the
- * environment.
- */
+/** Returns the configuration that the last deploy applied; undefined if the state does not contain it. */
 export function appliedIn(
   state: State,
   today: Pick<EnvironmentConfig, 'docker' | 'observability'>,

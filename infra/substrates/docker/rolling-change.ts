@@ -29,7 +29,7 @@ export interface DockerChangeRequest {
   readonly plan: DockerPlan;
   /** Certificates of the next deploy; undefined without TLS, and if that deploy generates them. */
   readonly certificates: TlsTexts | undefined;
-  /** Configuration of the last deploy; undefined if an older version of the kit deployed the environment. */
+  /** Configuration of the last deploy; undefined if the state does not contain it. */
   readonly applied: EnvironmentConfig | undefined;
   /** Differences between the engine and the plan. */
   readonly drift: readonly DriftFinding[];
