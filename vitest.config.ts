@@ -1,5 +1,15 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { longFirst } from './test/support/long-first.ts';
 import { EVIDENCE_SUITES, resultReporters } from './test/support/suites.ts';
+
+/**
+ * Short files that take long (reporter `slowest-files.ts`): a contract on every server of `KIT_TEST_SERVERS`, every drill
+ * of a rehearsal, and runs of `kit` with drills.
+ */
+const LONG = [
+  ...['local/servers', 'rehearsal', 'runbook', 'operator-commands', 'local/contract', 'misconfiguration'],
+  ...['cluster-drills', 'secrets', 'extension-client', 'packed-kit', 'unsupervised', 'production', 'bulk'],
+].map((name) => `/${name}.test.ts`);
 
 /**
  * Tests run against real Redis processes on a machine that may have two cores: files run in few workers (most of
@@ -16,6 +26,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 180_000,
     maxWorkers: 3,
+    sequence: { sequencer: longFirst(LONG) },
     retry: 0,
     expect: { poll: { timeout: 60_000 } },
     coverage: {

@@ -280,7 +280,9 @@ const ROOMS: readonly rules.Room[] = [
       types: ['harness/reports/report.ts'],
     },
   ),
-  room('vitest.config.ts', 'tool configuration', ['test/support/suites.ts'], { libraries: ['vitest'] }),
+  room('vitest.config.ts', 'tool configuration', ['test/support/long-first.ts', 'test/support/suites.ts'], {
+    libraries: ['vitest'],
+  }),
 ];
 
 /**

@@ -15,8 +15,17 @@ export const EVIDENCE_SUITES = [
   'test/harness/reports/text-formats.test.ts',
 ];
 
-/** Reporters that write machine-readable results: `KIT_TEST_RESULTS` names the folder for the results. */
-export function resultReporters(name: string): ['default', ...['json', { outputFile: string }][]] {
+const SLOWEST_FILES = './test/support/slowest-files.ts';
+
+/**
+ * Reporters of a run. If `KIT_TEST_RESULTS` names a folder for machine-readable results, as in CI, they are written
+ * there, and the slowest files are printed.
+ */
+export function resultReporters(
+  name: string,
+): ['default', ...(['json', { outputFile: string }] | typeof SLOWEST_FILES)[]] {
   const folder = process.env.KIT_TEST_RESULTS;
-  return folder === undefined ? ['default'] : ['default', ['json', { outputFile: `${folder}/${name}.json` }]];
+  return folder === undefined
+    ? ['default']
+    : ['default', ['json', { outputFile: `${folder}/${name}.json` }], SLOWEST_FILES];
 }
