@@ -17,7 +17,7 @@ const run = promisify(execFile);
 const PROJECT = `environments:
   packed:
     extends: single
-    docker: { ports: { redis: 29300, sentinel: 29310, exporter: 29320, commander: 29321 } }
+    docker: { ports: { redis: 29800, sentinel: 29810, exporter: 29820, commander: 29821 } }
 `;
 
 describeOnEngine('the installed package', () => {

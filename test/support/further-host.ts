@@ -73,7 +73,8 @@ export class HostNetwork implements AsyncDisposable {
   }
 
   #rule(verb: '-I' | '-D'): readonly string[] {
-    return [verb, 'DOCKER-USER', '-i', this.#bridge, '-o', this.#bridge, '-j', 'ACCEPT'];
+    // The engines change rules at the same time.
+    return ['--wait', verb, 'DOCKER-USER', '-i', this.#bridge, '-o', this.#bridge, '-j', 'ACCEPT'];
   }
 }
 

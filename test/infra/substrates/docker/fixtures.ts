@@ -10,6 +10,7 @@ import { loadEnvironment } from '../../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
 import { runProgram } from '../../../../infra/host/process.ts';
 import { ownerOf } from '../../../../infra/substrates/docker/checkout-id.ts';
+import { listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { imagesFile } from '../../../../infra/substrates/docker/images.ts';
 import { LABEL } from '../../../../infra/substrates/docker/plan.ts';
 import { synthesisDir } from '../../../../infra/substrates/docker/terraform-cli.ts';
@@ -35,6 +36,13 @@ export function deployLabels(environment: EnvironmentConfig, stateDir: string): 
     `${LABEL.owner}=${ownerOf(environment, stateDir).id}`,
   ];
   return labels.flatMap((label) => ['--label', label]);
+}
+
+/** Names of the containers, volumes and networks of an environment on the engine. */
+export async function partNames(environment: string): Promise<readonly string[]> {
+  const label = `${LABEL.environment}=${environment}`;
+  const kinds = ['container', 'volume', 'network'] as const;
+  return (await Promise.all(kinds.map((kind) => listLabelled(kind, label)))).flat();
 }
 
 const PROJECT = resolve(import.meta.dirname, '../../../..');
@@ -83,9 +91,12 @@ export function configuration(
   return environmentSchema.parse({ ...dev, name, sentinel, ...change, docker: { ports } });
 }
 
-/** A cluster of three masters with one replica each, on separate ports. It detects a failed master after one second. */
+/**
+ * A cluster of three masters with one replica each, on separate ports. It detects a failed master after 2 s, so that a
+ * busy machine does not cause a failover.
+ */
 export function clusterConfiguration(name: string, firstPort: number): EnvironmentConfig {
-  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 1_000 });
+  const cluster = loadEnvironment('cluster', { 'cluster.nodeTimeoutMs': 2_000 });
   const ports = { redis: firstPort, exporter: firstPort + 20, commander: firstPort + 21 };
   return environmentSchema.parse({ ...cluster, name, docker: { ports } });
 }
