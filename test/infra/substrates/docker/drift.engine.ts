@@ -91,51 +91,58 @@ describeOnEngine('drift', () => {
   const stray = ['kit-drifting-stray', ...deployLabels(config, state.path), '--entrypoint', 'true'];
 
   /**
-   * Each kind of damage with the commands that cause it and the commands that undo it: the finding's remedy or, if the
-   * next apply would undo the damage, a manual repair.
+   * A kind of damage with the commands that cause it and the commands that undo it: the finding's remedy or, if the next
+   * apply would undo the damage, a manual repair.
    */
-  const DAMAGES: Readonly<Record<string, readonly [what: string, damage: string[][], repair: string[][]]>> = {
-    paused: [node.container, [['pause', node.container]], [['unpause', node.container]]],
-    stopped: [node.container, [['stop', '--time', '1', node.container]], [['start', node.container]]],
-    disconnected: [
-      container,
-      [['network', 'disconnect', data, container]],
-      [['network', 'connect', '--ip', exporter.address.host, data, container]],
+  type Damage = readonly [kind: string, what: string, damage: string[], repair: string[]];
+  /** Damages in the order of their findings. Those in one row exist at the same time, so one check and one plan suffice. */
+  const DAMAGES: Readonly<Record<string, readonly Damage[]>> = {
+    'paused, disconnected, changed in their limits, or not in the plan': [
+      ['paused', node.container, ['pause', node.container], ['unpause', node.container]],
+      [
+        'disconnected',
+        container,
+        ['network', 'disconnect', data, container],
+        ['network', 'connect', '--ip', exporter.address.host, data, container],
+      ],
+      ['memory', container, limit('300m'), limit(`${exporter.memoryMb}m`)],
+      [
+        'restart',
+        container,
+        ['update', '--restart', 'no', container],
+        ['update', '--restart', 'unless-stopped', container],
+      ],
+      [
+        'process-limit',
+        container,
+        ['update', '--pids-limit', '100', container],
+        ['update', '--pids-limit', '256', container],
+      ],
+      [
+        'container-too-many',
+        'kit-drifting-stray',
+        ['create', '--name', ...stray, 'IMAGE'],
+        ['rm', '--force', 'kit-drifting-stray'],
+      ],
     ],
-    memory: [container, [limit('300m')], [limit(`${exporter.memoryMb}m`)]],
-    restart: [
-      container,
-      [['update', '--restart', 'no', container]],
-      [['update', '--restart', 'unless-stopped', container]],
-    ],
-    'process-limit': [
-      container,
-      [['update', '--pids-limit', '100', container]],
-      [['update', '--pids-limit', '256', container]],
-    ],
-    'container-too-many': [
-      'kit-drifting-stray',
-      [['create', '--name', ...stray, 'IMAGE']],
-      [['rm', '--force', 'kit-drifting-stray']],
+    stopped: [
+      ['stopped', node.container, ['stop', '--time', '1', node.container], ['start', node.container]],
     ],
   };
 
-  it.each(Object.entries(DAMAGES))(
-    'drift reports a part that is %s',
-    async (kind, [what, damage, repair]) => {
-      for (const args of damage) await docker(args.map((arg) => (arg === 'IMAGE' ? image() : arg)));
-      try {
-        const found = await drift();
-        expect(kindsOf(found)).toEqual([`${what}: ${kind}`]);
-        expect(await planned()).toEqual(claimed(found));
-        // Neither the first check nor the Terraform plan changed anything.
-        expect(await drift()).toEqual(found);
-      } finally {
-        for (const args of repair) await docker(args);
-      }
-      await noDrift();
-    },
-  );
+  it.each(Object.entries(DAMAGES))('drift reports the parts that are %s', async (_, damages) => {
+    for (const [, , damage] of damages) await docker(damage.map((arg) => (arg === 'IMAGE' ? image() : arg)));
+    try {
+      const found = await drift();
+      expect(kindsOf(found)).toEqual(damages.map(([kind, what]) => `${what}: ${kind}`));
+      expect(await planned()).toEqual(claimed(found));
+      // Neither the first check nor the Terraform plan changed anything.
+      expect(await drift()).toEqual(found);
+    } finally {
+      for (const [, , , repair] of damages) await docker(repair);
+    }
+    await noDrift();
+  });
 
   it('drift reports a configuration file that was changed on its volume', async () => {
     await runInVolume(exporter.configVolume, image(), 'echo "# by hand" >> /v/exporter.sh');
@@ -173,27 +180,29 @@ describeOnEngine('drift', () => {
     await noDrift();
   });
 
+  /** Changes of a container that only its replacement undoes, in the order of their findings. */
   const CHANGES: Readonly<Record<string, Parameters<typeof recreateContainer>[3]>> = {
-    environment: ({ Env }) => Env.push('EXTRA=1'),
-    label: ({ Labels }) => Object.assign(Labels, { [LABEL.node]: 'another' }),
-    'health-check': ({ Healthcheck }) => Object.assign(Healthcheck, { Test: ['CMD', 'true'] }),
     image: (body) => Object.assign(body, { Image: image(), Cmd: ['600'], Entrypoint: ['sleep'] }),
+    memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
     port: ({ HostConfig }) =>
       Object.assign(HostConfig, {
         PortBindings: { '9121/tcp': [{ HostIp: '127.0.0.1', HostPort: '27829' }] },
       }),
-    memory: ({ HostConfig }) => Object.assign(HostConfig, { Memory: 2 ** 27, MemorySwap: 2 ** 27 }),
+    label: ({ Labels }) => Object.assign(Labels, { [LABEL.node]: 'another' }),
+    environment: ({ Env }) => Env.push('EXTRA=1'),
+    'health-check': ({ Healthcheck }) => Object.assign(Healthcheck, { Test: ['CMD', 'true'] }),
   };
 
   it('drift reports all differences in a recreated container, and that the next apply will fail', async () => {
     const facts = (await inspectContainers([container])).get(container) as ContainerFacts;
-    for (const [kind, change] of Object.entries(CHANGES)) {
-      await recreateContainer(exporter, networks, facts, change);
-      const found = await drift();
-      expect(kindsOf(found)).toEqual([`${container}: made-by-hand`, `${container}: ${kind}`]);
-      for (const { nextApply } of found) expect(nextApply).toBe('fails: the name is in use');
-      expect(await drift()).toEqual(found);
-    }
+    await recreateContainer(exporter, networks, facts, (body) => {
+      for (const change of Object.values(CHANGES)) change(body);
+    });
+    const found = await drift();
+    const kinds = ['made-by-hand', ...Object.keys(CHANGES)];
+    expect(kindsOf(found)).toEqual(kinds.map((kind) => `${container}: ${kind}`));
+    for (const { nextApply } of found) expect(nextApply).toBe('fails: the name is in use');
+    expect(await drift()).toEqual(found);
     await expect(deploy(config, terraform)).rejects.toMatchObject({ code: 'CONTAINER_EXISTS' });
     await docker(['rm', '--force', container]);
     const removed = await drift();

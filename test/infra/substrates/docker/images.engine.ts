@@ -29,14 +29,18 @@ describeOnEngine(
     it('missing images are built once, and the doctor lists them', async () => {
       const state = temporaryStateDir();
       const first = await buildImages({ stateDir: state.path });
+      expect(await stateOf('image-redis', state.path)).toBe('ok');
+      // One image that is built on a base image, and one that is imported from packages. The setup of the tests has built
+      // all of them, and their tags are hashes of their inputs.
+      const removed = new Set<string>(['redis', 'alertmanager']);
+      for (const { role, tag } of first) if (removed.has(role)) await docker(['image', 'rm', '--force', tag]);
+      expect(await stateOf('image-redis', state.path)).toBe('fail');
       expect(await stateOf('image-exporter', state.path)).toBe('ok');
-      for (const { tag } of first) await docker(['image', 'rm', '--force', tag]);
-      expect(await stateOf('image-exporter', state.path)).toBe('fail');
 
       const lines: string[] = [];
       const built = await buildImages({ stateDir: state.path, progress: (line) => lines.push(line) });
       expect(built.map(({ tag }) => tag)).toEqual(first.map(({ tag }) => tag));
-      expect(built.map((image) => image.built)).toEqual(IMAGE_ROLES.map(() => true));
+      expect(built.map((image) => image.built)).toEqual(IMAGE_ROLES.map((role) => removed.has(role)));
       expect(lines).toEqual(IMAGE_ROLES.map((role) => `image ${role}`));
       for (const { tag } of built) expect(await imageExists(tag)).toBe(true);
       const again = await buildImages({ stateDir: state.path });

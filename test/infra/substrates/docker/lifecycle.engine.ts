@@ -1,11 +1,9 @@
 /** One environment on a real engine: deployed, inspected, damaged, repaired, replaced node by node, and destroyed. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { environmentSchema } from '../../../../config/schema.ts';
 import { secretsFile } from '../../../../config/secrets.ts';
-import { filesBelow } from '../../../../harness/evidence/run-folder.ts';
-import { run } from '../../../../harness/run/index.ts';
 import { switchover } from '../../../../infra/operations/switchover.ts';
 import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
 import { docker, inspectContainers, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
@@ -15,7 +13,6 @@ import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.t
 import { deploy, replaceContainer, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
 import type { Environment } from '../../../../infra/substrates/environment.ts';
 import { planTopology } from '../../../../infra/topology.ts';
-import { filesContaining, readPasswords } from '../../../support/passwords.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
 import { configuration, deployLabels, describeOnEngine, engineStateDir } from './fixtures.ts';
 
@@ -196,39 +193,6 @@ describeOnEngine('an environment on the engine', () => {
     await again[Symbol.asyncDispose]();
   });
 
-  describe('drift', () => {
-    const replica = plan.nodes[2] as (typeof plan.nodes)[number];
-    const sentinel = plan.nodes[5] as (typeof plan.nodes)[number];
-
-    // The health check of a node that was paused in an earlier test may have failed, and is retried every 10 s.
-    beforeAll(noDrift);
-
-    it.each([
-      ['paused', ['pause', replica.container], ['unpause', replica.container]],
-      [
-        'disconnected',
-        ['network', 'disconnect', plan.networks.data.name, sentinel.container],
-        ['network', 'connect', '--ip', sentinel.address.host, plan.networks.data.name, sentinel.container],
-      ],
-    ] as const)(
-      'reports the part that is %s without waiting for it, and changes nothing',
-      async (kind, damage, repair) => {
-        await docker(damage);
-        try {
-          const started = performance.now();
-          const found = await drift();
-          expect(performance.now() - started).toBeLessThan(30_000);
-          expect(found.map((finding) => finding.kind)).toEqual([kind]);
-          expect(found[0]?.nextApply).toBeTruthy();
-          expect(await drift()).toEqual(found);
-        } finally {
-          await docker(repair);
-        }
-        await noDrift();
-      },
-    );
-  });
-
   it('a deploy repairs a stopped, a removed and a half-created node', async () => {
     const [first, second, third] = plan.nodes.slice(3);
     await docker(['stop', '--time', '1', first?.container ?? '']);
@@ -244,31 +208,6 @@ describeOnEngine('an environment on the engine', () => {
     await awaitHealthy();
     expect(await changes()).toBe(false);
     await noDrift();
-  });
-
-  it('no secret is in the evidence of a run on the environment', async () => {
-    const folder = join(state.path, 'run');
-    await run({
-      ...{ kind: 'drill', environment: config, substrate: 'docker', profile: 'quick', seed: 1, out: folder },
-      ...{
-        drills: ['security', 'replication', 'planned-switch'],
-        trials: 1,
-        retries: 0,
-        argv: [],
-        coverage: undefined,
-      },
-      ...{ stateDir: state.path, progress: () => {}, signal: new AbortController().signal },
-    });
-    const passwords = [
-      ...readPasswords(secretsFile(config.name, join(state.path, 'docker'))),
-      readValues(state.path, config.name).commanderPassword,
-      'tokenOfTheChannel',
-    ];
-    expect(passwords).toHaveLength(10);
-    expect(filesBelow(folder)).toEqual(
-      expect.arrayContaining(['report.html', 'logs/redis-1.log', 'logs/programs.jsonl']),
-    );
-    expect(filesContaining(folder, passwords)).toEqual([]);
   });
 
   it('a deploy to another subnet keeps data and roles', async () => {

@@ -1,20 +1,12 @@
 /** Unavailable resources lead to one clear error, and leave nothing that would block the next deploy. */
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { loadEnvironment } from '../../../../config/load.ts';
 import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
-import { type ProgramRecord, runProgram } from '../../../../infra/host/process.ts';
+import { runProgram } from '../../../../infra/host/process.ts';
 import { destroy } from '../../../../infra/substrates/docker/destroy.ts';
 import { docker, engineTrouble, listLabelled } from '../../../../infra/substrates/docker/engine.ts';
 import { imagesFile } from '../../../../infra/substrates/docker/images.ts';
@@ -22,10 +14,18 @@ import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
 import { addressesIn, readState } from '../../../../infra/substrates/docker/state.ts';
 import { environmentDir } from '../../../../infra/substrates/docker/state-files.ts';
 import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
-import { deploy, terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
+import { deploy } from '../../../../infra/substrates/docker/terraform.ts';
 import { planTopology } from '../../../../infra/topology.ts';
 import { waitUntil } from '../../../support/redis-process.ts';
-import { configuration, deployLabels, describeOnEngine, engineStateDir, runPlainCdktf } from './fixtures.ts';
+import {
+  configuration,
+  deployLabels,
+  describeOnEngine,
+  engineStateDir,
+  partNames,
+  runPlainCdktf,
+} from './fixtures.ts';
+import { interruptDeploy } from './interrupted-deploy.ts';
 
 const state = engineStateDir();
 const config = configuration('refusals', {}, 27_500);
@@ -36,11 +36,7 @@ const apply = (environment: EnvironmentConfig = config, stateDir = state.path) =
 
 const redisImage = (): string => String(JSON.parse(readFileSync(imagesFile(state.path), 'utf8')).redis);
 
-async function traces(): Promise<readonly string[]> {
-  const label = `${LABEL.environment}=${config.name}`;
-  const kinds = ['container', 'volume', 'network'] as const;
-  return (await Promise.all(kinds.map((kind) => listLabelled(kind, label)))).flat();
-}
+const traces = () => partNames(config.name);
 
 describeOnEngine('refusals', () => {
   afterEach(() => vi.unstubAllEnvs());
@@ -194,30 +190,11 @@ describeOnEngine('refusals', () => {
     other[Symbol.dispose]();
   });
 
-  /** True if more than two containers of the environment have been created. */
-  const someMade = async () =>
-    (await listLabelled('container', `${LABEL.environment}=${config.name}`)).length > 2;
-
   /** True if the state contains nodes. */
   const someKnown = async () => {
     const known = await readState(config, { stateDir: state.path }).catch(() => ({}));
     return addressesIn(known, 'docker_container').some((address) => address.includes('.redis_'));
   };
-
-  async function interruptDeploy(inTheMiddle: () => Promise<boolean>): Promise<void> {
-    const interruption = new AbortController();
-    const interrupted = deploy(config, { stateDir: state.path, signal: interruption.signal });
-    await waitUntil('the deploy to be in the middle', inTheMiddle, 60_000);
-    interruption.abort(new Error('as by Ctrl-C'));
-    await expect(interrupted).rejects.toThrow('as by Ctrl-C');
-  }
-
-  it('an interrupted deploy is removed completely by a destroy', async () => {
-    await interruptDeploy(someMade);
-    expect(await traces()).not.toEqual([]);
-    await substrate.destroy(config.name);
-    expect(await traces()).toEqual([]);
-  });
 
   const file = () => join(environmentDir(state.path, config.name), 'terraform.tfstate');
   /**
@@ -229,14 +206,9 @@ describeOnEngine('refusals', () => {
     writeFileSync(file(), JSON.stringify({ ...known, resources }));
   };
 
-  it.each([
-    ['nodes are created', () => interruptDeploy(someMade)],
-    [
-      'nodes are in the state and their networks are not',
-      () => interruptDeploy(someKnown).then(forgetNetworks),
-    ],
-  ])('a deploy interrupted when %s is completed by the next deploy', async (_, interrupt) => {
-    await interrupt();
+  it('a deploy interrupted when nodes are in the state and their networks are not is completed by the next deploy', async () => {
+    await interruptDeploy(config, state.path, someKnown);
+    forgetNetworks();
     const environment = await apply();
     // The master has changed if the interruption lasted longer than it takes to detect a failed master.
     expect(await environment.masterId()).toMatch(/^redis-[123]$/);
@@ -246,22 +218,6 @@ describeOnEngine('refusals', () => {
     await environment[Symbol.asyncDispose]();
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
-  });
-
-  it('a destroy whose last step was not reached is completed by the next destroy', async () => {
-    await deploy(config, { stateDir: state.path });
-    const known = readFileSync(file());
-    const calls: ProgramRecord[] = [];
-    await destroy(config, { stateDir: state.path, sink: (record) => calls.push(record) });
-    // All steps succeeded in one run of Terraform, so it was not run again for individual steps.
-    expect(calls.map(({ args: [verb], exitCode }) => [verb, exitCode])).toEqual([['destroy', 0]]);
-    expect(await traces()).toEqual([]);
-    expect(await readState(config, { stateDir: state.path })).toMatchObject({ resources: [], outputs: {} });
-    // The state contains all resources, none of which exists.
-    writeFileSync(file(), known);
-    await destroy(config, { stateDir: state.path });
-    expect(addressesIn(await readState(config, { stateDir: state.path }))).toEqual([]);
-    expect(readdirSync(dirname(file())).filter((name) => name.includes('forgotten'))).toEqual([]);
   });
 
   it('a destroy names a network that a foreign container uses, and completes once that container is removed', async () => {
@@ -351,23 +307,5 @@ describeOnEngine('refusals', () => {
     } finally {
       await docker(['volume', 'rm', 'kit-unheard-of-data']);
     }
-  });
-
-  it('an interrupted destroy is continued by a deploy, and a destroy leaves nothing behind', async () => {
-    await deploy(config, { stateDir: state.path });
-    const interruption = new AbortController();
-    const interrupted = destroy(config, {
-      ...{ stateDir: state.path, allowDestroy: true },
-      signal: interruption.signal,
-    });
-    const before = (await traces()).length;
-    await waitUntil('the destroy to be in the middle', async () => (await traces()).length < before, 60_000);
-    interruption.abort(new Error('as by Ctrl-C'));
-    await expect(interrupted).rejects.toThrow('as by Ctrl-C');
-    await deploy(config, { stateDir: state.path });
-    expect(await traces()).toHaveLength(before);
-    expect(await terraformPlan(config, { stateDir: state.path })).toEqual({ changes: false, steps: [] });
-    await substrate.destroy(config.name);
-    expect(await traces()).toEqual([]);
   });
 });

@@ -5,21 +5,21 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { type Cache, clusterCache } from '../../../../client/index.ts';
-import { type EnvironmentConfig, environmentSchema } from '../../../../config/schema.ts';
-import { findDrift } from '../../../../infra/substrates/docker/drift.ts';
-import { listLabelled } from '../../../../infra/substrates/docker/engine.ts';
-import { enginesOf } from '../../../../infra/substrates/docker/engines.ts';
-import { LABEL, planDocker } from '../../../../infra/substrates/docker/plan.ts';
-import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
-import { terraformPlan } from '../../../../infra/substrates/docker/terraform.ts';
-import type { Environment } from '../../../../infra/substrates/environment.ts';
-import { planTopology } from '../../../../infra/topology.ts';
-import type { EnvironmentView } from '../../../../scripts/environment-view.ts';
-import { type FurtherHost, HostNetwork } from '../../../support/further-host.ts';
-import { callKit } from '../../../support/kit-call.ts';
-import { waitUntil } from '../../../support/redis-process.ts';
-import { clusterConfiguration, describeOnEngine, engineStateDir } from './fixtures.ts';
+import { type Cache, clusterCache } from '../../../../../client/index.ts';
+import { type EnvironmentConfig, environmentSchema } from '../../../../../config/schema.ts';
+import { findDrift } from '../../../../../infra/substrates/docker/drift.ts';
+import { listLabelled } from '../../../../../infra/substrates/docker/engine.ts';
+import { enginesOf } from '../../../../../infra/substrates/docker/engines.ts';
+import { LABEL, planDocker } from '../../../../../infra/substrates/docker/plan.ts';
+import { dockerSubstrate } from '../../../../../infra/substrates/docker/substrate.ts';
+import { terraformPlan } from '../../../../../infra/substrates/docker/terraform.ts';
+import type { Environment } from '../../../../../infra/substrates/environment.ts';
+import { planTopology } from '../../../../../infra/topology.ts';
+import type { EnvironmentView } from '../../../../../scripts/environment-view.ts';
+import { type FurtherHost, HostNetwork } from '../../../../support/further-host.ts';
+import { callKit } from '../../../../support/kit-call.ts';
+import { waitUntil } from '../../../../support/redis-process.ts';
+import { clusterConfiguration, describeOnEngine, engineStateDir } from '../fixtures.ts';
 
 const state = engineStateDir();
 const substrate = dockerSubstrate({ stateDir: state.path });
@@ -68,7 +68,7 @@ describeOnEngine('a cluster on three hosts', () => {
     network = await HostNetwork.create('kitclhosts', '10.203.79');
     const first = await network.start('a', 2);
     lost = await network.start('b', 3);
-    const { cluster, ...rest } = clusterConfiguration(NAME, 28_300);
+    const { cluster, ...rest } = clusterConfiguration(NAME, 29_700);
     config = environmentSchema.parse({
       ...rest,
       cluster: { ...cluster, nodeTimeoutMs: NODE_TIMEOUT_MS },

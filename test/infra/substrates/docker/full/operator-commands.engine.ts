@@ -4,13 +4,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
-import { loadEnvironment } from '../../../../config/load.ts';
-import { environmentSchema } from '../../../../config/schema.ts';
-import { dockerSubstrate } from '../../../../infra/substrates/docker/substrate.ts';
-import { planTopology } from '../../../../infra/topology.ts';
-import { commandsContract } from '../../../contracts/commands/commands.contract.ts';
-import { type CommandPlace, NAMESPACE, nodesOfEnvironment } from '../../../contracts/commands/place.ts';
-import { describeOnEngine, engineStateDir } from './fixtures.ts';
+import { loadEnvironment } from '../../../../../config/load.ts';
+import { environmentSchema } from '../../../../../config/schema.ts';
+import { dockerSubstrate } from '../../../../../infra/substrates/docker/substrate.ts';
+import { planTopology } from '../../../../../infra/topology.ts';
+import { commandsContract } from '../../../../contracts/commands/commands.contract.ts';
+import { type CommandPlace, NAMESPACE, nodesOfEnvironment } from '../../../../contracts/commands/place.ts';
+import { describeOnEngine, engineStateDir } from '../fixtures.ts';
 
 const state = engineStateDir();
 afterAll(() => state[Symbol.dispose]());

@@ -1,0 +1,3 @@
+import { authorityChange } from '../authority-change.ts';
+
+authorityChange('authority-removal', 30_100, { isPreviousRemoved: true });
