@@ -89,6 +89,12 @@ describe('the traceability table', () => {
   });
 });
 
+it('CONTRIBUTING.md lists every test on Docker that CI does not run', () => {
+  const listed = tableRows(read('CONTRIBUTING.md')).map(([file]) => file?.replaceAll('`', ''));
+  const files = readdirSync(join(TOP, 'test/infra/substrates/docker/full'));
+  expect(listed.filter((file) => file?.endsWith('.engine.ts'))).toEqual(files.sort());
+});
+
 it('the list of decisions contains every decision page', () => {
   const list = read('docs/decisions/README.md');
   const pages = readdirSync(join(TOP, 'docs/decisions')).filter((name) => name !== 'README.md');
