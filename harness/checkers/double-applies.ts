@@ -87,16 +87,16 @@ export const doubleApplies: Checker = {
 };
 
 /**
- * Returns the spans from an injection until the client detected the fault (and held back later requests), or until the
- * fault was healed.
+ * Returns the spans from the request of a fault until the client detected the fault (and held back later requests), or
+ * until the fault was healed. On a busy machine, the client can detect the fault before its injection is observed.
  */
 function exposingSpans(history: History, client: string): readonly SpanUs[] {
   const noticed = history.observations.filter(
     (seen) => seen.from === 'client' && seen.client === client && NOTICED.has(seen.name),
   );
-  return faultSpans(history).map(({ fromUs, toUs }) => {
-    const first = noticed.find(({ atUs }) => atUs >= fromUs)?.atUs ?? Number.POSITIVE_INFINITY;
-    return { startUs: fromUs, endUs: Math.min(first, toUs ?? fromUs) };
+  return faultSpans(history).map(({ askedUs, fromUs, toUs }) => {
+    const first = noticed.find(({ atUs }) => atUs >= askedUs)?.atUs ?? Number.POSITIVE_INFINITY;
+    return { startUs: askedUs, endUs: Math.min(first, toUs ?? fromUs) };
   });
 }
 

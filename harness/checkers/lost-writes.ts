@@ -243,13 +243,14 @@ function masterFaults(history: History): readonly FaultSpan[] {
 }
 
 /**
- * Returns the spans in which an acknowledged async write may be lost: each begins `asyncLossWindowMs` before a fault,
- * ends with the promotion of another master, and covers only the shard of the fault.
+ * Returns the spans in which an acknowledged async write may be lost: each begins `asyncLossWindowMs` before the request
+ * of a fault, ends with the promotion of another master, and covers only the shard of the fault. On a busy machine, the
+ * fault can strike long before its injection is observed.
  */
 function excusedSpans(history: History, windowMs: number) {
   return masterFaults(history).map((span: FaultSpan) => ({
     shard: span.shard,
-    startUs: span.fromUs - windowMs * US_PER_MS,
+    startUs: span.askedUs - windowMs * US_PER_MS,
     endUs: promotionAfter(history, span.askedUs, span.node) ?? span.toUs ?? span.fromUs,
   }));
 }

@@ -76,9 +76,15 @@ export function writes(fromMs: number, toMs: number, stepMs = 100, given: Partia
 }
 
 /** Events of a fault: requested 1 ms before it is observed, and healed at the end. */
-export function fault(atMs: number, healedMs?: number, node = 'redis-1', name = 'kill'): HistoryEvent[] {
+export function fault(
+  atMs: number,
+  healedMs?: number,
+  node = 'redis-1',
+  name = 'kill',
+  askedMs = atMs - 1,
+): HistoryEvent[] {
   return [
-    { type: 'fault', fault: name, phase: 'inject', node, atUs: us(atMs - 1) },
+    { type: 'fault', fault: name, phase: 'inject', node, atUs: us(askedMs) },
     { type: 'fault', fault: name, phase: 'injected', node, atUs: us(atMs) },
     ...(healedMs === undefined
       ? []

@@ -173,8 +173,16 @@ describe('lost-writes', () => {
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(0);
   });
 
+  it('begins the window before the request of a fault whose injection was observed 800 ms later', () => {
+    const late = fault(2800, undefined, 'redis-1', 'kill', 2000);
+    const findingOf = (done: number) =>
+      check(op({ at: 900, done }), late, masterSwitch(3500), finalRead([], { 'w:900': null }));
+    expect(figureNumber(findingOf(1000), 'asyncLostBeyondWindow')).toBe(0);
+    expect(figureNumber(findingOf(999), 'asyncLostBeyondWindow')).toBe(1);
+  });
+
   it('detects the loss of an async write acknowledged before the window', () => {
-    const lost = op({ at: 990, done: 999 });
+    const lost = op({ at: 990, done: 998 });
     const finding = check(lost, fault(2000), masterSwitch(3000), finalRead([], { 'w:990': null }));
     expect(finding.validity).toBe('invalid');
     expect(figureNumber(finding, 'asyncLostBeyondWindow')).toBe(1);

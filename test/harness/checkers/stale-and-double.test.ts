@@ -185,6 +185,17 @@ describe('double-applies', () => {
     expect(finding.figures.lostAnswersUnknown).toMatchObject({ successes: 1, n: 1 });
   });
 
+  it('recognizes a detection before the injection was observed, 800 ms after the request', () => {
+    const finding = check(
+      incr('i:struck', { at: 1990, done: 2500 }),
+      incr('i:held', { at: 2300, done: 2900 }),
+      fault(2800, 3500, 'redis-1', 'pause', 2000),
+      observation('client', 'suspect', 2150, {}, { client: 'kit' }),
+      finalRead([], { 'i:struck': '1', 'i:held': '1' }),
+    );
+    expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 0, n: 1 });
+  });
+
   it('reports no exposure if the fault did not affect any operation', () => {
     const finding = check(incr('i:1'), fault(2000, 2600), finalRead([], { 'i:1': '1' }));
     expect(finding.figures.exposedDoubleApplied).toMatchObject({ value: 0, n: 0 });
