@@ -280,7 +280,7 @@ it('the lint agrees with the installed server about generated values', async () 
   );
   // Values are left out if they use memory, time, a directory or a port on the machine.
   const heavy =
-    /^(?:databases|cluster-|io-threads|dir|unixsocket|aclfile|tls-|activedefrag|locale-collate|bind|port)/;
+    /^(?:databases|cluster-|io-threads|dir|unixsocket|aclfile|maxclients|tls-|activedefrag|locale-collate|bind|port)/;
   const name = fc.constantFrom(
     ...DIRECTIVES.flatMap(({ names, value }) =>
       isQuick(value) ? names.map((each) => each.name) : [],
