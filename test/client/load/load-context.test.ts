@@ -9,6 +9,7 @@ import {
   redisCache,
   SerializationError,
 } from '../../../client/index.ts';
+import { PATIENT_LOADS } from '../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../support/redis-process.ts';
 
 let redis: RedisProcess;
@@ -18,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 const KINDS: readonly (readonly [string, () => Cache])[] = [
-  ['Redis', () => redisCache({ address: redis.address, namespace: 'context' })],
+  ['Redis', () => redisCache({ address: redis.address, namespace: 'context', ...PATIENT_LOADS })],
   ['memory', () => memoryCache({ namespace: 'context' })],
 ];
 
@@ -262,7 +263,7 @@ it('while Redis is unreachable, a loader adds tags to the entries in memory', as
 });
 
 it('no unhandled rejection occurs if a load fails while its tags are read and the cache closes', async () => {
-  const cache = redisCache({ address: redis.address, namespace: 'context' });
+  const cache = redisCache({ address: redis.address, namespace: 'context', ...PATIENT_LOADS });
   await cache.ping();
   try {
     const failing = cache.getOrCompute('k', ({ addTags }) => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BATCH_KEYS, inBatches } from '../../../../client/cache/batches.ts';
 import { CacheWarmer } from '../../../../client/extras/warming/index.ts';
 import { type Cache, ConfigurationError, redisCache, tieredCache } from '../../../../client/index.ts';
+import { PATIENT_LOADS } from '../../../support/patient-limits.ts';
 import { RedisProcess, waitUntil } from '../../../support/redis-process.ts';
 
 const PROGRAM = join(import.meta.dirname, 'program.ts');
@@ -16,7 +17,10 @@ let redis: RedisProcess;
 let cache: Cache;
 beforeEach(async () => {
   redis = await RedisProcess.start();
-  cache = redisCache({ address: redis.address, namespace: 'bulk', breaker: { enabled: false } });
+  cache = redisCache({
+    ...{ address: redis.address, namespace: 'bulk', breaker: { enabled: false } },
+    ...PATIENT_LOADS,
+  });
   await cache.ping();
 });
 afterEach(async () => {
