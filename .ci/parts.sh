@@ -52,6 +52,8 @@ parallel_output() { printf '%s' "$SERVERS/$1.output"; }
 # parallel_start <name> <command…>: runs a command in parallel with the next parts; its output goes to a file.
 parallel_start() {
   local name=$1 start=$SECONDS ended
+  # Each command gets its own process group, so that parallel_stop reaches the programs that it starts, too.
+  set -m
   {
     "${@:2}"
     ended=$?
@@ -59,6 +61,7 @@ parallel_start() {
     exit "$ended"
   } >"$(parallel_output "$name")" 2>&1 &
   parallel_pids[$name]=$!
+  set +m
 }
 # parallel_end <name>: waits for the command, prints its output and returns its exit code.
 parallel_end() {
@@ -76,7 +79,7 @@ parallel_end() {
 parallel_stop() {
   local pid
   for pid in "${parallel_pids[@]}"; do
-    pkill -P "$pid"
+    kill -TERM -- "-$pid"
     wait "$pid"
   done
   parallel_pids=()

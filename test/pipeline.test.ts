@@ -1,9 +1,10 @@
 /** The functions of `.ci/run` that measure its parts and run commands in parallel with them (`.ci/parts.sh`). */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { waitUntil } from './support/redis-process.ts';
 
 let dir: string;
 beforeAll(() => {
@@ -70,14 +71,15 @@ it('a command that runs in parallel returns its output and its exit code when it
   expect(lines.indexOf('output of the check')).toBeGreaterThan(lines.indexOf('=== other part'));
 });
 
-it('a command that runs in parallel is stopped with the pipeline', () => {
+it('a command that runs in parallel is stopped with the pipeline, with the programs that it started', async () => {
   const file = join(dir, 'pid');
   const { status } = run(
-    `parallel_start endless sh -c 'echo $$ >${file}.new; mv ${file}.new ${file}; exec sleep 600'`,
+    `parallel_start endless sh -c 'sh -c "echo \\$\\$ >${file}.new; mv ${file}.new ${file}; exec sleep 600"; :'`,
     `until [ -e ${file} ]; do sleep 0.05; done`,
     'parallel_stop',
     'exit 0',
   );
   expect(status).toBe(0);
-  expect(() => process.kill(Number(readFileSync(file, 'utf8')), 0)).toThrow('ESRCH');
+  const pid = Number(readFileSync(file, 'utf8'));
+  await waitUntil('the program to end', () => !existsSync(`/proc/${pid}`));
 });
