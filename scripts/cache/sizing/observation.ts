@@ -96,8 +96,10 @@ async function observeGroup(
   signal: AbortSignal,
 ): Promise<Omit<ObservedGroup, 'namespace' | 'domain' | 'internal'>> {
   const ttlReplies = await askEach(keys, (key) => ['PTTL', key], signal);
-  if (ttlReplies.includes(null)) await requireCommand(keys, 'PTTL');
-  const ttls = ttlReplies.map(Number);
+  const denied = keys.filter((_, i) => ttlReplies[i] === null);
+  if (denied.length > 0) await requireCommand(denied, signal, 'PTTL');
+  // -2: the key does not exist; as if it had expired since it was sampled.
+  const ttls = ttlReplies.map((ttl) => Number(ttl ?? -2));
   const idles = await askEach(keys, (key) => ['OBJECT', 'IDLETIME', key], signal);
   const remaining = ttls.filter((ttl) => ttl >= 0);
   const weightOf = (wanted: (i: number) => boolean) =>
@@ -106,7 +108,7 @@ async function observeGroup(
     typeof seconds === 'number' ? [{ idleSeconds: seconds, weight: keys[i]?.weight ?? 1 }] : [],
   );
   const bytes = await meanBytes(keys, signal, MEASURED_PER_GROUP);
-  if (bytes === null) await requireCommand(keys, 'MEMORY', 'USAGE');
+  if (bytes === null) await requireCommand(keys, signal, 'MEMORY', 'USAGE');
   return {
     keys: weightOf(() => true),
     persistent: weightOf((i) => ttls[i] === -1),
@@ -118,22 +120,27 @@ async function observeGroup(
 }
 
 /**
- * Sends a command for a key until a server denies it. Without these commands, the need would be underestimated.
- * @throws KitError `COMMAND_DENIED`
+ * Sends a command for each key, and reports why the server denies it. Without these commands, the need would be
+ * underestimated.
+ * @throws KitError `COMMAND_DENIED`; any other error of the server as it is
  */
-async function requireCommand(keys: readonly SampledKey[], name: string, ...words: string[]): Promise<void> {
-  for (const { master, key } of keys) {
+async function requireCommand(
+  keys: readonly SampledKey[],
+  signal: AbortSignal,
+  ...[name, ...words]: readonly [string, ...string[]]
+): Promise<void> {
+  for (const { master, key } of keys.slice(0, MEASURED_PER_GROUP)) {
+    signal.throwIfAborted();
     try {
       await master.redis.callBuffer(name, ...words, key);
     } catch (error) {
+      const { message } = error as Error;
+      if (!/^(?:NOPERM |ERR unknown )/.test(message)) throw error;
       const command = [name, ...words].join(' ');
-      throw new KitError(
-        `${master.id} denies ${command}, which the estimate needs: ${(error as Error).message}`,
-        {
-          code: 'COMMAND_DENIED',
-          hint: 'grant +pttl, +memory|usage and the keys of the cache to the user',
-        },
-      );
+      throw new KitError(`${master.id} denies ${command}, which the estimate needs: ${message}`, {
+        code: 'COMMAND_DENIED',
+        hint: 'grant +pttl, +memory|usage and the keys of the cache to the user',
+      });
     }
   }
 }
