@@ -4,12 +4,15 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { KitError } from '../config/errors.ts';
 import { PROJECT_FILE } from '../config/project.ts';
+import { latestWaiverDay } from '../config/waiver-days.ts';
 import { displayPath } from '../config/yaml.ts';
 import * as common from './options.ts';
 import { examples, printResult, type Session } from './session.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const SCHEMA = 'docs/schemas/kit.schema.json';
+/** Expiry of the example of a waiver in the template. The written file has the last day that is accepted today. */
+const EXAMPLE_DAY = '2030-01-31';
 
 export function init(program: Command, session: Session): void {
   program
@@ -32,7 +35,9 @@ export function init(program: Command, session: Session): void {
 }
 
 function writeProject(file: string, force: boolean): void {
-  const text = `# yaml-language-server: $schema=${schemaFrom(dirname(file))}\n${readFileSync(join(ROOT, 'config/kit-template.yaml'), 'utf8')}`;
+  const template = readFileSync(join(ROOT, 'config/kit-template.yaml'), 'utf8');
+  const content = template.replace(EXAMPLE_DAY, latestWaiverDay(new Date().toISOString()));
+  const text = `# yaml-language-server: $schema=${schemaFrom(dirname(file))}\n${content}`;
   try {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text, { flag: force ? 'w' : 'wx' });

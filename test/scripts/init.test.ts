@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../config/errors.ts';
 import { loadEnvironment } from '../../config/load.ts';
+import { loadOwnGates } from '../../config/own-gates.ts';
 import { findProject } from '../../config/project.ts';
 import { kit } from '../../scripts/program.ts';
 import { recordStreams } from '../support/recorded-streams.ts';
@@ -40,14 +41,18 @@ describe('kit init', () => {
   });
 
   it('writes only valid examples', async () => {
-    const text = readFileSync(resolve('config/kit-template.yaml'), 'utf8');
     const file = join(dir, 'examples.yaml');
-    writeFileSync(file, uncommented(text));
+    await call('init', '--config', file);
+    const [, ...lines] = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(file, uncommented(lines.join('\n')));
     const project = findProject(file);
     expect(Object.keys(project.environments)).toEqual(['app', 'app-without-persistence']);
     expect([project.gates, project.waivers, project.modules].map(({ length }) => length)).toEqual([1, 1, 1]);
     const app = loadEnvironment('app-without-persistence', {}, new Map(), project);
     expect(app.redis.appendonly).toBe(false);
+    const waivers = { file, waivers: project.waivers };
+    const gates = loadOwnGates({ files: [], waivers, today: new Date().toISOString() });
+    expect(gates.waivers).toHaveLength(1);
   });
 
   it('overwrites a file only with --force', async () => {
