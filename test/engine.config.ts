@@ -6,7 +6,7 @@ const root = join(import.meta.dirname, '..');
 const DOCKER = 'test/infra/substrates/docker';
 
 /** Tests that only `npm run test:engine:full` runs. CONTRIBUTING.md lists them. */
-const FULL = 'test/**/full/*.engine.ts';
+const FULL = `${DOCKER}/full/*.engine.ts`;
 
 /**
  * Files that run one after the other, before all others: they remove images that other files deploy, or keep every core

@@ -131,15 +131,20 @@ describeOnEngine('drift', () => {
   };
 
   it.each(Object.entries(DAMAGES))('drift reports the parts that are %s', async (_, damages) => {
-    for (const [, , damage] of damages) await docker(damage.map((arg) => (arg === 'IMAGE' ? image() : arg)));
     try {
+      for (const [, , damage] of damages)
+        await docker(damage.map((arg) => (arg === 'IMAGE' ? image() : arg)));
+      const started = performance.now();
       const found = await drift();
+      // It does not wait for a paused or stopped part.
+      expect(performance.now() - started).toBeLessThan(30_000);
       expect(kindsOf(found)).toEqual(damages.map(([kind, what]) => `${what}: ${kind}`));
       expect(await planned()).toEqual(claimed(found));
       // Neither the first check nor the Terraform plan changed anything.
       expect(await drift()).toEqual(found);
     } finally {
-      for (const [, , , repair] of damages) await docker(repair);
+      for (const [, , , repair] of damages)
+        await docker(repair).catch((error: Error) => expect.soft(error.message, 'the repair').toBe(''));
     }
     await noDrift();
   });
