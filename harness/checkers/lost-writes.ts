@@ -2,8 +2,8 @@
  * Finds acknowledged writes that are missing on the master after healing. Each write is judged by its durability.
  *
  * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so a write
- * acknowledged within `asyncLossWindowMs` before a fault, or between the fault and the promotion of the new master, may
- * be lost; any other write must not be lost. Writes with an unknown outcome count neither as lost nor as kept, and an
+ * acknowledged within `asyncLossWindowMs` before the request of a fault, or between it and the promotion of the new
+ * master, may be lost; any other write must not be lost. Writes with an unknown outcome count neither as lost nor as kept, and an
  * answer from the memory fallback is not a write to Redis.
  *
  * A control shows that writes were at risk: if the replicas were made to lag before a fault, async writes from that

@@ -30,7 +30,7 @@ export function hardenedSettings(memoryMb: number) {
   } satisfies Partial<ContainerConfig>;
 }
 
-/** Returns the health check of a container.  startPeriod time in which a failed check does not count */
+/** Returns the health check of a container. @param startPeriod time in which a failed check does not count */
 export function healthcheckOf({ health }: Pick<PlannedContainer, 'health'>, startPeriod: string) {
   return { test: ['CMD', ...health], interval: '10s', timeout: '3s', retries: 3, startPeriod };
 }
