@@ -34,13 +34,18 @@ export interface ServerFacts {
   readonly keys: number;
 }
 
+/** Whether the server denies a command to this user, or has it under another name or not at all. */
+export function isDenied(error: unknown): error is Error {
+  return error instanceof Error && /^(?:NOPERM |ERR unknown )/.test(error.message);
+}
+
 /** Reads INFO. @throws KitError `INFO_DENIED` if the user is not allowed to run INFO */
 export async function readInfo(redis: Redis, ...sections: readonly string[]): Promise<Info> {
   try {
     return parseInfo(String(await redis.call('INFO', ...sections)));
   } catch (error) {
-    const { message } = error as Error;
-    if (!message.startsWith('NOPERM')) throw error;
+    if (!isDenied(error)) throw error;
+    const { message } = error;
     throw new KitError(`the server denies INFO to this user: ${message}`, {
       code: 'INFO_DENIED',
       hint: 'grant +info to the user',

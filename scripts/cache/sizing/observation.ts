@@ -8,7 +8,7 @@ import { infoNumber } from '../../../infra/redis/info.ts';
 import type { CacheData } from '../cache-data.ts';
 import { internalPlaceOf, meanBytes, placeOf } from '../key-groups.ts';
 import { askEach, type SampledKey, sampleKeys } from '../key-sample.ts';
-import { factsOf, readInfo, type ServerFacts } from '../server-facts.ts';
+import { factsOf, isDenied, readInfo, type ServerFacts } from '../server-facts.ts';
 import type { IdleKey } from './key-growth.ts';
 
 /** Sampled keys in one namespace and domain. */
@@ -134,10 +134,9 @@ async function requireCommand(
     try {
       await master.redis.callBuffer(name, ...words, key);
     } catch (error) {
-      const { message } = error as Error;
-      if (!/^(?:NOPERM |ERR unknown )/.test(message)) throw error;
+      if (!isDenied(error)) throw error;
       const command = [name, ...words].join(' ');
-      throw new KitError(`${master.id} denies ${command}, which the estimate needs: ${message}`, {
+      throw new KitError(`${master.id} denies ${command}, which the estimate needs: ${error.message}`, {
         code: 'COMMAND_DENIED',
         hint: 'grant +pttl, +memory|usage and the keys of the cache to the user',
       });

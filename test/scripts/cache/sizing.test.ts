@@ -196,6 +196,19 @@ describe('kit sizing', () => {
     expect(err).toContain('+memory|usage');
   });
 
+  it('fails without INFO, also if it was renamed', async () => {
+    await using renamed = await RedisProcess.start({ conf: ['rename-command INFO ""'] });
+    const { exitCode, err } = await callKit(
+      'sizing',
+      '--env',
+      file,
+      '--url',
+      `redis://${renamed.address.host}:${renamed.address.port}`,
+    );
+    expect(exitCode, err).toBe(EXIT.USAGE);
+    expect(err).toMatch(/the server denies INFO to this user: ERR unknown command/);
+  });
+
   it('shows the difference, and writes nothing without confirmation', async () => {
     const before = readFileSync(file, 'utf8');
     const { exitCode, err } = await size('--apply');
