@@ -22,11 +22,11 @@ function place(evidence: string, tests: string): void {
 
 function runAll(...args: readonly string[]) {
   const env = { ...process.env, PATH: [dir, process.env.PATH].join(delimiter) };
-  const { status, stdout } = spawnSync(process.execPath, [resolve('test/run-all.ts'), ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [resolve('test/run-all.ts'), ...args], {
     encoding: 'utf8',
     env,
   });
-  return { status, lines: stdout.trim().split('\n') };
+  return { status, lines: stdout.trim().split('\n'), stderr };
 }
 
 /** The tests wait for the file, and so for the evidence suites. */
@@ -41,7 +41,7 @@ beforeEach(() => {
 it('npm test runs both suites at the same time, the evidence suites with a lower priority, and prints them last', () => {
   const own = spawnSync('nice', { encoding: 'utf8' }).stdout;
   const nice = Math.min(Number(own) + 10, 19);
-  expect(runAll()).toEqual({
+  expect(runAll()).toMatchObject({
     status: 0,
     lines: ['tests: run --coverage', `evidence: run --config test/evidence.config.ts at ${nice}`],
   });
@@ -60,10 +60,12 @@ it.each([
 });
 
 it('npm test with an argument runs nothing, and names the command for single files', () => {
-  expect(runAll('test/docs.test.ts')).toEqual({ status: 2, lines: [''] });
+  const { status, lines, stderr } = runAll('test/docs.test.ts');
+  expect([status, lines]).toEqual([2, ['']]);
+  expect(stderr).toContain('npx vitest run FILE');
 });
 
-it('npm test ends both suites on SIGTERM, and again on the second', async () => {
+it('npm test ends both suites on SIGTERM, which may arrive twice', async () => {
   const pids = join(dir, 'pids');
   place(`echo $$ >>'${pids}'; exec sleep 600`, `echo $$ >>'${pids}'; exec sleep 600`);
   const env = { ...process.env, PATH: [dir, process.env.PATH].join(delimiter) };

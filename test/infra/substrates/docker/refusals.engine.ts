@@ -25,7 +25,7 @@ import {
   partNames,
   runPlainCdktf,
 } from './fixtures.ts';
-import { interruptDeploy } from './interrupted-deploy.ts';
+import { completeDeploy, interruptDeploy } from './interrupted-deploy.ts';
 
 const state = engineStateDir();
 const config = configuration('refusals', {}, 27_500);
@@ -209,13 +209,7 @@ describeOnEngine('refusals', () => {
   it('a deploy interrupted when nodes are in the state and their networks are not is completed by the next deploy', async () => {
     await interruptDeploy(config, state.path, someKnown);
     forgetNetworks();
-    const environment = await apply();
-    // The master has changed if the interruption lasted longer than it takes to detect a failed master.
-    expect(await environment.masterId()).toMatch(/^redis-[123]$/);
-    expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
-      Array(6).fill('keep'),
-    );
-    await environment[Symbol.asyncDispose]();
+    await completeDeploy(config, state.path);
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });

@@ -10,10 +10,9 @@ import { addressesIn, readState } from '../../../../../infra/substrates/docker/s
 import { environmentDir } from '../../../../../infra/substrates/docker/state-files.ts';
 import { dockerSubstrate } from '../../../../../infra/substrates/docker/substrate.ts';
 import { deploy, terraformPlan } from '../../../../../infra/substrates/docker/terraform.ts';
-import { planTopology } from '../../../../../infra/topology.ts';
 import { waitUntil } from '../../../../support/redis-process.ts';
 import { configuration, describeOnEngine, engineStateDir, partNames } from '../fixtures.ts';
-import { interruptDeploy } from '../interrupted-deploy.ts';
+import { completeDeploy, interruptDeploy } from '../interrupted-deploy.ts';
 
 const state = engineStateDir();
 const config = configuration('interrupted', {}, 29_900);
@@ -40,13 +39,7 @@ describeOnEngine('interruptions', () => {
 
   it('a deploy interrupted when nodes are created is completed by the next deploy', async () => {
     await interruptDeploy(config, state.path, someMade);
-    const environment = await substrate.apply(planTopology(config), { ephemeral: false });
-    // The master has changed if the interruption lasted longer than it takes to detect a failed master.
-    expect(await environment.masterId()).toMatch(/^redis-[123]$/);
-    expect((await substrate.plan(planTopology(config))).map(({ action }) => action)).toEqual(
-      Array(6).fill('keep'),
-    );
-    await environment[Symbol.asyncDispose]();
+    await completeDeploy(config, state.path);
     await substrate.destroy(config.name);
     expect(await traces()).toEqual([]);
   });
