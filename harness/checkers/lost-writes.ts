@@ -3,8 +3,8 @@
  *
  * `{ replicas, timeoutMs }`: no write may be lost. `async`: Redis acknowledges before it replicates, so a write
  * acknowledged within `asyncLossWindowMs` before the request of a fault, or between it and the promotion of the new
- * master, may be lost; any other write must not be lost. Writes with an unknown outcome count neither as lost nor as kept, and an
- * answer from the memory fallback is not a write to Redis.
+ * master, may be lost; any other write must not be lost. Writes with an unknown outcome count neither as lost nor as
+ * kept, and an answer from the memory fallback is not a write to Redis.
  *
  * A control shows that writes were at risk: if the replicas were made to lag before a fault, async writes from that
  * period are lost. The durable writes acknowledged during the same period are the exposed ones; if no async write was
